@@ -1,0 +1,67 @@
+"""Multi-head causal self-attention: how positions read from earlier positions."""
+
+import math
+from typing import NamedTuple
+
+from max.experimental import functional as F
+from max.experimental.nn import Module
+from max.experimental.tensor import Tensor
+
+from .config import GPT2Config
+from .hooks import PER_HEAD, SQUARE, HookPoint
+from .linear import Linear
+
+
+class Past(NamedTuple):
+    """Keys and values of the positions before this run, as `hook_k` and `hook_v` gave them.
+
+    Shapes: both [key, head, d_head].
+    """
+
+    k: Tensor
+    v: Tensor
+
+
+class Attention(Module[..., Tensor]):
+    """Each head mixes the values of the positions it looks at: `z = softmax(q kᵀ / √d_head + mask) v`.
+
+    Shapes: c_attn [3 d_model, d_model] (queries, keys, values), c_proj [d_model, d_model].
+    """
+
+    def __init__(self, config: GPT2Config, name: str) -> None:
+        """Declare the projections; `name` is the TransformerLens name, such as `blocks.0.attn`."""
+        self.n_head, self.d_head = config.n_head, config.d_head
+        self.c_attn = Linear(config.n_embd, 3 * config.n_embd)
+        self.c_proj = Linear(config.n_embd, config.n_embd)
+        self.hook_q, self.hook_k, self.hook_v, self.hook_z = (
+            HookPoint(f"{name}.hook_{part}", PER_HEAD) for part in "qkvz"
+        )
+        self.hook_attn_scores = HookPoint(f"{name}.hook_attn_scores", SQUARE)
+        self.hook_pattern = HookPoint(f"{name}.hook_pattern", SQUARE)
+
+    def forward(self, x: Tensor, mask: Tensor | None, past: Past | None, head_scale: Tensor) -> Tensor:
+        """Attend from the new positions to the past ones and to each other.
+
+        Shapes: x [seq, d_model], mask [query, key] among the new positions (None for a single one),
+        head_scale [seq, head] -> [seq, d_model].
+        """
+        heads = [-1, self.n_head, self.d_head]
+        q, k, v = (part.reshape(heads) for part in F.chunk(self.c_attn(x), 3, axis=1))
+        q, k, v = self.hook_q(q), self.hook_k(k), self.hook_v(v)  # [seq, head, d_head]
+
+        # Past and new keys are scored apart, so that the cache is read in place and never copied.
+        keys = [k] if past is None else [past.k, k]
+        values = [v] if past is None else [past.v, v]
+        query = q.permute([1, 0, 2]) / math.sqrt(self.d_head)  # [head, query, d_head]
+        scores = [query @ key.permute([1, 2, 0]) for key in keys]  # each [head, query, key]
+        if mask is not None:
+            scores[-1] = scores[-1] + mask
+        attn_scores = self.hook_attn_scores(F.concat(scores, axis=-1))  # [head, query, key]
+        pattern = self.hook_pattern(F.softmax(attn_scores, axis=-1))  # [head, query, key]
+
+        n_past = 0 if past is None else past.k.shape[0]
+        parts = [pattern] if past is None else [pattern[:, :, :n_past], pattern[:, :, n_past:]]
+        mixed = [part @ value.permute([1, 0, 2]) for part, value in zip(parts, values, strict=True)]
+        z = sum(mixed[1:], start=mixed[0]).permute([1, 0, 2])  # [seq, head, d_head]
+        z = self.hook_z(z * F.unsqueeze(head_scale, -1))  # a scale of 0 ablates the head
+        return self.c_proj(z.reshape([-1, self.n_head * self.d_head]))

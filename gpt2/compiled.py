@@ -1,0 +1,178 @@
+"""Precompiled graphs: found, checked before native code sees them, or compiled once in a process of their own.
+
+A compiled graph file (MEF) is not checked by MAX, and a damaged one can abort the process. So a file is used only if
+its SHA-256, the MAX version, the CPU's features and the fingerprint of the graph, traced afresh, all match.
+"""
+
+import hashlib
+import json
+import lzma
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+
+from max._core.driver import set_virtual_cpu_target
+from max.driver import CPU
+from max.engine import CompiledModel, InferenceSession, read
+
+from .config import GPT2Config
+from .errors import EngineError
+from .graphs import GRAPHS, stage
+
+SHIPPED = Path(__file__).parent / "bundled" / "graphs"
+PORTABLE = "x86-64-v3"
+# What x86-64-v3 adds, as Linux names it (https://gitlab.com/x86-psABIs/x86-64-ABI).
+PORTABLE_FEATURES = frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"})
+MAX_MEF_BYTES = 200_000_000
+SECONDS_A_GRAPH = 60
+
+
+def cache_folder() -> Path:
+    """Where graphs compiled on this machine are kept: `GPT2_CACHE`, or the user's cache folder."""
+    base = os.environ.get("GPT2_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpt2-under-glass"
+    return Path(base) / "graphs"
+
+
+@cache
+def cpu_features() -> frozenset[str]:
+    """The features of this CPU, as Linux names them; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return frozenset()
+    flags = next((line for line in lines if line.startswith("flags")), ":")
+    return frozenset(flags.partition(":")[2].split())
+
+
+def is_portable() -> bool:
+    """Whether this machine runs what is compiled for x86-64-v3 Linux."""
+    return sys.platform == "linux" and platform.machine() == "x86_64" and cpu_features() >= PORTABLE_FEATURES
+
+
+def target() -> str:
+    """What graphs are compiled for here: x86-64-v3 where it runs, else this very CPU."""
+    return PORTABLE if is_portable() else f"native {platform.machine()} {hashlib.sha256(repr(sorted(cpu_features())).encode()).hexdigest()[:12]}"
+
+
+@dataclass(frozen=True)
+class GraphKey:
+    """What must match before a compiled graph is used, all but the file's own hash."""
+
+    kind: str
+    fingerprint: str
+    max_version: str
+    target: str
+
+    @classmethod
+    def of(cls, kind: str, config: GPT2Config) -> "GraphKey":
+        """Trace the graph and fingerprint its text; the weights are not in it."""
+        text = str(stage(kind, config))
+        return cls(kind, hashlib.sha256(text.encode()).hexdigest(), version("max"), target())
+
+    @property
+    def file_name(self) -> str:
+        """A name that differs whenever the key does."""
+        digest = hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
+        return f"{self.kind}-{digest[:16]}.mef.xz"
+
+
+def find(key: GraphKey) -> bytes | None:
+    """The compiled graph for `key` from the shipped files or the user's cache, or None if no sound one is there."""
+    for folder in (SHIPPED, cache_folder()):
+        try:
+            entry = json.loads((folder / f"{key.file_name}.json").read_text(encoding="utf-8"))
+            packed = (folder / key.file_name).read_bytes()
+            if entry["key"] == asdict(key) and hashlib.sha256(packed).hexdigest() == entry["sha256"]:
+                return lzma.LZMADecompressor(memlimit=2**28).decompress(packed, MAX_MEF_BYTES)
+        except (OSError, ValueError, KeyError, TypeError, lzma.LZMAError):
+            continue
+    return None
+
+
+def keep(key: GraphKey, mef: bytes, folder: Path) -> None:
+    """Write a compiled graph and its manifest, so that readers see both whole or neither."""
+    folder.mkdir(parents=True, exist_ok=True)
+    packed = lzma.compress(mef, preset=6)
+    manifest = {"key": asdict(key), "sha256": hashlib.sha256(packed).hexdigest(), "cpu": sorted(PORTABLE_FEATURES)}
+    for name, data in ((key.file_name, packed), (f"{key.file_name}.json", json.dumps(manifest, indent=1).encode())):
+        partial = folder / f".{name}.{os.getpid()}"
+        partial.write_bytes(data)
+        partial.replace(folder / name)
+
+
+def missing(config: GPT2Config) -> list[str]:
+    """The kinds of graph that would have to be compiled for this config."""
+    return [kind for kind in GRAPHS if find(GraphKey.of(kind, config)) is None]
+
+
+def compile_here(config: GPT2Config, folder: Path | None = None, force: bool = False) -> Iterator[str]:
+    """Compile what is missing in this process and keep it, naming each graph before its compile starts.
+
+    To be run in a process of its own: it takes a minute or more and over a gigabyte.
+    """
+    if is_portable():
+        set_virtual_cpu_target(PORTABLE)
+    session = InferenceSession(devices=[CPU()])
+    for kind in GRAPHS:
+        key = GraphKey.of(kind, config)
+        if not force and find(key) is not None:
+            continue
+        yield kind
+        path = cache_folder() / f".{key.file_name}.{os.getpid()}.raw"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        session.compile(stage(kind, config).graph).export_mef(path)
+        keep(key, path.read_bytes(), folder or cache_folder())
+        path.unlink()
+
+
+def compile_apart(config: GPT2Config, progress: Callable[[str], None], stopped: Callable[[], bool]) -> None:
+    """Compile what is missing in a child process, reporting each graph; ends early, child and all, once `stopped`.
+
+    Raises:
+        EngineError: if the child fails or is stopped.
+    """
+    command = [sys.executable, "-m", "gpt2.compiled", json.dumps(config.to_dict())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        os.set_blocking(child.stdout.fileno(), False)  # type: ignore[union-attr]
+        while child.poll() is None:
+            if stopped():
+                child.kill()
+                raise EngineError("Compiling was stopped; choose the model again to start anew.")
+            if line := (child.stdout.readline() or "").strip():  # type: ignore[union-attr]
+                progress(line)
+            try:
+                child.wait(0.2)
+            except subprocess.TimeoutExpired:
+                continue
+        if child.returncode:
+            last = (child.stderr.read() or "no message").strip().splitlines()[-1]  # type: ignore[union-attr]
+            raise EngineError(f"Compiling this model's graphs failed ({last}); choose it again to retry.")
+
+
+def load(kind: str, config: GPT2Config) -> CompiledModel:
+    """The compiled graph, ready to be given weights.
+
+    Raises:
+        EngineError: if it has not been compiled; `missing` and `compile_apart` come first.
+    """
+    mef = find(GraphKey.of(kind, config))
+    if mef is None:
+        raise EngineError(f"The {kind} graph is not compiled for this model; run python -m gpt2 compile.")
+    return read(BytesIO(mef))
+
+
+def main() -> None:
+    """Compile one config's graphs, given as JSON, and say so line by line: the child of `compile_apart`."""
+    for kind in compile_here(GPT2Config(**json.loads(sys.argv[1]))):
+        print(kind, flush=True)
+
+
+if __name__ == "__main__":
+    main()

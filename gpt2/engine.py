@@ -1,0 +1,132 @@
+"""The engine: a checkpoint bound to its compiled graphs, running prompts and recording everything."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from max.driver import CPU, Buffer
+from max.engine import InferenceSession
+from numpy.typing import NDArray
+
+from . import compiled
+from .cache import KVCache
+from .graphs import GRAPHS, stage
+from .interventions import Interventions
+from .prompt import encode_prompt
+from .run import Run
+from .sampling import Sampling
+from .trace import LensRows, Step, Trace
+from .weights import Checkpoint
+
+Array = NDArray[np.float32]
+Captures = dict[str, Array]
+LENS_TOKENS = 8
+
+
+class Graph:
+    """One compiled graph with its weights: arrays in, named arrays out. Calls may come from any thread."""
+
+    def __init__(self, kind: str, checkpoint: Checkpoint, session: InferenceSession) -> None:
+        """Load the graph `kind`.
+
+        Raises:
+            EngineError: if it has not been compiled.
+        """
+        self.names = stage(kind, checkpoint.config).out_tree.leaf_paths
+        self.model = session.init(compiled.load(kind, checkpoint.config), weights_registry=checkpoint.weights)
+
+    def __call__(self, *inputs: NDArray[np.generic]) -> Captures:
+        """Run. Inputs must be contiguous; they are read in place."""
+        outputs = self.model(*(Buffer.from_dlpack(array) for array in inputs))
+        return {name: output.to_numpy() for name, output in zip(self.names, outputs, strict=True)}
+
+
+class Engine:
+    """A model ready to run. It holds no state of any run, so one engine serves all of them."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """Bind the checkpoint's weights to its compiled graphs.
+
+        Raises:
+            EngineError: if a graph has not been compiled; see `gpt2.compiled`.
+        """
+        self.checkpoint, self.config, self.tokenizer = checkpoint, checkpoint.config, checkpoint.tokenizer
+        session = InferenceSession(devices=[CPU()])
+        self._graphs = {kind: Graph(kind, checkpoint, session) for kind in GRAPHS}
+
+    def prefill(self, ids: Sequence[int], interventions: Interventions, cache: KVCache) -> Captures:
+        """Run a whole prompt and fill the empty cache.
+
+        Shapes: every hook as `hooks.hook_axes` says, and `logits` [1, vocab] after the last token.
+        """
+        seq = len(ids)
+        changes = interventions.inputs(self.config, 0, seq)
+        captures = self._graphs["prefill"](np.array(ids, np.int64), np.arange(seq), *_flat(changes))
+        self._remember(captures, cache)
+        return captures
+
+    def decode(self, token: int, interventions: Interventions, cache: KVCache) -> Captures:
+        """Run one token after the positions in the cache, and add it to the cache.
+
+        Shapes: as `prefill` with seq 1; `key` counts the cached positions and the new one.
+        """
+        changes = interventions.inputs(self.config, cache.length, cache.length + 1)
+        past = [cache.past(layer) for layer in range(self.config.n_layer)]
+        captures = self._graphs["decode"](np.array([token]), np.array([cache.length]), *_flat(past), *_flat(changes))
+        self._remember(captures, cache)
+        return captures
+
+    def lens(self, rows: Array) -> Array:
+        """Final norm and unembedding of any rows of the residual stream.
+
+        Shapes: [seq, d_model] -> logits [seq, vocab].
+        """
+        return self._graphs["lens"](np.ascontiguousarray(rows, np.float32))["logits"]
+
+    def start(self, prompt: str, interventions: Interventions | None = None) -> Run:
+        """A run that has not begun.
+
+        Raises:
+            PromptError: if the prompt cannot be run.
+        """
+        return Run(self, encode_prompt(prompt, self.tokenizer, self.config), interventions or Interventions())
+
+    def run(self, prompt: str, interventions: Interventions | None = None) -> Trace:
+        """One forward pass over the prompt, nothing drawn.
+
+        Raises:
+            PromptError: if the prompt cannot be run.
+        """
+        run = self.start(prompt, interventions)
+        run.advance(None)
+        return run.trace
+
+    def generate(
+        self,
+        prompt: str,
+        max_new_tokens: int,
+        sampling: Sampling | None = None,
+        interventions: Interventions | None = None,
+    ) -> Iterator[Step]:
+        """Continue the prompt, one step a token; ends early where the context is full.
+
+        Raises:
+            PromptError: if the prompt cannot be run.
+            SettingsError: if a setting does not fit the model.
+        """
+        run = self.start(prompt, interventions)
+        for _ in range(max_new_tokens):
+            if run.is_full:
+                return
+            yield run.advance(sampling or Sampling())
+
+    def _remember(self, captures: Captures, cache: KVCache) -> None:
+        layers = range(self.config.n_layer)
+        cache.extend(
+            [captures[f"blocks.{layer}.attn.hook_k"] for layer in layers],
+            [captures[f"blocks.{layer}.attn.hook_v"] for layer in layers],
+        )
+
+
+def _flat(groups: Sequence[Sequence[Array]]) -> list[Array]:
+    return [array for group in groups for array in group]

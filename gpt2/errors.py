@@ -1,0 +1,25 @@
+"""The errors a person can meet: each message is one sentence that says what to do."""
+
+
+class GPT2Error(ValueError):
+    """Base of all errors that are the caller's to fix; the command line exits with status 2."""
+
+
+class CheckpointError(GPT2Error):
+    """A folder or file that is not a GPT-2 checkpoint this program can run."""
+
+
+class PromptError(GPT2Error):
+    """A prompt that cannot be run: empty, too long, or not text."""
+
+
+class SettingsError(GPT2Error):
+    """Sampling settings outside their range."""
+
+
+class TraceError(GPT2Error):
+    """A trace that lacks what was asked for, or a file that is not a trace."""
+
+
+class EngineError(GPT2Error):
+    """The model cannot run on this machine: MAX is missing, or a graph could not be compiled."""

@@ -1,0 +1,85 @@
+"""Hook points: the named places of the forward pass, under TransformerLens's names, with their axes.
+
+A component applies its hook points inline: ``q = self.hook_q(q)``. A hook point gives back what it was given; while
+a graph is being traced it also records it, and the recorded tensors become outputs of the graph.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+# Every axis name, defined once. `query` and `key` are both positions of the prompt.
+AXES = {
+    "layer": "blocks, from the bottom",
+    "head": "attention heads of one block",
+    "query": "the positions that look",
+    "key": "the positions that are looked at",
+    "seq": "positions of the prompt",
+    "d_head": "width of one head",
+    "d_model": "width of the residual stream (n_embd)",
+    "d_mlp": "width of the MLP's middle (n_inner)",
+    "vocab": "the vocabulary",
+}
+
+STREAM = ("seq", "d_model")
+PER_HEAD = ("seq", "head", "d_head")
+SQUARE = ("head", "query", "key")
+MIDDLE = ("seq", "d_mlp")
+
+# The hook points of one block, in the order of the forward pass, and their axes.
+BLOCK_HOOKS: dict[str, tuple[str, ...]] = {
+    "hook_resid_pre": STREAM,
+    "ln1.hook_normalized": STREAM,
+    "attn.hook_q": PER_HEAD,
+    "attn.hook_k": PER_HEAD,
+    "attn.hook_v": PER_HEAD,
+    "attn.hook_attn_scores": SQUARE,
+    "attn.hook_pattern": SQUARE,
+    "attn.hook_z": PER_HEAD,
+    "hook_attn_out": STREAM,
+    "hook_resid_mid": STREAM,
+    "ln2.hook_normalized": STREAM,
+    "mlp.hook_pre": MIDDLE,
+    "mlp.hook_post": MIDDLE,
+    "hook_mlp_out": STREAM,
+    "hook_resid_post": STREAM,
+}
+
+_recording: ContextVar[dict[str, Any] | None] = ContextVar("recording", default=None)
+
+
+def hook_axes(n_layer: int) -> dict[str, tuple[str, ...]]:
+    """Every hook name of a model with `n_layer` blocks, in the order of the forward pass, with its axes."""
+    blocks = {f"blocks.{layer}.{name}": axes for layer in range(n_layer) for name, axes in BLOCK_HOOKS.items()}
+    return {"hook_embed": STREAM, "hook_pos_embed": STREAM, **blocks, "ln_final.hook_normalized": STREAM}
+
+
+@contextmanager
+def recording() -> Iterator[dict[str, Any]]:
+    """Collect what hook points see, by name, while the block runs."""
+    recorded: dict[str, Any] = {}
+    token = _recording.set(recorded)
+    try:
+        yield recorded
+    finally:
+        _recording.reset(token)
+
+
+class HookPoint:
+    """One named place in the forward pass; it may record what passes, and never changes it."""
+
+    def __init__(self, name: str, axes: tuple[str, ...]) -> None:
+        """Name the place in full, such as `blocks.3.attn.hook_q`, and declare the axes of what passes."""
+        self.name, self.axes = name, axes
+
+    def __call__(self, value: Any) -> Any:
+        """Give back `value`, recording it under this hook point's name if a recording is on."""
+        recorded = _recording.get()
+        if recorded is not None:
+            recorded[self.name] = value
+        return value
+
+    def __repr__(self) -> str:
+        """Name and axes, as a learner would write them."""
+        return f"{self.name} [{', '.join(self.axes)}]"

@@ -1,0 +1,99 @@
+"""A run: one prompt being continued, with its cache and its trace; it can be stepped, cut back and branched."""
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .cache import KVCache
+from .errors import GPT2Error
+from .interventions import Interventions
+from .sampling import Sampling, draw, softmax
+from .trace import LensRows, Step, Trace
+
+if TYPE_CHECKING:
+    from .engine import Captures, Engine
+
+LENS_TOKENS = 8
+MAX_TRACE_BYTES = 512_000_000
+
+
+class Run:
+    """The one thing about a run that changes. Every public method holds its lock; traces handed out never change."""
+
+    def __init__(self, engine: "Engine", prompt_ids: tuple[int, ...], interventions: Interventions) -> None:
+        """Prepare; nothing is computed before `advance`."""
+        self.engine, self.interventions = engine, interventions
+        self._prompt_ids = prompt_ids
+        self._cache = KVCache(engine.config)
+        self._lock = threading.Lock()
+        self._trace = Trace(engine.checkpoint.name, engine.config, engine.tokenizer.vocabulary)
+
+    @property
+    def trace(self) -> Trace:
+        """What has been recorded so far."""
+        return self._trace
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further token can be drawn: the context or the trace's memory is used up."""
+        return self._next_stop > self.engine.config.n_positions or self._trace.nbytes > MAX_TRACE_BYTES
+
+    @property
+    def _next_stop(self) -> int:
+        return max(len(self._prompt_ids), len(self._trace.ids)) + 1
+
+    def advance(self, sampling: Sampling | None) -> Step:
+        """Run the forward pass that is next, and draw a token from its logits unless `sampling` is None.
+
+        Raises:
+            GPT2Error: if the context is full.
+            SettingsError: if a setting does not fit the model.
+        """
+        with self._lock:
+            if sampling is not None:
+                sampling.check_vocabulary(self.engine.config.vocab_size)
+                if self.is_full:
+                    raise GPT2Error(f"The context of {self.engine.config.n_positions} tokens is full.")
+            start = self._cache.length
+            since = time.perf_counter()
+            if start == 0:
+                ids = self._prompt_ids
+                captures = self.engine.prefill(ids, self.interventions, self._cache)
+            else:
+                ids = self._trace.ids[start:]
+                captures = self.engine.decode(ids[0], self.interventions, self._cache)
+            ms = (time.perf_counter() - since) * 1000
+            stop = start + len(ids)
+            drawn = None if sampling is None else draw(captures["logits"][-1], sampling, stop)
+            lens = self._lens(captures, None if drawn is None else drawn.token)
+            step = Step(ids, start, captures, drawn, ms, lens, self.interventions)
+            self._trace = self._trace.append(step)
+            return step
+
+    def cut(self, n_steps: int) -> Trace:
+        """Step back to the first `n_steps` steps; going on from there recomputes nothing that was kept."""
+        with self._lock:
+            self._trace = self._trace.cut(n_steps)
+            self._cache.cut(self._trace.seq)
+            return self._trace
+
+    def branch(self, n_steps: int) -> Trace:
+        """Step back and go on as a new run that remembers its parent."""
+        with self._lock:
+            self._trace = self._trace.branch(n_steps)
+            self._cache.cut(self._trace.seq)
+            return self._trace
+
+    def _lens(self, captures: "Captures", drawn: int | None) -> LensRows:
+        layers = range(self.engine.config.n_layer)
+        names = ["blocks.0.hook_resid_pre", *(f"blocks.{layer}.hook_resid_post" for layer in layers)]
+        logits = self.engine.lens(np.stack([captures[name][-1] for name in names]))  # [layer + 1, vocab]
+        probabilities = np.stack([softmax(row) for row in logits])
+        tokens = np.argsort(-probabilities, axis=1, kind="stable")[:, :LENS_TOKENS]
+        return LensRows(
+            tokens.astype(np.int32),
+            np.take_along_axis(probabilities, tokens, 1).astype(np.float32),
+            probabilities[:, 0 if drawn is None else drawn].astype(np.float32),
+        )
