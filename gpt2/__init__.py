@@ -1,0 +1,50 @@
+"""GPT-2 in Modular's MAX, with every activation in reach.
+
+Read in the order of the forward pass:
+
+`config` the sizes · `vocabulary`, `tokenizer`, `prompt` text to tokens · `embeddings` tokens and positions to vectors ·
+`mask` who may look at whom · `layer_norm` · `linear` · `attention` · `mlp` · `block` the residual additions ·
+`transformer` the stack · `lm_head` vectors to logits · `sampling` logits to the next token.
+
+Around it: `hooks` what is captured, `interventions` what may be changed, `graphs` the three graphs that are compiled,
+`cache` keys and values kept, `engine` and `run` running them, `trace` and `trace_file` what a run leaves behind,
+`tables` the embeddings as geometry, `weights` and `hub` checkpoints, `compiled` precompiled graphs,
+`parity` the comparison with Hugging Face transformers, `train` how the bundled model came to be.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .errors import EngineError
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+__all__ = ["load"]
+
+
+def load(model: str = "bundled", progress: Callable[[str], None] | None = None) -> "Engine":
+    """A model ready to run; graphs that are not precompiled for it are compiled once, in a process of their own.
+
+    Args:
+        model: `bundled`, a Hugging Face id, or a folder in the Hugging Face layout.
+        progress: told in one sentence each what is being waited for.
+
+    Raises:
+        CheckpointError: if the model cannot be found or is not a GPT-2.
+        EngineError: if MAX cannot be imported, or a graph cannot be compiled.
+    """
+    from .hub import model_folder
+    from .weights import load_checkpoint
+
+    checkpoint = load_checkpoint(model_folder(model), model)
+    try:
+        from . import compiled
+        from .engine import Engine
+    except ImportError as error:
+        raise EngineError(
+            f"MAX cannot be imported here ({error}); install it with pip install -r requirements.txt. "
+            "Recorded runs still open."
+        ) from None
+    compiled.compile_apart(checkpoint.config, progress or (lambda _: None))
+    return Engine(checkpoint)

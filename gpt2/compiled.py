@@ -11,7 +11,10 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
@@ -36,8 +39,9 @@ SECONDS_A_GRAPH = 60
 
 def cache_folder() -> Path:
     """Where graphs compiled on this machine are kept: `GPT2_CACHE`, or the user's cache folder."""
-    base = os.environ.get("GPT2_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpt2-under-glass"
-    return Path(base) / "graphs"
+    if own := os.environ.get("GPT2_CACHE"):
+        return Path(own) / "graphs"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpt2-under-glass" / "graphs"
 
 
 @cache
@@ -58,7 +62,10 @@ def is_portable() -> bool:
 
 def target() -> str:
     """What graphs are compiled for here: x86-64-v3 where it runs, else this very CPU."""
-    return PORTABLE if is_portable() else f"native {platform.machine()} {hashlib.sha256(repr(sorted(cpu_features())).encode()).hexdigest()[:12]}"
+    if is_portable():
+        return PORTABLE
+    features = hashlib.sha256(repr(sorted(cpu_features())).encode()).hexdigest()
+    return f"native {sys.platform} {platform.machine()} {features[:12]}"
 
 
 @dataclass(frozen=True)
@@ -132,28 +139,39 @@ def compile_here(config: GPT2Config, folder: Path | None = None, force: bool = F
         path.unlink()
 
 
-def compile_apart(config: GPT2Config, progress: Callable[[str], None], stopped: Callable[[], bool]) -> None:
-    """Compile what is missing in a child process, reporting each graph; ends early, child and all, once `stopped`.
+def compile_apart(
+    config: GPT2Config, progress: Callable[[str], None], stopped: Callable[[], bool] = lambda: False
+) -> None:
+    """Compile what is missing in a child process, telling how far it is; once `stopped`, the child is ended too.
 
     Raises:
         EngineError: if the child fails or is stopped.
     """
+    kinds = missing(config)
+    if not kinds:
+        return
     command = [sys.executable, "-m", "gpt2.compiled", json.dumps(config.to_dict())]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
-        os.set_blocking(child.stdout.fileno(), False)  # type: ignore[union-attr]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    since = time.monotonic()
+    with (
+        tempfile.TemporaryFile("w+") as messages,
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=messages, env=environment) as child,
+    ):
         while child.poll() is None:
             if stopped():
                 child.kill()
                 raise EngineError("Compiling was stopped; choose the model again to start anew.")
-            if line := (child.stdout.readline() or "").strip():  # type: ignore[union-attr]
-                progress(line)
-            try:
-                child.wait(0.2)
-            except subprocess.TimeoutExpired:
-                continue
+            seconds, left = time.monotonic() - since, len(missing(config))
+            progress(
+                f"Compiling this model's graphs, once: {len(kinds) - left} of {len(kinds)} done after {seconds:.0f} s, "
+                f"about {len(kinds) * SECONDS_A_GRAPH / 60:.0f} min in all."
+            )
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(1)
         if child.returncode:
-            last = (child.stderr.read() or "no message").strip().splitlines()[-1]  # type: ignore[union-attr]
-            raise EngineError(f"Compiling this model's graphs failed ({last}); choose it again to retry.")
+            messages.seek(0)
+            last = (messages.read().strip() or "no message").splitlines()[-1]
+            raise EngineError(f"Compiling this model's graphs failed ({last[:300]}); choose it again to retry.")
 
 
 def load(kind: str, config: GPT2Config) -> CompiledModel:
@@ -169,9 +187,9 @@ def load(kind: str, config: GPT2Config) -> CompiledModel:
 
 
 def main() -> None:
-    """Compile one config's graphs, given as JSON, and say so line by line: the child of `compile_apart`."""
-    for kind in compile_here(GPT2Config(**json.loads(sys.argv[1]))):
-        print(kind, flush=True)
+    """Compile one config's graphs, given as JSON: the child of `compile_apart`."""
+    for _ in compile_here(GPT2Config(**json.loads(sys.argv[1]))):
+        pass
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,6 +186,19 @@ class Trace:
         return replace(
             self.cut(n_steps), run_id=secrets.token_urlsafe(12), lineage=Lineage(parent=self.run_id, steps=n_steps)
         )
+
+    def save(self, file: Path | BinaryIO, half: bool = False) -> None:
+        """Write one `.npz` file; see `trace_file.save_trace`."""
+        from .trace_file import save_trace
+
+        save_trace(self, file, half)
+
+    @staticmethod
+    def load(file: Path | BinaryIO) -> "Trace":
+        """Read a file that `save` wrote, checked; raises TraceError. See `trace_file.load_trace`."""
+        from .trace_file import load_trace
+
+        return load_trace(file)
 
     def __getitem__(self, name: str) -> Array:
         """One hook over all positions, by its TransformerLens name.

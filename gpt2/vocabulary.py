@@ -17,16 +17,20 @@ class Vocabulary:
         """Number of ids."""
         return len(self.tokens)
 
+    def __getitem__(self, token: int) -> bytes:
+        """The bytes of one token; none for ids that a model has room for but its tokenizer does not use."""
+        return self.tokens[token] if 0 <= token < len(self.tokens) else b""
+
     def text(self, ids: tuple[int, ...] | list[int]) -> str:
         """The text of these tokens; bytes that are not UTF-8 become the replacement character."""
-        return b"".join(self.tokens[token] for token in ids).decode("utf-8", errors="replace")
+        return b"".join(self[token] for token in ids).decode("utf-8", errors="replace")
 
     def label(self, token: int) -> str:
         """One token as it is shown: space as ·, line break as ↵, tab as ⇥, bytes that are no character as hex.
 
         Control and formatting characters are shown by their code, so that no token is invisible.
         """
-        raw = self.tokens[token]
+        raw = self[token]
         if not raw:
             return f"[{token}]"
         try:

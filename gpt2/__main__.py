@@ -1,0 +1,174 @@
+"""The command line: `python -m gpt2 generate|trace|parity|compile`."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import load
+from .errors import GPT2Error, SettingsError
+from .hub import model_folder
+from .sampling import Sampling
+
+
+class Parser(argparse.ArgumentParser):
+    """Like argparse's, but an error is one line on standard error."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and how to get help; exit status 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = Parser(prog="python -m gpt2", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=Parser)
+
+    def command(name: str, run: Callable[[argparse.Namespace], None], summary: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=summary, description=summary)
+        added.add_argument("--model", default="bundled", help="bundled, a Hugging Face id, or a folder")
+        added.add_argument("--json", action="store_true", help="print one JSON object")
+        added.set_defaults(run=run)
+        return added
+
+    for name, run, summary in (
+        ("generate", generate, "Continue a prompt and print the text."),
+        ("trace", trace, "Continue a prompt and keep every activation in a file."),
+    ):
+        added = command(name, run, summary)
+        added.add_argument("prompt", help="taken exactly as it is; - reads standard input")
+        added.add_argument("--max-new-tokens", type=int, default=20)
+        added.add_argument("--temperature", type=float, default=1.0, help="0 is greedy")
+        added.add_argument("--top-k", type=int, default=0, help="0 keeps all")
+        added.add_argument("--top-p", type=float, default=1.0, help="1 keeps all")
+        added.add_argument("--seed", type=int, default=0)
+        if name == "trace":
+            added.add_argument("--out", type=Path, required=True, help="the .npz file to write")
+            added.add_argument("--half", action="store_true", help="captures as float16")
+    added = command("parity", parity, "Compare with Hugging Face transformers, number by number.")
+    added.add_argument("--lengths", type=int, nargs="+", default=[10, 100], help="prompt lengths in tokens")
+    added = command("compile", compile_graphs, "Compile a model's graphs ahead of time.")
+    added.add_argument("--ship", action="store_true", help="keep them beside the bundled model, even if they are there")
+    return parser.parse_args(arguments)
+
+
+def tell(sentence: str) -> None:
+    """Report progress on standard error, over the line before."""
+    print(f"\r\033[K{sentence}", end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
+
+
+def sampling_of(options: argparse.Namespace) -> Sampling:
+    """The sampling settings on the command line."""
+    if options.max_new_tokens < 0:
+        raise SettingsError(f"--max-new-tokens must be 0 or more, not {options.max_new_tokens}.")
+    return Sampling(options.temperature, options.top_k, options.top_p, options.seed)
+
+
+def generate(options: argparse.Namespace) -> None:
+    """Print the continuation as it comes, or one JSON object at the end."""
+    from .report import token_report
+
+    sampling = sampling_of(options)
+    engine = load(options.model, tell)
+    run = engine.start(options.prompt)
+    if not options.json:
+        print(options.prompt, end="", flush=True)
+    tokens, shown = [], len(options.prompt)
+    for _ in range(options.max_new_tokens):
+        if run.is_full:
+            print(f"The context of {engine.config.n_positions} tokens is full; stopped there.", file=sys.stderr)
+            break
+        since = time.perf_counter()
+        step = run.advance(sampling)
+        tokens.append(token_report(step, run.trace.vocabulary, (time.perf_counter() - since) * 1000))
+        if not options.json:
+            text = run.trace.text
+            print(text[shown:], end="", flush=True)
+            shown = len(text)
+    if options.json:
+        said = {
+            "model": options.model,
+            "prompt": options.prompt,
+            "text": options.prompt + engine.tokenizer.vocabulary.text([token["id"] for token in tokens]),
+            "seed": options.seed,
+            "settings": {**sampling.to_dict(), "max_new_tokens": options.max_new_tokens},
+            "tokens": tokens,
+        }
+        print(json.dumps(said, ensure_ascii=True))
+    else:
+        print()
+
+
+def trace(options: argparse.Namespace) -> None:
+    """Write a run to a file."""
+    sampling = sampling_of(options)
+    engine = load(options.model, tell)
+    run = engine.start(options.prompt)
+    for _ in range(options.max_new_tokens):
+        if run.is_full:
+            print(f"The context of {engine.config.n_positions} tokens is full; stopped there.", file=sys.stderr)
+            break
+        run.advance(sampling)
+    if not run.trace.steps:
+        run.advance(None)
+    try:
+        with options.out.open("wb") as file:
+            run.trace.save(file, half=options.half)
+    except OSError as error:
+        raise GPT2Error(f"{options.out} cannot be written: {error.strerror}.") from None
+    answer(
+        options,
+        {"out": str(options.out), "text": run.trace.text, "steps": len(run.trace.steps), "run_id": run.trace.run_id},
+        f"{options.out}: {len(run.trace.steps)} steps, {run.trace.seq} positions, {run.trace.nbytes / 1e6:.1f} MB of captures",
+    )
+
+
+def parity(options: argparse.Namespace) -> None:
+    """Compare and print the table; exit status 1 if a difference is too large."""
+    from .parity import report, table
+
+    found = report(model_folder(options.model), options.model, tuple(options.lengths))
+    answer(options, found, table(found))
+    if not found["passed"]:
+        sys.exit(1)
+
+
+def compile_graphs(options: argparse.Namespace) -> None:
+    """Compile what is missing and say where it is kept."""
+    from . import compiled
+    from .weights import load_checkpoint
+
+    config = load_checkpoint(model_folder(options.model), options.model).config
+    if options.ship:
+        for kind in compiled.compile_here(config, compiled.SHIPPED, force=True):
+            tell(f"Compiling {kind}.")
+    else:
+        compiled.compile_apart(config, tell)
+    folder = compiled.SHIPPED if options.ship else compiled.cache_folder()
+    answer(options, {"model": options.model, "folder": str(folder)}, f"All graphs of {options.model} are compiled.")
+
+
+def answer(options: argparse.Namespace, told: dict[str, Any], sentence: str) -> None:
+    """Print one JSON object or one text."""
+    print(json.dumps(told) if options.json else sentence)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command; errors that are the caller's are one line on standard error and exit status 2."""
+    options = parse(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if getattr(options, "prompt", None) == "-":
+            options.prompt = sys.stdin.read()
+        options.run(options)
+    except GPT2Error as error:
+        print(f"python -m gpt2: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

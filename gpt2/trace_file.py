@@ -1,0 +1,191 @@
+"""A trace in one `.npz` file: arrays and a JSON header with a version, no pickle, every bound checked on reading."""
+
+import json
+import zipfile
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import GPT2Config
+from .errors import GPT2Error, TraceError
+from .hooks import SQUARE, hook_axes
+from .interventions import Addition, Interventions, Scale
+from .sampling import Draw, Sampling
+from .trace import LensRows, Lineage, Step, Trace
+from .vocabulary import Vocabulary
+
+FORMAT = "gpt2-under-glass trace"
+VERSION = 1
+MAX_BYTES = 1_000_000_000
+LENS = ("lens.tokens", "lens.probabilities", "lens.drawn")
+
+
+def save_trace(trace: Trace, file: Path | BinaryIO, half: bool = False) -> None:
+    """Write a trace; with `half` all captures but the logits as float16, a quarter of a per cent at worst.
+
+    Raises:
+        TraceError: if the trace has no steps.
+    """
+    if not trace.steps:
+        raise TraceError("This run has no steps yet, so there is nothing to save.")
+    kind = np.float16 if half else np.float32
+    names = list(hook_axes(trace.config.n_layer))
+    arrays: dict[str, NDArray[Any]] = {
+        "header": np.frombuffer(json.dumps(_header(trace)).encode(), np.uint8),
+        "vocabulary": np.frombuffer(trace.vocabulary.to_bytes(), np.uint8),
+        "logits": trace["logits"],
+        **{name: trace[name].astype(kind) for name in names},
+    }
+    lenses = [step.lens for step in trace.steps]
+    if whole := [lens for lens in lenses if lens is not None]:
+        if len(whole) != len(lenses):
+            raise TraceError("Only some steps of this run have a logit lens; it cannot be saved.")
+        arrays["lens.tokens"] = np.stack([lens.tokens for lens in whole])
+        arrays["lens.probabilities"] = np.stack([lens.probabilities for lens in whole])
+        arrays["lens.drawn"] = np.stack([lens.drawn for lens in whole])
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def _header(trace: Trace) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": trace.model,
+        "run_id": trace.run_id,
+        "config": trace.config.to_dict(),
+        "lineage": None if trace.lineage is None else asdict(trace.lineage),
+        "steps": [
+            {
+                "ids": step.ids,
+                "ms": step.ms,
+                "draw": None if step.draw is None else asdict(step.draw),
+                "interventions": asdict(step.interventions),
+            }
+            for step in trace.steps
+        ],
+    }
+
+
+def load_trace(file: Path | BinaryIO) -> Trace:
+    """Read a trace that `save_trace` wrote.
+
+    Raises:
+        TraceError: if the file is missing, is not a trace, is damaged, or is of another version.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
+                raise TraceError(f"This file unpacks to more than {MAX_BYTES // 10**6} MB, which no trace needs.")
+        if hasattr(file, "seek"):
+            file.seek(0)
+        with np.load(file, allow_pickle=False) as arrays:
+            return _read({name: arrays[name] for name in arrays.files})
+    except FileNotFoundError:
+        raise TraceError(f"{file} does not exist.") from None
+    except TraceError:
+        raise
+    except (GPT2Error, OSError, ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile) as error:
+        raise TraceError(f"This file is not a whole trace ({error}); save it again.") from None
+    except Exception as error:  # zlib.error and friends: a damaged archive fails in many ways
+        raise TraceError(f"This file is damaged ({error}); save it again.") from None
+
+
+def _read(arrays: dict[str, NDArray[Any]]) -> Trace:
+    header = json.loads(arrays["header"].tobytes())
+    if header["format"] != FORMAT:
+        raise TraceError("This file is not a trace.")
+    if header["version"] != VERSION:
+        raise TraceError(f"This trace has version {header['version']}; this program reads version {VERSION}.")
+    config = GPT2Config(**header["config"])
+    vocabulary = Vocabulary.from_bytes(arrays["vocabulary"].tobytes())
+    ids = [[int(token) for token in step["ids"]] for step in header["steps"]]
+    drawn = [step["draw"]["token"] for step in header["steps"] if step["draw"]]
+    if any(not 0 <= token < config.vocab_size for token in (*(t for step in ids for t in step), *drawn)):
+        raise TraceError("This trace has a token outside its vocabulary.")
+    captures = _captures(arrays, config, seq=sum(map(len, ids)), steps=len(ids))
+    trace = Trace(
+        str(header["model"]),
+        config,
+        vocabulary,
+        lineage=None if header["lineage"] is None else Lineage(**header["lineage"]),
+        run_id=str(header["run_id"]),
+    )
+    for index, (told, tokens) in enumerate(zip(header["steps"], ids, strict=True)):
+        trace = trace.append(_step(index, told, tuple(tokens), trace.seq, captures, arrays))
+    return trace
+
+
+def _captures(
+    arrays: dict[str, NDArray[Any]], config: GPT2Config, seq: int, steps: int
+) -> dict[str, NDArray[np.float32]]:
+    """All captures as float32, each checked against the shape that the config gives its axes."""
+    size = {
+        "seq": seq,
+        "query": seq,
+        "key": seq,
+        "head": config.n_head,
+        "d_head": config.d_head,
+        "d_model": config.n_embd,
+        "d_mlp": config.n_inner,
+        "step": steps,
+        "vocab": config.vocab_size,
+    }
+    captures = {}
+    for name, axes in {**hook_axes(config.n_layer), "logits": ("step", "vocab")}.items():
+        shape = tuple(size[axis] for axis in axes)
+        if arrays[name].shape != shape or arrays[name].dtype.kind != "f":
+            raise TraceError(f"{name} in this trace has shape {arrays[name].shape}; its config asks for {shape}.")
+        captures[name] = arrays[name].astype(np.float32)
+    if LENS[0] in arrays:
+        rows = (steps, config.n_layer + 1)
+        tokens, probabilities, drawn = (arrays[name] for name in LENS)
+        if not (tokens.shape == probabilities.shape and tokens.shape[:2] == rows == drawn.shape):
+            raise TraceError("The logit lens in this trace does not fit its config.")
+        if tokens.dtype.kind != "i" or (tokens < 0).any() or (tokens >= config.vocab_size).any():
+            raise TraceError("The logit lens in this trace names a token outside the vocabulary.")
+    return captures
+
+
+def _step(
+    index: int,
+    told: dict[str, Any],
+    ids: tuple[int, ...],
+    start: int,
+    captures: dict[str, NDArray[np.float32]],
+    arrays: dict[str, NDArray[Any]],
+) -> Step:
+    stop = start + len(ids)
+    axes = hook_axes(sum(name.endswith("hook_resid_pre") for name in captures))
+
+    def part(name: str) -> NDArray[np.float32]:
+        whole = captures[name]
+        if name == "logits":
+            return whole[index : index + 1].copy()
+        return (whole[:, start:stop, :stop] if axes[name] == SQUARE else whole[start:stop]).copy()
+
+    draw = told["draw"]
+    return Step(
+        ids=ids,
+        start=start,
+        captures={name: part(name) for name in captures},
+        draw=None if draw is None else Draw(int(draw["token"]), float(draw["u"]), Sampling(**draw["sampling"])),
+        ms=float(told["ms"]),
+        lens=LensRows(*(arrays[name][index] for name in LENS)) if LENS[0] in arrays else None,
+        interventions=_interventions(told["interventions"]),
+    )
+
+
+def _interventions(told: dict[str, Any]) -> Interventions:
+    def positions(values: Iterable[int] | None) -> tuple[int, ...] | None:
+        return None if values is None else tuple(values)
+
+    return Interventions(
+        tuple(Scale(**{**scale, "positions": positions(scale["positions"])}) for scale in told["scales"]),
+        tuple(
+            Addition(add["layer"], tuple(add["vector"]), positions(add["positions"])) for add in told["additions"]
+        ),
+    )
