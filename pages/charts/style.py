@@ -1,0 +1,94 @@
+"""How every Altair chart looks: type, axes, legends and the shared colour scales, from one Palette.
+
+Streamlit's own chart theme must be off (`st.altair_chart(..., theme=None)`), or it overrides what is set here.
+"""
+
+from typing import Any
+
+import altair as alt
+
+from pages.frame.palette import Palette
+
+SANS = '"Source Sans", "Source Sans Pro", "DejaVu Sans", sans-serif'
+MONO = '"Source Code Pro", "DejaVu Sans Mono", monospace'
+
+# Sizes in pixels. A presenter's page multiplies them; nothing else in a chart states a font size of its own.
+TEXT = 13
+LABEL = 12
+SMALL = 11
+
+
+def config(palette: Palette) -> dict[str, Any]:
+    """Vega-Lite's `config` for one theme: quiet axes, no frame, numbers that line up, titles from the left."""
+    axis = {
+        "labelFont": SANS,
+        "labelFontSize": LABEL,
+        "labelColor": palette.muted,
+        "titleFont": SANS,
+        "titleFontSize": LABEL,
+        "titleFontWeight": "normal",
+        "titleColor": palette.muted,
+        "gridColor": palette.line,
+        "domainColor": palette.line,
+        "tickColor": palette.line,
+        "labelLimit": 160,
+    }
+    legend = {
+        "labelFont": SANS,
+        "labelFontSize": LABEL,
+        "labelColor": palette.text,
+        "titleFont": SANS,
+        "titleFontSize": LABEL,
+        "titleFontWeight": "normal",
+        "titleColor": palette.muted,
+        "orient": "bottom",
+        "symbolStrokeWidth": 2,
+    }
+    title = {
+        "font": SANS,
+        "fontSize": TEXT,
+        "color": palette.text,
+        "anchor": "start",
+        "subtitleFont": SANS,
+        "subtitleFontSize": LABEL,
+        "subtitleColor": palette.muted,
+    }
+    return {
+        "background": "transparent",
+        "font": SANS,
+        "view": {"stroke": None},
+        "axis": axis,
+        "legend": legend,
+        "title": title,
+        "header": {"labelFont": SANS, "labelFontSize": LABEL, "labelColor": palette.text, "title": None},
+        "text": {"font": SANS, "fontSize": LABEL, "color": palette.text},
+        "rule": {"color": palette.muted},
+        "bar": {"cornerRadiusEnd": 2},
+        "line": {"strokeWidth": 2},
+    }
+
+
+def dressed(chart: alt.Chart | alt.LayerChart, palette: Palette, height: int) -> alt.Chart | alt.LayerChart:
+    """The chart with this theme's config, as wide as its panel and `height` pixels high, padding kept small."""
+    sized = chart.properties(width="container", height=height, padding={"left": 2, "right": 6, "top": 4, "bottom": 2})
+    return sized.configure(**config(palette))
+
+
+def token_axis(**settings: Any) -> alt.Axis:
+    """An axis whose labels are tokens: monospace, no title, no grid; `settings` are Altair's own."""
+    defaults = {"title": None, "grid": False, "ticks": False, "domain": False, "labelFont": MONO, "labelOverlap": False}
+    return alt.Axis(**(defaults | settings))
+
+
+def probability_scale(palette: Palette, colour: str, square_root: bool = False) -> alt.Scale:
+    """Paper to a concept's colour on [0, 1]; where `square_root` is set the legend must say so."""
+    return alt.Scale(
+        type="sqrt" if square_root else "linear", domain=[0, 1], range=[palette.paper, colour], interpolate="lab"
+    )
+
+
+def signed_scale(palette: Palette, limit: float) -> alt.Scale:
+    """Blue, paper, orange, symmetric about 0 and clamped at plus and minus `limit`."""
+    return alt.Scale(
+        domain=[-limit, 0, limit], range=[palette.negative, palette.paper, palette.positive], clamp=True, type="linear"
+    )
