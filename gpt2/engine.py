@@ -1,6 +1,5 @@
 """The engine: a checkpoint bound to its compiled graphs, running prompts and recording everything."""
 
-import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -15,12 +14,11 @@ from .interventions import Interventions
 from .prompt import encode_prompt
 from .run import Run
 from .sampling import Sampling
-from .trace import LensRows, Step, Trace
+from .trace import Step, Trace
 from .weights import Checkpoint
 
 Array = NDArray[np.float32]
 Captures = dict[str, Array]
-LENS_TOKENS = 8
 
 
 class Graph:

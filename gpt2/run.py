@@ -2,9 +2,12 @@
 
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .cache import KVCache
 from .errors import GPT2Error
@@ -13,8 +16,9 @@ from .sampling import Sampling, draw, softmax
 from .trace import LensRows, Step, Trace
 
 if TYPE_CHECKING:
-    from .engine import Captures, Engine
+    from .engine import Engine
 
+Array = NDArray[np.float32]
 LENS_TOKENS = 8
 MAX_TRACE_BYTES = 512_000_000
 
@@ -37,7 +41,7 @@ class Run:
 
     @property
     def is_full(self) -> bool:
-        """Whether no further token can be drawn: the context or the trace's memory is used up."""
+        """Whether no further token can be drawn: the context is used up, or the memory a trace may take."""
         return self._next_stop > self.engine.config.n_positions or self._trace.nbytes > MAX_TRACE_BYTES
 
     @property
@@ -72,6 +76,24 @@ class Run:
             self._trace = self._trace.append(step)
             return step
 
+    def redraw(self, sampling: Sampling) -> Step:
+        """Draw the newest step's token again with other settings; the model does not run.
+
+        Raises:
+            GPT2Error: if nothing has been computed yet.
+            SettingsError: if a setting does not fit the model.
+        """
+        with self._lock:
+            if not self._trace.steps:
+                raise GPT2Error("Nothing has been computed yet, so nothing can be drawn.")
+            sampling.check_vocabulary(self.engine.config.vocab_size)
+            newest = self._trace.steps[-1]
+            drawn = draw(newest.logits, sampling, newest.stop)
+            lens = self._lens(newest.captures, drawn.token)
+            step = replace(newest, draw=drawn, lens=lens)
+            self._trace = self._trace.cut(len(self._trace.steps) - 1).append(step)
+            return step
+
     def cut(self, n_steps: int) -> Trace:
         """Step back to the first `n_steps` steps; going on from there recomputes nothing that was kept."""
         with self._lock:
@@ -86,7 +108,7 @@ class Run:
             self._cache.cut(self._trace.seq)
             return self._trace
 
-    def _lens(self, captures: "Captures", drawn: int | None) -> LensRows:
+    def _lens(self, captures: Mapping[str, Array], drawn: int | None) -> LensRows:
         layers = range(self.engine.config.n_layer)
         names = ["blocks.0.hook_resid_pre", *(f"blocks.{layer}.hook_resid_post" for layer in layers)]
         logits = self.engine.lens(np.stack([captures[name][-1] for name in names]))  # [layer + 1, vocab]

@@ -185,7 +185,5 @@ def _interventions(told: dict[str, Any]) -> Interventions:
 
     return Interventions(
         tuple(Scale(**{**scale, "positions": positions(scale["positions"])}) for scale in told["scales"]),
-        tuple(
-            Addition(add["layer"], tuple(add["vector"]), positions(add["positions"])) for add in told["additions"]
-        ),
+        tuple(Addition(add["layer"], tuple(add["vector"]), positions(add["positions"])) for add in told["additions"]),
     )

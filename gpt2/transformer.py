@@ -24,9 +24,7 @@ class Transformer(TransparentModule):
         self.h = ModuleList([Block(config, layer) for layer in range(config.n_layer)])
         self.ln_f = LayerNorm(config, "ln_final")
 
-    def forward(
-        self, ids: Tensor, positions: Tensor, past: list[Past] | None, changes: list[LayerInputs]
-    ) -> Tensor:
+    def forward(self, ids: Tensor, positions: Tensor, past: list[Past] | None, changes: list[LayerInputs]) -> Tensor:
         """Run the new tokens through the stack; `past` and `changes` hold one entry a layer.
 
         A single token after a past needs no mask: nothing later than itself is there to look at.

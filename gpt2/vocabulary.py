@@ -36,7 +36,9 @@ class Vocabulary:
         try:
             text = raw.decode()
         except UnicodeDecodeError:
-            return "".join(SHOWN.get(chr(byte)) or (chr(byte) if 0x21 <= byte < 0x7F else f"⟨{byte:02x}⟩") for byte in raw)
+            return "".join(
+                SHOWN.get(chr(byte)) or (chr(byte) if 0x21 <= byte < 0x7F else f"⟨{byte:02x}⟩") for byte in raw
+            )
         return "".join(SHOWN.get(char) or (char if char.isprintable() else f"⟨{ord(char):x}⟩") for char in text)
 
     def to_bytes(self) -> bytes:

@@ -149,7 +149,9 @@ def read_safetensors(path: Path) -> dict[str, Array]:
         with safe_open(path, framework="numpy") as file:
             names = [name for name in file.keys() if not name.endswith(MASK_BUFFERS)]  # noqa: SIM118
             types = {name: file.get_slice(name).get_dtype() for name in names}
-            tensors = {name: file.get_tensor(name).astype(np.float32) for name in names if types[name] in ("F16", "F32")}
+            tensors = {
+                name: file.get_tensor(name).astype(np.float32) for name in names if types[name] in ("F16", "F32")
+            }
         bfloat16 = [name for name in names if types[name] == "BF16"]
         if bfloat16:  # NumPy has no such type: its bits are the upper half of a float32's
             raw = dict(deserialize(path.read_bytes()))

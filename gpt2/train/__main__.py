@@ -6,7 +6,11 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from .. import load
+from ..hub import BUNDLED
 from .corpus import END_OF_TEXT, Windows, read_documents, split_documents, train_tokenizer
+from .export import shipped_weights, write_card, write_model
+from .heads import head_scores
 from .loop import Settings, Trainer
 from .model import Shape
 
@@ -16,6 +20,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m gpt2.train", description=__doc__)
     parser.add_argument("--corpus", type=Path, required=True, help="text file, .txt or .txt.xz")
     parser.add_argument("--work", type=Path, default=Path("training"), help="where tokenizer and checkpoint are kept")
+    parser.add_argument("--out", type=Path, default=BUNDLED, help="where the finished model is written")
     for field in fields(Settings):
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
     return parser.parse_args()
@@ -41,9 +46,14 @@ def main() -> None:
     if checkpoint.exists():
         trainer.resume(checkpoint)
         print(f"continuing at step {trainer.step}", flush=True)
-    trainer.run(windows, checkpoint)
-    result = trainer.held_out(held_out, [encoding.ids for encoding in tokenizer.encode_batch(held_out)])
+    trainer.fit(windows, checkpoint)
+    write_model(trainer, tokenizer, arguments.out)
+    shipped_weights(trainer, arguments.out)
+    held_out_ids = [encoding.ids for encoding in tokenizer.encode_batch(held_out)]
+    result = trainer.held_out(held_out, held_out_ids)
     print(f"held out: {result.nats_per_token:.4f} nats/token, {result.bits_per_byte:.4f} bits/byte", flush=True)
+    scores = head_scores(load(str(arguments.out)), held_out_ids[:8])
+    write_card(trainer, arguments.out, result, scores, (len(training), len(held_out)))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,8 @@ class Trainer:
         }
         self.step = 0
         # bfloat16 matrix products are ten times faster where the CPU has AMX, and slower where it has not.
-        self.precision = torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_amx_tile_supported())
+        self.has_bfloat16 = bool(torch.cpu.get_capabilities().get("amx_bf16"))
+        self.precision = torch.autocast("cpu", torch.bfloat16, enabled=self.has_bfloat16)
 
     @property
     def progress(self) -> float:
@@ -130,7 +131,7 @@ class Trainer:
                     state.setdefault(int(index), {})[field] = tensor
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
-    def run(self, windows: Windows, checkpoint: Path, every: int = 100) -> None:
+    def fit(self, windows: Windows, checkpoint: Path, every: int = 100) -> None:
         """Train until the budget is spent, printing and saving every `every` steps."""
         since, losses = time.monotonic(), []
         while self.progress < 1:

@@ -1,0 +1,10 @@
+"""GPT-2 under glass: the entry of the app. Run it with `streamlit run app.py`."""
+
+import streamlit as st
+
+from pages.frame import gallery
+
+st.set_page_config(
+    page_title="GPT-2 under glass", page_icon=":material/biotech:", layout="wide", initial_sidebar_state="collapsed"
+)
+gallery.show()

@@ -1,0 +1,20 @@
+"""The logit lens in NumPy, for recorded runs where no engine is loaded: final norm and unembedding of any rows."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .weights import Checkpoint
+
+Array = NDArray[np.float32]
+
+
+def read_lens(checkpoint: Checkpoint, rows: Array) -> Array:
+    """Read rows of the residual stream as if they were the top of the stack.
+
+    Shapes: [seq, d_model] -> logits [seq, vocab].
+    """
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    variance = (centred**2).mean(axis=1, keepdims=True)
+    normalized = centred / np.sqrt(variance + checkpoint.config.layer_norm_epsilon)
+    final = normalized * checkpoint.weights["ln_f.weight"] + checkpoint.weights["ln_f.bias"]
+    return final @ checkpoint.weights["lm_head.weight"].T

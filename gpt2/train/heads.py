@@ -1,0 +1,54 @@
+"""What each attention head does, measured: how much it looks one token back, and how much it copies (induction)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine import Engine
+from ..interventions import Interventions
+from ..run import Run
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class HeadScores:
+    """Mean attention that goes where the behaviour asks for, between 0 and 1.
+
+    Shapes: both [layer, head]. `previous_token` is measured on held-out text, `induction` on random tokens said twice:
+    the share that goes to the token after the last time the present one was seen (Olsson et al., 2022).
+    """
+
+    previous_token: Scores
+    induction: Scores
+
+
+def patterns(engine: Engine, ids: list[int]) -> Scores:
+    """The attention patterns of all heads over these tokens. Shapes: [layer, head, query, key]."""
+    run = Run(engine, tuple(ids), Interventions())
+    run.advance(None)
+    layers = range(engine.config.n_layer)
+    return np.stack([run.trace[f"blocks.{layer}.attn.hook_pattern"] for layer in layers]).astype(np.float64)
+
+
+def along(pattern: Scores, back: int, first: int) -> Scores:
+    """Mean attention to the key `back` positions before the query, for the queries from `first` on.
+
+    Shapes: [layer, head, query, key] -> [layer, head].
+    """
+    queries = np.arange(first, pattern.shape[2])
+    return pattern[:, :, queries, queries - back].mean(axis=-1)
+
+
+def head_scores(
+    engine: Engine, texts: list[list[int]], seed: int = 0, period: int = 40, repeats: int = 16
+) -> HeadScores:
+    """Measure all heads on held-out texts (token ids) and on `repeats` random sequences of `period` tokens said twice."""
+    rng = np.random.default_rng(seed)
+    previous = [along(patterns(engine, ids[: engine.config.n_positions]), 1, 1) for ids in texts]
+    induction = []
+    for _ in range(repeats):
+        span = rng.integers(256, engine.config.vocab_size - 1, period).tolist()  # whole words and pieces, no lone bytes
+        induction.append(along(patterns(engine, span * 2), period - 1, period))
+    return HeadScores(np.mean(previous, axis=0), np.mean(induction, axis=0))

@@ -1,0 +1,63 @@
+"""The pages in their order, and what stands beside all of them: recorded runs, opened and saved."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from gpt2.errors import TraceError
+from gpt2.trace import Trace
+
+from .saving import trace_bytes
+from .visit import Visit, this_visit
+
+PAGES = Path(__file__).parents[1]
+
+# What the page frame needs and Streamlit has no setting for: no empty space above and around the stage.
+CSS = """<style>
+.stMainBlockContainer { padding: 3.75rem 1.25rem 1rem; max-width: none; }
+[data-testid="stHeader"] { height: 3.25rem; }
+</style>"""
+
+
+def show() -> None:
+    """Draw the navigation and the page that is chosen."""
+    st.html(CSS)
+    page = st.navigation(
+        [
+            st.Page(PAGES / "live.py", title="Live", default=True),
+            st.Page(PAGES / "embeddings.py", title="Embeddings"),
+            st.Page(PAGES / "attention.py", title="Attention"),
+            st.Page(PAGES / "residual.py", title="Residual stream"),
+            st.Page(PAGES / "sampling.py", title="Sampling"),
+        ],
+        position="top",
+    )
+    with st.sidebar:
+        runs(this_visit())
+    page.run()
+
+
+def runs(visit: Visit) -> None:
+    """Open a recorded run, or save the one on the stage."""
+    st.subheader("Runs", anchor=False)
+    uploaded = st.file_uploader("Open a run from a file", type="npz", key="opened_file")
+    if uploaded is not None and st.session_state.get("opened_id") != uploaded.file_id:
+        st.session_state["opened_id"] = uploaded.file_id
+        try:
+            visit.open(Trace.load(uploaded))
+        except TraceError as error:
+            st.session_state["opened_error"] = str(error)
+        else:
+            st.session_state.pop("opened_error", None)
+    if "opened_error" in st.session_state:
+        st.error(st.session_state["opened_error"])
+    trace = visit.player.trace
+    if trace.steps:
+        st.download_button(
+            "Save the run on the stage",
+            data=lambda: trace_bytes(trace),
+            file_name="gpt2-run.npz",
+            mime="application/octet-stream",
+            on_click="ignore",
+        )
+        st.caption(f"{len(trace.steps)} steps, {trace.seq} positions, {trace.nbytes / 1e6:.1f} MB of captures.")

@@ -1,0 +1,109 @@
+"""The frame that all pages share: the stage on top, the question, the sentences, and how it is computed."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from gpt2.lens import read_lens
+from gpt2.tables import Tables
+from gpt2.trace import Step, Trace
+from gpt2.weights import Checkpoint
+from pages.stage.component import stage
+
+from .palette import DARK, LIGHT, Palette
+from .visit import Visit, this_visit
+
+TICK_SECONDS = 0.1
+Rows = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class View:
+    """What a lens page looks at.
+
+    Attributes:
+        trace: the run as it was at the shown step.
+        step: that step, or None where the run is empty.
+        checkpoint, tables: the model's weights, or None where the recorded run is of a model that is not loaded.
+        head: (layer, head) that the visitor has locked, if any.
+    """
+
+    name: str
+    trace: Trace
+    step: Step | None
+    checkpoint: Checkpoint | None
+    tables: Tables | None
+    palette: Palette
+    head: tuple[int, int] | None
+    read_lens: Callable[[Rows], Rows]
+
+    def key(self, name: str) -> str:
+        """A widget key of this page alone."""
+        return f"{self.name}.{name}"
+
+
+def palette() -> Palette:
+    """The colours of the theme this visitor has on."""
+    return DARK if st.context.theme.type == "dark" else LIGHT
+
+
+def show_stage(view: str) -> Visit:
+    """Mount the stage and answer it; while something is under way it refreshes itself."""
+    visit = this_visit()
+    busy = visit.is_busy
+
+    def tick() -> None:
+        shown = visit.cursor, visit.head
+        for action in stage(visit.snapshot(), view=view):
+            visit.answer(action)
+            st.session_state["answered"] = True
+        if visit.is_busy != busy or (view == "strip" and shown != (visit.cursor, visit.head)):
+            st.rerun()
+
+    st.fragment(run_every=TICK_SECONDS if busy else None)(tick)()
+    return visit
+
+
+def open_page(name: str) -> View:
+    """Put the strip on top of a lens page and return what the page looks at."""
+    visit = show_stage("strip")
+    whole, job = visit.player.trace, visit.job
+    shown = whole.cut(min(visit.cursor + 1, len(whole.steps)))
+    fits = job.checkpoint.config == whole.config
+    engine = job.engine
+    return View(
+        name=name,
+        trace=shown,
+        step=shown.steps[-1] if shown.steps else None,
+        checkpoint=job.checkpoint if fits else None,
+        tables=job.tables if fits else None,
+        palette=palette(),
+        head=visit.head,
+        read_lens=engine.lens if engine is not None and fits else lambda rows: read_lens(job.checkpoint, rows),
+    )
+
+
+def question(text: str) -> None:
+    """The page's headline: the question that its pictures answer."""
+    st.header(text, anchor=False)
+
+
+def sentence(text: str) -> None:
+    """One generated sentence, shown as plain text whatever it quotes."""
+    st.text(text)
+
+
+def how(title: str, formula: str, operands: list[str], sources: list[Path | Callable[..., object] | type]) -> None:
+    """How something is computed: the formula, the real operands, and the source that ran, one click away."""
+    with st.expander(title, icon=":material/function:"):
+        st.latex(formula)
+        for operand in operands:
+            st.text(operand)
+        for source in sources:
+            text = source.read_text(encoding="utf-8") if isinstance(source, Path) else inspect.getsource(source)
+            st.code(text, language="python", line_numbers=False)

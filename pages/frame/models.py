@@ -1,0 +1,70 @@
+"""Models in memory: one engine for all visitors, loaded in the background while a recorded run is on the stage."""
+
+import gc
+import threading
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from gpt2.errors import EngineError, GPT2Error
+from gpt2.hub import model_folder
+from gpt2.tables import Tables
+from gpt2.weights import Checkpoint, load_checkpoint
+
+if TYPE_CHECKING:
+    from gpt2.engine import Engine
+
+MAX_MODELS = 2
+
+
+class ModelJob:
+    """A model being loaded. The checkpoint is there at once; the engine follows, or an error says why not."""
+
+    def __init__(self, model: str) -> None:
+        """Read the checkpoint and start loading the engine in a thread.
+
+        Raises:
+            CheckpointError: if there is no such model.
+        """
+        self.checkpoint: Checkpoint = load_checkpoint(model_folder(model), model)
+        self.tables = Tables(self.checkpoint.weights["wte.weight"], self.checkpoint.weights["wpe.weight"])
+        self.engine: Engine | None = None
+        self.message, self.error = "Loading the model.", ""
+        threading.Thread(target=self._load, name=f"load {model}", daemon=True).start()
+
+    def _load(self) -> None:
+        try:
+            try:
+                from gpt2 import compiled
+                from gpt2.engine import Engine
+            except ImportError as error:
+                raise EngineError(
+                    f"MAX cannot be imported here ({error}); install it with pip install -r requirements.txt. "
+                    "Recorded runs still open."
+                ) from None
+            compiled.compile_apart(self.checkpoint.config, self._tell)
+            self.engine = Engine(self.checkpoint)
+            # What is loaded now stays: keep the collector from walking it after every rerun.
+            gc.collect()
+            gc.freeze()
+            self.message = ""
+        except GPT2Error as error:
+            self.error = str(error)
+        except Exception as error:
+            self.error = (
+                f"The model could not be loaded ({type(error).__name__}: {error}); reload the page to try again."
+            )
+
+    def _tell(self, sentence: str) -> None:
+        self.message = sentence
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether the engine is still on its way."""
+        return self.engine is None and not self.error
+
+
+@st.cache_resource(max_entries=MAX_MODELS, show_spinner=False)
+def model_job(model: str) -> ModelJob:
+    """The one job of this model for all visitors; it returns at once."""
+    return ModelJob(model)

@@ -1,0 +1,193 @@
+"""One visit: what this browser session has on its stage, and how it answers what the stage asks for."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from gpt2.errors import GPT2Error, SettingsError
+from gpt2.prompt import encode_prompt
+from gpt2.sampling import Sampling
+from gpt2.trace import Trace
+from pages.stage.component import Action
+from pages.stage.snapshot import ModelChoice, Snapshot, Status
+
+from .examples import EXAMPLES, recorded_run
+from .models import ModelJob, model_job
+from .player import Player
+
+MAX_NEW_TOKENS = 512
+FIRST_RUN = "once"
+FIRST_PROMPT = "Once upon a time"
+
+
+@dataclass
+class Visit:
+    """All that is kept for one visitor between reruns."""
+
+    player: Player
+    model: str = "bundled"
+    sampling: Sampling = field(default_factory=lambda: Sampling(0.8, 0, 0.95, 1))
+    max_new_tokens: int = 40
+    speed: float = 8.0
+    cursor: int = 0
+    head: tuple[int, int] | None = None
+    draft_tokens: int | None = None
+    draft_error: str | None = None
+
+    @property
+    def job(self) -> ModelJob:
+        """The model of this visit, loaded or on its way."""
+        return model_job(self.model)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the stage should be refreshed by itself."""
+        return self.player.is_running or self.job.is_loading
+
+    def snapshot(self) -> Snapshot:
+        """What the stage shows now."""
+        job = self.job
+        return Snapshot(
+            trace=self.player.trace,
+            tables=job.tables,
+            status=self.status(),
+            prompt=self.player.prompt,
+            draft_tokens=self.draft_tokens,
+            draft_error=self.draft_error,
+            context=job.checkpoint.config.n_positions,
+            sampling=self.sampling,
+            max_new_tokens=self.max_new_tokens,
+            model=self.model,
+            models=(ModelChoice("bundled", "Bundled storyteller"),),
+            examples=EXAMPLES,
+            progress=None,
+        )
+
+    def status(self) -> Status:
+        """One word and one sentence on how things stand."""
+        player, job = self.player, self.job
+        if player.error or job.error:
+            return Status("error", player.error or job.error)
+        if player.is_running:
+            return Status("running", "Generating.")
+        if job.is_loading:
+            return Status("loading", job.message)
+        if player.is_recorded:
+            return Status("recorded", "A recorded run; press Run to make your own.")
+        if player.is_full:
+            return Status("full", f"The context of {job.checkpoint.config.n_positions} tokens is full.")
+        return Status("paused", player.notice or "Paused.")
+
+    def answer(self, action: Action) -> None:
+        """Do what the stage asked for; a refusal becomes one sentence and changes nothing else."""
+        values = action.values
+        try:
+            match action.name:
+                case "draft":
+                    self._count(str(values.get("text", "")))
+                case "view":
+                    self._look(values)
+                case "pause":
+                    self.player.pause()
+                case "settings":
+                    self._take_settings(values)
+                    self.player.reshape(self.sampling)
+                case "run":
+                    self._take_settings(values)
+                    self._begin(str(values.get("text", "")))
+                case "play" | "step":
+                    self._take_settings(values)
+                    tokens, speed = (1, 0.0) if action.name == "step" else (self.max_new_tokens, self.speed)
+                    cursor = int(number(values, "cursor", self.cursor))
+                    self.player.play(self._engine(), cursor, self.sampling, tokens, speed)
+        except GPT2Error as error:
+            self.player.error = str(error)
+
+    def open(self, recorded: Trace) -> None:
+        """Put a recorded run on the stage, at its first step."""
+        self.player.open(recorded)
+        self.cursor, self.head = 0, None
+
+    def _begin(self, prompt: str) -> None:
+        self.player.new(self._engine(), prompt, self.sampling, self.max_new_tokens, self.speed)
+        self.cursor = 0
+        self.draft_tokens = self.draft_error = None
+
+    def _engine(self) -> Any:
+        if self.job.engine is None:
+            raise GPT2Error(self.job.error or "The model is still loading; try again in a moment.")
+        return self.job.engine
+
+    def _count(self, text: str) -> None:
+        checkpoint = self.job.checkpoint
+        self.draft_error = None
+        try:
+            self.draft_tokens = len(checkpoint.tokenizer.encode(text))
+            if text:
+                encode_prompt(text, checkpoint.tokenizer, checkpoint.config)
+        except GPT2Error as error:
+            self.draft_error = str(error)
+
+    def _look(self, values: dict[str, Any]) -> None:
+        self.cursor = max(0, int(number(values, "cursor", self.cursor)))
+        layer, head = values.get("layer"), values.get("head")
+        config = self.player.trace.config
+        if isinstance(layer, int) and isinstance(head, int) and layer < config.n_layer and head < config.n_head:
+            self.head = (layer, head)
+
+    def _take_settings(self, values: dict[str, Any]) -> None:
+        """Take all settings or none.
+
+        Raises:
+            SettingsError: if one is out of its range.
+        """
+        now = self.sampling
+        sampling = Sampling(
+            temperature=number(values, "temperature", now.temperature),
+            top_k=whole(values, "top_k", now.top_k, "Top-k"),
+            top_p=number(values, "top_p", now.top_p),
+            seed=whole(values, "seed", now.seed, "The seed"),
+        )
+        sampling.check_vocabulary(self.job.checkpoint.config.vocab_size)
+        tokens = whole(values, "max_new_tokens", self.max_new_tokens, "The number of new tokens")
+        if not 1 <= tokens <= MAX_NEW_TOKENS:
+            raise SettingsError(f"The number of new tokens must be from 1 to {MAX_NEW_TOKENS}, not {tokens}.")
+        speed = number(values, "speed", self.speed)
+        if not 0 <= speed <= 60:
+            raise SettingsError(f"The speed must be from 0 (as fast as it goes) to 60 tokens a second, not {speed:g}.")
+        self.sampling, self.max_new_tokens, self.speed = sampling, tokens, speed
+
+
+def number(values: dict[str, Any], name: str, default: float) -> float:
+    """A number from the browser, which may be text a person typed.
+
+    Raises:
+        SettingsError: if it is no number.
+    """
+    value = values.get(name, default)
+    try:
+        return float(default if value is None else value)
+    except (TypeError, ValueError):
+        raise SettingsError(f"{name.replace('_', ' ').capitalize()} must be a number, not {value!r}.") from None
+
+
+def whole(values: dict[str, Any], name: str, default: int, title: str) -> int:
+    """A whole number from the browser.
+
+    Raises:
+        SettingsError: if it is none.
+    """
+    value = values.get(name, default)
+    try:
+        return int(str(default if value is None else value))
+    except ValueError:
+        raise SettingsError(f"{title} must be a whole number, not {value!r}.") from None
+
+
+def this_visit() -> Visit:
+    """The visit of this browser session, begun with a recorded run on the stage."""
+    if "visit" not in st.session_state:
+        st.session_state["visit"] = Visit(Player(recorded_run(FIRST_RUN), FIRST_PROMPT))
+    visit: Visit = st.session_state["visit"]
+    return visit
