@@ -1,0 +1,35 @@
+"""What tests share: the bundled model, loaded once, and a run of it."""
+
+from pathlib import Path
+
+import pytest
+
+import gpt2
+from gpt2.engine import Engine
+from gpt2.sampling import Sampling
+from gpt2.trace import Trace
+from gpt2.weights import Checkpoint, load_checkpoint
+
+BUNDLED = Path(gpt2.__file__).parent / "bundled"
+PROMPT = "Once upon a time"
+
+
+@pytest.fixture(scope="session")
+def checkpoint() -> Checkpoint:
+    """The bundled checkpoint."""
+    return load_checkpoint(BUNDLED, "bundled")
+
+
+@pytest.fixture(scope="session")
+def engine(checkpoint: Checkpoint) -> Engine:
+    """The bundled model on its shipped graphs."""
+    return Engine(checkpoint)
+
+
+@pytest.fixture(scope="session")
+def trace(engine: Engine) -> Trace:
+    """Forty tokens drawn after a short prompt."""
+    run = engine.start(PROMPT)
+    for _ in range(40):
+        run.advance(Sampling(0.8, 0, 0.95, seed=1))
+    return run.trace
