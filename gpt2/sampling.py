@@ -47,12 +47,15 @@ class Sampling:
         """Refuse what has no meaning."""
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
             raise SettingsError(f"Temperature must be 0 (greedy) or a positive number, not {self.temperature}.")
-        if self.top_k != int(self.top_k) or self.top_k < 0:
+        if not _is_whole(self.top_k) or self.top_k < 0:
             raise SettingsError(f"Top-k must be a whole number, 0 to switch it off, not {self.top_k}.")
         if not 0 < self.top_p <= 1:
             raise SettingsError(f"Top-p must be above 0 and at most 1 (1 switches it off), not {self.top_p}.")
-        if self.seed != int(self.seed) or not 0 <= self.seed < 2**63:
+        if not _is_whole(self.seed) or not 0 <= self.seed < 2**63:
             raise SettingsError(f"The seed must be a whole number from 0 to 2^63 - 1, not {self.seed}.")
+        # A number box may give 40.0, NumPy its own integers: from here on both are plain ones.
+        object.__setattr__(self, "top_k", int(self.top_k))
+        object.__setattr__(self, "seed", int(self.seed))
 
     def check_vocabulary(self, vocab_size: int) -> None:
         """Raise SettingsError if top_k is larger than the vocabulary."""
@@ -97,8 +100,9 @@ class Distribution:
             tempered = np.zeros_like(raw)
             tempered[order[0]] = 1.0
         else:
-            # The largest logit is taken off first: a tiny temperature must not overflow.
-            tempered = softmax((np.asarray(logits, np.float64) - np.max(logits)) / sampling.temperature)
+            # The largest logit is taken off first: under a tiny temperature the others go to minus infinity.
+            with np.errstate(over="ignore"):
+                tempered = softmax((np.asarray(logits, np.float64) - np.max(logits)) / sampling.temperature)
         after_top_k = keep(tempered, order[: sampling.top_k or len(order)])
         cumulative = np.cumsum(after_top_k[order])
         # The smallest set that reaches top_p: every token before which less than top_p is gathered.
@@ -135,6 +139,10 @@ class Distribution:
     def surprisal_bits(self, token: int) -> float:
         """`-log2` of the model's own probability of the token, in bits."""
         return float(-np.log2(max(self.raw[token], np.finfo(np.float64).tiny)))
+
+
+def _is_whole(number: float) -> bool:
+    return isinstance(number, (int, np.integer)) or (isinstance(number, float) and number.is_integer())
 
 
 def keep(probabilities: Floats, tokens: NDArray[np.intp]) -> Floats:
