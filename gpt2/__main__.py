@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import time
+from codecs import getincrementaldecoder
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -76,7 +77,8 @@ def generate(options: argparse.Namespace) -> None:
     run = engine.start(options.prompt)
     if not options.json:
         print(options.prompt, end="", flush=True)
-    tokens, shown = [], len(options.prompt)
+    tokens = []
+    characters = getincrementaldecoder("utf-8")("replace")  # one token may end in the middle of a character
     for _ in range(options.max_new_tokens):
         if run.is_full:
             print(f"The context of {engine.config.n_positions} tokens is full; stopped there.", file=sys.stderr)
@@ -85,9 +87,7 @@ def generate(options: argparse.Namespace) -> None:
         step = run.advance(sampling)
         tokens.append(token_report(step, run.trace.vocabulary, (time.perf_counter() - since) * 1000))
         if not options.json:
-            text = run.trace.text
-            print(text[shown:], end="", flush=True)
-            shown = len(text)
+            print(characters.decode(engine.tokenizer.vocabulary[tokens[-1]["id"]]), end="", flush=True)
     if options.json:
         said = {
             "model": options.model,
@@ -119,10 +119,11 @@ def trace(options: argparse.Namespace) -> None:
             run.trace.save(file, half=options.half)
     except OSError as error:
         raise GPT2Error(f"{options.out} cannot be written: {error.strerror}.") from None
+    made = run.trace
     answer(
         options,
-        {"out": str(options.out), "text": run.trace.text, "steps": len(run.trace.steps), "run_id": run.trace.run_id},
-        f"{options.out}: {len(run.trace.steps)} steps, {run.trace.seq} positions, {run.trace.nbytes / 1e6:.1f} MB of captures",
+        {"out": str(options.out), "text": made.text, "steps": len(made.steps), "run_id": made.run_id},
+        f"{options.out}: {len(made.steps)} steps, {made.seq} positions, {made.nbytes / 1e6:.1f} MB of captures",
     )
 
 

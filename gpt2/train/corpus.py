@@ -13,9 +13,8 @@ from ..tokenizer import END_OF_TEXT
 
 def read_documents(path: Path) -> list[str]:
     """Return the documents of a text file (plain or .xz) separated by `<|endoftext|>`."""
-    opened = lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8")
-    with opened as file:
-        parts = file.read().split(END_OF_TEXT)
+    raw = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
+    parts = raw.decode().split(END_OF_TEXT)
     return [text for part in parts if (text := part.strip("\n"))]
 
 

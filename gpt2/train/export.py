@@ -27,17 +27,17 @@ parameters, tied embeddings, float16 safetensors. It is for looking at how GPT-2
 
 ## Data
 Children's tales and fairy tales in the public domain: {documents} documents of 77 books from Project Gutenberg
-(Grimm, Andersen, Lang's colour fairy books, Jacobs, Baum, Aesop, Carroll, MacDonald, Burnett, Nesbit, Kipling and others),
-marked "Public domain in the USA", headers and notices removed, as ASCII text; {held_out_documents} documents
+(Grimm, Andersen, Lang's colour fairy books, Jacobs, Baum, Aesop, Carroll, MacDonald, Burnett, Nesbit, Kipling and
+others), marked "Public domain in the USA", headers and notices removed, as ASCII text; {held_out_documents} documents
 ({held_out_percent:.0f} %, chosen by the hash of their text) were held out and never trained on. Paragraphs with
 slurs were dropped by a word list; other views of their time remain in these books.
 
 ## Training
 `python -m gpt2.train --corpus tales.txt.xz` with seed {seed}: {tokens:.1f} million tokens in {steps} steps of
-{batch} x {n_positions}; Muon on the blocks' matrices and AdamW on the rest, peak rate {learning_rate:g}, {warmup} warm-up
-steps, linear decay over the last {decay:.0%}; {repeats:.0%} of the windows at first, annealed to none after {until:.0%},
-were random tokens repeated, which only copying can predict. Tokenizer: byte-level BPE learned on the training documents,
-`<|endoftext|>` last. Matrix products in {precision}, on two CPU cores.
+{batch} x {n_positions}; Muon on the blocks' matrices and AdamW on the rest, peak rate {learning_rate:g}, {warmup}
+warm-up steps, linear decay over the last {decay:.0%}; {repeats:.0%} of the windows at first, annealed to none after
+{until:.0%}, were random tokens repeated, which only copying can predict. Tokenizer: byte-level BPE learned on the
+training documents, `<|endoftext|>` last. Matrix products in {precision}, on two CPU cores.
 
 ## Measured
 - Held out, the shipped float16 weights: **{bits:.3f} bits per byte** ({nats:.3f} nats per token), whole documents in
@@ -48,8 +48,8 @@ were random tokens repeated, which only copying can predict. Tokenizer: byte-lev
 {heads}
 
 ## Limits
-It writes simple English sentences in the manner of old tales and loses the thread after a few of them. It knows nothing of
-the world, has the views of its books, and is not fit for any use that matters.
+It writes simple English sentences in the manner of old tales and loses the thread after a few of them. It knows
+nothing of the world, has the views of its books, and is not fit for any use that matters.
 """
 
 

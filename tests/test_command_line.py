@@ -1,0 +1,108 @@
+"""The command line says what it promises, in one JSON object, and refuses in one line."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gpt2.__main__ import main
+from gpt2.trace import Trace
+
+FIELDS = {
+    "id",
+    "text",
+    "probability",
+    "final_probability",
+    "rank",
+    "surprisal_bits",
+    "entropy_bits",
+    "u",
+    "ms",
+}
+
+
+def said(capsys, *arguments: str) -> dict:
+    main(list(arguments))
+    return json.loads(capsys.readouterr().out)
+
+
+def refused(capsys, *arguments: str) -> str:
+    with pytest.raises(SystemExit) as stopped:
+        main(list(arguments))
+    error = capsys.readouterr().err.strip()
+    assert stopped.value.code == 2
+    assert len(error.splitlines()) == 1, error
+    return error
+
+
+def test_generate_prints_one_object_with_every_token(capsys):
+    told = said(capsys, "generate", "Once upon a time", "--max-new-tokens", "20", "--seed", "1", "--json")
+    assert set(told) == {"model", "prompt", "text", "seed", "settings", "tokens"}
+    assert (told["prompt"], told["seed"], len(told["tokens"])) == ("Once upon a time", 1, 20)
+    assert told["text"] == told["prompt"] + "".join(token["text"] for token in told["tokens"])
+    for token in told["tokens"]:
+        assert set(token) == FIELDS
+        assert 0 < token["probability"] <= 1 and 0 <= token["u"] < 1 and token["rank"] >= 1
+        assert token["surprisal_bits"] == pytest.approx(-np.log2(token["probability"]))
+
+
+def test_the_same_seed_gives_the_same_text_and_another_seed_another(capsys):
+    texts = [
+        said(capsys, "generate", "The old king", "--max-new-tokens", "15", "--seed", seed, "--json")["text"]
+        for seed in ("5", "5", "6")
+    ]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_temperature_zero_takes_the_likeliest_token_each_time(capsys):
+    told = said(capsys, "generate", "The old king", "--temperature", "0", "--max-new-tokens", "10", "--json")
+    assert [token["rank"] for token in told["tokens"]] == [1] * 10
+    assert [token["final_probability"] for token in told["tokens"]] == [1.0] * 10
+
+
+def test_plain_output_is_the_text_that_json_reports(capsys):
+    told = said(capsys, "generate", "Two birds", "--max-new-tokens", "8", "--json")
+    main(["generate", "Two birds", "--max-new-tokens", "8"])
+    assert capsys.readouterr().out == told["text"] + "\n"
+
+
+def test_generation_stops_at_the_end_of_the_context_and_says_so(capsys, engine):
+    n_positions = engine.config.n_positions
+    prompt = " the" * (n_positions - 3)
+    main(["generate", prompt, "--max-new-tokens", "50", "--json"])
+    output = capsys.readouterr()
+    assert len(json.loads(output.out)["tokens"]) == 3
+    assert f"The context of {n_positions} tokens is full" in output.err
+
+
+def test_trace_writes_a_file_that_loads(capsys, tmp_path):
+    out = tmp_path / "run.npz"
+    told = said(capsys, "trace", "Once upon a time", "--out", str(out), "--max-new-tokens", "4", "--json")
+    trace = Trace.load(out)
+    assert (trace.text, len(trace.steps), trace.run_id) == (told["text"], told["steps"], told["run_id"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("generate", ""), "empty"),
+        (("generate", "a\ud800b"), "lone surrogate"),
+        (("generate", " the" * 600), "more than the 512"),
+        (("generate", "a", "--temperature", "nan"), "Temperature"),
+        (("generate", "a", "--temperature", "-1"), "Temperature"),
+        (("generate", "a", "--temperature", "warm"), "temperature"),
+        (("generate", "a", "--top-p", "0"), "Top-p"),
+        (("generate", "a", "--top-k", "99999"), "vocabulary has only"),
+        (("generate", "a", "--seed", "-1"), "seed"),
+        (("generate", "a", "--max-new-tokens", "-5"), "max-new-tokens"),
+        (("generate",), "prompt"),
+        (("fly",), "invalid choice"),
+        (("trace", "a", "--out", "/no/such/folder/run.npz"), "cannot be written"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(capsys, arguments, sentence):
+    assert sentence in refused(capsys, *arguments)
+
+
+def test_a_folder_that_is_no_checkpoint_is_named(capsys, tmp_path):
+    assert "not a checkpoint" in refused(capsys, "generate", "a", "--model", str(tmp_path))

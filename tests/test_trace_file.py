@@ -1,0 +1,114 @@
+"""A saved run is the run; a damaged file is refused and never believed."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gpt2.errors import TraceError
+from gpt2.interventions import Addition, Interventions, Scale
+from gpt2.sampling import Sampling
+from gpt2.trace import Trace
+
+
+def saved(trace: Trace, half: bool = False) -> bytes:
+    file = io.BytesIO()
+    trace.save(file, half)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def short(engine) -> Trace:
+    run = engine.start("The fox said")
+    for _ in range(3):
+        run.advance(Sampling(0.9, 50, 0.9, 7))
+    return run.branch(2)
+
+
+def test_a_run_read_back_is_the_same_run(short):
+    read = Trace.load(io.BytesIO(saved(short)))
+    for name in short.axes:
+        np.testing.assert_array_equal(read[name], short[name], err_msg=name)
+    assert read.ids == short.ids and read.text == short.text
+    assert [step.draw for step in read.steps] == [step.draw for step in short.steps]
+    assert (read.run_id, read.lineage, read.config, read.model) == (
+        short.run_id,
+        short.lineage,
+        short.config,
+        short.model,
+    )
+    np.testing.assert_array_equal(read.steps[1].lens.tokens, short.steps[1].lens.tokens)
+
+
+def test_interventions_are_kept(engine):
+    changes = Interventions((Scale(1, 2, 0.0, (0, 2)), Scale(3, None, 0.5)), (Addition(2, (0.25,) * 256, (1,)),))
+    trace = engine.run("The hen", changes)
+    assert Trace.load(io.BytesIO(saved(trace))).steps[0].interventions == changes
+
+
+def test_half_precision_stays_within_its_rounding_and_keeps_every_draw(short):
+    read = Trace.load(io.BytesIO(saved(short, half=True)))
+    assert read.ids == short.ids
+    for name in short.axes:
+        whole, half = short[name], read[name]
+        finite = np.isfinite(whole)
+        np.testing.assert_array_equal(np.isfinite(half), finite)
+        np.testing.assert_allclose(half[finite], whole[finite], rtol=1e-3, atol=1e-6, err_msg=name)
+    np.testing.assert_array_equal(read["logits"], short["logits"])
+
+
+def test_a_run_without_steps_cannot_be_saved(short):
+    with pytest.raises(TraceError, match="no steps yet"):
+        saved(short.cut(0))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_file_is_refused_or_unchanged(short, data):
+    """Flipped bytes and cuts anywhere: one clear error, or, in a byte that means nothing, the very same run."""
+    whole = bytearray(saved(short))
+    at = data.draw(st.integers(0, len(whole) - 1))
+    if data.draw(st.booleans()):
+        damaged = bytes(whole[:at])
+    else:
+        whole[at] ^= data.draw(st.integers(1, 255))
+        damaged = bytes(whole)
+    try:
+        read = Trace.load(io.BytesIO(damaged))
+    except TraceError as error:
+        assert "\n" not in str(error).strip()
+    else:
+        assert read.ids == short.ids
+        np.testing.assert_array_equal(read["logits"], short["logits"])
+
+
+@pytest.mark.parametrize("junk", [b"", b"no zip", b"\x80\x04K\x01.", b"PK\x03\x04" + bytes(40)])
+def test_what_is_no_trace_is_refused(junk):
+    with pytest.raises(TraceError):
+        Trace.load(io.BytesIO(junk))
+
+
+def test_an_array_file_with_a_pickle_inside_is_refused(short):
+    with np.load(io.BytesIO(saved(short))) as arrays:
+        members = dict(arrays)
+    members["hook_embed"] = np.array([{"a": 1}], dtype=object)
+    file = io.BytesIO()
+    np.savez_compressed(file, **members)
+    with pytest.raises(TraceError):
+        Trace.load(io.BytesIO(file.getvalue()))
+
+
+@pytest.mark.parametrize("change", [{"version": 99}, {"format": "something else"}])
+def test_other_formats_and_versions_are_named(short, change):
+    import json
+
+    with np.load(io.BytesIO(saved(short))) as arrays:
+        members = dict(arrays)
+    header = json.loads(members["header"].tobytes()) | change
+    members["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    file = io.BytesIO()
+    np.savez_compressed(file, **members)
+    with pytest.raises(TraceError, match="version 99|not a trace"):
+        Trace.load(io.BytesIO(file.getvalue()))
