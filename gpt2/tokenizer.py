@@ -11,6 +11,7 @@ from .errors import CheckpointError, PromptError
 from .vocabulary import Vocabulary
 
 END_OF_TEXT = "<|endoftext|>"
+MAX_TOKENS = 1_000_000
 
 
 @cache
@@ -32,24 +33,21 @@ class Tokenizer:
         """Read `tokenizer.json`, or `vocab.json` and `merges.txt`.
 
         Raises:
-            CheckpointError: if neither is there or one cannot be read.
+            CheckpointError: if neither is there, one cannot be read, or it is not byte-level.
         """
-        whole, vocab, merges = folder / "tokenizer.json", folder / "vocab.json", folder / "merges.txt"
         try:
-            if whole.exists():
-                return cls(BPE.from_file(str(whole)))
-            if not (vocab.exists() and merges.exists()):
-                raise CheckpointError(f"{folder} has no tokenizer: neither tokenizer.json nor vocab.json + merges.txt.")
-            bpe = BPE(models.BPE.from_file(str(vocab), str(merges)))
+            tokenizer = cls(_read(folder))
         except CheckpointError:
             raise
         except Exception as error:  # the tokenizers library raises plain Exception
             raise CheckpointError(f"The tokenizer in {folder} cannot be read: {error}.") from None
-        bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        bpe.decoder = decoders.ByteLevel()
-        if bpe.token_to_id(END_OF_TEXT) is not None:
-            bpe.add_special_tokens([END_OF_TEXT])
-        return cls(bpe)
+        pieces = tokenizer.bpe.get_vocab(with_added_tokens=True)
+        try:
+            if max(pieces.values()) < MAX_TOKENS and tokenizer.vocabulary.tokens:
+                return tokenizer
+        except (KeyError, ValueError):  # a character that stands for no byte, or no token at all
+            pass
+        raise CheckpointError(f"The tokenizer in {folder} is not GPT-2's byte-level one.")
 
     @property
     def end_of_text(self) -> int | None:
@@ -60,7 +58,8 @@ class Tokenizer:
         """Token ids of exactly this text: nothing is trimmed, nothing put before it.
 
         Raises:
-            PromptError: if the text holds half of a surrogate pair, which has no UTF-8 bytes.
+            PromptError: if the text holds half of a surrogate pair, which has no UTF-8 bytes, or anything that
+                this tokenizer would drop or alter.
         """
         try:
             text.encode()
@@ -68,7 +67,16 @@ class Tokenizer:
             raise PromptError(
                 f"The prompt has half a character (a lone surrogate) at position {error.start}; delete or retype it."
             ) from None
-        return self.bpe.encode(text, add_special_tokens=False).ids
+        ids = self.bpe.encode(text, add_special_tokens=False).ids
+        written = self.vocabulary.text(ids)
+        if written != text:
+            pairs = enumerate(zip(written, text, strict=False))
+            at = next((index for index, (ours, given) in pairs if ours != given), min(len(written), len(text)))
+            raise PromptError(
+                f"This model's tokenizer cannot write the prompt exactly, from {text[at : at + 12]!r} "
+                f"at position {at} on; change that part."
+            )
+        return ids
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -81,3 +89,17 @@ class Tokenizer:
             return piece.encode() if token in added else bytes(byte_of()[char] for char in piece)
 
         return Vocabulary(tuple(in_bytes(token) for token in range(max(pieces) + 1)))
+
+
+def _read(folder: Path) -> BPE:
+    whole, vocab, merges = folder / "tokenizer.json", folder / "vocab.json", folder / "merges.txt"
+    if whole.exists():
+        return BPE.from_file(str(whole))
+    if not (vocab.exists() and merges.exists()):
+        raise CheckpointError(f"{folder} has no tokenizer: neither tokenizer.json nor vocab.json + merges.txt.")
+    bpe = BPE(models.BPE.from_file(str(vocab), str(merges)))
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    if bpe.token_to_id(END_OF_TEXT) is not None:
+        bpe.add_special_tokens([END_OF_TEXT])
+    return bpe
