@@ -1,0 +1,106 @@
+"""A real server and a real Chromium, for the browser tests and the measurements; nothing leaves this machine."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    # Whatever a page asks of any other host fails: the app must need none.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+
+def chromium() -> str:
+    """The system's Chromium: `CHROMIUM`, or the first of the usual names.
+
+    Raises:
+        RuntimeError: if there is none.
+    """
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        raise RuntimeError("The browser tests need Chromium: install it (apt-get install chromium) or set CHROMIUM.")
+    return found
+
+
+class Server:
+    """The app being served: its address and its process."""
+
+    def __init__(self, url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+        """Hold what `serve` has started."""
+        self.url, self.process, self.log = url, process, log
+
+
+@contextmanager
+def serve(log: Path, **environment: str) -> Iterator[Server]:
+    """Serve the app on a free port until the block ends; yields as soon as it answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+    command += [f"--server.port={port}", "--server.address=127.0.0.1"]
+    with log.open("wb") as messages:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=messages, stderr=messages, env={**os.environ, **environment}
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            wait_until_up(url, process, log)
+            yield Server(url, process, log)
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
+    """Return once the server answers its health check.
+
+    Raises:
+        RuntimeError: if it ends or does not answer in time.
+    """
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError(f"The app did not start:\n{log.read_text(errors='replace')}")
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+def open_page(opened: Browser, url: str, width: int = 1280, height: int = 800, scheme: str = "light") -> Page:
+    """A fresh visitor on a page of the app, its errors collected in `page.errors`."""
+    context = opened.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.errors = errors  # type: ignore[attr-defined]
+    page.goto(url)
+    return page

@@ -1,0 +1,112 @@
+"""The player: orders return at once, refusals keep the run, two visitors do not disturb each other."""
+
+import time
+
+import pytest
+
+from gpt2.errors import EngineError, GPT2Error, PromptError, SettingsError
+from gpt2.sampling import Sampling
+from gpt2.trace import Trace
+from pages.frame.player import Player
+
+SAMPLING = Sampling(0.8, 0, 0.95, 1)
+
+
+def finish(player: Player, seconds: float = 30) -> Trace:
+    until = time.monotonic() + seconds
+    while player.is_running:
+        assert time.monotonic() < until, "the run does not end"
+        time.sleep(0.01)
+    return player.trace
+
+
+def alone(engine, prompt: str, tokens: int, sampling: Sampling = SAMPLING) -> tuple[int, ...]:
+    return tuple(step.draw.token for step in engine.generate(prompt, tokens, sampling))
+
+
+@pytest.fixture
+def player(trace: Trace) -> Player:
+    return Player(trace, "Once upon a time")
+
+
+def test_a_new_run_draws_what_the_engine_draws_alone(engine, player):
+    player.new(engine, "The little bird", SAMPLING, 12, 0)
+    assert finish(player).generated_ids == alone(engine, "The little bird", 12)
+    assert not player.is_recorded
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sampling", "error"),
+    [("", SAMPLING, PromptError), (" the" * 600, SAMPLING, PromptError), ("a", Sampling(top_k=9999), SettingsError)],
+)
+def test_a_refused_run_keeps_the_one_on_the_stage(engine, player, prompt, sampling, error):
+    player.new(engine, "The little bird", SAMPLING, 3, 0)
+    before = finish(player)
+    with pytest.raises(error):
+        player.new(engine, prompt, sampling, 3, 0)
+    assert player.trace is before
+
+
+def test_pausing_ends_the_thread_and_playing_on_gives_the_text_of_one_run(engine, player):
+    player.new(engine, "The little bird", SAMPLING, 200, 50)
+    time.sleep(0.3)
+    player.pause()
+    seen = len(player.trace.steps)
+    assert not player.is_running and 0 < seen < 200
+    player.play(engine, seen - 1, SAMPLING, 5, 0)
+    assert finish(player).generated_ids == alone(engine, "The little bird", seen + 5)
+
+
+def test_other_settings_under_the_cursor_branch_and_keep_what_came_before(engine, player):
+    player.new(engine, "The little bird", SAMPLING, 10, 0)
+    first = finish(player)
+    greedy = Sampling(temperature=0)
+    player.play(engine, 3, greedy, 4, 0)
+    second = finish(player)
+    assert second.steps[:3] == first.steps[:3]
+    assert second.lineage is not None and (second.lineage.parent, second.lineage.steps) == (first.run_id, 4)
+    kept = first.vocabulary.text(first.ids[: first.steps[3].stop])
+    rest = alone(engine, kept, 5, greedy)
+    assert second.generated_ids == first.generated_ids[:3] + rest
+
+
+def test_reshaping_draws_the_newest_token_again_without_a_new_step(engine, player):
+    player.new(engine, "The little bird", SAMPLING, 4, 0)
+    before = finish(player)
+    player.reshape(Sampling(temperature=0))
+    after = player.trace
+    assert after.steps[:-1] == before.steps[:-1]
+    assert after.steps[-1].draw.token == int(before.steps[-1].logits.argmax())
+    assert after.steps[-1].captures == before.steps[-1].captures
+
+
+def test_a_recorded_run_is_gone_on_with_as_if_it_had_been_live(engine, player, trace):
+    player.play(engine, len(trace.steps) - 1, SAMPLING, 5, 0)
+    continued = finish(player)
+    assert not player.is_recorded
+    assert continued.generated_ids == alone(engine, "Once upon a time", len(trace.steps) + 5)
+
+
+def test_two_players_at_once_draw_what_each_draws_alone(engine, trace):
+    players = {prompt: Player(trace, "") for prompt in ("The king", "A small mouse", "In the wood")}
+    for prompt, player in players.items():
+        player.new(engine, prompt, SAMPLING, 30, 0)
+    for prompt, player in players.items():
+        assert finish(player).generated_ids == alone(engine, prompt, 30)
+
+
+def test_the_end_of_the_context_is_said_and_playing_on_is_refused(engine, player):
+    n_positions = engine.config.n_positions
+    player.new(engine, " the" * (n_positions - 2), SAMPLING, 50, 0)
+    assert len(finish(player).ids) == n_positions
+    assert player.is_full and f"{n_positions} tokens is full" in player.notice
+    with pytest.raises(GPT2Error, match="full"):
+        player.play(engine, 1, SAMPLING, 5, 0)
+
+
+def test_a_recorded_run_of_another_model_can_be_looked_at_but_not_gone_on_with(engine, trace):
+    from dataclasses import replace
+
+    foreign = replace(trace, config=replace(trace.config, n_inner=trace.config.n_inner * 2))
+    with pytest.raises(EngineError, match="another model"):
+        Player(foreign, "").play(engine, 0, SAMPLING, 1, 0)
