@@ -38,6 +38,7 @@ class GPT2Config:
     n_head: int
     n_inner: int
     layer_norm_epsilon: float = 1e-5
+    tie_word_embeddings: bool = True
 
     def __post_init__(self) -> None:
         """Refuse sizes that no GPT-2 can have."""
@@ -51,6 +52,10 @@ class GPT2Config:
             raise CheckpointError(
                 f"config.json: layer_norm_epsilon must lie between 0 and 1, not {self.layer_norm_epsilon!r}."
             )
+        if not isinstance(self.tie_word_embeddings, bool):
+            raise CheckpointError(
+                f"config.json: tie_word_embeddings must be true or false, not {self.tie_word_embeddings!r}."
+            )
 
     @property
     def d_head(self) -> int:
@@ -59,9 +64,10 @@ class GPT2Config:
 
     @property
     def n_params(self) -> int:
-        """Number of parameters, the tied LM head counted once."""
+        """Number of parameters, a tied LM head counted once."""
         block = 4 * self.n_embd**2 + 2 * self.n_embd * self.n_inner + 9 * self.n_embd + self.n_inner
-        return (self.vocab_size + self.n_positions + 2) * self.n_embd + self.n_layer * block
+        tables = self.vocab_size * (1 if self.tie_word_embeddings else 2) + self.n_positions
+        return (tables + 2) * self.n_embd + self.n_layer * block
 
     def to_dict(self) -> dict[str, int | float]:
         """All fields, as JSON can hold them."""
@@ -92,6 +98,7 @@ class GPT2Config:
             **sizes,
             n_inner=4 * sizes["n_embd"] if n_inner is None else n_inner,
             layer_norm_epsilon=values.get("layer_norm_epsilon", 1e-5),
+            tie_word_embeddings=values.get("tie_word_embeddings", True),
         )
 
     @classmethod

@@ -87,14 +87,16 @@ def load_weights(folder: Path, config: GPT2Config) -> dict[str, Array]:
     """All parameters of a folder's safetensors files, checked against the config.
 
     Raises:
-        CheckpointError: if a file is missing, damaged or a pickle, or a tensor is missing or has the wrong shape.
+        CheckpointError: if a file is missing, damaged or a pickle, or a tensor is missing, has the wrong shape
+            or is not finite.
     """
     found: dict[str, Array] = {}
     for path in weight_files(folder):
         for key, array in read_safetensors(path).items():
             if not key.endswith(MASK_BUFFERS):
                 found[key.removeprefix("transformer.")] = array
-    found.setdefault("lm_head.weight", found.get("wte.weight", np.empty(0, np.float32)))
+    if config.tie_word_embeddings and "wte.weight" in found:
+        found.setdefault("lm_head.weight", found["wte.weight"])
     weights = {}
     for name, shape in expected_shapes(config).items():
         if name not in found:
@@ -104,6 +106,8 @@ def load_weights(folder: Path, config: GPT2Config) -> dict[str, Array]:
             array = np.ascontiguousarray(array.T)
         if array.shape != shape:
             raise CheckpointError(f"{name} in {folder} has shape {array.shape}; config.json asks for {shape}.")
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"{name} in {folder} is not finite everywhere; download the checkpoint again.")
         weights[name] = array
     if np.array_equal(weights["lm_head.weight"], weights["wte.weight"]):
         weights["lm_head.weight"] = weights["wte.weight"]
@@ -131,6 +135,8 @@ def weight_files(folder: Path) -> list[Path]:
         paths = [folder / str(name) for name in names]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise CheckpointError(f"{index} cannot be read as an index of shards.") from None
+    if not paths:
+        raise CheckpointError(f"{index} names no shards; download it again.")
     for path in paths:
         if path.parent != folder or path.suffix != ".safetensors":
             raise CheckpointError(f"{index} names {path.name}, which is not a safetensors file in the same folder.")

@@ -141,3 +141,17 @@ def write_weights(folder: Path, tensors: dict[str, NDArray[Any]], dtype: str = "
         weight_map |= dict.fromkeys(part, name)
     index = {"metadata": {"total_size": 0}, "weight_map": weight_map}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def edit_config(folder: Path, **changes: Any) -> None:
+    """Overwrite settings of a written config.json."""
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def without(folder: Path, key: str) -> None:
+    """Take a setting out of a written config.json."""
+    path = folder / "config.json"
+    values = json.loads(path.read_text())
+    del values[key]
+    path.write_text(json.dumps(values))
