@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -78,6 +78,7 @@ class GraphKey:
     target: str
 
     @classmethod
+    @lru_cache(maxsize=32)
     def of(cls, kind: str, config: GPT2Config) -> "GraphKey":
         """Trace the graph and fingerprint its text; the weights are not in it."""
         text = str(stage(kind, config))
@@ -96,7 +97,8 @@ def find(key: GraphKey) -> bytes | None:
         try:
             entry = json.loads((folder / f"{key.file_name}.json").read_text(encoding="utf-8"))
             packed = (folder / key.file_name).read_bytes()
-            if entry["key"] == asdict(key) and hashlib.sha256(packed).hexdigest() == entry["sha256"]:
+            fits = entry["key"] == asdict(key) and cpu_features() >= frozenset(entry["cpu"])
+            if fits and hashlib.sha256(packed).hexdigest() == entry["sha256"]:
                 return lzma.LZMADecompressor(memlimit=2**28).decompress(packed, MAX_MEF_BYTES)
         except (OSError, ValueError, KeyError, TypeError, lzma.LZMAError):
             continue
@@ -107,8 +109,10 @@ def keep(key: GraphKey, mef: bytes, folder: Path) -> None:
     """Write a compiled graph and its manifest, so that readers see both whole or neither."""
     folder.mkdir(parents=True, exist_ok=True)
     packed = lzma.compress(mef, preset=6)
-    manifest = {"key": asdict(key), "sha256": hashlib.sha256(packed).hexdigest(), "cpu": sorted(PORTABLE_FEATURES)}
-    for name, data in ((key.file_name, packed), (f"{key.file_name}.json", json.dumps(manifest, indent=1).encode())):
+    features = sorted(PORTABLE_FEATURES if key.target == PORTABLE else cpu_features())
+    manifest = {"key": asdict(key), "sha256": hashlib.sha256(packed).hexdigest(), "cpu": features}
+    told = json.dumps(manifest, indent=1).encode() + b"\n"
+    for name, data in ((f"{key.file_name}.json", told), (key.file_name, packed)):
         partial = folder / f".{name}.{os.getpid()}"
         partial.write_bytes(data)
         partial.replace(folder / name)
@@ -147,8 +151,8 @@ def compile_apart(
     Raises:
         EngineError: if the child fails or is stopped.
     """
-    kinds = missing(config)
-    if not kinds:
+    names = [GraphKey.of(kind, config).file_name for kind in missing(config)]
+    if not names:
         return
     command = [sys.executable, "-m", "gpt2.compiled", json.dumps(config.to_dict())]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
@@ -161,10 +165,10 @@ def compile_apart(
             if stopped():
                 child.kill()
                 raise EngineError("Compiling was stopped; choose the model again to start anew.")
-            seconds, left = time.monotonic() - since, len(missing(config))
+            seconds, done = time.monotonic() - since, sum((cache_folder() / name).exists() for name in names)
             progress(
-                f"Compiling this model's graphs, once: {len(kinds) - left} of {len(kinds)} done after {seconds:.0f} s, "
-                f"about {len(kinds) * SECONDS_A_GRAPH / 60:.0f} min in all."
+                f"Compiling this model's graphs, once: {done} of {len(names)} done after {seconds:.0f} s, "
+                f"about {len(names) * SECONDS_A_GRAPH / 60:.0f} min in all."
             )
             with suppress(subprocess.TimeoutExpired):
                 child.wait(1)
