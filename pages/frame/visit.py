@@ -1,5 +1,6 @@
 """One visit: what this browser session has on its stage, and how it answers what the stage asks for."""
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +60,7 @@ class Visit:
             sampling=self.sampling,
             max_new_tokens=self.max_new_tokens,
             model=self.model,
-            models=(ModelChoice("bundled", "Bundled storyteller"),),
+            models=offered_models(),
             examples=EXAMPLES,
             progress=None,
         )
@@ -149,14 +150,25 @@ class Visit:
             top_p=number(values, "top_p", now.top_p),
             seed=whole(values, "seed", now.seed, "The seed"),
         )
-        sampling.check_vocabulary(self.job.checkpoint.config.vocab_size)
         tokens = whole(values, "max_new_tokens", self.max_new_tokens, "The number of new tokens")
         if not 1 <= tokens <= MAX_NEW_TOKENS:
             raise SettingsError(f"The number of new tokens must be from 1 to {MAX_NEW_TOKENS}, not {tokens}.")
+        model = str(values.get("model") or self.model)
+        if model not in [choice.name for choice in offered_models()]:
+            raise SettingsError(f"The model {model!r} is not offered here; choose one from the list.")
         speed = number(values, "speed", self.speed)
         if not 0 <= speed <= 60:
             raise SettingsError(f"The speed must be from 0 (as fast as it goes) to 60 tokens a second, not {speed:g}.")
-        self.sampling, self.max_new_tokens, self.speed = sampling, tokens, speed
+        if model != self.model:
+            model_job(model)  # refuses what is not a checkpoint before anything is changed
+        self.model, self.sampling, self.max_new_tokens, self.speed = model, sampling, tokens, speed
+
+
+def offered_models() -> tuple[ModelChoice, ...]:
+    """The bundled model, and what the host offers in `GPT2_MODELS`: ids or folders, separated by commas."""
+    names = [name.strip() for name in os.environ.get("GPT2_MODELS", "").split(",")]
+    more = (ModelChoice(name, name.rstrip("/").rpartition("/")[2]) for name in names if name and name != "bundled")
+    return (ModelChoice("bundled", "Bundled storyteller"), *more)
 
 
 def number(values: dict[str, Any], name: str, default: float) -> float:

@@ -1,0 +1,123 @@
+"""Measures what a person waits for, in a real Chromium: `python -m tests.measure start|live [--json]`.
+
+`start`: seconds from starting the server to the first generated token on the screen, and the app's memory.
+`live`: paints a second on the Live page with all panels while 64 tokens come in at a given rate, and mounts.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+from playwright.sync_api import Page
+
+from tests.browser import browser, open_page, serve
+
+STAGE = "[data-painted]"
+
+
+def stage_number(page: Page, name: str) -> int:
+    """A number that the stage keeps of itself, such as `painted`."""
+    return int(page.locator(STAGE).first.get_attribute(f"data-{name}") or 0)
+
+
+def run_id(page: Page) -> str:
+    """The run on the stage."""
+    return page.locator(STAGE).first.get_attribute("data-run") or ""
+
+
+def megabytes(process_id: int) -> float:
+    """Resident memory of a process and its children, in MB."""
+    parent = psutil.Process(process_id)
+    return sum(process.memory_info().rss for process in (parent, *parent.children(recursive=True))) / 1e6
+
+
+def begin(page: Page, prompt: str) -> None:
+    """Type a prompt and run it."""
+    page.get_by_role("textbox", name="Prompt").fill(prompt)
+    page.get_by_role("button", name="Run", exact=True).click()
+
+
+def wait_for_new_run(page: Page, before: str, steps: int, seconds: float = 60) -> None:
+    """Return once another run than `before` shows at least `steps` steps.
+
+    Raises:
+        TimeoutError: if it does not in time.
+    """
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if run_id(page) != before and stage_number(page, "steps") >= steps:
+            return
+        page.wait_for_timeout(20)
+    raise TimeoutError("the new run did not appear")
+
+
+def measure_start(log: Path) -> dict[str, Any]:
+    """From nothing running to a generated token on the screen."""
+    with browser() as opened:
+        since = time.monotonic()
+        with serve(log) as server:
+            up = time.monotonic() - since
+            page = open_page(opened, server.url)
+            page.wait_for_selector(STAGE, timeout=60_000)
+            first_paint = time.monotonic() - since
+            before = run_id(page)
+            until = time.monotonic() + 60
+            while run_id(page) == before and time.monotonic() < until:  # refused until the model is ready
+                begin(page, "The little bird")
+                page.wait_for_timeout(300)
+            wait_for_new_run(page, before, 2)
+            token = time.monotonic() - since
+            wait_for_new_run(page, before, 30)
+            return {
+                "server_answers_s": round(up, 2),
+                "first_paint_s": round(first_paint, 2),
+                "first_token_s": round(token, 2),
+                "memory_mb": round(megabytes(server.process.pid)),
+            }
+
+
+def measure_live(log: Path, tokens: int = 64, rate: float = 8) -> dict[str, Any]:
+    """Paints a second while `tokens` tokens come in at `rate` a second."""
+    with browser() as opened, serve(log) as server:
+        page = open_page(opened, server.url)
+        page.wait_for_selector(STAGE, timeout=60_000)
+        page.wait_for_timeout(4000)
+        page.get_by_role("button", name="Settings").click()
+        page.get_by_label("New tokens").fill(str(tokens))
+        page.get_by_label("Speed").fill(str(rate))
+        page.keyboard.press("Escape")
+        before = run_id(page)
+        begin(
+            page, "Once upon a time there was a little girl who lived with her mother in a small house near the wood."
+        )
+        wait_for_new_run(page, before, 2)
+        since, painted = time.monotonic(), stage_number(page, "painted")
+        while stage_number(page, "steps") < tokens and time.monotonic() - since < 60:
+            page.wait_for_timeout(50)
+        seconds = time.monotonic() - since
+        return {
+            "tokens": stage_number(page, "steps"),
+            "asked_per_s": rate,
+            "paints_per_s": round((stage_number(page, "painted") - painted) / seconds, 1),
+            "mounts": stage_number(page, "mounts"),
+            "page_errors": page.errors,  # type: ignore[attr-defined]
+            "memory_mb": round(megabytes(server.process.pid)),
+        }
+
+
+def main() -> None:
+    """Measure one thing and print it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.measure", description=__doc__)
+    parser.add_argument("what", choices=("start", "live"))
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "server.log"
+        measured = measure_start(log) if parser.parse_args().what == "start" else measure_live(log)
+    print(json.dumps(measured))
+
+
+if __name__ == "__main__":
+    main()
