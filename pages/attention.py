@@ -1,0 +1,70 @@
+"""Attention: who each token looks at, head by head, and how one head comes to its weights."""
+
+from pathlib import Path
+
+import streamlit as st
+
+import gpt2
+from pages.charts import attention, attention_row, attention_stages
+from pages.frame import layout
+from pages.matrix.component import chosen_cell, matrix, selectable_matrix
+
+HEIGHT = 520
+SOURCES = [Path(gpt2.__file__).parent / name for name in ("attention.py", "mask.py")]
+
+view = layout.open_page("attention")
+layout.question("Who is each token looking at?")
+if view.step is None:
+    layout.sentence("Type a prompt above and run it: every head's attention appears here.")
+    st.stop()
+
+large, beside = st.columns([13, 8], gap="medium")
+with beside, st.container(border=True):
+    shown = st.segmented_control(
+        "Show", attention.VIEWS, default=attention.EVERY_HEAD, required=True, key=view.key("view")
+    )
+    reading = attention.Reading(
+        by_value=st.toggle("Weigh by the size of what is read (× ‖v‖)", key=view.key("by_value")),
+        without_first=st.toggle("Leave out the first token, rescale the rest", key=view.key("without_first")),
+    )
+
+head = attention.first_head(view.trace, view.head)
+with large, st.container(border=True):
+    if shown == attention.EVERY_HEAD:
+        picture = attention.mosaic_of_heads(view.trace, reading, HEIGHT)
+        head = selectable_matrix(picture, key=view.key("heads"), otherwise=head)
+        subject = attention.Subject((head[0],), head[1])
+    elif shown == attention.EVERY_LAYER:
+        picture = attention.mosaic_of_layers(view.trace, reading, HEIGHT)
+        tile = selectable_matrix(picture, key=view.key("layers"), otherwise=(0, 0))
+        subject = attention.layer_at(view.trace, tile)
+    else:
+        matrix(attention.mean_of_all(view.trace, reading, HEIGHT), key=view.key("all"))
+        subject = attention.all_layers(view.trace)
+
+with beside, st.container(border=True):
+    st.markdown(f"**{attention_row.TITLE}**")
+    layout.sentence(attention_row.attention_row_sentence(view.trace, subject, reading))
+    chart = attention_row.attention_row(view.trace, subject, reading, view.palette)
+    st.altair_chart(chart, theme=None, key=view.key("row"))
+
+with st.container(border=True):
+    title, window = st.columns([3, 2], vertical_alignment="center")
+    positions = window.segmented_control(
+        "Positions", list(attention_stages.WINDOWS), default="Newest 32", required=True, key=view.key("window")
+    )
+    stages = attention_stages.Stages.of(view.trace, *head, attention_stages.WINDOWS[positions])
+    title.markdown(f"**How {stages.name} comes to its weights**: click a cell to follow it through all three stages")
+    layout.sentence(stages.window_sentence)
+    key = view.key("stages")
+    cell = chosen_cell(key, stages.shape, stages.strongest, start=(stages.start, stages.start))
+    unmasked, masked, pattern = stages.pictures(cell, HEIGHT)
+    first, second, third = st.columns(3, gap="medium")
+    with first:
+        matrix(unmasked, key=view.key("unmasked"), selected=cell)
+    with second:
+        matrix(masked, key=view.key("masked"), selected=cell)
+    with third:
+        selectable_matrix(pattern, key=key, otherwise=stages.strongest)
+
+layout.how("How it is computed", attention_stages.FORMULA, stages.operands(cell), [*SOURCES])

@@ -1,0 +1,258 @@
+"""Who looks at whom: every head's pattern as one mosaic, and its means over heads, layers and the whole model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt2.trace import Trace
+from pages.charts.style import percent
+from pages.matrix.blob import Picture
+from pages.matrix.scale import share
+
+Array = NDArray[np.float32]
+VIEWS = EVERY_HEAD, EVERY_LAYER, MEAN_OF_ALL = ("Every head", "Mean of each layer", "Mean of all")
+TILE = 64
+LAYER_TILE = 128
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How patterns are read.
+
+    Attributes:
+        by_value: weigh each key by the norm of its value vector (Kobayashi et al., 2020), rescaled to sum to 1.
+        without_first: leave the first token out, where heads park what they do not need (Xiao et al., 2023), and
+            rescale what is left to sum to 1.
+    """
+
+    by_value: bool = False
+    without_first: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """What was done to the patterns, or nothing where they are shown as they are."""
+        done = []
+        if self.by_value:
+            done.append("Weights are multiplied by the norm of the key's value vector; rows are rescaled to 100 %.")
+        if self.without_first:
+            done.append("The first token is left out (hatched); rows are rescaled to 100 %.")
+        return " ".join(done)
+
+    @property
+    def label(self) -> str:
+        """What the scale measures."""
+        return "share of attention × ‖v‖" if self.by_value else "attention weight"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose attention is meant: one head, or the mean over all heads of some layers where `head` is None."""
+
+    layers: tuple[int, ...]
+    head: int | None = None
+
+    @property
+    def name(self) -> str:
+        """In a few characters, such as `L2·H4`."""
+        if self.head is not None:
+            return f"L{self.layers[0]}·H{self.head}"
+        last = "" if len(self.layers) == 1 else f" to L{self.layers[-1]}"
+        return f"Mean of L{self.layers[0]}{last}"
+
+
+def head_shares(trace: Trace, layer: int, reading: Reading) -> Array:
+    """One layer's patterns under a reading. Shapes: -> [head, query, key]."""
+    return _rescaled(_weights(trace, layer, reading), reading)
+
+
+def shares(trace: Trace, subject: Subject, reading: Reading) -> Array:
+    """Where a subject looks; heads are averaged before rows are rescaled. Shapes: -> [query, key]."""
+    total = np.zeros((trace.seq, trace.seq), np.float32)
+    for layer in subject.layers:
+        weights = _weights(trace, layer, reading)
+        total += weights.mean(axis=0) if subject.head is None else weights[subject.head]
+    return _rescaled(total / np.float32(len(subject.layers)), reading)
+
+
+def _weights(trace: Trace, layer: int, reading: Reading) -> Array:
+    pattern = trace[f"blocks.{layer}.attn.hook_pattern"]
+    if not reading.by_value:
+        return pattern
+    norms = np.linalg.norm(trace[f"blocks.{layer}.attn.hook_v"], axis=2)  # [key, head]
+    return pattern * norms.T[:, None, :]
+
+
+def _rescaled(weights: Array, reading: Reading) -> Array:
+    if not (reading.by_value or reading.without_first):
+        return weights
+    kept = weights.copy()
+    if reading.without_first:
+        kept[..., 0] = np.nan
+    total = np.nansum(kept, axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(total > 0, kept / total, np.nan).astype(np.float32)
+
+
+def pool(weights: Array, side: int) -> tuple[Array, int]:
+    """At most `side` cells a side, each the largest of the `factor` × `factor` cells it stands for.
+
+    Shapes: [..., query, key] -> [..., side, side], factor.
+    """
+    seq = weights.shape[-1]
+    factor = -(-seq // side)
+    if factor == 1:
+        return weights, 1
+    across = -(-seq // factor)
+    room = np.full((*weights.shape[:-2], across * factor, across * factor), np.nan, np.float32)
+    room[..., :seq, :seq] = weights
+    cells = room.reshape(*weights.shape[:-2], across, factor, across, factor)
+    return np.fmax.reduce(np.fmax.reduce(cells, axis=-1), axis=-2), factor
+
+
+def looks(trace: Trace, row: Array) -> str:
+    """Where one query's row points most. Shapes: row [key]."""
+    if np.isnan(row).all():
+        return "has nothing left to look at"
+    key = int(np.nanargmax(row))
+    back = len(row) - 1 - key
+    where = "itself" if back == 0 else f"{trace.labels[key]} ({'one token' if back == 1 else f'{back} tokens'} back)"
+    return f"looks most at {where}, {percent(float(row[key]))}"
+
+
+def mosaic_of_heads(trace: Trace, reading: Reading, height: int) -> Picture:
+    """Every head of every layer, one tile each."""
+    layers, heads = range(trace.config.n_layer), range(trace.config.n_head)
+    tiles, newest = [], []
+    for layer in layers:
+        weights = head_shares(trace, layer, reading)  # [head, query, key]
+        tiles.append(pool(weights, TILE)[0])
+        newest.append(weights[:, -1])
+    names = [[Subject((layer,), head).name for head in heads] for layer in layers]
+    return _mosaic(
+        trace,
+        np.stack(tiles),
+        np.stack(newest),
+        names,
+        reading,
+        rows=[f"L{layer}" for layer in layers],
+        columns=[f"H{head}" for head in heads],
+        title="Every head",
+        hook="blocks.{r}.attn.hook_pattern[{c}]",
+        height=height,
+    )
+
+
+def mosaic_of_layers(trace: Trace, reading: Reading, height: int) -> Picture:
+    """The mean over the heads of every layer, one tile each, read like a line of text."""
+    n_layer = trace.config.n_layer
+    across = layers_across(n_layer)
+    weights = [shares(trace, Subject((layer,)), reading) for layer in range(n_layer)]
+    tiles = np.stack([pool(one, LAYER_TILE)[0] for one in weights])
+    names = [[f"Mean of L{layer}" for layer in range(at, at + across)] for at in range(0, n_layer, across)]
+    return _mosaic(
+        trace,
+        tiles.reshape(-1, across, *tiles.shape[1:]),
+        np.stack([one[-1] for one in weights]).reshape(-1, across, trace.seq),
+        names,
+        reading,
+        rows=[""] * (n_layer // across),
+        columns=[""] * across,
+        title="Every layer, mean over its heads",
+        hook="hook_pattern, mean over the heads of a layer",
+        height=height,
+        text=[[f"L{layer}" for layer in range(at, at + across)] for at in range(0, n_layer, across)],
+    )
+
+
+def layers_across(n_layer: int) -> int:
+    """How many tiles stand side by side: the smallest divisor that makes the mosaic at least as wide as high."""
+    return next(across for across in range(1, n_layer + 1) if n_layer % across == 0 and across * across >= n_layer)
+
+
+def _mosaic(
+    trace: Trace,
+    tiles: Array,
+    newest: Array,
+    names: list[list[str]],
+    reading: Reading,
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str,
+    hook: str,
+    height: int,
+    text: list[list[str]] | None = None,
+) -> Picture:
+    """Shapes: tiles [tile row, tile column, side, side], newest [tile row, tile column, key]."""
+    token = trace.labels[-1]
+    notes = [
+        [f"{name}: {token} {looks(trace, newest[r, c])}" for c, name in enumerate(line)] for r, line in enumerate(names)
+    ]
+    side = tiles.shape[-1]
+    factor = -(-trace.seq // side)
+    largest = np.nan_to_num(newest, nan=-1.0).max(axis=2)
+    surest = np.unravel_index(int(largest.argmax()), largest.shape)
+    pooled = f" Each cell is the largest of {factor} × {factor} weights." if factor > 1 else ""
+    return Picture(
+        tiles,
+        rows,
+        columns,
+        share(reading.label, "attention", square_root=True),
+        title,
+        f"{notes[surest[0]][surest[1]]}: the sharpest look of {largest.size}. {reading.sentence}{pooled}".strip(),
+        hook,
+        mark_row=(trace.seq - 1) // factor,
+        text=text,
+        notes=notes,
+        height=height,
+    )
+
+
+def mean_of_all(trace: Trace, reading: Reading, height: int) -> Picture:
+    """The mean over all heads of all layers, as one large pattern."""
+    weights = shares(trace, all_layers(trace), reading)
+    labels = trace.labels
+    return Picture(
+        weights,
+        labels,
+        labels,
+        share(reading.label, "attention", square_root=True),
+        f"All {trace.config.n_layer * trace.config.n_head} heads, mean",
+        f"On average {labels[-1]} {looks(trace, weights[-1])}. {reading.sentence}".strip(),
+        "hook_pattern, mean over layers and heads [{r}, {c}]",
+        row_start=0,
+        column_start=0,
+        mark_row=trace.seq - 1,
+        square=True,
+        height=height,
+    )
+
+
+def first_head(trace: Trace, wanted: tuple[int, int] | None) -> tuple[int, int]:
+    """The head to begin with: the wanted one if there is one, else the one that looks one token back most.
+
+    That is measured over the prompt alone, so that it stays the same for a whole run; a prompt of one token has
+    nothing to look back at, and then it is the first head.
+    """
+    if wanted is not None and wanted[0] < trace.config.n_layer and wanted[1] < trace.config.n_head:
+        return wanted
+    prompt = trace.steps[0]
+    if len(prompt.ids) < 2:
+        return 0, 0
+    layers = range(trace.config.n_layer)
+    patterns = [prompt.captures[f"blocks.{layer}.attn.hook_pattern"] for layer in layers]  # each [head, query, key]
+    back = np.stack([np.diagonal(pattern, -1, 1, 2).mean(axis=1) for pattern in patterns])  # [layer, head]
+    layer, head = np.unravel_index(int(back.argmax()), back.shape)
+    return int(layer), int(head)
+
+
+def layer_at(trace: Trace, tile: tuple[int, int]) -> Subject:
+    """The mean of the layer that a tile of `mosaic_of_layers` shows."""
+    return Subject((tile[0] * layers_across(trace.config.n_layer) + tile[1],))
+
+
+def all_layers(trace: Trace) -> Subject:
+    """The mean of everything."""
+    return Subject(tuple(range(trace.config.n_layer)))

@@ -1,0 +1,82 @@
+"""Where the newest token looks: one row of a pattern as bars."""
+
+import altair as alt
+import numpy as np
+
+from gpt2.trace import Trace
+from pages.charts.attention import Reading, Subject, looks, shares
+from pages.charts.style import MONO, SMALL, Rows, dressed, named, percent, token_axis
+from pages.frame.palette import Palette
+
+TITLE = "Where the newest token looks"
+BARS = 12
+ROW_HEIGHT = 21
+
+
+def looked_at(trace: Trace, subject: Subject, reading: Reading) -> Rows:
+    """The keys with the largest weights, largest first, and the rest in one row."""
+    row = shares(trace, subject, reading)[-1]  # [key]
+    order = [int(key) for key in np.argsort(-np.nan_to_num(row, nan=-1.0), kind="stable") if not np.isnan(row[key])]
+    labels, newest = trace.labels, trace.seq - 1
+    shown, rest = order[:BARS], order[BARS:]
+    rows: Rows = [
+        {
+            "place": place,
+            "token": f"{labels[key]} {f'−{newest - key}' if key < newest else 'itself'}",
+            "position": key,
+            "weight": float(row[key]),
+            "written": percent(float(row[key])),
+            "what": "first token" if key == 0 else "other tokens",
+        }
+        for place, key in enumerate(shown)
+    ]
+    if rest:
+        gathered = float(row[rest].sum())
+        rows.append(
+            {
+                "place": len(rows),
+                "token": f"{len(rest)} more",
+                "position": None,
+                "weight": gathered,
+                "written": percent(gathered),
+                "what": "the rest, together",
+            }
+        )
+    return rows
+
+
+def attention_row(trace: Trace, subject: Subject, reading: Reading, palette: Palette) -> alt.Chart | alt.LayerChart:
+    """Bars on [0, 1]; tokens carry how far back they stand."""
+    base = named("keys").encode(
+        y=alt.Y("token:N", sort=alt.EncodingSortField("place", op="min"), axis=token_axis()),
+        tooltip=[
+            alt.Tooltip("token:N", title="key (and how far back)"),
+            alt.Tooltip("position:Q", title="position"),
+            alt.Tooltip("weight:Q", title=reading.label, format=".4f"),
+        ],
+    )
+    kinds = ["first token", "other tokens", "the rest, together"]
+    bars = base.mark_bar(height=13).encode(
+        x=alt.X(
+            "weight:Q",
+            scale=alt.Scale(domain=[0, 1]),
+            axis=alt.Axis(title=reading.label, format=".0%", tickCount=5),
+        ),
+        color=alt.Color(
+            "what:N",
+            scale=alt.Scale(domain=kinds, range=[palette.position, palette.attention, palette.residual]),
+            legend=alt.Legend(title=None),
+        ),
+    )
+    text = base.mark_text(align="left", dx=4, font=MONO, fontSize=SMALL).encode(x="weight:Q", text="written:N")
+    height = ROW_HEIGHT * (BARS + 1)
+    return dressed(bars + text, palette, height, keys=looked_at(trace, subject, reading))
+
+
+def attention_row_sentence(trace: Trace, subject: Subject, reading: Reading) -> str:
+    """The largest weight of the newest row, and the first token's."""
+    row = shares(trace, subject, reading)[-1]
+    told = f"{subject.name}: {trace.labels[-1]} {looks(trace, row)}."
+    if not reading.without_first and trace.seq > 1:
+        told += f" The first token, {trace.labels[0]}, takes {percent(float(row[0]))}."
+    return told

@@ -1,0 +1,152 @@
+"""One head in three stages: scores before the mask, after it, and after softmax; and one cell of it worked out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt2.trace import Trace
+from pages.charts.style import percent
+from pages.matrix.blob import Picture
+from pages.matrix.scale import share, signed
+
+Array = NDArray[np.float32]
+WINDOWS: dict[str, int | None] = {"Newest 32": 32, "Newest 64": 64, "All": None}
+FORMULA = (
+    r"\text{pattern}_{qk} = \frac{e^{s_{qk}}}{\sum_{j \le q} e^{s_{qj}}}, \qquad "
+    r"s_{qk} = \frac{q_q \cdot k_k}{\sqrt{d_{\text{head}}}} + \begin{cases} 0 & k \le q \\ -\infty & k > q \end{cases}"
+)
+
+
+@dataclass(frozen=True)
+class Stages:
+    """A head's three stages over the newest `window` positions, or all of them.
+
+    Shapes: unmasked, masked, pattern [query, key], of all positions.
+    """
+
+    trace: Trace
+    layer: int
+    head: int
+    start: int
+    unmasked: Array
+    masked: Array
+    pattern: Array
+
+    @classmethod
+    def of(cls, trace: Trace, layer: int, head: int, window: int | None) -> "Stages":
+        """Take a head's captures; the scores before the mask are computed from its queries and keys."""
+        name = f"blocks.{layer}.attn"
+        q, k = (trace[f"{name}.hook_{part}"][:, head] for part in "qk")  # [seq, d_head]
+        return cls(
+            trace,
+            layer,
+            head,
+            max(0, trace.seq - window) if window else 0,
+            q @ k.T / np.float32(np.sqrt(trace.config.d_head)),
+            trace[f"{name}.hook_attn_scores"][head],
+            trace[f"{name}.hook_pattern"][head],
+        )
+
+    @property
+    def name(self) -> str:
+        """Such as `L2·H4`."""
+        return f"L{self.layer}·H{self.head}"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many rows and columns the pictures have."""
+        return self.trace.seq - self.start, self.trace.seq - self.start
+
+    @property
+    def strongest(self) -> tuple[int, int]:
+        """The newest query and the shown key it looks at most, as (row, column) of the pictures."""
+        row = self.pattern[-1, self.start :]
+        return len(row) - 1, int(row.argmax())
+
+    @property
+    def window_sentence(self) -> str:
+        """What part of the square is shown."""
+        shown = self.trace.seq - self.start
+        whole = self.start == 0
+        return f"All {shown} positions are shown." if whole else f"The newest {shown} of {self.trace.seq} are shown."
+
+    def pictures(self, cell: tuple[int, int], height: int) -> list[Picture]:
+        """The three stages, from left to right; `cell` is a (row, column) of them, which the captions quote."""
+        query, key = (at + self.start for at in cell)
+        pair = f"{self.trace.labels[query]} → {self.trace.labels[key]}"
+        window = np.s_[self.start :, self.start :]
+        shown, reached = self.trace.seq - self.start, float(self.pattern[query, self.start :].sum())
+        before, weight = float(self.unmasked[query, key]), float(self.pattern[query, key])
+        kept = "−∞" if key > query else number(before)
+        seen = self.masked[np.isfinite(self.masked)]
+        apart = float(np.abs(seen - self.unmasked[np.isfinite(self.masked)]).max())
+        captions = (
+            f"{pair}: q · k / √{self.trace.config.d_head} = {number(before)}; within {apart:.6f} of hook_attn_scores.",
+            f"{shown * (shown - 1) // 2} cells where a token would look ahead become −∞; {pair} is {kept}.",
+            f"{pair}: {percent(weight)}. The shown part of its row sums to {percent(reached)}.",
+        )
+        values = (self.unmasked[window], self.masked[window], self.pattern[window])
+        score = signed("score", self.unmasked[window])
+        scales = (score, score, share("attention weight", "attention", square_root=True))
+        titles = ("Scores, before the mask", "Scores, after the mask", "Pattern, after softmax")
+        hooks = (
+            f"blocks.{self.layer}.attn: hook_q · hook_k / √d_head [{self.head}, {{r}}, {{c}}]",
+            f"blocks.{self.layer}.attn.hook_attn_scores[{self.head}, {{r}}, {{c}}]",
+            f"blocks.{self.layer}.attn.hook_pattern[{self.head}, {{r}}, {{c}}]",
+        )
+        labels = self.trace.labels[self.start :]
+        return [
+            Picture(
+                value,
+                labels,
+                labels,
+                scale,
+                f"{place} · {title}",
+                caption,
+                hook,
+                row_start=self.start,
+                column_start=self.start,
+                mark_row=shown - 1,
+                square=True,
+                group="attention stages",
+                height=height,
+            )
+            for place, (value, scale, title, caption, hook) in enumerate(
+                zip(values, scales, titles, captions, hooks, strict=True), start=1
+            )
+        ]
+
+    def operands(self, cell: tuple[int, int]) -> list[str]:
+        """The numbers behind one cell, from the two vectors to its share of the row."""
+        query, key = (at + self.start for at in cell)
+        name, labels = f"blocks.{self.layer}.attn", self.trace.labels
+        q, k = (self.trace[f"{name}.hook_{part}"][at, self.head] for part, at in (("q", query), ("k", key)))
+        dot, d_head = float(q @ k), self.trace.config.d_head
+        told = [
+            f"{name}.hook_q[{query}, {self.head}], {labels[query]} asks: {_vector(q)}",
+            f"{name}.hook_k[{key}, {self.head}], {labels[key]} answers: {_vector(k)}",
+            f"q · k / √d_head = {dot:.4f} / √{d_head} = {dot / np.sqrt(d_head):.4f}",
+        ]
+        if key > query:
+            return [*told, f"{labels[key]} comes after {labels[query]}: the score becomes −∞ and the weight 0."]
+        scores = self.masked[query, : query + 1].astype(np.float64)
+        top, score = scores.max(), scores[key]
+        total = np.exp(scores - top).sum()
+        return [
+            *told,
+            f"{name}.hook_attn_scores[{self.head}, {query}, {key}] = {score:.4f}; the row's largest is {top:.4f}",
+            f"softmax: exp({score:.4f} − {top:.4f}) / Σ exp(s − {top:.4f}) over {query + 1} keys = "
+            f"{np.exp(score - top):.5f} / {total:.5f} = {np.exp(score - top) / total:.5f}",
+            f"{name}.hook_pattern[{self.head}, {query}, {key}] = {self.pattern[query, key]:.5f}",
+        ]
+
+
+def number(value: float) -> str:
+    """A signed number with two decimals and a real minus sign."""
+    return f"{value:.2f}".replace("-", "−")
+
+
+def _vector(values: Array, shown: int = 6) -> str:
+    first = ", ".join(f"{value:.3f}" for value in values[:shown])
+    return f"[{first}, … {len(values)} numbers], norm {np.linalg.norm(values):.3f}"

@@ -1,0 +1,156 @@
+"""The logit lens: what every layer would say next if the stack ended there (nostalgebraist, 2020)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt2.sampling import softmax
+from gpt2.trace import Trace
+from pages.charts.style import percent
+from pages.matrix.blob import Picture
+from pages.matrix.scale import share
+
+Array = NDArray[np.float32]
+ReadLens = Callable[[Array], Array]
+
+TITLE = "What would each layer say next?"
+FORMULA = (
+    r"p^{(l)} = \text{softmax}\!\left(W_{\text{lm\_head}} \, \text{ln}_f\big(x^{(l)}\big)\right), \qquad "
+    r"\text{ln}_f(x) = \frac{x - \bar{x}}{\sqrt{\text{var}(x) + \epsilon}} \odot w + b"
+)
+MAX_POSITIONS = 32
+# As many logits as are held at a time: what bounds memory where the vocabulary is large.
+MAX_LOGITS = 8_000_000
+
+
+def depths(n_layer: int) -> dict[str, str]:
+    """Every depth that is read, bottom first: its label and its hook."""
+    return {"embed": "blocks.0.hook_resid_pre"} | {
+        f"L{layer}": f"blocks.{layer}.hook_resid_post" for layer in range(n_layer)
+    }
+
+
+def window(trace: Trace) -> int:
+    """How many of the newest positions are read: 32, or fewer where the vocabulary is large."""
+    at_once = MAX_LOGITS // (trace.config.vocab_size * (trace.config.n_layer + 1))
+    return max(1, min(MAX_POSITIONS, at_once, trace.seq))
+
+
+@dataclass(frozen=True)
+class LensGrid:
+    """The top token of every depth at the newest positions.
+
+    Attributes: `start` is the position of the first row.
+    Shapes: tokens, probabilities [seq, depth], the bottom of the stack first.
+    """
+
+    start: int
+    tokens: NDArray[np.int32]
+    probabilities: Array
+
+
+def lens_grid(trace: Trace, read_lens: ReadLens) -> LensGrid:
+    """Read the newest positions; what a step has read already is taken from it."""
+    start = trace.seq - window(trace)
+    hooks = depths(trace.config.n_layer).values()
+    tokens = np.zeros((trace.seq, len(hooks)), np.int32)
+    probabilities = np.zeros((trace.seq, len(hooks)), np.float32)
+    known = {step.stop - 1: step.lens for step in trace.steps if step.lens is not None}
+    for position, lens in known.items():
+        tokens[position], probabilities[position] = lens.tokens[:, 0], lens.probabilities[:, 0]
+    unread = [position for position in range(start, trace.seq) if position not in known]
+    if unread:
+        for depth, hook in enumerate(hooks):
+            for position, logits in zip(unread, read_lens(trace[hook][unread]), strict=True):
+                best = int(logits.argmax())
+                tokens[position, depth], probabilities[position, depth] = best, softmax(logits)[best]
+    return LensGrid(start, tokens[start:], probabilities[start:])
+
+
+def lens_picture(trace: Trace, grid: LensGrid, height: int) -> Picture:
+    """Tokens down, depths across; each cell holds the top token, bold where it is the token that really follows."""
+    names = depths(trace.config.n_layer)
+    label = trace.vocabulary.label
+    followers = trace.ids[grid.start + 1 :]
+    bold = np.zeros(grid.tokens.shape, bool)
+    for row, follower in enumerate(followers):
+        bold[row] = grid.tokens[row] == follower
+    count = len(grid.tokens)
+    shown = f"The newest {count} of {trace.seq} positions are read." if count < trace.seq else f"All {count} are read."
+    return Picture(
+        grid.probabilities,
+        trace.labels[grid.start :],
+        list(names),
+        share("probability of the top token (softmax of the lens's logits)", "sampling"),
+        TITLE,
+        f"{lens_sentence(trace, grid)} Bold: the token that really follows. {shown}",
+        "softmax(lm_head(ln_f({column}[{r}])))",
+        column_names=list(names.values()),
+        row_start=grid.start,
+        mark_row=count - 1,
+        text=[[label(int(token)) for token in row] for row in grid.tokens],
+        bold=bold,
+        height=height,
+    )
+
+
+def lens_sentence(trace: Trace, grid: LensGrid) -> str:
+    """From which depth on the model's final choice after the newest token leads."""
+    labels = list(depths(trace.config.n_layer))
+    row = grid.tokens[-1]
+    final = int(row[-1])
+    since = next(depth for depth in range(len(row)) if (row[depth:] == final).all())
+    first = "from the embedding on" if since == 0 else f"from {labels[since]} on"
+    return (
+        f"After {trace.labels[-1]} the model's first choice is {trace.vocabulary.label(final)} "
+        f"({percent(float(grid.probabilities[-1, -1]))}); it leads {first}."
+    )
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One token followed through the stack at one position.
+
+    Shapes: probabilities, ranks [depth], rank 1 the most likely.
+    """
+
+    token: int
+    probabilities: NDArray[np.float64]
+    ranks: NDArray[np.int64]
+
+
+def newest_logits(trace: Trace, read_lens: ReadLens) -> Array:
+    """The lens at the newest position, every depth, whole vocabulary. Shapes: -> [depth, vocab]."""
+    return read_lens(np.stack([trace[hook][-1] for hook in depths(trace.config.n_layer).values()]))
+
+
+def watch(logits: Array, token: int) -> Watch:
+    """One token's probability and rank at every depth. Shapes: logits [depth, vocab]."""
+    probabilities = np.array([softmax(row)[token] for row in logits])
+    ranks = np.array([1 + int((row > row[token]).sum()) for row in logits])
+    return Watch(token, probabilities, ranks)
+
+
+def candidates(trace: Trace, logits: Array, kept: int | None, count: int = 10) -> list[int]:
+    """Tokens to watch: the one drawn, the model's likeliest, and the one that is being watched already."""
+    draw = trace.steps[-1].draw
+    likeliest = [int(token) for token in np.argsort(-logits[-1], kind="stable")[:count]]
+    first = [] if draw is None else [draw.token]
+    return list(dict.fromkeys([*first, *likeliest, *([] if kept is None else [kept])]))
+
+
+def operands(trace: Trace, logits: Array, watched: Watch) -> list[str]:
+    """The watched token's numbers at the top of the stack, and the check against the model's own logits."""
+    top, label = logits[-1].astype(np.float64), trace.vocabulary.label(watched.token)
+    hook = list(depths(trace.config.n_layer).values())[-1]
+    apart = float(np.abs(logits[-1] - trace.steps[-1].logits).max())
+    most = top.max()
+    total = np.exp(top - most).sum()
+    return [
+        f"{hook}[{trace.seq - 1}] → ln_f → lm_head: logit of {label} = {top[watched.token]:.4f}, largest {most:.4f}",
+        f"softmax: exp({top[watched.token]:.4f} − {most:.4f}) / Σ exp(logit − {most:.4f}) over {len(top):,} tokens = "
+        f"{np.exp(top[watched.token] - most):.6f} / {total:.6f} = {watched.probabilities[-1]:.6f}",
+        f"The lens at the top differs from the model's own logits by at most {apart:.6f}.",
+    ]

@@ -1,0 +1,79 @@
+"""A watched token's way up the stack: its probability and its rank at every depth, as lines."""
+
+import altair as alt
+
+from gpt2.trace import Trace
+from pages.charts.lens import Watch, depths
+from pages.charts.style import Rows, dressed, named, percent
+from pages.frame.palette import Palette
+
+PROBABILITY_TITLE = "The watched token's probability, layer by layer"
+RANK_TITLE = "Its rank among all tokens"
+HEIGHT = 170
+
+
+def watched_rows(trace: Trace, watched: Watch) -> Rows:
+    """One row for each depth."""
+    return [
+        {
+            "depth": label,
+            "hook": f"{hook}[{trace.seq - 1}]",
+            "token": trace.vocabulary.label(watched.token),
+            "probability": float(probability),
+            "rank": int(rank),
+        }
+        for (label, hook), probability, rank in zip(
+            depths(trace.config.n_layer).items(), watched.probabilities, watched.ranks, strict=True
+        )
+    ]
+
+
+def _line(trace: Trace, watched: Watch, palette: Palette, y: alt.Y) -> alt.Chart | alt.LayerChart:
+    order = list(depths(trace.config.n_layer))
+    line = (
+        named("watched")
+        .mark_line(color=palette.watched, point=alt.OverlayMarkDef(color=palette.watched, size=50))
+        .encode(
+            x=alt.X("depth:O", sort=order, axis=alt.Axis(title="read after", labelAngle=0)),
+            y=y,
+            tooltip=[
+                alt.Tooltip("token:N"),
+                alt.Tooltip("hook:N"),
+                alt.Tooltip("probability:Q", format=".3%"),
+                alt.Tooltip("rank:Q", format=","),
+            ],
+        )
+    )
+    return dressed(line, palette, HEIGHT, watched=watched_rows(trace, watched))
+
+
+def probability_line(trace: Trace, watched: Watch, palette: Palette) -> alt.Chart | alt.LayerChart:
+    """Probability on [0, 1], square-root scaled so that small ones are seen."""
+    axis = alt.Axis(title="probability (square-root scale)", format=".0%", values=[0, 0.01, 0.1, 0.25, 0.5, 1])
+    scale = alt.Scale(type="sqrt", domain=[0, 1])
+    return _line(trace, watched, palette, alt.Y("probability:Q", scale=scale, axis=axis))
+
+
+def rank_line(trace: Trace, watched: Watch, palette: Palette) -> alt.Chart | alt.LayerChart:
+    """Rank from 1, on top, to the size of the vocabulary; logarithmic."""
+    scale = alt.Scale(type="log", domain=[trace.config.vocab_size, 1], nice=False)
+    axis = alt.Axis(title="rank (log scale, 1 on top)", format=",", values=[1, 10, 100, 1000, 10_000, 100_000])
+    return _line(trace, watched, palette, alt.Y("rank:Q", scale=scale, axis=axis))
+
+
+def watched_sentence(trace: Trace, watched: Watch) -> str:
+    """Where the token starts, where it ends, and its biggest step."""
+    labels = list(depths(trace.config.n_layer))
+    gains = watched.probabilities[1:] - watched.probabilities[:-1]
+    best = int(gains.argmax())
+    start, end = (percent(float(watched.probabilities[at])) for at in (0, -1))
+    told = f"{trace.vocabulary.label(watched.token)} has {start} at the embedding and {end} at the top"
+    if gains[best] <= 0:
+        return f"{told}; no layer raises it."
+    return f"{told}; {labels[best + 1]} raises it most, by {100 * float(gains[best]):.1f} points."
+
+
+def rank_sentence(trace: Trace, watched: Watch) -> str:
+    """From which rank to which."""
+    first, last = int(watched.ranks[0]), int(watched.ranks[-1])
+    return f"From number {first:,} at the embedding to number {last:,} of {trace.config.vocab_size:,} at the top."

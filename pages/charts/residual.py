@@ -1,0 +1,199 @@
+"""The residual stream: how long each position's vector is at every point of the stack, and what each part adds."""
+
+import altair as alt
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt2.trace import Trace
+from pages.charts.style import Rows, dressed, named
+from pages.frame.palette import Palette
+from pages.matrix.blob import Picture
+from pages.matrix.scale import Scale
+
+Array = NDArray[np.float32]
+NORMS_TITLE = "How long is each token's vector?"
+ADDED_TITLE = "How much each part adds"
+DIRECTION_TITLE = "Does it add along the stream, or against it?"
+FORMULA = (
+    r"x^{\text{mid}} = x^{\text{pre}} + \text{attn}(\text{ln}_1(x^{\text{pre}})), \qquad "
+    r"x^{\text{post}} = x^{\text{mid}} + \text{mlp}(\text{ln}_2(x^{\text{mid}})), \qquad "
+    r"\lVert x \rVert = \sqrt{\textstyle\sum_i x_i^2}"
+)
+PARTS = {"attention": ("hook_attn_out", "hook_resid_pre"), "MLP": ("hook_mlp_out", "hook_resid_mid")}
+
+
+def points(n_layer: int) -> dict[str, str]:
+    """Every point of the stream that is shown, bottom first: its short label and its hook."""
+    blocks = {
+        f"L{layer} {part}": f"blocks.{layer}.hook_resid_{part}"
+        for layer in range(n_layer)
+        for part in ("pre", "mid", "post")
+    }
+    return {"token": "hook_embed", "position": "hook_pos_embed", **blocks}
+
+
+def shape(trace: Trace) -> tuple[int, int]:
+    """How many rows and columns the map of norms has."""
+    return len(points(trace.config.n_layer)), trace.seq
+
+
+def norms(trace: Trace) -> Array:
+    """Length of every vector. Shapes: -> [point, seq], the bottom of the stack first."""
+    return np.stack([np.linalg.norm(trace[hook], axis=1) for hook in points(trace.config.n_layer).values()])
+
+
+def norm_map(trace: Trace, position: int, without_first: bool, height: int) -> Picture:
+    """Norms by point and token, the top of the stack on top.
+
+    Args:
+        trace: the run.
+        position: the token that the caption speaks of.
+        without_first: scale the colours by the other tokens; the first then takes the last colour.
+        height: in pixels.
+    """
+    names = points(trace.config.n_layer)
+    values = norms(trace)[::-1]
+    scaled = values[:, 1:] if without_first and trace.seq > 1 else values
+    limit = float(scaled.max())
+    return Picture(
+        values,
+        list(names)[::-1],
+        trace.labels,
+        Scale("sequential", limit, "norm", "residual", square_root=True, is_clipped=bool(values.max() > limit)),
+        NORMS_TITLE,
+        norm_sentence(trace, position),
+        "‖{row}[{c}]‖",
+        row_names=list(names.values())[::-1],
+        column_start=0,
+        mark_column=trace.seq - 1,
+        height=height,
+    )
+
+
+def norm_sentence(trace: Trace, position: int) -> str:
+    """How a token's vector grows, and the part that adds most to it."""
+    last = trace.config.n_layer - 1
+    ends = "blocks.0.hook_resid_pre", f"blocks.{last}.hook_resid_post"
+    bottom, top = (float(np.linalg.norm(trace[hook][position])) for hook in ends)
+    longest = max(added(trace, position), key=lambda row: row["norm"])
+    return (
+        f"{trace.labels[position]} enters the first block with norm {bottom:.1f} and leaves the last with {top:.1f}, "
+        f"{top / bottom:.1f} times as long; {longest['part']} of {longest['layer']} adds the longest vector, "
+        f"{longest['norm']:.1f}."
+    )
+
+
+def added(trace: Trace, position: int) -> Rows:
+    """What attention and MLP of every layer add to one token: norm, and cosine with the stream they add to."""
+    rows = []
+    for layer in range(trace.config.n_layer):
+        for part, (out, stream) in PARTS.items():
+            vector, before = (trace[f"blocks.{layer}.{hook}"][position] for hook in (out, stream))
+            length, stream_length = float(np.linalg.norm(vector)), float(np.linalg.norm(before))
+            scale = length * stream_length
+            rows.append(
+                {
+                    "layer": f"L{layer}",
+                    "part": part,
+                    "norm": length,
+                    "before": stream_length,
+                    "cosine": float(vector @ before) / scale if scale else 0.0,
+                    "hook": f"blocks.{layer}.{out}[{position}]",
+                }
+            )
+    return rows
+
+
+def _bars(trace: Trace, position: int, palette: Palette, x: alt.X) -> alt.Chart | alt.LayerChart:
+    layers = [f"L{layer}" for layer in reversed(range(trace.config.n_layer))]
+    parts = list(PARTS)
+    bars = (
+        named("added")
+        .mark_bar()
+        .encode(
+            y=alt.Y("layer:N", scale=alt.Scale(domain=layers), axis=alt.Axis(title="layer", grid=False, domain=False)),
+            yOffset=alt.YOffset("part:N", scale=alt.Scale(domain=parts[::-1])),
+            x=x,
+            color=alt.Color(
+                "part:N",
+                scale=alt.Scale(domain=parts, range=[palette.attention, palette.mlp]),
+                legend=alt.Legend(title=None),
+            ),
+            tooltip=[
+                alt.Tooltip("hook:N", title="hook"),
+                alt.Tooltip("norm:Q", format=".3f"),
+                alt.Tooltip("before:Q", title="norm of the stream before", format=".3f"),
+                alt.Tooltip("cosine:Q", title="cosine with the stream before", format=".3f"),
+            ],
+        )
+    )
+    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
+    return dressed(bars + zero, palette, max(220, 26 * trace.config.n_layer), added=added(trace, position))
+
+
+def added_bars(trace: Trace, position: int, palette: Palette) -> alt.Chart | alt.LayerChart:
+    """Norms of attention's and the MLP's output at one position, layer by layer."""
+    scale = alt.Scale(domain=[0, reach(trace, position)], nice=False)
+    return _bars(trace, position, palette, alt.X("norm:Q", scale=scale, axis=alt.Axis(title="norm of what is added")))
+
+
+def reach(trace: Trace, position: int) -> float:
+    """A round end for the axis of norms: 1, 2 or 5 times a power of ten above what any token gets.
+
+    The first token's vectors can be a hundred times as long as all others; they count only where it is the one shown.
+    """
+    first = 0 if position == 0 or trace.seq == 1 else 1
+    longest = max(
+        float(np.linalg.norm(trace[f"blocks.{layer}.{out}"][first:], axis=1).max())
+        for layer in range(trace.config.n_layer)
+        for out, _ in PARTS.values()
+    )
+    power = 10.0 ** np.floor(np.log10(max(longest, 1e-6)))
+    return float(next(power * step for step in (1, 2, 5, 10) if power * step >= longest))
+
+
+def direction_bars(trace: Trace, position: int, palette: Palette) -> alt.Chart | alt.LayerChart:
+    """Cosines of the same outputs with the stream they are added to, on [-1, 1]: below 0 they cancel."""
+    axis = alt.Axis(title="cosine with the stream before (below 0: cancels)", tickCount=5)
+    return _bars(trace, position, palette, alt.X("cosine:Q", scale=alt.Scale(domain=[-1, 1]), axis=axis))
+
+
+def added_sentence(trace: Trace, position: int) -> str:
+    """Attention's and the MLP's shares of all that was added, by norm."""
+    rows = added(trace, position)
+    total = {part: sum(row["norm"] for row in rows if row["part"] == part) for part in PARTS}
+    both = sum(total.values())
+    longest = max(rows, key=lambda row: row["norm"])
+    return (
+        f"Of the norms added to {trace.labels[position]}, {total['MLP'] / both:.0%} are the MLPs' and "
+        f"{total['attention'] / both:.0%} attention's; {longest['part']} of {longest['layer']} adds most, "
+        f"{longest['norm']:.1f}."
+    )
+
+
+def direction_sentence(trace: Trace, position: int) -> str:
+    """The part that cancels most of the stream, or that none does."""
+    least = min(added(trace, position), key=lambda row: row["cosine"])
+    if least["cosine"] >= 0:
+        return f"Nothing cancels at {trace.labels[position]}: the lowest cosine is {least['cosine']:.2f}."
+    cosine = f"{least['cosine']:.2f}".replace("-", "−")
+    return (
+        f"At {trace.labels[position]}, {least['part']} of {least['layer']} works most against the stream: its cosine "
+        f"with what was there before is {cosine}."
+    )
+
+
+def operands(trace: Trace, position: int) -> list[str]:
+    """The last block's additions at one position, with the check that they sum up."""
+    layer = trace.config.n_layer - 1
+    names = ("resid_pre", "attn_out", "resid_mid", "mlp_out", "resid_post")
+    stream = {name: trace[f"blocks.{layer}.hook_{name}"][position] for name in names}
+    apart = np.abs(stream["resid_pre"] + stream["attn_out"] + stream["mlp_out"] - stream["resid_post"]).max()
+    return [
+        *(
+            f"blocks.{layer}.hook_{name}[{position}] = [{', '.join(f'{value:.3f}' for value in vector[:6])}, "
+            f"… {len(vector)} numbers], norm {np.linalg.norm(vector):.3f}"
+            for name, vector in stream.items()
+        ),
+        f"resid_pre + attn_out + mlp_out differs from resid_post by at most {apart:.6f}.",
+    ]

@@ -1,0 +1,198 @@
+// One picture on its canvas: where everything stands, the picture itself, the cell under the cursor.
+const LEGEND = 42, GAP = 4, TURN = (-55 * Math.PI) / 180;
+
+function geometry(ctx, header, ink, width) {
+  const [rows, columns] = [header.rows.length, header.columns.length];
+  const isMosaic = Boolean(header.tile), isTokens = header.column_start !== null && !isMosaic;
+  const widest = (labels) => labels.reduce((most, text) => Math.max(most, ctx.measureText(text).width), 0);
+  ctx.font = `12px ${ink.mono}`;
+  const left = header.row_start !== null ? 84 : Math.min(120, widest(header.rows)) + 8;
+  const roomy = widest(header.columns) + 6 <= (width - left) / columns;
+  const top = isMosaic ? (header.columns.some(Boolean) ? 18 : 2) : (roomy && !isTokens ? 20 : 4);
+  const bottom = isTokens ? 60 : isMosaic || roomy ? 8 : 60;
+  const wide = width - left - 6, high = header.height - top - bottom - LEGEND;
+  let w = wide, h = high;
+  if (isMosaic) {
+    const side = Math.floor(Math.min((wide - GAP * (columns - 1)) / columns, (high - GAP * (rows - 1)) / rows));
+    w = side * columns + GAP * (columns - 1);
+    h = side * rows + GAP * (rows - 1);
+  } else if (header.square) {
+    w = h = Math.min(wide, high);
+  }
+  const gap = isMosaic ? GAP : 0;
+  return {
+    rows, columns, left, top, w, h, gap, isMosaic, isTokens, roomy,
+    cellW: (w - gap * (columns - 1)) / columns, cellH: (h - gap * (rows - 1)) / rows,
+    total: top + h + bottom + LEGEND, legendY: top + h + bottom,
+    x(c) { return left + c * (this.cellW + gap); },
+    y(r) { return top + r * (this.cellH + gap); },
+    hit(px, py) {
+      const c = Math.floor((px - left) / (this.cellW + gap)), r = Math.floor((py - top) / (this.cellH + gap));
+      return r >= 0 && c >= 0 && r < rows && c < columns ? [r, c] : null;
+    },
+  };
+}
+
+function fit(canvas, width, height, ratio) {
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+  const ctx = canvas.getContext('2d');
+  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return ctx;
+}
+
+function paintCells(ctx, view, ratio) {
+  const { header, data, ink, place } = view;
+  const [tileRows, tileColumns] = header.tile || header.shape;
+  const across = header.tile ? place.columns : 1, down = header.tile ? place.rows : 1;
+  const w = header.tile ? place.cellW : place.w, h = header.tile ? place.cellH : place.h;
+  let pooled = [1, 1];
+  ctx.imageSmoothingEnabled = false;
+  for (let row = 0; row < down; row++) {
+    for (let column = 0; column < across; column++) {
+      const x = place.x(column), y = place.y(row);
+      if (header.hatched) hatch(ctx, ink, x, y, w, h);
+      const image = imageOf(data, header.shape[1], row * tileRows, column * tileColumns, tileRows, tileColumns,
+        w * ratio, h * ratio, ink, header.scale);
+      pooled = [image.perRow, image.perColumn];
+      ctx.drawImage(image.canvas, x, y, w, h);
+      ctx.strokeStyle = ink.line;
+      ctx.lineWidth = 1;
+      ctx.strokeRect(x - 0.5, y - 0.5, w + 1, h + 1);
+    }
+  }
+  return pooled;
+}
+
+function paintGrid(ctx, { header, ink, place }) {
+  if (header.tile || Math.min(place.cellW, place.cellH) < 7) return;
+  ctx.strokeStyle = ink.panel;
+  ctx.lineWidth = header.text ? 2 : 1;
+  ctx.beginPath();
+  const [right, foot] = [place.left + place.w, place.top + place.h];
+  for (let c = 1; c < place.columns; c++) { ctx.moveTo(place.x(c), place.top); ctx.lineTo(place.x(c), foot); }
+  for (let r = 1; r < place.rows; r++) { ctx.moveTo(place.left, place.y(r)); ctx.lineTo(right, place.y(r)); }
+  ctx.stroke();
+}
+
+function paintText(ctx, { header, data, ink, place }) {
+  ctx.textBaseline = 'middle';
+  for (let r = 0; header.text && r < place.rows; r++) {
+    for (let c = 0; c < place.columns; c++) {
+      const x = place.x(c), y = place.y(r);
+      if (place.isMosaic) {
+        ctx.font = `600 12px ${ink.sans}`;
+        ctx.fillStyle = ink.muted;
+        ctx.textAlign = 'right';
+        ctx.fillText(shorten(ctx, header.text[r][c], place.cellW * 0.6), x + place.cellW - 5, y + 11);
+        continue;
+      }
+      const value = data[r * place.columns + c];
+      const light = luminance(colourOf(ink, header.scale, value)) > 0.45;
+      const isBold = header.bold && header.bold[r][c], amount = place.cellW > 92 ? numberText(header.scale, value) : '';
+      ctx.fillStyle = light ? '#14181c' : '#ffffff';
+      ctx.font = `11px ${ink.sans}`;
+      ctx.textAlign = 'right';
+      if (amount) ctx.fillText(amount, x + place.cellW - 6, y + place.cellH / 2 + 0.5);
+      const room = place.cellW - 12 - (amount ? ctx.measureText(amount).width + 6 : 0);
+      ctx.font = `${isBold ? '700 ' : ''}12px ${ink.mono}`;
+      ctx.textAlign = 'left';
+      if (place.cellH >= 12) ctx.fillText(shorten(ctx, header.text[r][c], room), x + 6, y + place.cellH / 2 + 0.5);
+    }
+  }
+}
+
+function paintLabels(ctx, { header, ink, place }) {
+  const stepOf = (cell, least) => Math.max(1, Math.ceil(least / cell));
+  const rowStep = stepOf(place.cellH + place.gap, 13);
+  const columnStep = place.roomy ? 1 : stepOf(place.cellW + place.gap, 15);
+  const isDue = (index, step, mark, count) => (index - (mark ?? count - 1)) % step === 0;
+  const write = (text, index, mark) => {
+    ctx.fillStyle = index === mark ? ink.mark : ink.muted;
+    ctx.font = `${index === mark ? '700 ' : ''}12px ${ink.mono}`;
+    return text;
+  };
+  ctx.textBaseline = 'middle';
+  header.rows.forEach((text, r) => {
+    if (!isDue(r, rowStep, header.mark_row, place.rows)) return;
+    write(text, r, place.isMosaic ? null : header.mark_row);
+    ctx.textAlign = 'right';
+    ctx.fillText(shorten(ctx, text, place.left - 8), place.left - 6, place.y(r) + place.cellH / 2);
+  });
+  header.columns.forEach((text, c) => {
+    if (!isDue(c, columnStep, header.mark_column, place.columns)) return;
+    write(text, c, place.isMosaic ? null : header.mark_column);
+    const x = place.x(c) + place.cellW / 2;
+    if (place.isMosaic || (place.roomy && !place.isTokens)) {
+      ctx.textAlign = 'center';
+      ctx.fillText(text, x, place.top - 9);
+      return;
+    }
+    ctx.save();
+    ctx.translate(x + 4, place.top + place.h + 7);
+    ctx.rotate(TURN);
+    ctx.textAlign = 'right';
+    ctx.fillText(shorten(ctx, text, 64), 0, 0);
+    ctx.restore();
+  });
+  return [rowStep, columnStep];
+}
+
+function paintMarks(ctx, { header, ink, place }) {
+  ctx.strokeStyle = ctx.fillStyle = ink.mark;
+  ctx.lineWidth = 2;
+  if (place.isMosaic && header.mark_row !== null) {
+    const y = (header.mark_row + 0.5) / header.tile[0] * place.cellH;
+    for (let r = 0; r < place.rows; r++) {
+      for (let c = 0; c < place.columns; c++) ctx.fillRect(place.x(c) - 3, place.y(r) + y - 2, 3, 4);
+    }
+    return;
+  }
+  const frame = (x, y, w, h) => ctx.strokeRect(x - 1, y - 1, w + 2, h + 2);
+  if (header.mark_row !== null) frame(place.left, place.y(header.mark_row), place.w, place.cellH);
+  if (header.mark_column !== null) frame(place.x(header.mark_column), place.top, place.cellW, place.h);
+}
+
+function ordinal(n) {
+  return `${n}${n % 10 === 2 && n % 100 !== 12 ? 'nd' : n % 10 === 3 && n % 100 !== 13 ? 'rd' : 'th'}`;
+}
+
+// What had to be left out for want of room, in words.
+function economies(rowStep, columnStep, [perRow, perColumn], header) {
+  const said = [];
+  const step = Math.max(rowStep, columnStep);
+  if (step > 1 && !header.tile) said.push(`Every ${ordinal(step)} label is written.`);
+  if (perRow * perColumn > 1) said.push(`Each pixel shows the largest of ${perRow} × ${perColumn} cells.`);
+  return said.join(' ');
+}
+
+function paintPicture(view, width) {
+  const ratio = globalThis.devicePixelRatio || 1;
+  const probe = view.base.getContext('2d');
+  view.ink = inkOf(view.root, view.header, probe);
+  view.place = geometry(probe, view.header, view.ink, width);
+  const ctx = fit(view.base, width, view.place.total, ratio);
+  const pooled = paintCells(ctx, view, ratio);
+  paintGrid(ctx, view);
+  paintText(ctx, view);
+  const [rowStep, columnStep] = paintLabels(ctx, view);
+  paintMarks(ctx, view);
+  legend(ctx, view.header, view.ink, view.place.left, view.place.legendY, width - view.place.left - 6);
+  view.root.style.setProperty('--matrix-muted', view.ink.muted);
+  return economies(rowStep, columnStep, pooled, view.header);
+}
+
+function paintCursor(view, width) {
+  const { place, ink, chosen, cursor } = view;
+  const ctx = fit(view.over, width, place.total, globalThis.devicePixelRatio || 1);
+  const outline = (cell, colour, thick) => {
+    if (!cell || cell[0] >= place.rows || cell[1] >= place.columns) return;
+    ctx.strokeStyle = colour;
+    ctx.lineWidth = thick;
+    ctx.strokeRect(place.x(cell[1]) - 1, place.y(cell[0]) - 1, place.cellW + 2, place.cellH + 2);
+  };
+  outline(chosen, ink.text, 2.5);
+  outline(cursor, ink.text, 1.5);
+}

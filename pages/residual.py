@@ -1,0 +1,64 @@
+"""Residual stream: what each layer adds to every token's vector, and what the stack would say at each depth."""
+
+from pathlib import Path
+
+import streamlit as st
+
+import gpt2
+from pages.charts import lens, lens_watch, residual
+from pages.frame import layout
+from pages.matrix.component import chosen_cell, matrix, selectable_matrix
+
+ENGINE_ROOM = Path(gpt2.__file__).parent
+STREAM = ENGINE_ROOM / "embeddings.py", ENGINE_ROOM / "block.py"
+LENS = ENGINE_ROOM / "lens.py", ENGINE_ROOM / "layer_norm.py", ENGINE_ROOM / "lm_head.py"
+
+view = layout.open_page("residual")
+layout.question("What does each layer add?")
+if view.step is None:
+    layout.sentence("Type a prompt above and run it: the residual stream of every token appears here.")
+    st.stop()
+
+with st.container(border=True):
+    without_first = st.toggle("Scale the colours without the first token", key=view.key("without_first"))
+    key, newest = view.key("norms"), (0, view.trace.seq - 1)
+    _, position = chosen_cell(key, residual.shape(view.trace), newest)
+    picture = residual.norm_map(view.trace, position, without_first, height=440)
+    selectable_matrix(picture, key=key, otherwise=newest)
+
+added, direction = st.columns(2, gap="medium")
+with added, st.container(border=True):
+    st.markdown(f"**{residual.ADDED_TITLE}**")
+    layout.sentence(residual.added_sentence(view.trace, position))
+    chart = residual.added_bars(view.trace, position, view.palette)
+    st.altair_chart(chart, theme=None, key=view.key("added"))
+with direction, st.container(border=True):
+    st.markdown(f"**{residual.DIRECTION_TITLE}**")
+    layout.sentence(residual.direction_sentence(view.trace, position))
+    chart = residual.direction_bars(view.trace, position, view.palette)
+    st.altair_chart(chart, theme=None, key=view.key("direction"))
+
+large, beside = st.columns([13, 8], gap="medium")
+with large, st.container(border=True):
+    grid = lens.lens_grid(view.trace, view.read_lens)
+    matrix(lens.lens_picture(view.trace, grid, height=700), key=view.key("lens"))
+with beside, st.container(border=True):
+    logits = lens.newest_logits(view.trace, view.read_lens)
+    token = st.selectbox(
+        "Watch a token",
+        lens.candidates(view.trace, logits, st.session_state.get(view.key("watched"))),
+        format_func=view.trace.vocabulary.label,
+        key=view.key("watched"),
+    )
+    watched = lens.watch(logits, token)
+    st.markdown(f"**{lens_watch.PROBABILITY_TITLE}**")
+    layout.sentence(lens_watch.watched_sentence(view.trace, watched))
+    chart = lens_watch.probability_line(view.trace, watched, view.palette)
+    st.altair_chart(chart, theme=None, key=view.key("probability"))
+    st.markdown(f"**{lens_watch.RANK_TITLE}**")
+    layout.sentence(lens_watch.rank_sentence(view.trace, watched))
+    chart = lens_watch.rank_line(view.trace, watched, view.palette)
+    st.altair_chart(chart, theme=None, key=view.key("rank"))
+
+layout.how("How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), [*STREAM])
+layout.how("How the logit lens is computed", lens.FORMULA, lens.operands(view.trace, logits, watched), [*LENS])
