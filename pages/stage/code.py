@@ -1,0 +1,54 @@
+"""The browser side of the stage: its files put together into one module, in the order they read."""
+
+import hashlib
+import json
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SCRIPTS = (
+    "theme",
+    "records",
+    "store",
+    "outbox",
+    "playback",
+    "keyboard",
+    "markup",
+    "prompt",
+    "settings",
+    "strip",
+    "surface",
+    "pointer",
+    "patterns",
+    "embedding",
+    "residual",
+    "mosaic",
+    "one_head",
+    "lens",
+    "bars",
+    "draw",
+    "stage",
+)
+SHEETS = ("layout", "controls", "panels")
+
+# Streamlit sends a component's own script with every message, so the stage's is only this: wait for the code, pass
+# on what came. Calls overtake each other; only the last one may take the stage down again.
+MOUNT = """
+const calls = new WeakMap();
+export default async function (component) {
+  const { parentElement } = component;
+  const call = (calls.get(parentElement) ?? 0) + 1;
+  calls.set(parentElement, call);
+  const box = (globalThis.gpt2Stage ??= { waiting: [] });
+  if (!box.show) await new Promise((resolve) => box.waiting.push(resolve));
+  globalThis.gpt2Stage.show(component);
+  return () => { if (calls.get(parentElement) === call) globalThis.gpt2Stage.leave(parentElement); };
+}
+"""
+
+
+def joined() -> str:
+    """The module that puts the stage's code on `globalThis`, once for each version of it."""
+    scripts = "\n".join((HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    css = "\n".join((HERE / "css" / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
+    version = hashlib.sha256((scripts + css).encode()).hexdigest()[:12]
+    return f"const VERSION = {json.dumps(version)};\nconst CSS = {json.dumps(css)};\n{scripts}\nexport default () => {{}};\n"

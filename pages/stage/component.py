@@ -1,0 +1,29 @@
+"""The stage, mounted: what it shows goes out as one message, what the visitor did comes back as actions."""
+
+from typing import Literal
+
+import streamlit as st
+
+from .code import MOUNT, joined
+from .parcel import Post, wrap
+from .shelf import Shelf
+from .snapshot import Action, Snapshot
+
+__all__ = ["Action", "stage"]
+
+SHELF = Shelf()
+CODE = st.components.v2.component("gpt2_stage_code", js=joined(), isolate_styles=False)
+STAGE = st.components.v2.component("gpt2_stage", html="<div></div>", js=MOUNT)
+
+
+def stage(snapshot: Snapshot, *, view: Literal["live", "strip"], key: str = "stage") -> tuple[Action, ...]:
+    """Show the snapshot and return what the visitor has done since the last time.
+
+    The browser repeats an action until a message tells that it was taken, so none is lost and none comes twice.
+    """
+    post: Post = st.session_state.setdefault(f"{key}.post", Post())
+    with st.container(gap=None):
+        result = STAGE(key=key, data=wrap(snapshot, view, post, SHELF), on_actions_change=lambda: None)
+        if not post.has_code:
+            CODE(key=f"{key}.code")
+    return post.take(result.actions)

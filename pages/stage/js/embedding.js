@@ -1,0 +1,79 @@
+// What the newest token is: its embedding, its position's, and their sum, each number one cell.
+
+const STRIPS = [
+  { hook: "hook_embed", label: "token", concept: "token" },
+  { hook: "hook_pos_embed", label: "position", concept: "position" },
+  { hook: "hook_embed + hook_pos_embed", label: "sum", concept: "residual" },
+];
+
+function signedColour(value, limit) {
+  const share = Math.max(-1, Math.min(1, value / limit));
+  const pale = mix(theme.panel, theme.line, 0.35);
+  return channels(mix(pale, share < 0 ? theme.negative : theme.positive, Math.abs(share)));
+}
+
+// A limit that seldom changes: most cells lie within it, the few beyond are drawn as far as the scale goes.
+function signedLimit(values) {
+  const sizes = Float32Array.from(values, Math.abs).sort();
+  return niceAbove(sizes[Math.floor(sizes.length * 0.96)]);
+}
+
+function drawEmbedding(surface, record, unit) {
+  const { width, height, g } = surface;
+  const values = record.embedding, size = memory.header.d_model;
+  const limit = signedLimit(values);
+  const label = unit * 1.1, legend = unit * 1.5, gap = unit * 0.3;
+  const tall = (height - legend) / STRIPS.length - label - gap;
+  const rows = Math.max(2, Math.ceil(size / Math.floor(width / 1.9)));
+  const columns = Math.ceil(size / rows);
+  const image = new ImageData(columns, rows);
+  const sheet = new OffscreenCanvas(columns, rows);
+  g.imageSmoothingEnabled = false;
+  STRIPS.forEach(({ label: name, concept }, n) => {
+    const top = n * (tall + label + gap);
+    surface.font(unit * 0.85);
+    surface.text(name, 0, top + label * 0.5, { colour: theme.muted });
+    image.data.fill(0);
+    for (let d = 0; d < size; d += 1) {
+      const [r, b, c] = signedColour(values[n * size + d], limit);
+      image.data.set([r, b, c, 255], 4 * d);
+    }
+    sheet.getContext("2d").putImageData(image, 0, 0);
+    g.drawImage(sheet, 0, top + label, width, tall - 2);
+    surface.box(0, top + label + tall - 2, width, 2, theme[concept]);
+  });
+  drawSignedLegend(surface, height - unit * 0.55, limit, unit);
+  surface.find = (x, y) => {
+    const n = Math.floor(y / (tall + label + gap));
+    const row = Math.floor(((y - n * (tall + label + gap) - label) / (tall - 2)) * rows);
+    const d = row * columns + Math.floor((x / width) * columns);
+    if (n < 0 || n > 2 || row < 0 || row >= rows || d >= size || x < 0 || x >= width) return null;
+    const value = values[n * size + d];
+    return { lines: [`${STRIPS[n].label} ${signed(value)}`, `number ${d} of ${size}`, `${STRIPS[n].hook}[${record.stop - 1}, ${d}]`] };
+  };
+}
+
+function signed(value) { return `${value < 0 ? "−" : "+"}${Math.abs(value).toPrecision(3)}`; }
+
+function drawSignedLegend(surface, y, limit, unit) {
+  const { width, g } = surface;
+  const long = Math.min(width * 0.4, unit * 8), x = (width - long) / 2;
+  const colours = g.createLinearGradient(x, 0, x + long, 0);
+  for (let n = 0; n <= 10; n += 1) {
+    colours.addColorStop(n / 10, `rgb(${signedColour((n / 5 - 1) * limit, limit).join(",")})`);
+  }
+  g.fillStyle = colours;
+  g.fillRect(x, y - unit * 0.3, long, unit * 0.6);
+  surface.font(unit * 0.8);
+  surface.text(`−${limit} or less`, x - unit * 0.4, y, { align: "right", colour: theme.muted });
+  surface.text(`+${limit} or more`, x + long + unit * 0.4, y, { colour: theme.muted });
+}
+
+function paintNear(element, record) {
+  if (!record.nearest.length) return sayInto(element, ["Nearest tokens need the model's weights."]);
+  const parts = ["Nearest by cosine: "];
+  record.nearest.forEach(([label, cosine], n) => {
+    parts.push(label, ` ${cosine.toFixed(2).replace(/^0/, "")}${n < record.nearest.length - 1 ? "  " : ""}`);
+  });
+  sayInto(element, parts);
+}

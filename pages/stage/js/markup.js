@@ -1,0 +1,91 @@
+// The stage's fixed skeleton. No text of a prompt or a token ever passes through here.
+
+const icon = (path) => `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${path}"/></svg>`;
+const ICONS = {
+  first: icon("M3 3h2v10H3zM13 3v10L6 8z"),
+  back: icon("M12 3v10L4 8z"),
+  play: icon("M4 2.5v11L13 8z"),
+  pause: icon("M4 3h3v10H4zM9 3h3v10H9z"),
+  forward: icon("M4 3v10l8-5z"),
+  last: icon("M11 3h2v10h-2zM3 3v10l7-5z"),
+};
+const button = (name, label, keys) =>
+  `<button type="button" class="${name}" aria-label="${label}" title="${label} (${keys})">${ICONS[name]}</button>`;
+const field = (name, label, hint, attributes) =>
+  `<label><span>${label}</span><input name="${name}" ${attributes} autocomplete="off"><small>${hint}</small></label>`;
+const panel = (name, title, body) =>
+  `<section class="panel ${name}" aria-label="${title}"><h2>${title}</h2><p class="says"></p>${body}</section>`;
+const canvas = (name, label) => `<div class="canvas"><canvas data-panel="${name}" role="img" aria-label="${label}"></canvas></div>`;
+
+const TOP = `
+<div class="top">
+  <div class="prompt">
+    <textarea rows="1" aria-label="Prompt" spellcheck="false" autocapitalize="off" autocomplete="off" maxlength="20000"></textarea>
+    <span class="count" aria-live="off"></span>
+  </div>
+  <div class="transport" role="group" aria-label="Playback">
+    ${button("first", "First step", "Home")}${button("back", "One step back", "←")}
+    <button type="button" class="play"><span class="sign">${ICONS.play}</span><span class="word">Play</span></button>
+    ${button("forward", "One step on", "→")}${button("last", "Last step", "End")}
+  </div>
+  <button type="button" class="run" title="Run this prompt (Enter)">Run</button>
+  <div class="settings">
+    <button type="button" class="chip" aria-haspopup="dialog" aria-expanded="false"></button>
+    <div class="popover" role="dialog" aria-label="Sampling settings and examples" hidden>
+      <form class="fields" novalidate>
+        ${field("temperature", "Temperature", "0 takes the likeliest", 'inputmode="decimal"')}
+        ${field("top_k", "Top-k", "0 keeps all", 'inputmode="numeric"')}
+        ${field("top_p", "Top-p", "1 keeps all", 'inputmode="decimal"')}
+        ${field("seed", "Seed", "same seed, same draws", 'inputmode="numeric"')}
+        ${field("max_new_tokens", "New tokens", "at most, for each run", 'inputmode="numeric"')}
+        ${field("speed", "Speed", "tokens a second, 0 flat out", 'inputmode="decimal"')}
+        <label><span>Model</span><select name="model"></select><small>for the next run</small></label>
+      </form>
+      <div class="examples" role="group" aria-label="Examples"><h3>Examples</h3></div>
+    </div>
+  </div>
+  <div class="status"><div class="facts"></div><div class="state"><i></i><b></b><span></span></div></div>
+  <div class="error" role="alert"></div>
+</div>
+<div class="strip">
+  <div class="tokens" role="group" aria-label="Tokens"></div>
+  <input class="scrubber" type="range" min="0" max="0" step="1" value="0" aria-label="Step">
+</div>`;
+
+const PANELS = `
+<div class="panels">
+  ${panel("embedding", "What the newest token is", `${canvas("embedding", "Embedding vectors")}<p class="near"></p>`)}
+  ${panel("residual", "Residual stream", `${canvas("residual", "Norms by layer")}<p class="note"></p>`)}
+  <div class="panel heads">
+    <section class="mosaic" aria-label="Every head, this step">
+      <h2>Every head, this step</h2><p class="says"></p>${canvas("mosaic", "Attention patterns of all heads")}<p class="note"></p>
+    </section>
+    <section class="one" aria-label="One head">
+      <h2><span class="name"></span><button type="button" class="unlock" hidden>locked · Esc</button></h2>
+      <p class="says"></p>${canvas("one", "Attention pattern of one head")}<p class="note"></p>
+    </section>
+  </div>
+  ${panel("lens", "What each layer would say next", `${canvas("lens", "Logit lens")}`)}
+  ${panel("bars", "What comes next", `${canvas("bars", "Most likely next tokens")}<p class="note"></p>`)}
+  ${panel("draw", "The draw", `${canvas("draw", "Cumulative probability and the draw")}`)}
+</div>`;
+
+// Parts of a sentence: every second one is bold.
+function sayInto(element, parts) {
+  const key = parts.join("\u0001");
+  if (element.dataset.said === key) return;
+  element.dataset.said = key;
+  element.replaceChildren(
+    ...parts.map((text, n) => {
+      if (n % 2 === 0) return document.createTextNode(text);
+      const bold = document.createElement("b");
+      bold.textContent = text;
+      return bold;
+    }),
+  );
+  element.title = parts.join("");
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

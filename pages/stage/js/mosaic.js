@@ -1,0 +1,70 @@
+// Every head, this step: one small triangle a head, layers upwards, heads across; a click locks a head.
+
+const MOSAIC_POSITIONS = 128; // as many keys of a row as a record keeps
+const MANY_HEADS = 300;
+
+function drawMosaic(surface, record, unit) {
+  const { width, height, g } = surface;
+  const { n_layer: layers, n_head: heads } = memory.header;
+  const seq = record.stop;
+  const left = unit * 1.9, top = unit * 1.3;
+  const pitch = Math.min((width - left) / heads, (height - top) / layers);
+  const gap = Math.max(1, Math.min(unit * 0.35, pitch * 0.1)), cell = pitch - gap;
+  const { from, size } = windowOf(seq, layers * heads > MANY_HEADS ? 32 : MOSAIC_POSITIONS);
+  const pixels = cell * (globalThis.devicePixelRatio || 1);
+  const pool = Math.max(1, Math.ceil(size / Math.max(pixels, 4)));
+  const { side } = drawAtlas(from, size, seq, pool);
+  const shown = shownHead(record);
+  const every = Math.max(1, Math.ceil((unit * 1.1) / pitch)), across = Math.max(1, Math.ceil((unit * 1.9) / pitch));
+  g.imageSmoothingEnabled = cell < 3 * side;
+  g.imageSmoothingQuality = "high";
+  for (let layer = 0; layer < layers; layer += 1) {
+    const y = top + (layers - 1 - layer) * pitch;
+    for (let head = 0; head < heads; head += 1) {
+      g.drawImage(atlas.canvas, head * side, layer * side, side, side, left + head * pitch, y, cell, cell);
+    }
+    if (layer % every === 0) {
+      surface.font(unit * 0.85);
+      surface.text(`L${layer}`, 0, y + cell / 2, { colour: theme.muted });
+    }
+  }
+  surface.font(unit * 0.85);
+  for (let head = 0; head < heads; head += across) {
+    surface.text(`H${head}`, left + head * pitch + cell / 2, top - unit * 0.65, { align: "center", colour: theme.muted });
+  }
+  const markX = left + shown.head * pitch, markY = top + (layers - 1 - shown.layer) * pitch;
+  surface.outline(markX - 1.5, markY - 1.5, cell + 3, cell + 3, theme.sampling, 2);
+  surface.find = (x, y) => {
+    const head = Math.floor((x - left) / pitch), layer = layers - 1 - Math.floor((y - top) / pitch);
+    if (head < 0 || head >= heads || layer < 0 || layer >= layers) return null;
+    return { lines: headLines(layer, head, seq), click: () => lockHead(layer, head) };
+  };
+  return mosaicNote(seq, from, pool);
+}
+
+// The newest token's strongest key in one head.
+function strongest(layer, head, seq) {
+  let best = 0, most = -1;
+  for (let key = 0; key < seq; key += 1) {
+    const value = weight(layer, head, seq - 1, key);
+    if (value > most) { most = value; best = key; }
+  }
+  return { key: best, share: most / 65535 };
+}
+
+function headLines(layer, head, seq) {
+  const { key, share } = strongest(layer, head, seq);
+  const { labels } = memory.header;
+  return [
+    `L${layer}·H${head}: ${percent(share)} on ${labels[key]}`,
+    `strongest weight of ${labels[seq - 1]}, ${seq - 1 - key} back`,
+    `blocks.${layer}.attn.hook_pattern[${head}, ${seq - 1}, ${key}]`,
+  ];
+}
+
+function mosaicNote(seq, from, pool) {
+  const bits = ["darker = more attention (square-root scale)"];
+  if (from) bits.push(`first token and the last ${seq - from} of ${seq}`);
+  if (pool > 1) bits.push(`each dot the largest of ${pool} × ${pool}`);
+  return bits.join(" · ");
+}

@@ -1,0 +1,36 @@
+// Actions on their way to Python. A trigger may be lost, so all that is pending is sent again until it is echoed.
+
+const LATEST_ONLY = new Set(["draft", "view", "settings", "need", "code"]);
+const outbox = (box.outbox ??= { serial: 0, pending: [], timer: 0, wait: 0, debounced: {} });
+
+function send(name, values = {}) {
+  outbox.serial = Math.max(outbox.serial + 1, Date.now());
+  if (LATEST_ONLY.has(name)) outbox.pending = outbox.pending.filter((letter) => letter.name !== name);
+  outbox.pending.push({ serial: outbox.serial, name, values });
+  outbox.wait = 300;
+  clearTimeout(outbox.timer);
+  outbox.timer = setTimeout(flush, 0); // what one event causes travels together
+  return outbox.serial;
+}
+
+function sendLater(name, delay, values) {
+  clearTimeout(outbox.debounced[name]);
+  outbox.debounced[name] = setTimeout(() => send(name, values()), delay);
+}
+
+function flush() {
+  clearTimeout(outbox.timer);
+  if (!outbox.pending.length || !box.component) return;
+  box.component.setTriggerValue("actions", outbox.pending);
+  outbox.timer = setTimeout(flush, outbox.wait);
+  outbox.wait = Math.min(3000, outbox.wait * 2);
+}
+
+// Python names the highest serial it has taken. What it has just been given it answers in the message after this one.
+function acknowledge(echo) {
+  outbox.pending = outbox.pending.filter((letter) => letter.serial > echo);
+  clearTimeout(outbox.timer);
+  if (outbox.pending.length) outbox.timer = setTimeout(flush, 120);
+}
+
+function isPending(...names) { return outbox.pending.some((letter) => names.includes(letter.name)); }

@@ -1,0 +1,50 @@
+// The prompt: a real text field that keeps every blank, a live token count, and one red sentence if it cannot run.
+
+function wirePrompt(parts) {
+  const { text } = parts;
+  text.addEventListener("input", () => {
+    memory.draft = text.value;
+    sendLater("draft", 200, () => ({ text: text.value }));
+    fitPrompt(parts);
+  });
+  text.addEventListener("keydown", (event) => {
+    event.stopPropagation(); // what is typed here is no shortcut, ours or Streamlit's
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      text.blur();
+      runPrompt();
+    } else if (event.key === "Escape") text.blur();
+  });
+  text.addEventListener("focus", () => fitPrompt(parts));
+  text.addEventListener("blur", () => { fitPrompt(parts); text.scrollTop = 0; });
+}
+
+// While it has the focus the field may grow to three lines, over what lies below.
+function fitPrompt({ text, root }) {
+  const focused = root.activeElement === text;
+  text.style.height = "";
+  if (!focused) return;
+  const line = parseFloat(getComputedStyle(text).lineHeight);
+  const room = text.scrollHeight - text.clientHeight;
+  if (room > 1) text.style.height = `${text.offsetHeight + Math.min(Math.ceil(room), Math.round(2 * line))}px`;
+}
+
+function paintPrompt(parts) {
+  const { header } = memory;
+  const { text, count, error, root } = parts;
+  if (header.prompt !== memory.promptSeen) {
+    if (memory.draft === memory.promptSeen || root.activeElement !== text) memory.draft = null;
+    memory.promptSeen = header.prompt;
+  }
+  const value = memory.draft ?? header.prompt;
+  if (text.value !== value) {
+    text.value = value;
+    fitPrompt(parts);
+  }
+  const typed = memory.draft !== null && memory.draft !== header.prompt;
+  const tokens = typed ? header.draft_tokens : header.prompt_tokens;
+  setText(count, `${tokens ?? "–"} / ${header.context} tokens`);
+  const wrong = (typed && header.draft_error) || (header.status.kind === "error" ? header.status.text : "");
+  setText(error, wrong || "");
+  text.setAttribute("aria-invalid", wrong ? "true" : "false");
+}

@@ -1,0 +1,67 @@
+// The residual stream: how long it is after each layer, and how long are the vectors that attention and MLP add.
+
+const NORM_NAMES = ["hook_resid_pre", "hook_attn_out", "hook_resid_mid", "hook_mlp_out", "hook_resid_post"];
+
+// The largest norm of the run so far, at any step that has come, past the first token's, which are often far larger.
+function normScale(record, layers) {
+  let most = 0;
+  for (const stamp of memory.header.stamps) {
+    const other = memory.records.get(stamp);
+    if (!other || (other.stop === 1 && record.stop !== 1)) continue;
+    for (let at = layers; at < 5 * layers; at += 1) if (other.norms[at] > most) most = other.norms[at];
+  }
+  return niceScale(most);
+}
+
+function niceScale(value) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
+  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= value);
+}
+
+function drawResidual(surface, record, unit) {
+  const { width, height } = surface;
+  const layers = memory.header.n_layer;
+  const left = unit * 2.2, right = unit * 3, axis = unit * 1.3;
+  const scale = (width - left - right) / normScale(record, layers);
+  const pitch = (height - axis) / layers, bar = Math.min(pitch * 0.78, unit * 2.6);
+  const every = Math.max(1, Math.ceil((unit * 1.15) / pitch));
+  const norm = (kind, layer) => record.norms[kind * layers + layer];
+  const layerTop = (layer) => (layers - 1 - layer) * pitch + (pitch - bar) / 2;
+  const marked = memory.lock ? memory.lock.layer : -1;
+  for (let layer = 0; layer < layers; layer += 1) {
+    const top = layerTop(layer);
+    surface.box(left, top, norm(4, layer) * scale, bar, mix(theme.panel, theme.residual, 0.2), 2);
+    surface.box(left, top + bar * 0.14, norm(1, layer) * scale, bar * 0.33, theme.attention, 1);
+    surface.box(left, top + bar * 0.53, norm(3, layer) * scale, bar * 0.33, theme.mlp, 1);
+    if (layer % every === 0 || layer === layers - 1 && (layers - 1) % every > every / 2) {
+      surface.font(unit * 0.9, { bold: layer === marked });
+      surface.text(`L${layer}`, 0, top + bar / 2, { colour: layer === marked ? theme.text : theme.muted });
+      surface.font(unit * 0.85);
+      surface.text(norm(4, layer).toFixed(1), width, top + bar / 2, { align: "right", colour: theme.muted });
+    }
+  }
+  surface.box(left - 1, 0, 1, height - axis, theme.line);
+  drawKey(surface, height - unit * 0.5, unit, [
+    [theme.attention, "attention"], [theme.mlp, "MLP"], [mix(theme.panel, theme.residual, 0.3), "stream after"],
+  ]);
+  surface.find = (x, y) => {
+    const layer = layers - 1 - Math.floor(y / pitch);
+    if (layer < 0 || layer >= layers || y > height - axis) return null;
+    const inside = y - layerTop(layer);
+    const kind = inside < bar * 0.5 && x < left + norm(1, layer) * scale ? 1 : inside >= bar * 0.5 && x < left + norm(3, layer) * scale ? 3 : 4;
+    return {
+      lines: [`norm ${norm(kind, layer).toFixed(2)}`, `before ${norm(0, layer).toFixed(2)} · + attention ${norm(2, layer).toFixed(2)} · + MLP ${norm(4, layer).toFixed(2)}`,
+        `‖blocks.${layer}.${NORM_NAMES[kind]}[${record.stop - 1}]‖`],
+    };
+  };
+}
+
+function drawKey(surface, y, unit, entries) {
+  let x = 0;
+  surface.font(unit * 0.85);
+  for (const [colour, name] of entries) {
+    surface.box(x, y - unit * 0.35, unit * 0.7, unit * 0.7, colour, 2);
+    surface.text(name, x + unit, y, { colour: theme.muted });
+    x += unit * 1.9 + surface.g.measureText(name).width;
+  }
+}

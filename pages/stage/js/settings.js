@@ -1,0 +1,102 @@
+// The settings chip and its small dialog; what is typed is passed on as typed, Python judges it.
+
+const SETTINGS = ["temperature", "top_k", "top_p", "seed", "max_new_tokens", "speed", "model"];
+
+function headerSettings() {
+  const { sampling, max_new_tokens, model } = memory.header;
+  return { ...sampling, max_new_tokens, model, speed: memory.speed };
+}
+
+function settingValues() {
+  const typed = memory.typed ?? {};
+  const values = Object.fromEntries(Object.entries(headerSettings()).map(([name, value]) => [name, typed[name] ?? value]));
+  return { ...values, speed: memory.speed };
+}
+
+function wireSettings(parts) {
+  const { chip, popover, fields } = parts;
+  chip.addEventListener("click", () => (popover.hidden ? openPopover() : closePopover()));
+  fields.addEventListener("submit", (event) => event.preventDefault());
+  fields.addEventListener("change", (event) => changeSetting(event.target.name, event.target.value));
+  popover.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.key === "Escape") closePopover();
+    else if (event.key === "Enter" && event.target.matches("input")) changeSetting(event.target.name, event.target.value);
+  });
+}
+
+function openPopover() {
+  const { popover, chip, fields } = stageNow.parts;
+  popover.hidden = false;
+  chip.setAttribute("aria-expanded", "true");
+  fields.elements[0].focus();
+}
+
+function closePopover() {
+  if (!stageNow || !stageNow.parts.popover || stageNow.parts.popover.hidden) return false;
+  stageNow.parts.popover.hidden = true;
+  stageNow.parts.chip.setAttribute("aria-expanded", "false");
+  stageNow.parts.chip.focus();
+  return true;
+}
+
+function changeSetting(name, value) {
+  const typed = value.trim().replace(",", ".");
+  if (name === "speed") {
+    const speed = Number(typed);
+    if (Number.isFinite(speed) && speed >= 0) memory.speed = Math.min(60, speed);
+    return requestPaint();
+  }
+  if (String(settingValues()[name]) === typed) return;
+  memory.typed = { ...memory.typed, [name]: typed };
+  if (memory.mode === "generate") generate();
+  else if (name === "model" || name === "max_new_tokens" || memory.cursor === lastStep()) send("settings", settingValues());
+  else memory.held = true; // it will count from the step under the cursor on, when Play is pressed
+  requestPaint();
+}
+
+function paintSettings(parts) {
+  const { header } = memory;
+  if (!memory.held && !isPending("settings", "play", "run", "step")) memory.typed = {};
+  const now = settingValues();
+  const bits = [`T ${now.temperature}`];
+  if (Number(now.top_k)) bits.push(`k ${now.top_k}`);
+  if (Number(now.top_p) !== 1) bits.push(`p ${now.top_p}`);
+  bits.push(`seed ${now.seed}`);
+  setText(parts.chip, bits.join(" · ") + (memory.held ? " · from here" : ""));
+  for (const name of SETTINGS) {
+    const input = parts.fields.elements[name];
+    if (name === "model") fillModels(input, header.models);
+    if (parts.root.activeElement !== input && input.value !== String(now[name])) input.value = String(now[name]);
+  }
+  fillExamples(parts, header.examples);
+}
+
+function fillModels(select, models) {
+  const key = JSON.stringify(models);
+  if (select.dataset.filled === key) return;
+  select.dataset.filled = key;
+  select.replaceChildren(...models.map((choice) => new Option(choice.label, choice.name)));
+}
+
+function fillExamples(parts, examples) {
+  const key = JSON.stringify(examples);
+  if (parts.examples.dataset.filled === key) return;
+  parts.examples.dataset.filled = key;
+  const buttons = examples.map((example) => {
+    const choice = document.createElement("button");
+    const label = document.createElement("b");
+    const shows = document.createElement("small");
+    choice.type = "button";
+    label.textContent = example.label;
+    shows.textContent = example.shows;
+    choice.append(label, shows);
+    choice.addEventListener("click", () => {
+      memory.draft = parts.text.value = example.prompt;
+      closePopover();
+      runPrompt();
+    });
+    return choice;
+  });
+  parts.examples.replaceChildren(parts.examples.firstElementChild, ...buttons);
+}

@@ -1,0 +1,171 @@
+// The stage: built once in its place, fed by messages, painted whole in one animation frame.
+
+let stageNow = null;
+let paintAsked = 0;
+const stages = new WeakMap();
+
+const ELEMENTS = {
+  top: ".top", text: "textarea", count: ".count", error: ".error", first: ".first", back: ".back", play: ".play",
+  sign: ".sign", word: ".word", forward: ".forward", last: ".last", run: ".run", chip: ".chip", popover: ".popover",
+  fields: ".fields", examples: ".examples", status: ".status", facts: ".facts", badge: ".state b", statusText: ".state span",
+  tokens: ".tokens", scrubber: ".scrubber",
+};
+
+function build(parent, view) {
+  const sheet = document.createElement("style");
+  sheet.textContent = CSS;
+  const root = document.createElement("div");
+  root.className = `stage ${view}`;
+  root.innerHTML = `${TOP}${view === "live" ? PANELS : ""}<div class="tip" role="tooltip" hidden></div><div class="aloud" aria-live="polite"></div>`;
+  const parts = { root: parent.getRootNode() };
+  for (const [name, selector] of Object.entries(ELEMENTS)) parts[name] = root.querySelector(selector);
+  parent.append(sheet, root);
+  const stage = { parent, sheet, root, parts, view, surfaces: [], tip: root.querySelector(".tip"), aloud: root.querySelector(".aloud") };
+  wirePrompt(parts);
+  wireSettings(parts);
+  wireStrip(parts);
+  if (view === "live") addPanels(stage);
+  root.addEventListener("keydown", onKey);
+  root.addEventListener("pointerdown", (event) => {
+    if (!event.composedPath().some((node) => node === parts.popover || node === parts.chip) && !parts.popover.hidden) closePopover();
+  });
+  stage.observer = new ResizeObserver(() => fit(stage));
+  stage.observer.observe(root);
+  stage.onResize = () => fit(stage);
+  addEventListener("resize", stage.onResize);
+  document.addEventListener("keydown", onKey);
+  document.fonts.ready.then(requestPaint);
+  memory.mounts += 1;
+  return stage;
+}
+
+function addPanels(stage) {
+  const draws = {
+    embedding: drawEmbedding, residual: drawResidual, mosaic: drawMosaic, one: drawOneHead, lens: drawLens, bars: drawBars,
+    draw: drawDraw,
+  };
+  for (const [name, draw] of Object.entries(draws)) {
+    const canvas = stage.root.querySelector(`canvas[data-panel=${name}]`);
+    const section = canvas.closest("section");
+    const surface = new Surface(canvas, (...drawn) => {
+      const note = draw(...drawn);
+      const element = section.querySelector(".note");
+      if (element) setText(element, note || element.dataset.fixed || "");
+    });
+    Object.assign(surface, { name, section, says: section.querySelector(".says") });
+    wirePointer(surface, stage.tip, stage.root);
+    stage.surfaces.push(surface);
+    new ResizeObserver(() => { surface.measure(); requestPaint(); }).observe(canvas.parentElement);
+  }
+  stage.root.querySelector(".residual .note").dataset.fixed = "Lengths (norms) at the newest token; lengths do not add up.";
+  stage.name = stage.root.querySelector(".one .name");
+  stage.unlock = stage.root.querySelector(".unlock");
+  stage.unlock.addEventListener("click", unlockHead);
+}
+
+// The live stage fills what the window has below Streamlit's bar; letters grow with it.
+function fit(stage) {
+  const { root, view } = stage;
+  if (!root.isConnected) return leave(stage.parent);
+  const below = root.getBoundingClientRect().top + document.documentElement.scrollTop;
+  const wide = root.clientWidth, stacked = wide < 800;
+  const tall = Math.max(stacked ? 0 : 560, innerHeight - Math.max(0, below));
+  const scale = Math.min(1.7, Math.max(1, Math.min(innerWidth / 1280, innerHeight / 800)));
+  root.classList.toggle("stacked", stacked);
+  root.style.setProperty("--unit", `${(13 * scale).toFixed(2)}px`);
+  root.style.setProperty("--tall", view === "live" && !stacked ? `${Math.floor(tall)}px` : "auto");
+  requestPaint();
+}
+
+function requestPaint() {
+  if (!paintAsked) paintAsked = requestAnimationFrame(paint);
+}
+
+// Everything that shows one step changes here, at once.
+function paint() {
+  paintAsked = 0;
+  const stage = stageNow;
+  if (!stage || !memory.header) return;
+  if (!stage.root.isConnected) return leave(stage.parent);
+  if (readTheme(stage.root) || !stage.worn) { wearTheme(stage.root); stage.worn = true; }
+  const { parts, root } = stage;
+  const record = recordAt(memory.cursor) ?? stage.record;
+  stage.record = record;
+  paintPrompt(parts);
+  paintSettings(parts);
+  paintStrip(parts, recordAt(memory.cursor));
+  paintTransport(parts, record);
+  if (record && stage.view === "live") paintPanels(stage, record);
+  memory.painted += 1;
+  Object.assign(root.dataset, {
+    step: memory.cursor, steps: stepCount(), run: memory.run, painted: memory.painted, mounts: memory.mounts,
+    mode: memory.mode, known: stepCount() - missingSteps().length,
+  });
+  if (record) sayAloud(stage, record);
+}
+
+function paintPanels(stage, record) {
+  const unit = parseFloat(getComputedStyle(stage.root).getPropertyValue("--unit"));
+  const says = { ...record.says, mosaic: record.says.heads };
+  const { layer, head, locked } = shownHead(record);
+  const { key, share } = strongest(layer, head, record.stop);
+  says.one = ["rows ask, columns answer · most on ", memory.header.labels[key], ` (${percent(share, 0)})`];
+  setText(stage.name, `Layer ${layer} · head ${head}`);
+  stage.unlock.hidden = !locked;
+  paintNear(stage.root.querySelector(".near"), record);
+  for (const surface of stage.surfaces) {
+    sayInto(surface.says, says[surface.name]);
+    surface.paint(record, unit);
+  }
+}
+
+// One line for those who listen instead of look, once the cursor rests.
+function sayAloud(stage, record) {
+  clearTimeout(stage.aloudTimer);
+  stage.aloudTimer = setTimeout(() => {
+    const { next } = record;
+    const token = memory.header.labels[record.stop - 1];
+    const drawn = next ? `; drawn next: ${next.label}, ${percent(next.raw)} by the model` : "";
+    setText(stage.aloud, `Step ${memory.cursor} of ${lastStep()}: newest token ${token}${drawn}.`);
+  }, 400);
+}
+
+function show(component) {
+  const parent = component.parentElement;
+  box.component = component;
+  const header = component.data ? takeParcel(component.data) : memory.header;
+  if (!header) return;
+  let stage = stages.get(parent);
+  if (stage && stage.view !== header.view) { leave(parent); stage = null; }
+  if (!stage) {
+    stage = build(parent, header.view);
+    stages.set(parent, stage);
+    if (stageNow && stageNow !== stage) stageNow.tip.hidden = true;
+    stageNow = stage;
+    fit(stage);
+    tellView();
+  }
+  stageNow = stage;
+  acknowledge(header.echo);
+  if (!header.has_code && !isPending("code")) send("code");
+  follow(header);
+  requestPaint();
+}
+
+function leave(parent) {
+  const stage = stages.get(parent);
+  if (!stage) return;
+  stages.delete(parent);
+  stage.observer.disconnect();
+  removeEventListener("resize", stage.onResize);
+  if (stageNow === stage) stageNow = null;
+  if (!stageNow) document.removeEventListener("keydown", onKey);
+  stage.sheet.remove();
+  stage.root.remove();
+}
+
+// A newer version of the code replaces an older one; what was waiting for it goes on.
+if (box.version !== VERSION) {
+  Object.assign(box, { version: VERSION, show, leave });
+  for (const go of box.waiting.splice(0)) go();
+}

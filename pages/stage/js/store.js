@@ -1,0 +1,78 @@
+// What this browser holds: records by stamp, the last few runs, the cursor and the lock. It outlives page changes.
+
+const KEPT_RUNS = 3;
+const box = (globalThis.gpt2Stage ??= { waiting: [] });
+const memory = (box.memory ??= {
+  epoch: "", records: new Map(), runs: [], header: null, run: "", cursor: 0, lock: null, speed: 8,
+  mode: "still", asked: 0, askedName: "", stepTo: -1, held: false, draft: null, promptSeen: null, mounts: 0, painted: 0,
+});
+
+function takeParcel(bytes) {
+  const { header, records } = readParcel(bytes);
+  if (header.epoch !== memory.epoch) {
+    memory.records.clear();
+    memory.runs = [];
+    memory.epoch = header.epoch;
+  }
+  for (const [stamp, record] of records) memory.records.set(stamp, record);
+  memory.runs = [{ id: header.run, stamps: header.stamps }, ...memory.runs.filter((run) => run.id !== header.run)];
+  memory.runs.length = Math.min(memory.runs.length, KEPT_RUNS);
+  const wanted = new Set(memory.runs.flatMap((run) => run.stamps));
+  for (const stamp of memory.records.keys()) if (!wanted.has(stamp)) memory.records.delete(stamp);
+  memory.header = header;
+  return header;
+}
+
+function stepCount() { return memory.header ? memory.header.stamps.length : 0; }
+
+function recordAt(step) { return memory.header ? memory.records.get(memory.header.stamps[step]) : undefined; }
+
+// The newest step whose record has come.
+function newestKnown() {
+  let step = stepCount() - 1;
+  while (step > 0 && !recordAt(step)) step -= 1;
+  return step;
+}
+
+function missingSteps() {
+  const missing = [];
+  for (let step = 0; step < stepCount(); step += 1) if (!recordAt(step)) missing.push(step);
+  return missing.sort((a, b) => Math.abs(a - memory.cursor) - Math.abs(b - memory.cursor));
+}
+
+// Step 0 took the whole prompt, every later step one position.
+function stepOfPosition(position) { return Math.max(0, position - memory.header.prompt_tokens + 1); }
+
+// Where one query's weights lie in its record: pattern[(head * rows + row) * width + width - 1 - back].
+function patternRow(query) {
+  const record = recordAt(stepOfPosition(query));
+  if (!record) return null;
+  const [, , rows, width] = record.pattern.shape;
+  const row = query - (record.stop - rows);
+  return row < 0 ? null : { record, rows, width, row };
+}
+
+// One attention weight as 65,535ths; undefined where it has not come or is not kept.
+function weight(layer, head, query, key) {
+  const place = patternRow(query);
+  if (!place) return undefined;
+  const at = (layer * memory.header.n_head + head) * place.rows + place.row;
+  if (key === 0) return place.record.first[at];
+  const back = query - key;
+  return back < place.width ? place.record.pattern[(at + 1) * place.width - 1 - back] : undefined;
+}
+
+// The head shown large: the locked one, else the one that this step's sentence names.
+function shownHead(record) {
+  if (memory.lock) return { ...memory.lock, locked: true };
+  return { layer: record.sharpest[0], head: record.sharpest[1], locked: false };
+}
+
+// The range of positions that fits; it moves on in blocks of eight, so that the picture does not slide at every step.
+const BLOCK = 8;
+function windowOf(seq, most) {
+  const capacity = Math.max(BLOCK, Math.floor(most / BLOCK) * BLOCK);
+  const from = seq <= capacity ? 0 : Math.ceil((seq - capacity) / BLOCK) * BLOCK;
+  const size = from ? capacity : Math.min(capacity, Math.ceil(seq / BLOCK) * BLOCK);
+  return { from, size };
+}

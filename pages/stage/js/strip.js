@@ -1,0 +1,91 @@
+// The token strip and its scrubber, the transport's state, and the status of the run.
+
+const STATES = {
+  recorded: "recorded run", loading: "loading", ready: "ready", running: "running", paused: "paused", full: "full",
+  error: "error",
+};
+
+function wireStrip(parts) {
+  parts.tokens.addEventListener("click", (event) => {
+    const at = event.target.dataset.at;
+    if (at !== undefined) goTo(Math.min(lastStep(), stepOfPosition(Number(at))));
+  });
+  parts.scrubber.addEventListener("input", () => goTo(Number(parts.scrubber.value)));
+  const clicks = {
+    first: () => goTo(0), back: () => goTo(memory.cursor - 1), play: togglePlay, forward, last: () => goTo(lastStep()),
+    run: runPrompt,
+  };
+  for (const [name, action] of Object.entries(clicks)) {
+    parts[name].addEventListener("click", (event) => {
+      action();
+      if (event.detail > 0) parts[name].blur(); // after a click of the mouse, Space is the stage's again
+    });
+  }
+}
+
+function paintStrip(parts, record) {
+  const { labels, prompt_tokens: prompt } = memory.header;
+  const { tokens, scrubber } = parts;
+  while (tokens.children.length > labels.length) tokens.lastElementChild.remove();
+  while (tokens.children.length < labels.length) {
+    const span = document.createElement("span");
+    span.dataset.at = tokens.children.length;
+    tokens.append(span);
+  }
+  const current = record ? record.stop - 1 : -1;
+  let mark = null;
+  labels.forEach((label, at) => {
+    const span = tokens.children[at];
+    setText(span, label);
+    const kind = [at < prompt ? "given" : "made"];
+    if (at === current) { kind.push("current"); mark = span; }
+    else if (at === current + 1 && record && record.next) kind.push("next");
+    else if (at > current) kind.push("later");
+    const name = kind.join(" ");
+    if (span.className !== name) span.className = name;
+  });
+  keepInView(tokens, mark);
+  scrubber.max = lastStep();
+  scrubber.value = memory.cursor;
+  scrubber.style.setProperty("--done", `${lastStep() ? (100 * memory.cursor) / lastStep() : 100}%`);
+  scrubber.setAttribute("aria-valuetext", `step ${memory.cursor} of ${lastStep()}`);
+}
+
+function keepInView(tokens, mark) {
+  if (!mark || tokens.scrollWidth <= tokens.clientWidth) return;
+  const right = mark.offsetLeft + mark.offsetWidth - tokens.scrollLeft;
+  const room = tokens.clientWidth;
+  if (right > room * 0.85 || mark.offsetLeft - tokens.scrollLeft < room * 0.15) {
+    tokens.scrollLeft = mark.offsetLeft - room * 0.7;
+  }
+}
+
+function paintTransport(parts, record) {
+  const playing = memory.mode !== "still";
+  const word = playing ? "Pause" : "Play";
+  if (parts.play.dataset.word !== word) {
+    parts.play.dataset.word = word;
+    parts.sign.innerHTML = playing ? ICONS.pause : ICONS.play;
+    setText(parts.word, word);
+    parts.play.setAttribute("aria-label", word);
+    parts.play.title = `${word} (Space)`;
+  }
+  parts.first.disabled = parts.back.disabled = memory.cursor <= 0;
+  parts.last.disabled = memory.cursor >= lastStep();
+  paintStatus(parts, record);
+}
+
+function paintStatus(parts, record) {
+  const { header } = memory;
+  const bits = [`${header.n_layer} layers × ${header.n_head} heads`];
+  if (record) bits.push(record.start ? `${record.ms.toFixed(1)} ms/token` : `${record.ms.toFixed(1)} ms prompt`);
+  sayInto(parts.facts, ["", header.run_model, ` · ${bits.join(" · ")}`]);
+  const { kind, text } = header.status;
+  parts.status.dataset.kind = kind;
+  const badge = header.recorded ? "recorded run" : STATES[kind];
+  const share = header.progress === null ? "" : ` ${Math.round(100 * header.progress)}\u00a0%`;
+  setText(parts.badge, badge + (header.recorded ? "" : share));
+  setText(parts.statusText, kind === "error" || (!header.recorded && kind === "running") ? "" : text + (header.recorded ? share : ""));
+  parts.status.title = text;
+  parts.status.style.setProperty("--share", header.progress === null ? "0" : String(header.progress));
+}

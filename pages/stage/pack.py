@@ -1,0 +1,181 @@
+"""One step of a trace as bytes: what every panel of the stage needs to draw it, numbers straight from the trace.
+
+A record is the length of its JSON part (uint32, little-endian), the JSON, and arrays of numbers, each aligned to four
+bytes; `arrays` in the JSON says where each one lies.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt2.sampling import Distribution, Draw, entropy_bits
+from gpt2.tables import Tables
+from gpt2.trace import Step, Trace
+from gpt2.vocabulary import Vocabulary
+
+from . import sentences
+
+# A row of a pattern is sent with its last keys only, so that a long context does not flood the wire.
+PATTERN_WINDOW = 128
+FULL = 65535
+BARS, SEGMENTS, NEAREST = 16, 40, 4
+NORMS = ("hook_resid_pre", "hook_attn_out", "hook_resid_mid", "hook_mlp_out", "hook_resid_post")
+KEPT, CUT_BY_TOP_K, CUT_BY_TOP_P = 0, 1, 2
+
+
+def pack_step(trace: Trace, index: int, tables: Tables | None) -> bytes:
+    """The record of step `index`; it depends on this step and the tokens before it alone."""
+    step, vocabulary = trace.steps[index], trace.vocabulary
+    distribution = None if step.draw is None else step.distribution
+    patterns = np.stack([step.captures[f"blocks.{n}.attn.hook_pattern"] for n in range(trace.config.n_layer)])
+    newest = patterns[:, :, -1]  # [layer, head, key]
+    embedding = np.stack([step.captures[name][-1] for name in ("hook_embed", "hook_pos_embed")])
+    norms = layer_norms(step, trace.config.n_layer)
+    labels = [vocabulary.label(token) for token in trace.computed_ids[: step.stop]]
+    layer, head, key = sentences.sharpest_head(newest)
+    window, first = pattern_window(patterns, step.start)
+    meta = {
+        "start": step.start,
+        "stop": step.stop,
+        "ids": step.ids,
+        "labels": labels[step.start :],
+        "ms": step.ms,
+        "changed": bool(step.interventions),
+        "sharpest": [layer, head, key],
+        "nearest": nearest_tokens(trace, step.ids[-1], tables),
+        "lens": lens_rows(step, trace),
+        "next": next_token(step.draw, distribution, vocabulary),
+        "says": {
+            "embedding": sentences.say_embedding(labels[-1], trace.config.n_embd, step.stop - 1),
+            "residual": sentences.say_residual(norms[1], norms[3]),
+            "heads": sentences.say_heads(newest, labels),
+            "lens": sentences.say_lens(step, vocabulary),
+            **say_next(step.draw, distribution, vocabulary),
+        },
+    }
+    arrays = {"pattern": window, "first": first, "embedding": np.vstack([embedding, embedding.sum(0)]), "norms": norms}
+    return join(meta, arrays)
+
+
+def join(meta: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:
+    """Put the JSON part and the arrays together."""
+    places, body = {}, bytearray()
+    for name, array in arrays.items():
+        places[name] = {"type": array.dtype.str[1:], "at": len(body), "shape": array.shape}
+        body += np.ascontiguousarray(array).tobytes()
+        body += bytes(-len(body) % 4)
+    text = json.dumps({**meta, "arrays": places}, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    return len(text).to_bytes(4, "little") + text + bytes(body)
+
+
+def split(record: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Take apart what `join` put together."""
+    begin = 4 + int.from_bytes(record[:4], "little")
+    meta = json.loads(record[4:begin])
+    arrays = {}
+    for name, place in meta["arrays"].items():
+        count = int(np.prod(place["shape"]))
+        dtype = np.dtype("<" + place["type"])
+        arrays[name] = np.frombuffer(record, dtype, count, begin + place["at"]).reshape(place["shape"])
+    return meta, arrays
+
+
+def pattern_window(patterns: NDArray[np.floating], start: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """The last keys of the last queries, and every query's weight on the first key, as 65,535ths.
+
+    Shapes: patterns [layer, head, query, key] -> [layer, head, row, width], [layer, head, row]. The last column of a
+    row is the query itself; columns that would lie before the first key are 0.
+    """
+    seq, width = patterns.shape[2], min(patterns.shape[3], PATTERN_WINDOW)
+    rows = min(seq, PATTERN_WINDOW)
+    fixed = np.rint(patterns[:, :, seq - rows :].astype(np.float64) * FULL).astype("<u2")
+    query = np.arange(start + seq - rows, start + seq)
+    key = query[:, None] - width + 1 + np.arange(width)  # [row, width]
+    window = np.where(key >= 0, np.take_along_axis(fixed, np.maximum(key, 0)[None, None], 3), 0)
+    return window.astype("<u2"), fixed[:, :, :, 0]
+
+
+def layer_norms(step: Step, n_layer: int) -> NDArray[np.float32]:
+    """Lengths at the newest position. Shapes: [5, layer], in the order of `NORMS`."""
+    rows = np.stack([[step.captures[f"blocks.{n}.{name}"][-1] for n in range(n_layer)] for name in NORMS])
+    return np.linalg.norm(rows, axis=2).astype("<f4")
+
+
+def nearest_tokens(trace: Trace, token: int, tables: Tables | None) -> list[list[Any]]:
+    """Label and cosine of the tokens nearest to this one."""
+    if tables is None or len(tables.wte) != trace.config.vocab_size:
+        return []
+    return [[trace.vocabulary.label(other), cosine] for other, cosine in tables.nearest(token, NEAREST)]
+
+
+def lens_rows(step: Step, trace: Trace) -> dict[str, Any] | None:
+    """The logit lens, one row for the embedding and one a layer: labels, ids, probabilities."""
+    if step.lens is None:
+        return None
+    return {
+        "labels": [[trace.vocabulary.label(int(token)) for token in row] for row in step.lens.tokens],
+        "ids": step.lens.tokens.tolist(),
+        "probabilities": [[round(float(p), 7) for p in row] for row in step.lens.probabilities],
+        "drawn": [round(float(p), 7) for p in step.lens.drawn],
+    }
+
+
+def next_token(draw: Draw | None, distribution: Distribution | None, vocabulary: Vocabulary) -> dict[str, Any] | None:
+    """The next-token distribution, what was cut from it, and the draw; None where nothing was drawn."""
+    if draw is None or distribution is None:
+        return None
+    rank = distribution.rank(draw.token)
+    kept = distribution.order[: int(np.count_nonzero(distribution.final))]
+    begin, end = sentences.stretch(distribution, draw.token)
+    ranks = [*range(1, min(BARS, len(distribution.order)) + 1), *([rank] if rank > BARS else [])]
+    return {
+        "token": draw.token,
+        "label": vocabulary.label(draw.token),
+        "u": draw.u,
+        "sampling": draw.sampling.to_dict(),
+        "raw": float(distribution.raw[draw.token]),
+        "final": float(distribution.final[draw.token]),
+        "rank": rank,
+        "surprisal": distribution.surprisal_bits(draw.token),
+        "entropy": entropy_bits(distribution.raw),
+        "cut_by_top_k": distribution.removed_by_top_k,
+        "cut_by_top_p": distribution.removed_by_top_p,
+        "kept": len(kept),
+        "from": begin,
+        "to": end,
+        "bars": [bar(distribution, rank, draw.token, vocabulary) for rank in ranks],
+        "segments": [[vocabulary.label(int(t)), float(distribution.final[t]), int(t)] for t in kept[:SEGMENTS]],
+        "rest": float(distribution.final[kept[SEGMENTS:]].sum()),
+    }
+
+
+def bar(distribution: Distribution, rank: int, drawn: int, vocabulary: Vocabulary) -> dict[str, Any]:
+    """One row of the bar chart: `raw` is the model's own probability, `final` what the draw saw."""
+    token, cut = int(distribution.order[rank - 1]), KEPT
+    if distribution.final[token] == 0:
+        cut = CUT_BY_TOP_K if distribution.after_top_k[token] == 0 else CUT_BY_TOP_P
+    return {
+        "label": vocabulary.label(token),
+        "token": token,
+        "raw": float(distribution.raw[token]),
+        "final": float(distribution.final[token]),
+        "cut": cut,
+        "chosen": token == drawn,
+        "rank": rank,
+    }
+
+
+def say_next(
+    draw: Draw | None, distribution: Distribution | None, vocabulary: Vocabulary
+) -> dict[str, sentences.Sentence]:
+    """The sentences on the distribution and the draw."""
+    if draw is None or distribution is None:
+        nothing = ("Nothing was drawn at this step.",)
+        return {"bars": nothing, "draw": nothing}
+    return {
+        "bars": sentences.say_bars(entropy_bits(distribution.raw), distribution, draw),
+        "draw": sentences.say_draw(distribution, draw, vocabulary),
+    }

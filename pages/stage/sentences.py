@@ -1,0 +1,113 @@
+"""The generated sentence of each panel: plain text whose every second part is set in bold, quoting the step's numbers."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt2.sampling import Distribution, Draw
+from gpt2.trace import Step
+from gpt2.vocabulary import Vocabulary
+
+# Plain, bold, plain, bold, ...: user text stays text on its whole way to the screen.
+Sentence = tuple[str, ...]
+Floats = NDArray[np.floating]
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share as per cent, with a space that does not break."""
+    return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def sharpest_head(rows: Floats) -> tuple[int, int, int]:
+    """Layer, head and key of the largest weight on any key but the first; the first key too where it is the only one.
+
+    Shapes: rows [layer, head, key], the newest query of every head.
+    """
+    first = 1 if rows.shape[2] > 1 else 0
+    layer, head, key = np.unravel_index(int(rows[:, :, first:].argmax()), rows[:, :, first:].shape)
+    return int(layer), int(head), int(key) + first
+
+
+def say_heads(rows: Floats, labels: list[str]) -> Sentence:
+    """Which head looks most sharply at one token, and at which."""
+    layer, head, key = sharpest_head(rows)
+    share, back = percent(float(rows[layer, head, key])), rows.shape[2] - 1 - key
+    if rows.shape[2] == 1:
+        return ("With one token, every head looks at it: ", share, "")
+    name = f"L{layer}·H{head}"
+    if back == 0:
+        return ("", name, f" looks at the newest token itself ({share})")
+    if back == 1:
+        return ("", name, f" looks one token back, at {labels[key]} ({share})")
+    return ("", name, " looks at ", labels[key], f", {back} tokens back ({share})")
+
+
+def say_embedding(label: str, width: int, position: int) -> Sentence:
+    """What the newest token's vector is made of."""
+    return ("", label, f" = its token + position {position}, {width} numbers each")
+
+
+def say_residual(attention: Floats, mlp: Floats) -> Sentence:
+    """Which part of which layer writes the longest vector. Shapes: attention, mlp [layer], norms."""
+    name, norms = ("attention", attention) if attention.max() > mlp.max() else ("MLP", mlp)
+    layer = int(norms.argmax())
+    return ("", f"{name} {layer}".capitalize() if name == "attention" else f"MLP {layer}",
+            f" writes the longest vector, norm {float(norms[layer]):.1f}")
+
+
+def lead_from(tops: NDArray[np.integer]) -> int:
+    """The first row from which on the last row's token is on top all the way. Shapes: tops [layer + 1]."""
+    others = np.flatnonzero(tops != tops[-1])
+    return int(others[-1]) + 1 if len(others) else 0
+
+
+def say_lens(step: Step, vocabulary: Vocabulary) -> Sentence:
+    """Which token leads in the end, from where on, and how the drawn one fared."""
+    if step.lens is None:
+        return ("The logit lens was not read at this step.",)
+    tops = step.lens.tokens[:, 0]
+    row, leader = lead_from(tops), int(tops[-1])
+    since = "leads from the embedding on" if row == 0 else f"leads from layer {row - 1} on"
+    if step.draw is None or step.draw.token == leader:
+        return ("", vocabulary.label(leader), f" {since} ({percent(float(step.lens.probabilities[-1, 0]), 1)})")
+    ends = percent(float(step.lens.drawn[-1]), 1)
+    return ("", vocabulary.label(leader), f" {since}; the drawn ", vocabulary.label(step.draw.token), f" ends at {ends}")
+
+
+def say_bars(entropy: float, distribution: Distribution, draw: Draw) -> Sentence:
+    """How open the choice is, what the filters take away, and the number that decides."""
+    sampling = draw.sampling
+    cuts = []
+    if sampling.temperature == 0:
+        cuts.append("temperature 0 keeps only the first")
+    if sampling.top_k:
+        cuts.append(f"top-k cuts {percent(distribution.removed_by_top_k, 1)}")
+    if sampling.top_p < 1:
+        cuts.append(f"top-p cuts {percent(distribution.removed_by_top_p, 1)}")
+    between = "".join(f" · {cut}" for cut in cuts)
+    return ("Entropy ", f"{entropy:.1f} bits", f"{between} · draw ", f"u = {draw.u:.3f}", "")
+
+
+def stretch(distribution: Distribution, token: int) -> tuple[float, float]:
+    """Where the token's part of the cumulative bar begins and ends."""
+    place = distribution.rank(token) - 1
+    edges = np.cumsum(distribution.final[distribution.order[: place + 1]])
+    return float(edges[place - 1]) if place else 0.0, float(edges[place])
+
+
+def say_draw(distribution: Distribution, draw: Draw, vocabulary: Vocabulary) -> Sentence:
+    """Into whose stretch of the bar `u` fell, and which neighbour it would have been otherwise."""
+    label = vocabulary.label(draw.token)
+    if draw.sampling.temperature == 0:
+        return ("Greedy: ", label, " has the whole bar, whatever u is.")
+    begin, end = stretch(distribution, draw.token)
+    place = distribution.rank(draw.token) - 1
+    start = ("u falls in ", label)
+    if place:
+        before = vocabulary.label(int(distribution.order[place - 1]))
+        if place == 1:
+            return (*start, f"; below {begin:.3f} it would have been ", before, "")
+        return (*start, f"; just below {begin:.3f} lies ", before, "")
+    if end < 1 and place + 1 < len(distribution.order) and distribution.final[distribution.order[place + 1]] > 0:
+        after = vocabulary.label(int(distribution.order[place + 1]))
+        return (*start, f"; just above {end:.3f} lies ", after, "")
+    return (*start, ", the only token left")

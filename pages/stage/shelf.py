@@ -1,0 +1,71 @@
+"""Packed steps, kept for all visitors: every step is packed once, and the least recently used are dropped."""
+
+import itertools
+import secrets
+import threading
+import weakref
+from collections import OrderedDict
+
+from gpt2.tables import Tables
+from gpt2.trace import Step, Trace
+
+from .pack import pack_step
+
+MAX_RECORDS, MAX_BYTES = 1024, 64_000_000
+
+
+class Shelf:
+    """A bounded store of records. A step is known by a stamp of its own: a step drawn again gets a new one.
+
+    Attributes: `epoch` names this process, since stamps start anew with it.
+    """
+
+    def __init__(self, max_records: int = MAX_RECORDS, max_bytes: int = MAX_BYTES) -> None:
+        """Begin empty."""
+        self.epoch = secrets.token_hex(4)
+        self._max_records, self._max_bytes = max_records, max_bytes
+        self._records: OrderedDict[tuple[str, int, bool], bytes] = OrderedDict()
+        self._bytes = 0
+        self._stamps: dict[int, tuple[weakref.ref[Step], int]] = {}
+        self._next = itertools.count(1)
+        self._lock = threading.RLock()
+
+    def __len__(self) -> int:
+        """How many records are kept."""
+        return len(self._records)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the kept records take."""
+        return self._bytes
+
+    def stamp(self, step: Step) -> int:
+        """The number of this very step, for as long as it lives."""
+        key = id(step)
+        with self._lock:
+            known = self._stamps.get(key)
+            if known is None or known[0]() is not step:
+                known = weakref.ref(step, lambda gone: self._forget(key, gone)), next(self._next)
+                self._stamps[key] = known
+            return known[1]
+
+    def record(self, trace: Trace, index: int, tables: Tables | None) -> bytes:
+        """The packed step, from the shelf or made now."""
+        key = trace.model, self.stamp(trace.steps[index]), tables is not None
+        with self._lock:
+            if key in self._records:
+                self._records.move_to_end(key)
+                return self._records[key]
+        packed = pack_step(trace, index, tables)
+        with self._lock:
+            if key not in self._records:
+                self._records[key] = packed
+                self._bytes += len(packed)
+            while len(self._records) > self._max_records or (self._bytes > self._max_bytes and len(self._records) > 1):
+                self._bytes -= len(self._records.popitem(last=False)[1])
+        return packed
+
+    def _forget(self, key: int, gone: "weakref.ref[Step]") -> None:
+        with self._lock:
+            if key in self._stamps and self._stamps[key][0] is gone:
+                del self._stamps[key]

@@ -1,0 +1,72 @@
+"""What the stage shows at one moment, as data: a trace, how things stand, and what can be set."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gpt2.sampling import Sampling
+from gpt2.tables import Tables
+from gpt2.trace import Trace
+
+
+@dataclass(frozen=True)
+class Status:
+    """How things stand: one word for the program, one plain sentence for the visitor."""
+
+    kind: Literal["recorded", "loading", "ready", "running", "paused", "full", "error"]
+    text: str
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A model that can be chosen: its name for the program and its label for the visitor."""
+
+    name: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prompt to start from, and what it shows."""
+
+    label: str
+    prompt: str
+    shows: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that one message to the browser is made from.
+
+    Attributes:
+        trace: the whole run, live or recorded; it may have no steps yet.
+        tables: the embedding tables, for the nearest tokens; None where the model is not loaded.
+        prompt: the text that the run began with.
+        draft_tokens, draft_error: of the text being typed, where it has been counted.
+        context: how many positions the model can read.
+        progress: from 0 to 1 while a model loads, where it is known.
+        recorded: the run on the stage was not made by this visitor, whatever else the status has to say.
+    """
+
+    trace: Trace
+    tables: Tables | None
+    status: Status
+    prompt: str
+    draft_tokens: int | None
+    draft_error: str | None
+    context: int
+    sampling: Sampling
+    max_new_tokens: int
+    model: str
+    models: tuple[ModelChoice, ...]
+    examples: tuple[Example, ...]
+    progress: float | None
+    recorded: bool = False
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something the visitor did on the stage; serials grow, so that none is answered twice."""
+
+    serial: int
+    name: str
+    values: dict[str, Any]
