@@ -13,6 +13,10 @@ from .config import GPT2Config
 from .errors import SettingsError
 
 
+# Far beyond any use, and far below where float32 would overflow in a layer norm.
+LIMIT = 1e6
+
+
 class LayerInputs(NamedTuple):
     """The interventions of one layer as the graph takes them (graph tensors or arrays).
 
@@ -61,7 +65,7 @@ class Interventions:
         """Return the arrays for the positions from `start` up to `stop`, float32, one entry a layer.
 
         Raises:
-            SettingsError: if a layer, head or vector does not fit the model, or a number is not finite.
+            SettingsError: if a layer, head or vector does not fit the model, or a number is beyond `LIMIT`.
         """
         seq = stop - start
         layers = [
@@ -75,8 +79,8 @@ class Interventions:
         for scale in self.scales:
             self._check(scale.layer, config.n_layer, "layer")
             self._check(scale.head or 0, config.n_head, "head")
-            if not np.isfinite(scale.factor):
-                raise SettingsError(f"A scale must be a finite number, not {scale.factor}.")
+            if not abs(scale.factor) <= LIMIT:  # says no to NaN as well
+                raise SettingsError(f"A scale must be a number from -{LIMIT:g} to {LIMIT:g}, not {scale.factor}.")
             rows = self._rows(scale.positions, start, stop)
             if scale.head is None:
                 layers[scale.layer].mlp_scale[rows] *= scale.factor
@@ -84,10 +88,12 @@ class Interventions:
                 layers[scale.layer].head_scale[rows, scale.head] *= scale.factor
         for addition in self.additions:
             self._check(addition.layer, config.n_layer, "layer")
-            vector = np.asarray(addition.vector, np.float32)
-            if vector.shape != (config.n_embd,) or not np.isfinite(vector).all():
-                raise SettingsError(f"A vector added to the residual stream needs {config.n_embd} finite numbers.")
-            layers[addition.layer].resid_add[self._rows(addition.positions, start, stop)] += vector
+            vector = np.asarray(addition.vector, np.float64)
+            if vector.shape != (config.n_embd,) or not np.abs(vector).max() <= LIMIT:
+                raise SettingsError(
+                    f"A vector added to the residual stream needs {config.n_embd} numbers from -{LIMIT:g} to {LIMIT:g}."
+                )
+            layers[addition.layer].resid_add[self._rows(addition.positions, start, stop)] += vector.astype(np.float32)
         return layers
 
     @staticmethod

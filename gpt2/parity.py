@@ -26,8 +26,8 @@ SEED = 20
 # The opening of Lewis Carroll, Alice's Adventures in Wonderland (1865).
 TEXT = (
     "Alice was beginning to get very tired of sitting by her sister on the bank, and of having nothing to do: once or "
-    "twice she had peeped into the book her sister was reading, but it had no pictures or conversations in it, “and "
-    "what is the use of a book,” thought Alice “without pictures or conversations?”\n"
+    "twice she had peeped into the book her sister was reading, but it had no pictures or conversations in it, 'and "
+    "what is the use of a book,' thought Alice 'without pictures or conversations?' "
 )
 
 
