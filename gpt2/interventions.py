@@ -12,7 +12,6 @@ import numpy as np
 from .config import GPT2Config
 from .errors import SettingsError
 
-
 # Far beyond any use, and far below where float32 would overflow in a layer norm.
 LIMIT = 1e6
 

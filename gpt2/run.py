@@ -52,7 +52,7 @@ class Run:
         """Run the forward pass that is next, and draw a token from its logits unless `sampling` is None.
 
         Raises:
-            GPT2Error: if the context is full.
+            GPT2Error: if the context is full, or nothing was drawn at the newest step.
             SettingsError: if a setting does not fit the model.
         """
         with self._lock:
@@ -61,12 +61,15 @@ class Run:
                 if self.is_full:
                     raise GPT2Error(f"The context of {self.engine.config.n_positions} tokens is full.")
             start = self._cache.length
+            ids = self._trace.ids[start:] if start else self._prompt_ids
+            if not ids:
+                raise GPT2Error("No token was drawn at the newest step; draw one there before going on.")
+            if start + len(ids) > self.engine.config.n_positions:
+                raise GPT2Error(f"The context of {self.engine.config.n_positions} tokens is full.")
             since = time.perf_counter()
             if start == 0:
-                ids = self._prompt_ids
                 captures = self.engine.prefill(ids, self.interventions, self._cache)
             else:
-                ids = self._trace.ids[start:]
                 captures = self.engine.decode(ids[0], self.interventions, self._cache)
             ms = (time.perf_counter() - since) * 1000
             stop = start + len(ids)
