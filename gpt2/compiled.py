@@ -99,7 +99,10 @@ def find(key: GraphKey) -> bytes | None:
             packed = (folder / key.file_name).read_bytes()
             fits = entry["key"] == asdict(key) and cpu_features() >= frozenset(entry["cpu"])
             if fits and hashlib.sha256(packed).hexdigest() == entry["sha256"]:
-                return lzma.LZMADecompressor(memlimit=2**28).decompress(packed, MAX_MEF_BYTES)
+                unpack = lzma.LZMADecompressor(memlimit=2**28)
+                mef = unpack.decompress(packed, MAX_MEF_BYTES)
+                if unpack.eof:  # else it is larger than any graph, and this only its beginning
+                    return mef
         except (OSError, ValueError, KeyError, TypeError, lzma.LZMAError):
             continue
     return None

@@ -3,12 +3,19 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import gpt2
 from gpt2.engine import Engine
 from gpt2.sampling import Sampling
 from gpt2.trace import Trace
 from gpt2.weights import Checkpoint, load_checkpoint
+
+# A busy machine is not a failure; folders and engines that examples share are meant to be shared.
+settings.register_profile(
+    "shared", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+settings.load_profile("shared")
 
 BUNDLED = Path(gpt2.__file__).parent / "bundled"
 PROMPT = "Once upon a time"

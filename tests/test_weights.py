@@ -216,7 +216,7 @@ def test_weights_that_cannot_run_are_refused(tmp_path: Path, damage: Callable[[P
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_file_cut_anywhere_is_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     folder = tmp_path_factory.mktemp("cut")
     whole = safetensors_bytes(random_weights(CONFIG, tied=True, seed=0))

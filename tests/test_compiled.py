@@ -1,0 +1,288 @@
+"""Claims about precompiled graphs: those that ship are this code's, and nothing else ever reaches native code."""
+
+import hashlib
+import json
+import lzma
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from max.experimental import functional as F
+
+import gpt2.transformer
+from gpt2 import compiled
+from gpt2.compiled import GraphKey, find, keep
+from gpt2.config import GPT2Config
+from gpt2.errors import EngineError
+from gpt2.graphs import GRAPHS
+from gpt2.weights import Checkpoint
+
+ROOT = Path(compiled.__file__).parent.parent
+TINY = GPT2Config(vocab_size=11, n_positions=8, n_embd=6, n_layer=1, n_head=2, n_inner=10)
+KEY = GraphKey("prefill", "f" * 64, "26.7.0", compiled.PORTABLE)
+
+
+@pytest.fixture
+def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A user's cache with nothing in it, and no shipped graphs."""
+    monkeypatch.setenv("GPT2_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(compiled, "SHIPPED", tmp_path / "shipped")
+    return compiled.cache_folder()
+
+
+def refuse_native(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(_: object) -> NoReturn:
+        raise AssertionError("an unsound graph was given to native code")
+
+    monkeypatch.setattr(compiled, "read", read)
+
+
+def test_every_shipped_graph_is_this_codes_and_none_is_stale(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """After a change to the model: python -m gpt2 compile --ship, and delete the graphs it replaces."""
+    monkeypatch.setenv("GPT2_CACHE", str(tmp_path))
+    assert compiled.missing(checkpoint.config) == []
+    names = {GraphKey.of(kind, checkpoint.config).file_name for kind in GRAPHS}
+    assert {path.name for path in compiled.SHIPPED.iterdir()} == names | {f"{name}.json" for name in names}
+
+
+def test_shipped_graphs_are_for_the_pinned_release_and_any_recent_x86() -> None:
+    pinned = re.search(r"^max==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    for manifest in compiled.SHIPPED.glob("*.json"):
+        told = json.loads(manifest.read_text())
+        assert told["key"]["max_version"] == pinned[1] == version("max")
+        assert told["key"]["target"] == "x86-64-v3"
+        assert set(told["cpu"]) == compiled.PORTABLE_FEATURES
+
+
+def test_shipped_graphs_are_small_enough_for_the_repository() -> None:
+    assert sum(path.stat().st_size for path in compiled.SHIPPED.iterdir()) < 1_000_000
+
+
+def test_what_is_kept_is_found_again(empty: Path) -> None:
+    mef = bytes(range(256)) * 50
+    keep(KEY, mef, empty)
+    assert find(KEY) == mef
+    assert sorted(path.name for path in empty.iterdir()) == [KEY.file_name, f"{KEY.file_name}.json"]
+
+
+@given(mef=st.binary(max_size=2000))
+def test_any_bytes_are_found_again(empty: Path, mef: bytes) -> None:
+    keep(KEY, mef, empty)
+    assert find(KEY) == mef
+
+
+def test_the_shipped_graph_comes_before_the_users(empty: Path) -> None:
+    keep(KEY, b"shipped", compiled.SHIPPED)
+    keep(KEY, b"own", empty)
+    assert find(KEY) == b"shipped"
+    (compiled.SHIPPED / KEY.file_name).write_bytes(b"damaged")
+    assert find(KEY) == b"own"
+
+
+@given(data=st.data())
+@settings(max_examples=150)
+def test_a_graph_with_any_byte_changed_is_not_used(empty: Path, checkpoint: Checkpoint, data: st.DataObject) -> None:
+    key = shipped_into(empty, checkpoint)
+    path = empty / key.file_name
+    packed = bytearray(path.read_bytes())
+    packed[data.draw(st.integers(0, len(packed) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(packed)
+    assert find(key) is None
+
+
+@given(data=st.data())
+def test_a_graph_cut_anywhere_is_not_used(empty: Path, checkpoint: Checkpoint, data: st.DataObject) -> None:
+    key = shipped_into(empty, checkpoint)
+    path = empty / key.file_name
+    path.write_bytes(path.read_bytes()[: data.draw(st.integers(0, path.stat().st_size - 1))])
+    assert find(key) is None
+
+
+@given(data=st.data())
+@settings(max_examples=150)
+def test_a_manifest_with_any_byte_changed_never_leads_to_other_bytes(empty: Path, data: st.DataObject) -> None:
+    keep(KEY, b"the graph", empty)
+    path = empty / f"{KEY.file_name}.json"
+    told = bytearray(path.read_bytes())
+    told[data.draw(st.integers(0, len(told) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(told)
+    assert find(KEY) in (None, b"the graph")
+
+
+def shipped_into(folder: Path, checkpoint: Checkpoint) -> GraphKey:
+    """A copy of a real graph that a test may damage."""
+    key = GraphKey.of("lens", checkpoint.config)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (key.file_name, f"{key.file_name}.json"):
+        shutil.copy(ROOT / "gpt2" / "bundled" / "graphs" / name, folder / name)
+    return key
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "decode"},
+        {"fingerprint": "e" * 64},
+        {"max_version": "26.6.0"},
+        {"target": "native darwin arm64 0123456789ab"},
+    ],
+)
+def test_a_graph_for_something_else_is_not_used_even_under_this_name(empty: Path, change: dict[str, str]) -> None:
+    other = replace(KEY, **change)
+    keep(other, b"the graph", empty)
+    assert find(other) == b"the graph"
+    assert other.file_name != KEY.file_name and find(KEY) is None
+    for end in ("", ".json"):
+        (empty / f"{other.file_name}{end}").rename(empty / f"{KEY.file_name}{end}")
+    assert find(KEY) is None
+
+
+def test_a_cpu_without_a_needed_feature_uses_no_graph(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(KEY, b"the graph", empty)
+    for lacking in compiled.PORTABLE_FEATURES:
+        monkeypatch.setattr(compiled, "cpu_features", lambda lacking=lacking: compiled.PORTABLE_FEATURES - {lacking})
+        assert find(KEY) is None
+        assert not compiled.is_portable() and compiled.target().startswith("native")
+    monkeypatch.setattr(compiled, "cpu_features", lambda: compiled.PORTABLE_FEATURES | {"avx512f"})
+    assert find(KEY) == b"the graph"
+
+
+def test_two_cpus_that_are_not_portable_do_not_share_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    targets = set()
+    for features in (frozenset(), frozenset({"neon"}), frozenset({"neon", "sve"})):
+        monkeypatch.setattr(compiled, "cpu_features", lambda features=features: features)
+        targets.add(compiled.target())
+    assert len(targets) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"{}", b'{"key": 1}', b"\xff\xfe", b'{"key": {}}'])
+def test_a_manifest_that_is_none_is_as_if_absent(empty: Path, content: bytes) -> None:
+    keep(KEY, b"the graph", empty)
+    (empty / f"{KEY.file_name}.json").write_bytes(content)
+    assert find(KEY) is None
+
+
+@pytest.mark.parametrize("missing", ["", ".json"])
+def test_half_of_a_pair_is_as_if_absent(empty: Path, missing: str) -> None:
+    keep(KEY, b"the graph", empty)
+    (empty / f"{KEY.file_name}{missing}").unlink()
+    assert find(KEY) is None
+
+
+def test_what_unpacks_beyond_any_graph_is_not_used(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(KEY, bytes(5000), empty)
+    monkeypatch.setattr(compiled, "MAX_MEF_BYTES", 4999)
+    assert find(KEY) is None
+
+
+def test_bytes_that_do_not_unpack_are_not_used_though_their_hash_is_right(empty: Path) -> None:
+    keep(KEY, b"the graph", empty)
+    packed = lzma.compress(b"the graph")[:-8]
+    (empty / KEY.file_name).write_bytes(packed)
+    manifest = empty / f"{KEY.file_name}.json"
+    told = json.loads(manifest.read_text()) | {"sha256": hashlib.sha256(packed).hexdigest()}
+    manifest.write_text(json.dumps(told))
+    assert find(KEY) is None
+
+
+def test_a_damaged_graph_never_reaches_native_code(
+    empty: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = shipped_into(empty, checkpoint)
+    packed = bytearray((empty / key.file_name).read_bytes())
+    packed[len(packed) // 2] ^= 1
+    (empty / key.file_name).write_bytes(packed)
+    refuse_native(monkeypatch)
+    with pytest.raises(EngineError, match=r"lens graph is not compiled.*python -m gpt2 compile"):
+        compiled.load("lens", checkpoint.config)
+
+
+def test_the_fingerprint_is_the_same_in_another_process() -> None:
+    code = (
+        "from gpt2.compiled import GraphKey; from gpt2.config import GPT2Config; from gpt2.graphs import GRAPHS; "
+        f"print(*(GraphKey.of(kind, {TINY!r}).fingerprint for kind in GRAPHS))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert told.stdout.split() == [GraphKey.of(kind, TINY).fingerprint for kind in GRAPHS]
+
+
+@pytest.mark.parametrize(
+    "change", [{"n_layer": 2}, {"n_head": 3}, {"n_inner": 9}, {"n_embd": 8}, {"layer_norm_epsilon": 1e-6}]
+)
+@pytest.mark.parametrize("kind", ["prefill", "decode"])
+def test_another_shape_has_another_fingerprint(kind: str, change: dict[str, int | float]) -> None:
+    other = replace(TINY, **change)
+    assert GraphKey.of(kind, other).fingerprint != GraphKey.of(kind, TINY).fingerprint
+
+
+def test_a_change_in_the_model_changes_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here: a mask that hides a position from itself too; the graph's inputs and outputs stay the same."""
+    before = GraphKey.of("prefill", TINY).fingerprint
+    right = gpt2.transformer.causal_mask
+    monkeypatch.setattr(gpt2.transformer, "causal_mask", lambda positions: F.transpose(right(positions), 0, 1))
+    GraphKey.of.cache_clear()
+    try:
+        assert GraphKey.of("prefill", TINY).fingerprint != before
+    finally:
+        GraphKey.of.cache_clear()
+
+
+def test_the_key_of_each_graph_differs() -> None:
+    keys = [GraphKey.of(kind, TINY) for kind in GRAPHS]
+    assert len({key.file_name for key in keys}) == len({key.fingerprint for key in keys}) == 3
+    assert all(asdict(key)["max_version"] == version("max") for key in keys)
+
+
+def test_nothing_is_compiled_where_nothing_is_missing(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled.subprocess, "Popen", lambda *_, **__: pytest.fail("a compile was started"))
+    told: list[str] = []
+    compiled.compile_apart(checkpoint.config, told.append)
+    assert told == []
+
+
+def test_a_failed_compile_is_one_sentence_with_its_reason(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(empty.parent, monkeypatch, "echo 'Traceback' >&2; echo 'OSError: disk full' >&2; exit 1")
+    with pytest.raises(EngineError, match=r"failed \(OSError: disk full\); choose it again"):
+        compiled.compile_apart(TINY, lambda _: None)
+
+
+def test_a_stopped_compile_ends_its_child_at_once(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(empty.parent, monkeypatch, "exec sleep 60")
+    since, told = time.monotonic(), []
+    with pytest.raises(EngineError, match="stopped"):
+        compiled.compile_apart(TINY, told.append, stopped=lambda: bool(told))
+    assert time.monotonic() - since < 20
+    assert told == [told[0]] and "0 of 3 done" in told[0]
+
+
+def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Put a shell script where the compiling process would start."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "stand-in"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(path))
+
+
+def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GPT2_CACHE", str(tmp_path))
+    assert compiled.cache_folder() == tmp_path / "graphs"
+    monkeypatch.delenv("GPT2_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
+    assert compiled.cache_folder() == tmp_path / "x" / "gpt2-under-glass" / "graphs"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert compiled.cache_folder() == tmp_path / ".cache" / "gpt2-under-glass" / "graphs"
