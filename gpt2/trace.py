@@ -65,7 +65,8 @@ class Step:
 
     def __post_init__(self) -> None:
         """Lock the arrays: a step that is on a screen must not change."""
-        for array in self.captures.values():
+        lens = () if self.lens is None else (self.lens.tokens, self.lens.probabilities, self.lens.drawn)
+        for array in (*self.captures.values(), *lens):
             array.setflags(write=False)
         object.__setattr__(self, "captures", MappingProxyType(dict(self.captures)))
 
