@@ -9,7 +9,7 @@ from pages.charts import attention, attention_row, attention_stages
 from pages.frame import layout
 from pages.matrix.component import chosen_cell, matrix, selectable_matrix
 
-HEIGHT = 520
+MOSAIC, SQUARE = 760, 620  # pixels at most; narrow screens take less
 SOURCES = [Path(gpt2.__file__).parent / name for name in ("attention.py", "mask.py")]
 
 view = layout.open_page("attention")
@@ -28,18 +28,20 @@ with beside, st.container(border=True):
         without_first=st.toggle("Leave out the first token, rescale the rest", key=view.key("without_first")),
     )
 
-head = attention.first_head(view.trace, view.head)
+last_head = view.key("head")
+head = attention.first_head(view.trace, st.session_state.get(last_head, view.head))
 with large, st.container(border=True):
     if shown == attention.EVERY_HEAD:
-        picture = attention.mosaic_of_heads(view.trace, reading, HEIGHT)
+        picture = attention.mosaic_of_heads(view.trace, reading, MOSAIC)
         head = selectable_matrix(picture, key=view.key("heads"), otherwise=head)
+        st.session_state[last_head] = head
         subject = attention.Subject((head[0],), head[1])
     elif shown == attention.EVERY_LAYER:
-        picture = attention.mosaic_of_layers(view.trace, reading, HEIGHT)
+        picture = attention.mosaic_of_layers(view.trace, reading, MOSAIC)
         tile = selectable_matrix(picture, key=view.key("layers"), otherwise=(0, 0))
         subject = attention.layer_at(view.trace, tile)
     else:
-        matrix(attention.mean_of_all(view.trace, reading, HEIGHT), key=view.key("all"))
+        matrix(attention.mean_of_all(view.trace, reading, SQUARE), key=view.key("all"))
         subject = attention.all_layers(view.trace)
 
 with beside, st.container(border=True):
@@ -49,16 +51,17 @@ with beside, st.container(border=True):
     st.altair_chart(chart, theme=None, key=view.key("row"))
 
 with st.container(border=True):
-    title, window = st.columns([3, 2], vertical_alignment="center")
+    heading, window = st.columns([3, 2], vertical_alignment="center")
     positions = window.segmented_control(
-        "Positions", list(attention_stages.WINDOWS), default="Newest 32", required=True, key=view.key("window")
+        "Positions shown", list(attention_stages.WINDOWS), default="Newest 32", required=True, key=view.key("window")
     )
     stages = attention_stages.Stages.of(view.trace, *head, attention_stages.WINDOWS[positions])
-    title.markdown(f"**How {stages.name} comes to its weights**: click a cell to follow it through all three stages")
-    layout.sentence(stages.window_sentence)
+    with heading:
+        st.markdown(f"**How {stages.name} comes to its weights**")
+        layout.sentence(stages.sentence)
     key = view.key("stages")
     cell = chosen_cell(key, stages.shape, stages.strongest, start=(stages.start, stages.start))
-    unmasked, masked, pattern = stages.pictures(cell, HEIGHT)
+    unmasked, masked, pattern = stages.pictures(cell, SQUARE)
     first, second, third = st.columns(3, gap="medium")
     with first:
         matrix(unmasked, key=view.key("unmasked"), selected=cell)

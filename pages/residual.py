@@ -1,5 +1,6 @@
 """Residual stream: what each layer adds to every token's vector, and what the stack would say at each depth."""
 
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -44,13 +45,13 @@ with large, st.container(border=True):
     matrix(lens.lens_picture(view.trace, grid, height=700), key=view.key("lens"))
 with beside, st.container(border=True):
     logits = lens.newest_logits(view.trace, view.read_lens)
-    token = st.selectbox(
+    choice = st.selectbox(
         "Watch a token",
-        lens.candidates(view.trace, logits, st.session_state.get(view.key("watched"))),
-        format_func=view.trace.vocabulary.label,
+        lens.candidates(logits, st.session_state.get(view.key("watched"))),
+        format_func=partial(lens.candidate_label, view.trace, logits),
         key=view.key("watched"),
     )
-    watched = lens.watch(logits, token)
+    watched = lens.watch(logits, lens.candidate(view.trace, logits, choice))
     st.markdown(f"**{lens_watch.PROBABILITY_TITLE}**")
     layout.sentence(lens_watch.watched_sentence(view.trace, watched))
     chart = lens_watch.probability_line(view.trace, watched, view.palette)

@@ -35,10 +35,11 @@ class Reading:
         """What was done to the patterns, or nothing where they are shown as they are."""
         done = []
         if self.by_value:
-            done.append("Weights are multiplied by the norm of the key's value vector; rows are rescaled to 100 %.")
+            done.append("weights are multiplied by the norm of the key's value vector")
         if self.without_first:
-            done.append("The first token is left out (hatched); rows are rescaled to 100 %.")
-        return " ".join(done)
+            done.append("the first token is left out (hatched)")
+        told = " and ".join(done)
+        return f"{told[0].upper()}{told[1:]}; rows are rescaled to 100 %." if told else ""
 
     @property
     def label(self) -> str:
@@ -124,15 +125,17 @@ def looks(trace: Trace, row: Array) -> str:
 def mosaic_of_heads(trace: Trace, reading: Reading, height: int) -> Picture:
     """Every head of every layer, one tile each."""
     layers, heads = range(trace.config.n_layer), range(trace.config.n_head)
-    tiles, newest = [], []
+    tiles, newest, factor = [], [], 1
     for layer in layers:
         weights = head_shares(trace, layer, reading)  # [head, query, key]
-        tiles.append(pool(weights, TILE)[0])
+        pooled, factor = pool(weights, TILE)
+        tiles.append(pooled)
         newest.append(weights[:, -1])
     names = [[Subject((layer,), head).name for head in heads] for layer in layers]
     return _mosaic(
         trace,
         np.stack(tiles),
+        factor,
         np.stack(newest),
         names,
         reading,
@@ -149,11 +152,12 @@ def mosaic_of_layers(trace: Trace, reading: Reading, height: int) -> Picture:
     n_layer = trace.config.n_layer
     across = layers_across(n_layer)
     weights = [shares(trace, Subject((layer,)), reading) for layer in range(n_layer)]
-    tiles = np.stack([pool(one, LAYER_TILE)[0] for one in weights])
+    tiles, factor = pool(np.stack(weights), LAYER_TILE)  # [layer, side, side]
     names = [[f"Mean of L{layer}" for layer in range(at, at + across)] for at in range(0, n_layer, across)]
     return _mosaic(
         trace,
         tiles.reshape(-1, across, *tiles.shape[1:]),
+        factor,
         np.stack([one[-1] for one in weights]).reshape(-1, across, trace.seq),
         names,
         reading,
@@ -174,6 +178,7 @@ def layers_across(n_layer: int) -> int:
 def _mosaic(
     trace: Trace,
     tiles: Array,
+    factor: int,
     newest: Array,
     names: list[list[str]],
     reading: Reading,
@@ -190,18 +195,17 @@ def _mosaic(
     notes = [
         [f"{name}: {token} {looks(trace, newest[r, c])}" for c, name in enumerate(line)] for r, line in enumerate(names)
     ]
-    side = tiles.shape[-1]
-    factor = -(-trace.seq // side)
     largest = np.nan_to_num(newest, nan=-1.0).max(axis=2)
     surest = np.unravel_index(int(largest.argmax()), largest.shape)
-    pooled = f" Each cell is the largest of {factor} × {factor} weights." if factor > 1 else ""
+    pooled = f"Each cell is the largest of {factor} × {factor} weights." if factor > 1 else ""
+    told = f"{notes[surest[0]][surest[1]]}: the sharpest look of {largest.size}. Click one to follow it."
     return Picture(
         tiles,
         rows,
         columns,
         share(reading.label, "attention", square_root=True),
         title,
-        f"{notes[surest[0]][surest[1]]}: the sharpest look of {largest.size}. {reading.sentence}{pooled}".strip(),
+        " ".join(part for part in (told, reading.sentence, pooled) if part),
         hook,
         mark_row=(trace.seq - 1) // factor,
         text=text,

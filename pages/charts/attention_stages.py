@@ -65,11 +65,12 @@ class Stages:
         return len(row) - 1, int(row.argmax())
 
     @property
-    def window_sentence(self) -> str:
-        """What part of the square is shown."""
+    def sentence(self) -> str:
+        """What part of the square is shown, and what to do with it."""
         shown = self.trace.seq - self.start
         whole = self.start == 0
-        return f"All {shown} positions are shown." if whole else f"The newest {shown} of {self.trace.seq} are shown."
+        told = f"All {shown} positions are shown" if whole else f"The newest {shown} of {self.trace.seq} are shown"
+        return f"{told}; click a cell to follow it through all three stages."
 
     def pictures(self, cell: tuple[int, int], height: int) -> list[Picture]:
         """The three stages, from left to right; `cell` is a (row, column) of them, which the captions quote."""
@@ -83,7 +84,7 @@ class Stages:
         apart = float(np.abs(seen - self.unmasked[np.isfinite(self.masked)]).max())
         captions = (
             f"{pair}: q · k / √{self.trace.config.d_head} = {number(before)}; within {apart:.6f} of hook_attn_scores.",
-            f"{shown * (shown - 1) // 2} cells where a token would look ahead become −∞; {pair} is {kept}.",
+            f"{shown * (shown - 1) // 2:,} cells where a token would look ahead become −∞; {pair} is {kept}.",
             f"{pair}: {percent(weight)}. The shown part of its row sums to {percent(reached)}.",
         )
         values = (self.unmasked[window], self.masked[window], self.pattern[window])

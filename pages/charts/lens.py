@@ -20,6 +20,8 @@ FORMULA = (
     r"p^{(l)} = \text{softmax}\!\left(W_{\text{lm\_head}} \, \text{ln}_f\big(x^{(l)}\big)\right), \qquad "
     r"\text{ln}_f(x) = \frac{x - \bar{x}}{\sqrt{\text{var}(x) + \epsilon}} \odot w + b"
 )
+# Stands for whichever token was drawn at the shown step.
+DRAWN = -1
 MAX_POSITIONS = 32
 # As many logits as are held at a time: what bounds memory where the vocabulary is large.
 MAX_LOGITS = 8_000_000
@@ -133,12 +135,29 @@ def watch(logits: Array, token: int) -> Watch:
     return Watch(token, probabilities, ranks)
 
 
-def candidates(trace: Trace, logits: Array, kept: int | None, count: int = 10) -> list[int]:
-    """Tokens to watch: the one drawn, the model's likeliest, and the one that is being watched already."""
-    draw = trace.steps[-1].draw
+def candidates(logits: Array, kept: int | None, count: int = 10) -> list[int]:
+    """Tokens to watch: whichever is drawn, the model's likeliest, and the one that is being watched already.
+
+    Shapes: logits [depth, vocab].
+    """
     likeliest = [int(token) for token in np.argsort(-logits[-1], kind="stable")[:count]]
-    first = [] if draw is None else [draw.token]
-    return list(dict.fromkeys([*first, *likeliest, *([] if kept is None else [kept])]))
+    return list(dict.fromkeys([DRAWN, *likeliest, *([] if kept is None else [kept])]))
+
+
+def candidate(trace: Trace, logits: Array, choice: int) -> int:
+    """The token that a choice stands for; where nothing was drawn, the likeliest stands in for the drawn token."""
+    if choice != DRAWN:
+        return choice
+    draw = trace.steps[-1].draw
+    return int(logits[-1].argmax()) if draw is None else draw.token
+
+
+def candidate_label(trace: Trace, logits: Array, choice: int) -> str:
+    """How a choice is written."""
+    label = trace.vocabulary.label(candidate(trace, logits, choice))
+    if choice != DRAWN:
+        return label
+    return f"{label} (the likeliest here)" if trace.steps[-1].draw is None else f"{label} (drawn at this step)"
 
 
 def operands(trace: Trace, logits: Array, watched: Watch) -> list[str]:

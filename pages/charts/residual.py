@@ -61,7 +61,7 @@ def norm_map(trace: Trace, position: int, without_first: bool, height: int) -> P
         trace.labels,
         Scale("sequential", limit, "norm", "residual", square_root=True, is_clipped=bool(values.max() > limit)),
         NORMS_TITLE,
-        norm_sentence(trace, position),
+        f"{norm_sentence(trace, position)} Click a token to see below what is added to it.",
         "‖{row}[{c}]‖",
         row_names=list(names.values())[::-1],
         column_start=0,
@@ -134,7 +134,8 @@ def _bars(trace: Trace, position: int, palette: Palette, x: alt.X) -> alt.Chart 
 def added_bars(trace: Trace, position: int, palette: Palette) -> alt.Chart | alt.LayerChart:
     """Norms of attention's and the MLP's output at one position, layer by layer."""
     scale = alt.Scale(domain=[0, reach(trace, position)], nice=False)
-    return _bars(trace, position, palette, alt.X("norm:Q", scale=scale, axis=alt.Axis(title="norm of what is added")))
+    axis = alt.Axis(title="norm of what is added", tickCount=5)
+    return _bars(trace, position, palette, alt.X("norm:Q", scale=scale, axis=axis))
 
 
 def reach(trace: Trace, position: int) -> float:

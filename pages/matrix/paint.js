@@ -8,8 +8,10 @@ function rgb(ctx, colour) {
   return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 }
 
-function luminance([r, g, b]) {
-  return (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255;
+// Relative luminance (WCAG 2.2); black and white text read equally well on 0.2.
+function luminance(colour) {
+  const [r, g, b] = colour.map((part) => (part <= 10 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
 function inkOf(root, header, ctx) {
@@ -17,7 +19,7 @@ function inkOf(root, header, ctx) {
   const read = (name) => css.getPropertyValue(name).trim();
   const paper = rgb(ctx, read('--st-background-color'));
   const ink = {
-    ...(luminance(paper) < 0.5 ? header.dark : header.light),
+    ...(luminance(paper) < 0.2 ? header.dark : header.light),
     panel: read('--st-secondary-background-color'), text: read('--st-text-color'), line: read('--st-border-color'),
     sans: read('--st-font') || 'sans-serif', mono: read('--st-code-font') || 'monospace',
   };

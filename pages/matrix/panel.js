@@ -90,7 +90,7 @@ function paintText(ctx, { header, data, ink, place }) {
         continue;
       }
       const value = data[r * place.columns + c];
-      const light = luminance(colourOf(ink, header.scale, value)) > 0.45;
+      const light = luminance(colourOf(ink, header.scale, value)) > 0.2;
       const isBold = header.bold && header.bold[r][c], amount = place.cellW > 92 ? numberText(header.scale, value) : '';
       ctx.fillStyle = light ? '#14181c' : '#ffffff';
       ctx.font = `11px ${ink.sans}`;

@@ -1,0 +1,270 @@
+"""Pictures of attention: their numbers are the trace's, and their sentences say what they show."""
+
+import json
+import re
+import struct
+
+import numpy as np
+import pytest
+
+from gpt2.errors import TraceError
+from gpt2.sampling import Sampling
+from gpt2.trace import Trace
+from pages.charts import attention, attention_row, attention_stages
+from pages.charts.attention import Reading, Subject
+from pages.frame.palette import LIGHT
+from pages.matrix.blob import Picture, pack
+from pages.matrix.scale import share, signed, size
+
+AS_IT_IS = Reading()
+
+
+def unpack(blob: bytes) -> tuple[dict, np.ndarray]:
+    """What the browser reads, written a second time."""
+    (length,) = struct.unpack_from("<I", blob)
+    header = json.loads(blob[4 : 4 + length])
+    values = struct.unpack(f"<{(len(blob) - 4 - length) // 4}f", blob[4 + length :])
+    return header, np.array(values, np.float32).reshape(header["shape"])
+
+
+def picture(values: np.ndarray, **changes) -> Picture:
+    rows, columns = ([f"{name}{at}" for at in range(n)] for name, n in zip("rc", values.shape[:2], strict=True))
+    defaults = {"scale": share("weight", "attention"), "title": "T", "caption": "C", "hook": "h"}
+    return Picture(values, rows, columns, **(defaults | changes))
+
+
+def pattern(trace: Trace, layer: int) -> np.ndarray:
+    return trace[f"blocks.{layer}.attn.hook_pattern"]
+
+
+def quoted_percent(sentence: str) -> float:
+    """The first per cent in a sentence, as a share."""
+    found = re.search(r"([\d.]+)\s%", sentence)
+    assert found, sentence
+    return float(found[1]) / 100
+
+
+# --- the matrix as bytes ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (1, 1024), (300, 7)])
+def test_the_blob_decodes_to_the_values(shape):
+    values = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    header, decoded = unpack(pack(picture(values)))
+    np.testing.assert_array_equal(decoded, values)
+    assert header["rows"][-1] == f"r{shape[0] - 1}"
+
+
+def test_cells_without_a_value_survive_the_blob():
+    values = np.array([[0.5, -np.inf], [np.nan, 1.0]], np.float32)
+    np.testing.assert_array_equal(unpack(pack(picture(values)))[1], values)
+
+
+def test_any_label_survives_the_blob_and_leaves_the_values_aligned():
+    for label in ("·", "↵</script>", "🙂", "⟨e2⟩"):
+        blob = pack(picture(np.ones((1, 1), np.float32), title=label))
+        header, decoded = unpack(blob)
+        assert header["title"] == label
+        assert len(blob) % 4 == 0
+        assert decoded.item() == 1.0
+
+
+def test_a_mosaic_puts_every_tile_in_its_place():
+    tiles = np.arange(2 * 3 * 4 * 4, dtype=np.float32).reshape(2, 3, 4, 4)
+    _, decoded = unpack(pack(picture(tiles, notes=[["n"] * 3] * 2)))
+    for row, column in np.ndindex(2, 3):
+        tile = decoded[4 * row : 4 * row + 4, 4 * column : 4 * column + 4]
+        np.testing.assert_array_equal(tile, tiles[row, column])
+
+
+def test_labels_that_do_not_fit_are_refused():
+    with pytest.raises(TraceError, match="2 row and 1 column labels"):
+        Picture(np.ones((2, 2)), ["a", "b"], ["a"], share("w", "attention"), "T", "C", "h")
+    with pytest.raises(TraceError, match="one text for each"):
+        picture(np.ones((2, 2)), text=[["a"], ["b"]])
+
+
+def test_scales_end_at_the_largest_value_and_signed_ones_stand_about_zero():
+    values = np.array([[-3.0, 2.0, -np.inf, np.nan]])
+    assert signed("score", values).limit == 3.0
+    assert size("norm", "residual", np.array([1.0, 7.0])).limit == 7.0
+    assert size("norm", "residual", np.zeros(3)).limit == 1.0
+
+
+# --- who looks at whom -----------------------------------------------------------------------------------------------
+
+
+def test_the_mosaic_holds_every_head_as_the_trace_has_it(trace):
+    shown = attention.mosaic_of_heads(trace, AS_IT_IS, 500)
+    for layer in range(trace.config.n_layer):
+        np.testing.assert_array_equal(shown.values[layer], pattern(trace, layer))
+
+
+def test_each_pooled_cell_is_the_largest_of_those_it_stands_for(engine):
+    run = engine.start("Once upon a time there was a king. " * 20)
+    run.advance(None)
+    shown = attention.mosaic_of_heads(run.trace, AS_IT_IS, 500)
+    factor = -(-run.trace.seq // attention.TILE)
+    assert factor > 1
+    assert f"{factor} × {factor}" in shown.caption
+    whole = pattern(run.trace, 3)[2]
+    for row, column in ((0, 0), (5, 2), (shown.values.shape[2] - 1, 0), (shown.values.shape[2] - 1,) * 2):
+        block = whole[row * factor : (row + 1) * factor, column * factor : (column + 1) * factor]
+        assert shown.values[3, 2, row, column] == block.max()
+
+
+def test_means_over_heads_and_layers_are_means_of_the_patterns(trace):
+    one = attention.shares(trace, Subject((2,)), AS_IT_IS)
+    np.testing.assert_allclose(one, pattern(trace, 2).mean(axis=0), rtol=1e-6)
+    every = np.mean([pattern(trace, layer).mean(axis=0) for layer in range(trace.config.n_layer)], axis=0)
+    shown = attention.mean_of_all(trace, AS_IT_IS, 500)
+    np.testing.assert_allclose(shown.values, every, rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(shown.values.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_every_layer_has_its_tile_and_a_tile_names_its_layer(trace):
+    shown = attention.mosaic_of_layers(trace, AS_IT_IS, 500)
+    for tile in np.ndindex(shown.values.shape[:2]):
+        subject = attention.layer_at(trace, tile)
+        assert shown.text[tile[0]][tile[1]] == f"L{subject.layers[0]}"
+        np.testing.assert_array_equal(shown.values[tile], attention.shares(trace, subject, AS_IT_IS))
+
+
+@pytest.mark.parametrize("n_layer", [1, 5, 6, 12, 24, 36, 48])
+def test_tiles_of_layers_fill_their_rectangle(n_layer):
+    across = attention.layers_across(n_layer)
+    assert n_layer % across == 0
+    assert across >= n_layer // across
+
+
+def test_leaving_out_the_first_token_rescales_the_rest_in_proportion(trace):
+    subject, query = Subject((1,), 3), 20
+    before = attention.shares(trace, subject, AS_IT_IS)[query]
+    after = attention.shares(trace, subject, Reading(without_first=True))[query]
+    assert np.isnan(after[0])
+    assert np.nansum(after) == pytest.approx(1, abs=1e-5)
+    np.testing.assert_allclose(after[1:], before[1:] / (1 - before[0]), rtol=1e-4, atol=1e-7)
+
+
+def test_the_first_token_itself_has_nothing_left_without_the_first(trace):
+    row = attention.shares(trace, Subject((0,), 0), Reading(without_first=True))[0]
+    assert np.isnan(row[0])
+    assert not np.nan_to_num(row).any()
+
+
+def test_weighing_by_value_is_pattern_times_norm_rescaled(trace):
+    layer, head, query = 4, 1, 17
+    norms = np.array([np.sqrt((v.astype(float) ** 2).sum()) for v in trace[f"blocks.{layer}.attn.hook_v"][:, head]])
+    weighed = pattern(trace, layer)[head, query] * norms
+    shown = attention.shares(trace, Subject((layer,), head), Reading(by_value=True))[query]
+    np.testing.assert_allclose(shown, weighed / weighed.sum(), rtol=1e-4, atol=1e-8)
+
+
+def test_what_was_done_to_the_patterns_is_said(trace):
+    assert AS_IT_IS.sentence == ""
+    both = Reading(by_value=True, without_first=True)
+    assert "first token is left out" in both.sentence
+    assert "norm of the key's value vector" in both.sentence
+    for shown in (attention.mosaic_of_heads, attention.mosaic_of_layers, attention.mean_of_all):
+        assert both.sentence in shown(trace, both, 500).caption
+
+
+def test_the_mosaics_sentence_names_the_head_with_the_largest_weight(trace):
+    newest = np.stack([pattern(trace, layer)[:, -1] for layer in range(trace.config.n_layer)])
+    layer, head, key = np.unravel_index(newest.argmax(), newest.shape)
+    caption = attention.mosaic_of_heads(trace, AS_IT_IS, 500).caption
+    assert caption.startswith(f"L{layer}·H{head}: {trace.labels[-1]} looks most at ")
+    assert trace.labels[key] in caption
+    assert quoted_percent(caption) == pytest.approx(newest.max(), abs=6e-4)
+
+
+def test_the_first_head_stays_while_the_run_goes_on(trace):
+    heads = {attention.first_head(trace.cut(steps), None) for steps in (1, 7, 40)}
+    assert len(heads) == 1
+    assert attention.first_head(trace, (2, 5)) == (2, 5)
+    assert attention.first_head(trace, (99, 0)) in heads
+
+
+def test_a_prompt_of_one_token_has_pictures_too(engine):
+    run = engine.start("a")
+    run.advance(Sampling(seed=1))
+    assert run.trace.seq == 1
+    assert attention.first_head(run.trace, None) == (0, 0)
+    assert attention.mosaic_of_heads(run.trace, AS_IT_IS, 500).values.max() == 1
+    told = attention_row.attention_row_sentence(run.trace, Subject((0,), 0), Reading(without_first=True))
+    assert "has nothing left to look at" in told
+
+
+# --- the newest row --------------------------------------------------------------------------------------------------
+
+
+def test_bars_are_the_newest_row_and_sum_to_one(trace):
+    rows = attention_row.looked_at(trace, Subject((3,), 4), AS_IT_IS)
+    row = pattern(trace, 3)[4, -1]
+    assert [entry["weight"] for entry in rows[:-1]] == sorted(row.tolist(), reverse=True)[: attention_row.BARS]
+    for entry in rows[:-1]:
+        assert entry["weight"] == row[entry["position"]]
+    assert sum(entry["weight"] for entry in rows) == pytest.approx(1, abs=1e-5)
+
+
+def test_bars_of_equal_tokens_stay_apart(trace):
+    names = [entry["token"] for entry in attention_row.looked_at(trace, Subject((0,), 0), AS_IT_IS)]
+    assert len(set(names)) == len(names)
+
+
+def test_a_new_step_changes_only_the_data_of_the_bars(trace):
+    specs = []
+    for steps in (10, 40):
+        spec = attention_row.attention_row(trace.cut(steps), Subject((3,), 4), AS_IT_IS, LIGHT).to_dict()
+        assert spec.pop("datasets")["keys"]
+        specs.append(spec)
+    assert specs[0] == specs[1]
+
+
+def test_the_row_sentence_quotes_the_largest_weight_and_the_sink(trace):
+    row = pattern(trace, 2)[7, -1]
+    told = attention_row.attention_row_sentence(trace, Subject((2,), 7), AS_IT_IS)
+    assert quoted_percent(told) == pytest.approx(row.max(), abs=6e-4)
+    assert quoted_percent(told.split("first token")[1]) == pytest.approx(row[0], abs=6e-4)
+
+
+# --- three stages ----------------------------------------------------------------------------------------------------
+
+
+def test_scores_before_the_mask_agree_with_the_models_own_where_it_has_them(trace):
+    stages = attention_stages.Stages.of(trace, 2, 4, None)
+    kept = np.isfinite(stages.masked)
+    np.testing.assert_array_equal(kept, np.tril(np.ones_like(kept)))
+    np.testing.assert_allclose(stages.unmasked[kept], stages.masked[kept], atol=1e-3)
+    assert np.isfinite(stages.unmasked).all()
+
+
+def test_the_stages_show_the_newest_positions_and_say_so(trace):
+    stages = attention_stages.Stages.of(trace, 2, 4, 32)
+    assert f"The newest 32 of {trace.seq}" in stages.sentence
+    unmasked, masked, shown = stages.pictures(stages.strongest, 400)
+    assert unmasked.rows == trace.labels[-32:]
+    assert unmasked.row_start == trace.seq - 32
+    np.testing.assert_array_equal(shown.values, pattern(trace, 2)[4, -32:, -32:])
+    np.testing.assert_array_equal(masked.values, trace["blocks.2.attn.hook_attn_scores"][4, -32:, -32:])
+    assert "496 cells" in masked.caption
+
+
+def test_captions_and_operands_work_out_the_chosen_cell(trace):
+    stages = attention_stages.Stages.of(trace, 1, 2, None)
+    query, key = 25, 11
+    q, k = (trace[f"blocks.1.attn.hook_{part}"][at, 2].astype(float) for part, at in (("q", query), ("k", key)))
+    score = q @ k / np.sqrt(trace.config.d_head)
+    before, _, after = stages.pictures((query, key), 400)
+    assert f"= {score:.2f};".replace("-", "−") in before.caption
+    assert quoted_percent(after.caption) == pytest.approx(pattern(trace, 1)[2, query, key], abs=6e-4)
+    told = stages.operands((query, key))
+    assert float(told[2].rsplit("= ", 1)[1]) == pytest.approx(score, abs=1e-3)
+    worked_out, captured = (float(line.rsplit("= ", 1)[1]) for line in told[-2:])
+    assert worked_out == pytest.approx(captured, abs=2e-5)
+
+
+def test_a_cell_ahead_of_its_query_is_masked_in_words_too(trace):
+    stages = attention_stages.Stages.of(trace, 1, 2, None)
+    assert stages.pictures((3, 9), 400)[1].caption.endswith("is −∞.")
+    assert "becomes −∞ and the weight 0" in stages.operands((3, 9))[-1]
