@@ -1,5 +1,6 @@
-"""The embedding tables looked at as geometry: neighbours of tokens, likeness of positions. NumPy alone."""
+"""The embedding tables looked at as geometry: neighbours, likeness of positions, a flat map. NumPy alone."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,12 +24,57 @@ class Tables:
     def _unit_wte(self) -> Array:
         return unit(self.wte)
 
+    def cosines(self, token: int) -> Array:
+        """How nearly each token's embedding points the same way as this one's. Shapes: [vocab]."""
+        return self._unit_wte @ self._unit_wte[token]  # [vocab]
+
     def nearest(self, token: int, count: int) -> list[tuple[int, float]]:
         """The tokens whose embeddings point most nearly the same way, with their cosines, the token itself left out."""
-        cosines = self._unit_wte @ self._unit_wte[token]
+        cosines = self.cosines(token)
         cosines[token] = -np.inf
-        best = np.argsort(-cosines, kind="stable")[:count]
+        best = np.argsort(-cosines, kind="stable")[: min(count, len(cosines) - 1)]
         return [(int(other), float(cosines[other])) for other in best]
+
+    def neighbourhood(self, tokens: Iterable[int], count: int) -> list[int]:
+        """These tokens and after them the `count` nearest of each, every token once."""
+        chosen = list(dict.fromkeys(tokens))
+        return list(dict.fromkeys([*chosen, *(other for token in chosen for other, _ in self.nearest(token, count))]))
+
+    @cached_property
+    def position_cosines(self) -> Array:
+        """How nearly every two positions' embeddings point the same way. Shapes: [n_positions, n_positions]."""
+        rows = unit(self.wpe)
+        cosines = rows @ rows.T  # [n_positions, n_positions]
+        cosines.setflags(write=False)
+        return cosines
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Rows seen from the two directions along which they differ most (principal components).
+
+    Shapes: points [row, 2], shares [2]: each direction's part of the rows' whole variance.
+    """
+
+    points: Array
+    shares: Array
+
+    @classmethod
+    def of(cls, rows: Array) -> "Projection":
+        """Fit on exactly these rows, centred. A direction's sign is arbitrary: its largest weight is made positive.
+
+        Shapes: rows [row, d_model].
+        """
+        centred = np.asarray(rows, np.float64) - np.mean(rows, axis=0, dtype=np.float64)
+        left, sizes, directions = np.linalg.svd(centred, full_matrices=False)  # [row, k], [k], [k, d_model]
+        largest = np.abs(directions).argmax(axis=1)
+        signs = np.where(directions[np.arange(len(directions)), largest] < 0, -1.0, 1.0)
+        points, shares = np.zeros((len(centred), 2)), np.zeros(2)
+        k = min(2, len(sizes))
+        points[:, :k] = (left * sizes * signs)[:, :k]
+        if (whole := float((sizes**2).sum())) > 0:
+            shares[:k] = (sizes**2)[:k] / whole
+        return cls(points.astype(np.float32), shares.astype(np.float32))
 
 
 def unit(rows: Array) -> Array:

@@ -12,6 +12,8 @@ from pages.frame.palette import Palette
 SANS = '"Source Sans", "Source Sans Pro", "DejaVu Sans", sans-serif'
 MONO = '"Source Code Pro", "DejaVu Sans Mono", monospace'
 
+Rows = list[dict[str, Any]]
+
 # Sizes in pixels. A presenter's page multiplies them; nothing else in a chart states a font size of its own.
 TEXT = 13
 LABEL = 12
@@ -42,6 +44,7 @@ def config(palette: Palette) -> dict[str, Any]:
         "titleFontWeight": "normal",
         "titleColor": palette.muted,
         "orient": "bottom",
+        "labelLimit": 260,
         "symbolStrokeWidth": 2,
     }
     title = {
@@ -68,10 +71,33 @@ def config(palette: Palette) -> dict[str, Any]:
     }
 
 
-def dressed(chart: alt.Chart | alt.LayerChart, palette: Palette, height: int) -> alt.Chart | alt.LayerChart:
-    """The chart with this theme's config, as wide as its panel and `height` pixels high, padding kept small."""
-    sized = chart.properties(width="container", height=height, padding={"left": 2, "right": 6, "top": 4, "bottom": 2})
+def named(dataset: str) -> alt.Chart:
+    """A chart over the data that `dressed` is given under this name.
+
+    Numbers stand in named data sets and never in the spec, so a new step replaces data and redraws nothing else.
+    """
+    return alt.Chart(alt.NamedData(name=dataset))
+
+
+def dressed(
+    chart: alt.Chart | alt.LayerChart, palette: Palette, height: int, **datasets: Rows
+) -> alt.Chart | alt.LayerChart:
+    """The chart with this theme's config and its data, as wide as its panel and `height` pixels high."""
+    padding = {"left": 2, "right": 6, "top": 4, "bottom": 2}
+    sized = chart.properties(width="container", height=height, padding=padding, datasets=datasets)
     return sized.configure(**config(palette))
+
+
+def percent(share: float) -> str:
+    """A probability in per cent, one decimal; small ones with the digits they need."""
+    if share == 0 or share >= 0.001:
+        return f"{share:.1%}".replace("%", "\u00a0%")
+    return f"{share:.2%}".replace("%", "\u00a0%") if share >= 0.0001 else "<0.01\u00a0%"
+
+
+def bits(value: float) -> str:
+    """An entropy or a surprisal."""
+    return f"{value:.2f}\u00a0bits"
 
 
 def token_axis(**settings: Any) -> alt.Axis:

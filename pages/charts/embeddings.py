@@ -1,0 +1,183 @@
+"""What a token is before the first block: the three matrices whose rows add up, and their lengths."""
+
+import altair as alt
+import numpy as np
+
+from gpt2.tables import Tables
+from gpt2.trace import Trace
+from gpt2.vocabulary import Vocabulary
+from pages.charts import style
+from pages.charts.style import Rows
+from pages.frame.palette import Palette
+from pages.matrix.blob import Picture
+from pages.matrix.scale import Scale
+
+TOKEN, POSITION, SUM = "token", "position", "sum"
+# Part of the sum, its hook, and how it is read aloud.
+PARTS = {TOKEN: "hook_embed", POSITION: "hook_pos_embed", SUM: "blocks.0.hook_resid_pre"}
+TITLES = {TOKEN: "Token: what it is", POSITION: "+ Position: where it stands", SUM: "= Sum: what block 0 reads"}
+# One dimension in a hundred thousand of GPT-2's is far larger than the rest; colours are spent on the others.
+CLIP_SHARE = 0.995
+NEIGHBOURS = 12
+# The choice that follows the newest token, whichever it is.
+NEWEST = -1
+NO_TABLES = (
+    "This recorded run is of a model that is not loaded, so its tables are not at hand: "
+    "run a prompt of your own to see neighbours, the map and how alike positions are."
+)
+# Float32 sums of numbers of order one agree to about this.
+ROUNDING = 1e-5
+# A category's value is its place, a bar and its label: places differ where labels repeat, and the axis shows the label.
+AFTER_BAR = "slice(datum.label, indexof(datum.label, '|') + 1)"
+
+
+def shared_scale(trace: Trace) -> Scale:
+    """One signed scale for all three matrices, so that a colour is the same number in each of them."""
+    sizes = np.abs(np.concatenate([trace[hook].ravel() for hook in PARTS.values()]))
+    limit = float(np.quantile(sizes, CLIP_SHARE)) or 1.0
+    return Scale("signed", limit, "value", is_clipped=bool(sizes.max() > limit))
+
+
+def part_picture(trace: Trace, part: str) -> Picture:
+    """One of the three matrices, every token and every dimension of it.
+
+    Shapes: values [seq, d_model].
+    """
+    values = trace[PARTS[part]]
+    return Picture(
+        values=values,
+        rows=trace.labels,
+        columns=[str(dimension) for dimension in range(values.shape[1])],
+        scale=shared_scale(trace),
+        title=TITLES[part],
+        caption=f"{values.shape[0]} tokens by {values.shape[1]} dimensions, none left out",
+        hook=PARTS[part] + "[{r}, {c}]",
+        row_start=0,
+        row_title="token",
+        column_title="d_model",
+        mark_row=values.shape[0] - 1,
+        group="embeddings",
+        height=360,
+    )
+
+
+def equation(token: float, position: float, total: float) -> str:
+    """One dimension's sum, with as many decimals as it takes for the rounded numbers to add up too."""
+    for decimals in range(3, 9):
+        left, right, whole = (round(value, decimals) for value in (token, position, total))
+        if round(left + right, decimals) == whole:
+            break
+    return f"{left:.{decimals}f} {'-' if right < 0 else '+'} {abs(right):.{decimals}f} = {whole:.{decimals}f}"
+
+
+def off_by(trace: Trace) -> np.ndarray:
+    """How far token plus position is from what block 0 reads, at every position. Shapes: [seq]."""
+    token, position, total = (trace[hook] for hook in PARTS.values())
+    return np.abs(token + position - total).max(axis=1)
+
+
+def parts_sentence(trace: Trace) -> str:
+    """The newest token's first number, and whether all the numbers really add up."""
+    token, position, total = (trace[hook] for hook in PARTS.values())
+    first = equation(*(float(part[-1, 0]) for part in (token, position, total)))
+    start = (
+        f"{trace.labels[-1]} at position {trace.seq - 1} enters as {total.shape[1]} numbers; "
+        f"the first of them is {first}"
+    )
+    off = off_by(trace)
+    if changed := int((off > ROUNDING).sum()):
+        return f"{start}. At {changed} of {trace.seq} positions an intervention added a vector to the sum."
+    exactly = "exactly" if not off.any() else f"to within {off.max():.0e}"
+    return f"{start}. All {total.size:,} numbers of the sum add up {exactly}."
+
+
+def norm_rows(trace: Trace) -> Rows:
+    """The length of every row of the three matrices."""
+    return [
+        {"place": f"{at}|{label}", "position": at, "token": label, "part": part, "norm": float(norm)}
+        for part, hook in PARTS.items()
+        for at, (label, norm) in enumerate(zip(trace.labels, np.linalg.norm(trace[hook], axis=1), strict=True))
+    ]
+
+
+def norms_chart(trace: Trace, palette: Palette) -> alt.LayerChart:
+    """Lengths of token, position and sum for every token of the run; the newest carries the mark."""
+    parts = alt.Scale(domain=list(PARTS), range=[palette.token, palette.position, palette.residual])
+    axis = style.token_axis(labelExpr=AFTER_BAR, labelAngle=-90, labelOverlap="parity", labelPadding=6)
+    x = alt.X("place:O", sort=None, scale=alt.Scale(type="point", padding=0.6), axis=axis)
+    y = alt.Y("norm:Q", title="norm (length)", scale=alt.Scale(domainMin=0, nice=True))
+    colour = alt.Color("part:N", title=None, scale=parts)
+    tip = [
+        alt.Tooltip("token:N", title="token"),
+        alt.Tooltip("position:Q", title="position"),
+        alt.Tooltip("part:N", title="norm of"),
+        alt.Tooltip("norm:Q", title="norm", format=".4f"),
+    ]
+    norms, newest = style.named("norms"), style.named("newest")
+    layers = [
+        norms.mark_line(strokeWidth=1.5).encode(x=x, y=y, color=colour),
+        norms.mark_point(filled=True, size=28, opacity=1).encode(x=x, y=y, color=colour, tooltip=tip),
+        newest.mark_rule(color=palette.sampling, strokeWidth=10, opacity=0.18).encode(x=x),
+        newest.mark_text(align="right", dx=-8, color=palette.sampling, font=style.MONO, fontWeight="bold").encode(
+            x=x, y=alt.value(6), text="token:N"
+        ),
+    ]
+    rows = norm_rows(trace)
+    return style.dressed(alt.layer(*layers), palette, 300, norms=rows, newest=rows[-1:])
+
+
+def norms_sentence(trace: Trace) -> str:
+    """Which of the two parts weighs more, for the newest token and over the run."""
+    token, position, total = (np.linalg.norm(trace[hook], axis=1) for hook in PARTS.values())
+    longest = int(np.argmax(total))
+    heavier = int((token > position).sum())
+    return (
+        f"{trace.labels[-1]}: token {token[-1]:.2f}, position {position[-1]:.2f}, sum {total[-1]:.2f}. "
+        f"The token's part is the longer one at {heavier} of {trace.seq} positions; "
+        f"the longest sum is {total[longest]:.2f}, {trace.labels[longest]} at position {longest}."
+    )
+
+
+def neighbours_chart(tables: Tables, vocabulary: Vocabulary, token: int, palette: Palette) -> alt.LayerChart:
+    """The nearest tokens of one token by cosine, as bars on a fixed axis from 0 to 1."""
+    x = alt.X("cosine:Q", title="cosine", scale=alt.Scale(domain=[0, 1], clamp=True), axis=alt.Axis(tickCount=5))
+    y = alt.Y("place:O", sort=None, axis=style.token_axis(labelExpr=AFTER_BAR), scale=alt.Scale(padding=0.25))
+    tip = [
+        alt.Tooltip("token:N", title="token"),
+        alt.Tooltip("id:Q", title="id"),
+        alt.Tooltip("cosine:Q", title="cosine", format=".6f"),
+    ]
+    rows = style.named("neighbours")
+    layers = [
+        rows.mark_bar(color=palette.token).encode(x=x, y=y, tooltip=tip),
+        rows.mark_text(align="left", dx=6).encode(x=x, y=y, text=alt.Text("cosine:Q", format=".3f")),
+    ]
+    nearest = tables.nearest(token, NEIGHBOURS)
+    data = [
+        {"place": f"{place}|{label}", "token": label, "id": other, "cosine": cosine}
+        for place, (other, cosine) in enumerate(nearest)
+        for label in (vocabulary.label(other),)
+    ]
+    return style.dressed(alt.layer(*layers), palette, 400, neighbours=data)
+
+
+def neighbours_sentence(tables: Tables, vocabulary: Vocabulary, token: int) -> str:
+    """The nearest token, and how unusual that nearness is among the whole vocabulary."""
+    (first, cosine), *_ = tables.nearest(token, 1)
+    others = np.delete(tables.cosines(token), token)
+    return (
+        f"Nearest to {vocabulary.label(token)} is {vocabulary.label(first)} with cosine {cosine:.3f}; the median over "
+        f"the other {len(others):,} tokens is {float(np.median(others)):.3f}."
+    )
+
+
+def option_label(trace: Trace, at: int) -> str:
+    """A position in a list of the run's tokens; `NEWEST` follows the shown step."""
+    if at == NEWEST:
+        return f"newest token: {trace.labels[-1]}"
+    return f"{trace.labels[at]}  (position {at})"
+
+
+def chosen_token(trace: Trace, at: int) -> int:
+    """The token id behind one choice from that list; the newest where the run is shorter than it was."""
+    return trace.computed_ids[at if at < trace.seq else NEWEST]

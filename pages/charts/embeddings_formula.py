@@ -1,0 +1,21 @@
+"""The embedding's formula with the newest token's own numbers in it."""
+
+from gpt2.trace import Trace
+from pages.charts.embeddings import PARTS, ROUNDING, equation, off_by
+
+FORMULA = r"x = \mathrm{wte}[\text{token}] + \mathrm{wpe}[\text{position}]"
+SHOWN = 6
+
+
+def embedding_operands(trace: Trace) -> list[str]:
+    """The rows that were looked up, and the first dimensions of their sum."""
+    token, position, total = (trace[hook][-1] for hook in PARTS.values())
+    at = trace.seq - 1
+    lines = [f"{trace.labels[-1]} is token {trace.computed_ids[-1]}, at position {at}"]
+    lines += [
+        f"dimension {index}: {equation(float(token[index]), float(position[index]), float(total[index]))}"
+        for index in range(min(SHOWN, len(total)))
+    ]
+    if off_by(trace)[-1] > ROUNDING:
+        lines.append("An intervention added a vector to this sum before block 0.")
+    return lines

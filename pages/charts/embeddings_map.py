@@ -1,0 +1,172 @@
+"""A flat map of embeddings: the run's tokens among their nearest neighbours, along the two widest directions."""
+
+from dataclasses import dataclass
+
+import altair as alt
+import numpy as np
+
+from gpt2.tables import Projection, Tables
+from gpt2.trace import Trace
+from pages.charts import style
+from pages.charts.style import Rows, percent
+from pages.frame.palette import Palette
+
+# The map shows the latest tokens, each once, with the nearest few of each; the caption states the cut.
+MAPPED_TOKENS, NEIGHBOURS = 14, 4
+# The smallest plot the page has, in pixels: where labels are clear of one another here they are everywhere.
+WIDTH, HEIGHT, MARGIN = 560, 400, 0.06
+LETTER, LINE, DOT, OFFSET = 7.2, 15, 8, 8
+SIDES = ("right", "left", "above", "below")
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A label's box on the smallest plot, and the side of its point that it stands on."""
+
+    side: str
+    box: Box
+
+
+def label_box(x: float, y: float, letters: int, side: str) -> Box:
+    """Left, top, right and bottom of a label beside the point (x, y), all in pixels."""
+    width = letters * LETTER
+    if side in ("right", "left"):
+        left = x + OFFSET if side == "right" else x - OFFSET - width
+        return left, y - LINE / 2, left + width, y + LINE / 2
+    top = y - OFFSET - LINE if side == "above" else y + OFFSET
+    return x - width / 2, top, x + width / 2, top + LINE
+
+
+def overlap(one: Box, other: Box) -> float:
+    """The area two boxes share."""
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    down = min(one[3], other[3]) - max(one[1], other[1])
+    return max(0.0, across) * max(0.0, down)
+
+
+def place_labels(points: np.ndarray, labels: list[str], needed: int) -> list[str]:
+    """Choose a side for every label, in order; past the first `needed` a label without room gets none ("").
+
+    Shapes: points [row, 2], in pixels.
+    """
+    dots: list[Box] = [(x - DOT / 2, y - DOT / 2, x + DOT / 2, y + DOT / 2) for x, y in points.tolist()]
+    taken: list[Box] = []
+    sides = []
+    for at, label in enumerate(labels):
+        x, y = points[at].tolist()
+        boxes = [label_box(x, y, len(label), side) for side in SIDES]
+        costs = [
+            sum(overlap(box, other) for other in taken)
+            + sum(overlap(box, dot) for place, dot in enumerate(dots) if place != at)
+            + (1e6 if box[0] < 0 or box[1] < 0 or box[2] > WIDTH or box[3] > HEIGHT else 0)
+            for box in boxes
+        ]
+        best = int(np.argmin(costs))
+        if costs[best] > 0 and at >= needed:
+            sides.append("")
+            continue
+        taken.append(boxes[best])
+        sides.append(SIDES[best])
+    return sides
+
+
+@dataclass(frozen=True)
+class EmbeddingMap:
+    """Who is on the map, the run's own tokens first, newest first of all, and where.
+
+    Attributes: `own` is how many of `tokens` are the run's; `seen` how many different tokens the run has.
+    """
+
+    tokens: list[int]
+    own: int
+    seen: int
+    projection: Projection
+
+    @classmethod
+    def of(cls, trace: Trace, tables: Tables) -> "EmbeddingMap":
+        """Fit the projection on the latest tokens of the run and their nearest neighbours."""
+        different = list(dict.fromkeys(reversed(trace.computed_ids)))
+        own = different[:MAPPED_TOKENS]
+        tokens = tables.neighbourhood(own, NEIGHBOURS)
+        return cls(tokens, len(own), len(different), Projection.of(tables.wte[tokens]))
+
+
+def map_rows(found: EmbeddingMap, trace: Trace) -> Rows:
+    """One row for each token: its place on [0, 1] both ways, its true coordinates, and its label's side."""
+    points = found.projection.points.astype(np.float64)
+    low, span = points.min(axis=0), np.maximum(np.ptp(points, axis=0), 1e-9)
+    flat = MARGIN + (1 - 2 * MARGIN) * (points - low) / span
+    labels = [trace.vocabulary.label(token) for token in found.tokens]
+    sides = place_labels(flat * (1, -1) * (WIDTH, HEIGHT) + (0, HEIGHT), labels, found.own)
+    kinds = ["newest" if place == 0 else "run" if place < found.own else "neighbour" for place in range(len(labels))]
+    return [
+        {"x": float(x), "y": float(y), "pc1": float(first), "pc2": float(second), "token": label, "id": token}
+        | {"side": side, "kind": kind}
+        for (x, y), (first, second), label, token, side, kind in zip(
+            flat, points, labels, found.tokens, sides, kinds, strict=True
+        )
+    ]
+
+
+def map_chart(found: EmbeddingMap, trace: Trace, palette: Palette) -> alt.LayerChart:
+    """Points with their tokens: the run's in the token colour, neighbours muted, the newest with the step's mark."""
+    axis = alt.Axis(labels=False, ticks=False, grid=False, title=None)
+    x = alt.X("x:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=axis)
+    y = alt.Y("y:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=axis)
+    kinds = ["newest", "run", "neighbour"]
+    names = ["newest token", "tokens of the run", "their nearest neighbours"]
+    scale = alt.Scale(domain=kinds, range=[palette.sampling, palette.token, palette.muted])
+    labels = " : ".join(f"datum.value == '{kind}' ? '{name}'" for kind, name in zip(kinds, names, strict=True))
+    colour = alt.Color("kind:N", title=None, scale=scale, legend=alt.Legend(labelExpr=f"{labels} : ''"))
+    ink = alt.Color("kind:N", scale=alt.Scale(domain=kinds, range=[palette.sampling, palette.text, palette.muted]))
+    tip = [
+        alt.Tooltip("token:N", title="token"),
+        alt.Tooltip("id:Q", title="id"),
+        alt.Tooltip("pc1:Q", title="first direction", format=".4f"),
+        alt.Tooltip("pc2:Q", title="second direction", format=".4f"),
+    ]
+    anchors = {
+        "right": {"align": "left", "dx": OFFSET},
+        "left": {"align": "right", "dx": -OFFSET},
+        "above": {"align": "center", "dy": -OFFSET - LINE / 2},
+        "below": {"align": "center", "dy": OFFSET + LINE / 2},
+    }
+    points = style.named("points")
+    layers = [
+        points.mark_point(filled=True, opacity=1).encode(
+            x=x,
+            y=y,
+            color=colour,
+            size=alt.condition("datum.kind == 'neighbour'", alt.value(22), alt.value(64)),
+            tooltip=tip,
+        ),
+        *(
+            points.transform_filter(f"datum.side == '{side}'")
+            .mark_text(font=style.MONO, fontSize=style.LABEL, baseline="middle", **anchor)
+            .encode(x=x, y=y, text="token:N", color=ink.legend(None))
+            for side, anchor in anchors.items()
+        ),
+    ]
+    return style.dressed(
+        alt.layer(*layers).resolve_scale(color="independent"), palette, 440, points=map_rows(found, trace)
+    )
+
+
+def map_sentence(found: EmbeddingMap) -> str:
+    """How much of the truth the flat picture keeps."""
+    first, second = (float(share) for share in found.projection.shares)
+    return (
+        f"Two directions keep {percent(first + second)} of the variance of these {len(found.tokens)} embeddings "
+        f"({percent(first)} across, {percent(second)} up); distances in the other directions are not seen here."
+    )
+
+
+def map_caption(found: EmbeddingMap) -> str:
+    """Who is on the map and who is not."""
+    who = f"all {found.own}" if found.own == found.seen else f"the latest {found.own} of {found.seen}"
+    return (
+        f"Shown: {who} different tokens of the run and the {NEIGHBOURS} nearest of each by cosine. "
+        "A neighbour whose label has no room shows it under the pointer."
+    )

@@ -1,0 +1,97 @@
+"""How alike positions are: every two rows of wpe compared, and the newest position against all others."""
+
+import io
+
+import altair as alt
+import numpy as np
+from PIL import Image
+
+from gpt2.tables import Tables
+from pages.charts import style
+from pages.charts.style import Rows
+from pages.frame.palette import Palette
+
+SHADES = 255
+IMAGE_PIXELS = 1024
+
+
+def rgb(colour: str) -> np.ndarray:
+    """A CSS hex colour as three numbers. Shapes: -> [3]."""
+    return np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)], np.float64)
+
+
+def position_png(tables: Tables, position: int, palette: Palette) -> bytes:
+    """The cosines of all positions with one another as a PNG; `position` has its row and column in the step's colour.
+
+    Shapes: position_cosines [n_positions, n_positions].
+    """
+    cosines = tables.position_cosines
+    low, middle, high = rgb(palette.negative), rgb(palette.paper), rgb(palette.positive)
+    share = np.linspace(-1, 1, SHADES)[:, None]  # [shade, 1]
+    shades = middle + np.where(share < 0, low - middle, high - middle) * np.abs(share)  # [shade, 3]
+    index = np.rint((np.clip(cosines, -1, 1) + 1) / 2 * (SHADES - 1)).astype(np.uint8)
+    index[position, :] = index[:, position] = SHADES  # the colour after the last shade
+    image = Image.frombytes("P", index.shape[::-1], index.tobytes())
+    image.putpalette(np.rint([*shades, rgb(palette.sampling)]).astype(np.uint8).tobytes())
+    factor = max(1, IMAGE_PIXELS // len(cosines))
+    image = image.resize((len(cosines) * factor, len(cosines) * factor), Image.Resampling.NEAREST)
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=6)
+    return file.getvalue()
+
+
+def mean_cosine(tables: Tables, distance: int) -> float:
+    """The mean cosine of all pairs of positions this far apart."""
+    return float(np.diagonal(tables.position_cosines, distance).mean())
+
+
+def positions_caption(tables: Tables) -> str:
+    """What the picture's axes and colours are."""
+    size = len(tables.wpe)
+    return (
+        f"wpe: rows and columns are positions 0 to {size - 1}, from the top left; "
+        "blue is cosine -1, paper 0, orange 1. The pink lines are the newest position."
+    )
+
+
+def positions_sentence(tables: Tables) -> str:
+    """Likeness of next-door positions against positions far apart."""
+    far = len(tables.wpe) // 4
+    if not far:
+        return "This model has too few positions to compare near and far ones."
+    return (
+        f"Next-door positions have a mean cosine of {mean_cosine(tables, 1):.3f}, positions {far} apart "
+        f"{mean_cosine(tables, far):.3f}."
+    )
+
+
+def position_rows(tables: Tables, position: int) -> Rows:
+    """One position's cosine with every position."""
+    return [{"position": at, "cosine": float(cosine)} for at, cosine in enumerate(tables.position_cosines[position])]
+
+
+def position_chart(tables: Tables, position: int, palette: Palette) -> alt.LayerChart:
+    """The newest position's cosine with every position, on a fixed axis; its own place, where it is 1, is marked."""
+    x = alt.X("position:Q", title="position", scale=alt.Scale(nice=False), axis=alt.Axis(grid=False, format="d"))
+    y = alt.Y("cosine:Q", title="cosine", scale=alt.Scale(domain=[-1, 1]), axis=alt.Axis(values=[-1, -0.5, 0, 0.5, 1]))
+    tip = [alt.Tooltip("position:Q", title="position"), alt.Tooltip("cosine:Q", title="cosine", format=".4f")]
+    line, newest = style.named("cosines"), style.named("newest")
+    layers = [
+        newest.mark_rule(color=palette.sampling, strokeWidth=10, opacity=0.18).encode(x=x),
+        line.mark_line(color=palette.position, strokeWidth=1.5).encode(x=x, y=y),
+        line.mark_point(filled=True, size=30, opacity=0, color=palette.position).encode(x=x, y=y, tooltip=tip),
+        newest.mark_point(filled=True, size=80, opacity=1, color=palette.sampling).encode(x=x, y=y, tooltip=tip),
+    ]
+    rows = position_rows(tables, position)
+    return style.dressed(alt.layer(*layers), palette, 300, cosines=rows, newest=[rows[position]])
+
+
+def position_sentence(tables: Tables, position: int) -> str:
+    """The position most like the newest one, and the one least like it."""
+    cosines = tables.position_cosines[position].copy()
+    cosines[position] = np.nan
+    most, least = int(np.nanargmax(cosines)), int(np.nanargmin(cosines))
+    return (
+        f"Position {position} is most like position {most} (cosine {cosines[most]:.3f}) "
+        f"and least like position {least} ({cosines[least]:.3f})."
+    )

@@ -1,0 +1,150 @@
+"""What a step's logits become under some sampling settings, and the rows of it that a picture can show."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gpt2.sampling import Distribution, Sampling, entropy_bits
+from gpt2.trace import Step
+from pages.charts.style import bits, percent
+
+SHOWN_TOKENS = 16
+# What the page's controls reach: a slider's end, and the largest whole number that a browser holds exactly.
+HOTTEST = 2.0
+LARGEST_SEED = 2**53 - 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One step's next token under some settings: as it was drawn, or as it would have been.
+
+    Attributes: `u` is the uniform number that chose `token`; `distribution` is every stage on the way to it.
+    """
+
+    sampling: Sampling
+    distribution: Distribution
+    u: float
+    token: int
+
+    @classmethod
+    def drawn(cls, step: Step) -> "Outcome":
+        """What the run did at this step.
+
+        Raises:
+            TraceError: if nothing was drawn at this step.
+        """
+        distribution = step.distribution
+        assert step.draw is not None  # `distribution` has raised otherwise
+        return cls(step.draw.sampling, distribution, step.draw.u, step.draw.token)
+
+    @classmethod
+    def preview(cls, step: Step, sampling: Sampling) -> "Outcome":
+        """What these settings would do with the same logits; the run stays as it is.
+
+        Raises:
+            SettingsError: if a setting does not fit the vocabulary.
+        """
+        distribution = Distribution.of(step.logits, sampling)
+        u = sampling.uniform(step.stop)
+        return cls(sampling, distribution, u, distribution.pick(u))
+
+    @property
+    def stretch(self) -> tuple[float, float]:
+        """Where the token's stretch of the cumulative bar, most likely first, begins and ends."""
+        return stretch(self.distribution, self.token)
+
+    @property
+    def settings(self) -> str:
+        """The settings in words; a filter that is off says so."""
+        sampling = self.sampling
+        temperature = f"T {sampling.temperature:g}" if sampling.temperature else "T 0 (greedy)"
+        top_k = f"top-k {sampling.top_k:,}" if sampling.top_k else "top-k off"
+        top_p = f"top-p {sampling.top_p:g}" if sampling.top_p < 1 else "top-p off"
+        return f"{temperature} · {top_k} · {top_p} · seed {sampling.seed}"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One column of the picture.
+
+    Attributes: `name` is its headline, `note` what happened in it, `entropy` what is left of the choice after it.
+    Shapes: arrived, left [vocab], the probabilities that came into the stage and what it let through of them, both
+    on the same scale, so that their difference is what it removed.
+    """
+
+    name: str
+    note: str
+    entropy: float
+    arrived: np.ndarray
+    left: np.ndarray
+
+
+def stages(outcome: Outcome) -> list[Stage]:
+    """The five stages from the model's own probabilities to what the draw sees, in the order they are computed."""
+    distribution, sampling = outcome.distribution, outcome.sampling
+    raw, tempered, top_k, top_p = (
+        distribution.raw,
+        distribution.tempered,
+        distribution.after_top_k,
+        distribution.after_top_p,
+    )
+    of_k = np.where(top_k > 0, tempered, 0)
+    of_p = np.where(top_p > 0, top_k, 0)
+    cut_k = f"cuts {percent(distribution.removed_by_top_k)}" if sampling.top_k else "off"
+    cut_p = f"cuts {percent(distribution.removed_by_top_p)}" if sampling.top_p < 1 else "off"
+    heat = f"logits ÷ {sampling.temperature:g}" if sampling.temperature else "greedy: all on the first"
+    return [
+        Stage("Model", "softmax of the logits", entropy_bits(raw), raw, raw),
+        Stage(f"Temperature {sampling.temperature:g}", heat, entropy_bits(tempered), tempered, tempered),
+        Stage(f"Top-k {sampling.top_k or ''}".strip(), cut_k, entropy_bits(top_k), tempered, of_k),
+        Stage(f"Top-p {sampling.top_p:g}" if sampling.top_p < 1 else "Top-p", cut_p, entropy_bits(top_p), top_k, of_p),
+        Stage("Final", f"{np.count_nonzero(top_p):,} left, rescaled", entropy_bits(top_p), top_p, top_p),
+    ]
+
+
+def shown_tokens(outcome: Outcome, *also: int, count: int = SHOWN_TOKENS) -> list[int]:
+    """The model's `count` likeliest tokens, the last of them giving way to drawn tokens that are not among them."""
+    order = [int(token) for token in outcome.distribution.order]
+    wanted = list(dict.fromkeys((outcome.token, *also)))
+    head = order[:count]
+    while extra := [token for token in wanted if token not in head]:
+        if len(head) + len(extra) <= count:
+            break
+        head.pop()
+    return head + sorted(extra, key=order.index)
+
+
+def stretch(distribution: Distribution, token: int) -> tuple[float, float]:
+    """Where a token's stretch of the cumulative bar begins and ends; the two are equal where it was removed."""
+    before = distribution.final[distribution.order[: distribution.rank(token) - 1]].sum()
+    return float(before), float(before + distribution.final[token])
+
+
+def outcome_sentence(outcome: Outcome, label: str) -> str:
+    """How unlikely the drawn token was to the model, and what the settings made of it."""
+    distribution, token = outcome.distribution, outcome.token
+    return (
+        f"{label} is the model's number {distribution.rank(token):,} with {percent(distribution.raw[token])} "
+        f"(surprisal {bits(distribution.surprisal_bits(token))}); after temperature and filters it has "
+        f"{percent(distribution.final[token])}."
+    )
+
+
+def control_values(sampling: Sampling) -> dict[str, float | int]:
+    """The settings as the page's controls can hold them."""
+    values = sampling.to_dict()
+    return values | {"temperature": min(HOTTEST, values["temperature"]), "seed": min(LARGEST_SEED, values["seed"])}
+
+
+def chosen_sampling(drawn: Sampling, values: dict[str, float | int | None]) -> Sampling:
+    """Settings from the page's controls; one that is empty or was not moved keeps the run's own number.
+
+    Raises:
+        SettingsError: if a setting is out of its range.
+    """
+    start = control_values(drawn)
+    moved: dict[str, Any] = {
+        name: value for name, value in values.items() if value is not None and value != start[name]
+    }
+    return replace(drawn, **moved)

@@ -1,0 +1,129 @@
+"""The seeded draw: all tokens laid end to end on a bar from 0 to 1, and the uniform number that points into it."""
+
+import altair as alt
+import numpy as np
+
+from gpt2.vocabulary import Vocabulary
+from pages.charts import style
+from pages.charts.sampling import Outcome
+from pages.charts.style import Rows, percent
+from pages.frame.palette import Palette
+
+# Beyond this many segments the rest is one: they would be thinner than a pixel.
+SHOWN_SEGMENTS = 48
+# A label needs this share of the bar for each of its letters, at the narrowest width the page has.
+LETTER = 0.0075
+AS_DRAWN, WHAT_IF = "As drawn", "What if"
+
+
+def segments(outcome: Outcome, row: str, vocabulary: Vocabulary) -> Rows:
+    """The bar's segments, most likely first; tokens past the first few are one segment, the drawn token never is."""
+    distribution = outcome.distribution
+    survivors = [int(token) for token in distribution.order if distribution.final[token] > 0]
+    ends = np.cumsum(distribution.final[survivors])
+    rows: Rows = []
+    start, lumped = 0.0, 0
+    for place, (token, end) in enumerate(zip(survivors, ends, strict=True)):
+        chosen = token == outcome.token
+        last = place + 1 == len(survivors)
+        next_chosen = not last and survivors[place + 1] == outcome.token
+        lumped += 1
+        if place >= SHOWN_SEGMENTS and not (chosen or last or next_chosen):
+            continue
+        label = vocabulary.label(token) if lumped == 1 else f"{lumped:,} tokens"
+        room = int((end - start) / LETTER) - 1
+        rows.append(
+            {
+                "row": row,
+                "x": start,
+                "x2": float(min(end, 1.0)),
+                "token": label,
+                "text": label if len(label) <= room else "",
+                "share": float(end - start),
+                "chosen": chosen,
+                "lump": lumped > 1,
+                "middle": (start + float(end)) / 2,
+            }
+        )
+        start, lumped = float(end), 0
+    return rows
+
+
+def draw_chart(as_drawn: Outcome, preview: Outcome, vocabulary: Vocabulary, palette: Palette) -> alt.LayerChart:
+    """Two bars, the run's own draw and the preview's, each with the mark of its uniform number `u`."""
+    x = alt.X("x:Q", scale=alt.Scale(domain=[0, 1]), title="u", axis=alt.Axis(format=".1f", grid=False, tickCount=10))
+    order = [AS_DRAWN, WHAT_IF]
+    y = alt.Y("row:N", sort=order, title=None, scale=alt.Scale(domain=order, paddingInner=0.55, paddingOuter=0.4))
+    y = y.axis(domain=False, ticks=False, labelColor=palette.text, labelFontSize=style.LABEL)
+    tip = [
+        alt.Tooltip("token:N", title="token"),
+        alt.Tooltip("x:Q", title="from u =", format=".4f"),
+        alt.Tooltip("x2:Q", title="up to u =", format=".4f"),
+        alt.Tooltip("share:Q", title="final probability", format=".4%"),
+    ]
+    opacity = (
+        alt.when("datum.chosen").then(alt.value(1)).when("datum.lump").then(alt.value(0.15)).otherwise(alt.value(0.38))
+    )
+    bar = style.named("segments")
+    ink = alt.when("datum.chosen").then(alt.value(palette.panel)).otherwise(alt.value(palette.text))
+    layers = [
+        bar.mark_bar(color=palette.sampling, stroke=palette.panel, strokeWidth=1, cornerRadius=0).encode(
+            x=x, x2="x2:Q", y=y, opacity=opacity, tooltip=tip
+        ),
+        bar.mark_text(font=style.MONO, fontSize=style.LABEL).encode(
+            x=alt.X("middle:Q", scale=alt.Scale(domain=[0, 1])), y=y, text="text:N", color=ink
+        ),
+        style.named("marks").mark_tick(color=palette.text, thickness=2, bandSize=34).encode(x=x, y=y),
+        style.named("marks")
+        .mark_point(shape="triangle-down", filled=True, size=90, yOffset=-21, opacity=1, color=palette.text)
+        .encode(x=x, y=y, tooltip=[alt.Tooltip("x:Q", title="u", format=".6f")]),
+        *(
+            style.named("marks")
+            .transform_filter(test)
+            .mark_text(align=side, dx=shift, yOffset=-21, fontSize=style.LABEL)
+            .encode(x=x, y=y, text="text:N")
+            for test, side, shift in (("datum.x < 0.6", "left", 8), ("datum.x >= 0.6", "right", -8))
+        ),
+    ]  # fmt: skip
+    pairs = ((AS_DRAWN, as_drawn), (WHAT_IF, preview))
+    rows = {
+        "segments": [segment for row, outcome in pairs for segment in segments(outcome, row, vocabulary)],
+        "marks": [
+            {"row": row, "x": outcome.u, "text": f"u = {outcome.u:.3f} → {vocabulary.label(outcome.token)}"}
+            for row, outcome in pairs
+        ],
+    }
+    return style.dressed(alt.layer(*layers), palette, 168, **rows)
+
+
+def draw_sentence(outcome: Outcome, vocabulary: Vocabulary) -> str:
+    """Where `u` fell, and which tokens lie on both sides of it."""
+    distribution = outcome.distribution
+    survivors = [int(token) for token in distribution.order if distribution.final[token] > 0]
+    start, end = outcome.stretch
+    place = survivors.index(outcome.token)
+    fell = f"u = {outcome.u:.3f} falls in {vocabulary.label(outcome.token)}, which owns {start:.3f} to {end:.3f}"
+    if len(survivors) == 1:
+        return f"{fell}: no other u could have changed it."
+    below, above = survivors[:place], survivors[place + 1 :]
+    sides = []
+    if below:
+        sides.append(f"a u just below {start:.3f} would have drawn {vocabulary.label(below[-1])}")
+    if above:
+        sides.append(f"one just above {end:.3f} {vocabulary.label(above[0])}")
+    return f"{fell} ({percent(end - start)}); {' and '.join(sides)}."
+
+
+def preview_sentence(as_drawn: Outcome, preview: Outcome, vocabulary: Vocabulary) -> str:
+    """What the preview would change, and that it is only a preview."""
+    if preview.sampling == as_drawn.sampling:
+        return "These are the run's own settings. Move one to see what it would have done with the same logits."
+    was, would = vocabulary.label(as_drawn.token), vocabulary.label(preview.token)
+    if preview.token == as_drawn.token:
+        return f"What if: it would still have been {would}. Only a preview; the run is kept."
+    return f"What if: {would} instead of {was}. Only a preview; the run is kept."
+
+
+def as_drawn_sentence(as_drawn: Outcome, vocabulary: Vocabulary) -> str:
+    """The run's own settings and what they drew."""
+    return f"As drawn: {vocabulary.label(as_drawn.token)} with {as_drawn.settings}."

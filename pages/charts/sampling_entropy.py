@@ -1,0 +1,70 @@
+"""Entropy along the run: how open the model's choice was at every step, and how surprising what came was."""
+
+import altair as alt
+import numpy as np
+
+from gpt2.sampling import entropy_bits, softmax
+from gpt2.trace import Trace
+from pages.charts import style
+from pages.charts.style import Rows, bits
+from pages.frame.palette import Palette
+
+ENTROPY, SURPRISAL = "entropy of the choice", "surprisal of what was drawn"
+
+
+def entropy_rows(trace: Trace) -> Rows:
+    """One row for each step: the model's own entropy and the surprisal of the drawn token, both at temperature 1."""
+    rows: Rows = []
+    for index, step in enumerate(trace.steps):
+        probabilities = softmax(step.logits)
+        row = {"step": index, "entropy": entropy_bits(probabilities), "surprisal": None, "token": "nothing drawn"}
+        if step.draw is not None:
+            # The smallest double keeps a probability that underflowed to 0 on the axis.
+            chance = max(float(probabilities[step.draw.token]), float(np.finfo(np.float64).tiny))
+            row |= {"surprisal": float(-np.log2(chance)), "token": trace.vocabulary.label(step.draw.token)}
+        rows.append(row)
+    return rows
+
+
+def entropy_chart(trace: Trace, palette: Palette) -> alt.LayerChart:
+    """A line of entropies and a point for every drawn token, in bits; the shown step carries the mark."""
+    rows = entropy_rows(trace)
+    x = alt.X("step:Q", title="step", scale=alt.Scale(nice=False, padding=8), axis=alt.Axis(tickMinStep=1, format="d"))
+    x = x.axis(grid=False, tickMinStep=1, format="d")
+    names = alt.Scale(domain=[ENTROPY, SURPRISAL], range=[palette.sampling, palette.text])
+    scale = alt.Scale(domainMin=0, nice=True)
+    tip = [
+        alt.Tooltip("step:Q", title="step"),
+        alt.Tooltip("token:N", title="drawn"),
+        alt.Tooltip("entropy:Q", title="entropy, bits", format=".3f"),
+        alt.Tooltip("surprisal:Q", title="surprisal, bits", format=".3f"),
+    ]
+    steps, shown = style.named("steps"), style.named("shown")
+    layers = [
+        shown.mark_rule(color=palette.sampling, strokeWidth=10, opacity=0.18).encode(x=x),
+        steps.transform_calculate(what=f"'{ENTROPY}'").mark_line().encode(
+            x=x, y=alt.Y("entropy:Q", title="bits", scale=scale), color=alt.Color("what:N", scale=names, title=None)
+        ),
+        steps.transform_calculate(what=f"'{SURPRISAL}'").mark_point(size=28, strokeWidth=1.5).encode(
+            x=x, y=alt.Y("surprisal:Q", scale=scale), color=alt.Color("what:N", scale=names, title=None), tooltip=tip
+        ),
+        shown.mark_point(filled=True, size=80, color=palette.sampling, opacity=1).encode(
+            x=x, y=alt.Y("entropy:Q", scale=scale), tooltip=tip
+        ),
+    ]  # fmt: skip
+    return style.dressed(alt.layer(*layers), palette, 250, steps=rows, shown=rows[-1:])
+
+
+def entropy_sentence(trace: Trace) -> str:
+    """The shown step's entropy among all steps so far."""
+    rows = entropy_rows(trace)
+    values = [row["entropy"] for row in rows]
+    now, mean = values[-1], float(np.mean(values))
+    choices = f"as open as a fair choice among {2**now:,.1f} tokens"
+    if len(values) == 1:
+        return f"At step 0 the entropy is {bits(now)}, {choices}."
+    openest = int(np.argmax(values))
+    return (
+        f"At step {len(values) - 1} the entropy is {bits(now)}, {choices}; the mean so far is {bits(mean)}, "
+        f"the highest {bits(values[openest])} at step {openest}."
+    )

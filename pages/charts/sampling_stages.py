@@ -1,0 +1,217 @@
+"""The large picture of the Sampling page: the same tokens in five columns, from the logits to what the draw sees."""
+
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from gpt2.sampling import Distribution
+from gpt2.vocabulary import Vocabulary
+from pages.charts import style
+from pages.charts.sampling import SHOWN_TOKENS, Outcome, Stage, shown_tokens, stages
+from pages.charts.style import Rows, bits, percent
+from pages.frame.palette import Palette
+
+# The picture has its own plane: x counts columns (the first holds the token and its logit), y counts rows.
+FIRST, BAR, VALUE = 1.28, 0.52, 0.86
+NAMES, LOGITS = 0.78, FIRST - 0.12
+LONGEST_NAME = 12
+LEGEND = (
+    "Bars are probabilities, to one scale in all columns. Hatched: removed by a filter, and kept in its place. "
+    "Strong: the token these settings draw. Ticks in the last column: final probabilities as drawn, where they differ."
+)
+WIDTH = FIRST + 5 - (1 - VALUE) + 0.04
+NAME, NOTE, ENTROPY, TOP = -2.35, -1.65, -0.95, -2.9
+HALF, SLANT, GAP = 0.33, 0.045, 0.032
+
+
+def hatch(start: float, stop: float, row: float) -> Rows:
+    """Slanted lines that fill a bar from `start` to `stop`, cut off at its ends."""
+    lines = []
+    for foot in np.arange(start - SLANT, stop, GAP):
+        left, right = max(foot, start), min(foot + SLANT, stop)
+        if right - left > 1e-6:
+            rise = 2 * HALF / SLANT
+            low, high = row + HALF - (left - foot) * rise, row + HALF - (right - foot) * rise
+            lines.append({"x": float(left), "x2": float(right), "y": float(low), "y2": float(high)})
+    return lines
+
+
+def lengths(columns: list[Stage], tokens: list[int]) -> list[list[tuple[float, float]]]:
+    """For every stage and token: the share that passed, and the share removed here or before, which stays in sight."""
+    gone = dict.fromkeys(tokens, 0.0)
+    table = []
+    for stage in columns:
+        row = []
+        for token in tokens:
+            passed, removed = float(stage.left[token]), float(stage.arrived[token] - stage.left[token])
+            gone[token] = removed or (0.0 if passed else gone[token])
+            row.append((passed, gone[token]))
+        table.append(row)
+    return table
+
+
+def stage_rows(outcome: Outcome, as_drawn: Outcome, logits: np.ndarray, vocabulary: Vocabulary) -> dict[str, Rows]:
+    """The picture's data: bars, hatching, numbers, names, headlines and marks, in the plane's own units."""
+    columns, distribution = stages(outcome), outcome.distribution
+    tokens = shown_tokens(outcome, as_drawn.token)
+    table = lengths(columns, tokens)
+    longest = max(max(passed, gone) for row in table for passed, gone in row)
+    longest = max(longest, float(as_drawn.distribution.final[tokens].max()))
+    bars, hatches, values = [], [], []
+    for index, (stage, row) in enumerate(zip(columns, table, strict=True)):
+        left = FIRST + index
+        for y, (token, (passed, gone)) in enumerate(zip(tokens, row, strict=True)):
+            end = left + BAR * max(passed, gone) / longest
+            arrived = float(stage.arrived[token])
+            bar = {"x": left, "x2": end, "y": y - HALF, "y2": y + HALF, "removed": not passed and gone > 0}
+            facts = {"token": vocabulary.label(token), "id": token, "stage": stage.name, "probability": arrived}
+            bars.append({**bar, **facts, "logit": float(logits[token]), "chosen": token == outcome.token})
+            if bar["removed"]:
+                hatches += hatch(left, end, y)
+            text = percent(arrived) if arrived or not gone else "cut"
+            values.append(
+                {"x": left + VALUE, "y": y, "text": text, "removed": not passed, "bold": token == outcome.token}
+            )
+        values.append(
+            {"x": left + VALUE, "y": SHOWN_TOKENS, "text": percent(rest(stage, tokens)), "removed": True, "bold": False}
+        )
+    return {
+        "bars": bars,
+        "hatches": hatches,
+        "values": values,
+        "names": name_rows(tokens, outcome, logits, vocabulary),
+        "heads": head_rows(columns),
+        "marks": mark_rows(tokens, outcome, as_drawn, distribution, longest),
+    }
+
+
+def rest(stage: Stage, tokens: list[int]) -> float:
+    """What a stage let through of all tokens that are not shown."""
+    return float(np.delete(stage.left, tokens).sum())
+
+
+def name_rows(tokens: list[int], outcome: Outcome, logits: np.ndarray, vocabulary: Vocabulary) -> Rows:
+    """Tokens and their logits, and one row for all the others."""
+
+    def name(y: int, token: str, logit: str, bold: bool, quiet: bool) -> dict[str, Any]:
+        short = token if len(token) <= LONGEST_NAME else token[: LONGEST_NAME - 1] + "…"
+        return {"x": NAMES, "logit_x": LOGITS, "y": y, "token": short, "logit": logit, "bold": bold, "quiet": quiet}
+
+    others = len(logits) - len(tokens)
+    return [
+        *(
+            name(y, vocabulary.label(token), f"{logits[token]:.2f}", token == outcome.token, False)
+            for y, token in enumerate(tokens)
+        ),
+        name(SHOWN_TOKENS, f"{others:,} others", "", False, True),
+    ]
+
+
+def head_rows(columns: list[Stage]) -> Rows:
+    """Three lines above every column: its name, what it did, and the entropy it leaves."""
+    rows: Rows = [{"x": LOGITS, "y": ENTROPY, "text": "Logit", "line": "name", "align": "right"}]
+    for index, stage in enumerate(columns):
+        for y, text, line in (
+            (NAME, stage.name, "name"),
+            (NOTE, stage.note, "note"),
+            (ENTROPY, bits(stage.entropy), "entropy"),
+        ):
+            rows.append({"x": FIRST + index, "y": y, "text": text, "line": line, "align": "left"})
+    return rows
+
+
+def mark_rows(
+    tokens: list[int], outcome: Outcome, as_drawn: Outcome, distribution: Distribution, longest: float
+) -> Rows:
+    """The band behind the token that these settings draw, and ticks where the run's own settings differ."""
+    band = tokens.index(outcome.token)
+    rows: Rows = [{"kind": "band", "x": 0.0, "x2": WIDTH, "y": band - 0.5, "y2": band + 0.5}]
+    if np.array_equal(distribution.final, as_drawn.distribution.final):
+        return rows
+    for y, token in enumerate(tokens):
+        x = FIRST + 4 + BAR * float(as_drawn.distribution.final[token]) / longest
+        rows.append({"kind": "as drawn", "x": x, "x2": x, "y": y - 0.44, "y2": y + 0.44})
+    return rows
+
+
+def stages_chart(
+    outcome: Outcome, as_drawn: Outcome, logits: np.ndarray, vocabulary: Vocabulary, palette: Palette
+) -> alt.LayerChart:
+    """Five columns of bars over the same tokens; what a filter removed is hatched and stays in its place.
+
+    Shapes: logits [vocab].
+    """
+    plane = alt.Scale(domain=[0, WIDTH], nice=False)
+    x = alt.X("x:Q", scale=plane, axis=None)
+    y = alt.Y("y:Q", scale=alt.Scale(domain=[TOP, SHOWN_TOKENS + 0.6], reverse=True, nice=False), axis=None)
+    box = {"x": x, "x2": "x2:Q", "y": y, "y2": "y2:Q"}
+    marks, bars, values, names = (style.named(name) for name in ("marks", "bars", "values", "names"))
+    heads = style.named("heads")
+    tip = [
+        alt.Tooltip("token:N", title="token"),
+        alt.Tooltip("id:Q", title="id"),
+        alt.Tooltip("stage:N", title="stage"),
+        alt.Tooltip("probability:Q", title="probability", format=".4%"),
+        alt.Tooltip("logit:Q", title="logits", format=".4f"),
+    ]
+    strength = alt.condition("datum.chosen", alt.value(1), alt.value(0.5))
+    shade = alt.condition("datum.removed", alt.value(palette.muted), alt.value(palette.text))
+    quiet = alt.condition("datum.quiet", alt.value(palette.muted), alt.value(palette.text))
+    tint = palette.sampling
+    layers = [
+        marks.transform_filter("datum.kind == 'band'").mark_rect(color=tint, opacity=0.12).encode(**box),
+        bars.transform_filter("!datum.removed").mark_rect(color=tint, cornerRadius=1.5).encode(
+            **box, opacity=strength, tooltip=tip
+        ),
+        bars.transform_filter("datum.removed").mark_rect(
+            fill=palette.panel, fillOpacity=0.01, stroke=tint, strokeWidth=1, strokeOpacity=0.65
+        ).encode(**box, tooltip=tip),
+        style.named("hatches").mark_rule(color=tint, strokeWidth=1, opacity=0.65, clip=True).encode(**box),
+        marks.transform_filter("datum.kind == 'as drawn'").mark_rule(color=palette.text, strokeWidth=1.5).encode(**box),
+        *(
+            values.transform_filter(f"{sign}datum.bold")
+            .mark_text(align="right", baseline="middle", fontSize=style.LABEL, fontWeight=weight)
+            .encode(x=x, y=y, text="text:N", color=shade)
+            for sign, weight in (("", "bold"), ("!", "normal"))
+        ),
+        *(
+            names.transform_filter(f"{sign}datum.bold")
+            .mark_text(align="right", baseline="middle", font=style.MONO, fontSize=style.LABEL, fontWeight=weight)
+            .encode(x=x, y=y, text="token:N", color=quiet)
+            for sign, weight in (("", "bold"), ("!", "normal"))
+        ),
+        names.mark_text(align="right", baseline="middle", fontSize=style.SMALL, color=palette.muted).encode(
+            x=alt.X("logit_x:Q", scale=plane, axis=None), y=y, text="logit:N"
+        ),
+        heads.transform_filter("datum.line == 'name' && datum.align == 'left'").mark_text(
+            align="left", fontSize=style.TEXT, fontWeight="bold"
+        ).encode(x=x, y=y, text="text:N"),
+        heads.transform_filter("datum.align == 'right'").mark_text(
+            align="right", fontSize=style.SMALL, color=palette.muted
+        ).encode(x=x, y=y, text="text:N"),
+        heads.transform_filter("datum.line == 'note'").mark_text(
+            align="left", fontSize=style.LABEL, color=palette.muted
+        ).encode(x=x, y=y, text="text:N"),
+        heads.transform_filter("datum.line == 'entropy'").mark_text(align="left", fontSize=style.LABEL).encode(
+            x=x, y=y, text="text:N"
+        ),
+    ]  # fmt: skip
+    rows = stage_rows(outcome, as_drawn, logits, vocabulary)
+    return style.dressed(alt.layer(*layers), palette, 22 * (SHOWN_TOKENS + 4), **rows)
+
+
+def stages_sentence(outcome: Outcome, as_drawn: Outcome, vocabulary: Vocabulary) -> str:
+    """What the settings removed, and how much choice they leave; it begins with whose settings they are."""
+    columns, distribution, sampling = stages(outcome), outcome.distribution, outcome.sampling
+    first = int(distribution.order[0])
+    left = np.count_nonzero(distribution.final)
+    whose = "As drawn" if sampling == as_drawn.sampling else "What if"
+    top_k = f"removes {percent(distribution.removed_by_top_k)}" if sampling.top_k else "is off"
+    top_p = f"removes {percent(distribution.removed_by_top_p)}" if sampling.top_p < 1 else "is off"
+    return (
+        f"{whose}: {vocabulary.label(first)} leads with {percent(distribution.raw[first])}; temperature "
+        f"{sampling.temperature:g} takes the entropy from {bits(columns[0].entropy)} to {bits(columns[1].entropy)}, "
+        f"top-k {top_k}, top-p {top_p}; {left:,} of {len(distribution.raw):,} tokens are left with "
+        f"{bits(columns[-1].entropy)}."
+    )

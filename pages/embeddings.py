@@ -1,0 +1,71 @@
+"""Embeddings: what each token is before the model thinks."""
+
+from pathlib import Path
+
+import streamlit as st
+
+import gpt2
+from pages.charts import embeddings as parts
+from pages.charts import embeddings_map as flat
+from pages.charts import embeddings_positions as positions
+from pages.charts.embeddings_formula import FORMULA, embedding_operands
+from pages.frame import layout
+from pages.matrix.component import matrix
+
+SOURCE = Path(gpt2.__file__).parent / "embeddings.py"
+
+view = layout.open_page("embeddings")
+trace, tables = view.trace, view.tables
+layout.question("What is each token before the model thinks?")
+if view.step is None:
+    layout.sentence("This run has no steps yet; type a prompt above and press Run.")
+    st.stop()
+
+layout.sentence(parts.parts_sentence(trace))
+for column, part in zip(st.columns(3), parts.PARTS, strict=True):
+    with column, st.container(border=True):
+        matrix(parts.part_picture(trace, part), key=view.key(part))
+
+left, right = st.columns([3, 2])
+if tables is None:
+    layout.sentence(parts.NO_TABLES)
+else:
+    found = flat.EmbeddingMap.of(trace, tables)
+    with left, st.container(border=True, height="stretch"):
+        st.markdown("**The run's tokens among their neighbours**")
+        layout.sentence(flat.map_sentence(found))
+        st.altair_chart(flat.map_chart(found, trace, view.palette), theme=None, key=view.key("map"))
+        st.caption(flat.map_caption(found))
+    with right, st.container(border=True, height="stretch"):
+        st.markdown("**Nearest tokens in the whole vocabulary**")
+        at = st.selectbox(
+            "Token",
+            options=[parts.NEWEST, *range(trace.seq)],
+            format_func=lambda at: parts.option_label(trace, at),
+            key=view.key("chosen"),
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+        token = parts.chosen_token(trace, at)
+        layout.sentence(parts.neighbours_sentence(tables, trace.vocabulary, token))
+        chart = parts.neighbours_chart(tables, trace.vocabulary, token, view.palette)
+        st.altair_chart(chart, theme=None, key=view.key("neighbours"))
+
+left, middle, right = st.columns([5, 4, 5])
+with left, st.container(border=True, height="stretch"):
+    st.markdown("**How long each part is**")
+    layout.sentence(parts.norms_sentence(trace))
+    st.altair_chart(parts.norms_chart(trace, view.palette), theme=None, key=view.key("norms"))
+if tables is not None:
+    with middle, st.container(border=True, height="stretch"):
+        st.markdown("**How alike positions are**")
+        layout.sentence(positions.positions_sentence(tables))
+        picture = positions.position_png(tables, trace.seq - 1, view.palette)
+        st.image(picture, output_format="PNG", width="stretch", caption=positions.positions_caption(tables))
+    with right, st.container(border=True, height="stretch"):
+        st.markdown("**The newest position against all others**")
+        layout.sentence(positions.position_sentence(tables, trace.seq - 1))
+        chart = positions.position_chart(tables, trace.seq - 1, view.palette)
+        st.altair_chart(chart, theme=None, key=view.key("position"))
+
+layout.how("How it is computed", FORMULA, embedding_operands(trace), [SOURCE])
