@@ -86,9 +86,11 @@ def measure_live(log: Path, tokens: int = 64, rate: float = 8) -> dict[str, Any]
         page = open_page(opened, server.url)
         page.wait_for_selector(STAGE, timeout=60_000)
         page.wait_for_timeout(4000)
-        page.get_by_role("button", name="Settings").click()
-        page.get_by_label("New tokens").fill(str(tokens))
-        page.get_by_label("Speed").fill(str(rate))
+        page.locator("button.chip").click()
+        for name, value in (("max_new_tokens", tokens), ("speed", rate)):
+            page.locator(f"input[name={name}]").fill(str(value))
+            page.locator(f"input[name={name}]").press("Enter")
+        page.wait_for_timeout(500)
         page.keyboard.press("Escape")
         before = run_id(page)
         begin(

@@ -36,7 +36,7 @@ class Muon(Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
+    def step(self, closure: None = None) -> None:
         """Apply one update to every parameter that has a gradient."""
         for group in self.param_groups:
             for parameter in group["params"]:

@@ -1,9 +1,10 @@
 """The frame that all pages share: the stage on top, the question, the sentences, and how it is computed."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import streamlit as st
@@ -52,7 +53,7 @@ def palette() -> Palette:
     return DARK if st.context.theme.type == "dark" else LIGHT
 
 
-def show_stage(view: str) -> Visit:
+def show_stage(view: Literal["live", "strip"]) -> Visit:
     """Mount the stage and answer it; while something is under way it refreshes itself."""
     visit = this_visit()
     busy = visit.is_busy
@@ -98,7 +99,10 @@ def sentence(text: str) -> None:
     st.text(text)
 
 
-def how(title: str, formula: str, operands: list[str], sources: list[Path | Callable[..., object] | type]) -> None:
+Source = Path | Callable[..., object] | type
+
+
+def how(title: str, formula: str, operands: Sequence[str], sources: Sequence[Source]) -> None:
     """How something is computed: the formula, the real operands, and the source that ran, one click away."""
     with st.expander(title, icon=":material/function:"):
         st.latex(formula)

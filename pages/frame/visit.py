@@ -106,9 +106,9 @@ class Visit:
             self.player.error = str(error)
 
     def open(self, recorded: Trace) -> None:
-        """Put a recorded run on the stage, at its first step."""
+        """Put a recorded run on the stage, at its last step."""
         self.player.open(recorded)
-        self.cursor, self.head = 0, None
+        self.cursor, self.head = len(recorded.steps) - 1, None
 
     def _begin(self, prompt: str) -> None:
         self.player.new(self._engine(), prompt, self.sampling, self.max_new_tokens, self.speed)
@@ -159,8 +159,8 @@ class Visit:
         speed = number(values, "speed", self.speed)
         if not 0 <= speed <= 60:
             raise SettingsError(f"The speed must be from 0 (as fast as it goes) to 60 tokens a second, not {speed:g}.")
-        if model != self.model:
-            model_job(model)  # refuses what is not a checkpoint before anything is changed
+        # Refuses what is not a checkpoint, and what does not fit its vocabulary, before anything is changed.
+        sampling.check_vocabulary(model_job(model).checkpoint.config.vocab_size)
         self.model, self.sampling, self.max_new_tokens, self.speed = model, sampling, tokens, speed
 
 
@@ -200,6 +200,7 @@ def whole(values: dict[str, Any], name: str, default: int, title: str) -> int:
 def this_visit() -> Visit:
     """The visit of this browser session, begun with a recorded run on the stage."""
     if "visit" not in st.session_state:
-        st.session_state["visit"] = Visit(Player(recorded_run(FIRST_RUN), FIRST_PROMPT))
+        recorded = recorded_run(FIRST_RUN)
+        st.session_state["visit"] = Visit(Player(recorded, FIRST_PROMPT), cursor=len(recorded.steps) - 1)
     visit: Visit = st.session_state["visit"]
     return visit

@@ -1,0 +1,151 @@
+"""Every page runs on every kind of trace; controls reach the numbers; what is refused is one sentence."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from gpt2.sampling import Sampling
+from gpt2.trace import Trace
+from pages.frame.player import Player
+from pages.frame.visit import Visit
+from pages.stage.component import Action
+
+ROOT = Path(__file__).parents[1]
+LENSES = {
+    "embeddings": "What is each token before the model thinks?",
+    "attention": "Who is each token looking at?",
+    "residual": "What does each layer add?",
+    "sampling": "How is the next token chosen?",
+}
+
+
+def page(name: str, trace: Trace, cursor: int | None = None) -> AppTest:
+    """One page run by itself with `trace` on the stage."""
+    test = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+    last = max(0, len(trace.steps) - 1)
+    test.session_state["visit"] = Visit(Player(trace, "Once upon a time"), cursor=last if cursor is None else cursor)
+    return test.run()
+
+
+@pytest.fixture(scope="module")
+def odd(engine) -> Trace:
+    """A run whose tokens are spaces, line breaks, half characters and markup."""
+    run = engine.start("  \n\n<script>alert(1)</script> **x** 🐉 عرب \x07")
+    for _ in range(3):
+        run.advance(Sampling(1.5, 40, 0.9, 3))
+    return run.trace
+
+
+def test_the_entry_runs_twice_without_an_error():
+    test = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    assert not test.exception
+    assert not test.run().exception
+
+
+def test_live_runs(trace):
+    assert not page("live", trace).exception
+
+
+@pytest.mark.parametrize("name", LENSES)
+def test_a_lens_asks_its_question_and_answers_it(name, trace):
+    test = page(name, trace)
+    assert not test.exception
+    assert [header.value for header in test.header] == [LENSES[name]]
+    assert not test.run().exception
+
+
+@pytest.mark.parametrize("name", LENSES)
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_lens_can_look_at_a_run_that_has_just_begun(name, trace, steps):
+    assert not page(name, trace.cut(steps)).exception
+
+
+@pytest.mark.parametrize("name", LENSES)
+def test_a_lens_says_what_to_do_when_there_is_no_run(name, trace):
+    test = page(name, trace.cut(0))
+    assert not test.exception
+    assert any("prompt" in text.value or "Play" in text.value for text in (*test.text, *test.info, *test.caption))
+
+
+@pytest.mark.parametrize("name", ["live", *LENSES])
+def test_odd_tokens_break_nothing_and_never_become_markup(name, odd):
+    test = page(name, odd)
+    assert not test.exception
+    assert not any("<script>" in element.value for element in (*test.markdown, *test.caption))
+
+
+@pytest.mark.parametrize("name", ["live", *LENSES])
+def test_a_run_of_a_model_that_is_not_loaded_still_opens(name, trace):
+    foreign = replace(trace, model="someone/else", config=replace(trace.config, layer_norm_epsilon=2e-5))
+    assert not page(name, foreign).exception
+
+
+@pytest.mark.parametrize("name", LENSES)
+def test_a_lens_looks_at_the_step_under_the_cursor(name, trace):
+    shown = [text.value for text in page(name, trace, cursor=5).text]
+    assert shown != [text.value for text in page(name, trace, cursor=30).text]
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"temperature": "NaN"}, "Temperature"),
+        ({"temperature": -1}, "Temperature"),
+        ({"temperature": "warm"}, "must be a number"),
+        ({"top_p": 0}, "Top-p"),
+        ({"top_k": 99999}, "vocabulary has only"),
+        ({"top_k": "2.5"}, "whole number"),
+        ({"seed": ""}, "whole number"),
+        ({"max_new_tokens": 0}, "number of new tokens"),
+        ({"speed": 1000}, "speed"),
+        ({"model": "/etc"}, "not offered"),
+        ({"text": ""}, "empty"),
+        ({"text": " the" * 600}, "88 more than the 512"),
+        ({"text": "a\ud800"}, "surrogate"),
+    ],
+)
+def test_a_refused_order_is_one_sentence_and_keeps_run_and_settings(engine, trace, values, sentence, monkeypatch):
+    visit = Visit(Player(trace, "Once upon a time"))
+    monkeypatch.setattr(Visit, "_engine", lambda _: engine)
+    visit.answer(Action(1, "run", {"text": "The bird", **values}))
+    assert visit.status().kind == "error"
+    assert sentence in visit.status().text and "\n" not in visit.status().text
+    assert visit.player.trace is trace
+    assert visit.sampling == Sampling(0.8, 0, 0.95, 1)
+
+
+def test_the_draft_is_counted_as_it_is_typed(trace, checkpoint):
+    visit = Visit(Player(trace, ""))
+    visit.answer(Action(1, "draft", {"text": " A hen\n"}))
+    assert (visit.draft_tokens, visit.draft_error) == (len(checkpoint.tokenizer.encode(" A hen\n")), None)
+    visit.answer(Action(2, "draft", {"text": " the" * 600}))
+    assert visit.draft_tokens == 600 and "88 more" in visit.draft_error
+
+
+WITHOUT_MAX = """
+import sys
+sys.modules["max"] = None
+from streamlit.testing.v1 import AppTest
+for name in ("live", "embeddings", "attention", "residual", "sampling"):
+    test = AppTest.from_file(f"pages/{name}.py", default_timeout=60).run()
+    assert not test.exception, (name, test.exception)
+visit = test.session_state["visit"]
+import time
+while visit.job.is_loading:
+    time.sleep(0.05)
+print(visit.status().kind, visit.status().text)
+from gpt2.__main__ import main
+main(["generate", "a"])
+"""
+
+
+def test_without_max_recorded_runs_open_on_every_page_and_one_sentence_says_why():
+    done = subprocess.run([sys.executable, "-c", WITHOUT_MAX], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2, done.stderr
+    said = done.stdout.strip()
+    assert said.startswith("error MAX cannot be imported here") and "Recorded runs still open" in said
+    assert "MAX cannot be imported here" in done.stderr
