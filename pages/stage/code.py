@@ -31,17 +31,15 @@ SCRIPTS = (
 SHEETS = ("layout", "controls", "panels")
 
 # Streamlit sends a component's own script with every message, so the stage's is only this: wait for the code, pass
-# on what came. Calls overtake each other; only the last one may take the stage down again.
+# on what came. Calls overtake each other, and the clean-up of an overtaken call runs while the stage still stands:
+# only what is no longer in the page is taken down.
 MOUNT = """
-const calls = new WeakMap();
 export default async function (component) {
   const { parentElement } = component;
-  const call = (calls.get(parentElement) ?? 0) + 1;
-  calls.set(parentElement, call);
   const box = (globalThis.gpt2Stage ??= { waiting: [] });
   if (!box.show) await new Promise((resolve) => box.waiting.push(resolve));
-  globalThis.gpt2Stage.show(component);
-  return () => { if (calls.get(parentElement) === call) globalThis.gpt2Stage.leave(parentElement); };
+  box.show(component);
+  return () => setTimeout(() => { if (!parentElement.isConnected) box.leave(parentElement); });
 }
 """
 

@@ -84,7 +84,7 @@ def say_bars(entropy: float, distribution: Distribution, draw: Draw) -> Sentence
     if sampling.top_p < 1:
         cuts.append(f"top-p cuts {percent(distribution.removed_by_top_p, 1)}")
     between = "".join(f" · {cut}" for cut in cuts)
-    return ("Entropy ", f"{entropy:.1f} bits", f"{between} · draw ", f"u = {draw.u:.3f}", "")
+    return ("Entropy ", f"{entropy:.1f}\N{NO-BREAK SPACE}bits", f"{between} · draw ", f"u\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{draw.u:.3f}", "")
 
 
 def stretch(distribution: Distribution, token: int) -> tuple[float, float]:

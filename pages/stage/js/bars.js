@@ -29,8 +29,11 @@ function drawBars(surface, record, unit) {
       surface.g.fillRect(left, y, Math.max(long, unit * 0.5), bar);
     } else {
       surface.box(left, y, long, bar, mix(theme.panel, theme.sampling, row.chosen ? 1 : 0.55), 2);
-      const tick = left + (row.final / full) * room;
-      surface.box(tick - 1, y - 1, 2, bar + 2, theme.text);
+      const end = left + (row.final / full) * room;
+      if (Math.abs(end - left - long) > 3) {
+        if (end > left + long) surface.box(left + long, middle - 0.75, end - left - long, 1.5, theme.muted);
+        surface.box(end - 1, y + bar * 0.12, 2, bar * 0.76, theme.text);
+      }
     }
     surface.font(unit * 0.95, { bold: row.chosen });
     surface.text(percent(row.raw), width, middle, { align: "right", colour: quiet });

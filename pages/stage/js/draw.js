@@ -4,7 +4,7 @@ function drawDraw(surface, record, unit) {
   const { width, height, g } = surface;
   const { next } = record;
   if (!next) return;
-  const top = unit * 1.5, tall = Math.min(unit * 2.4, Math.max(unit * 1.2, height - top - unit * 2.6));
+  const top = unit * 1.5, tall = Math.min(unit * 3.2, Math.max(unit * 1.2, height - top - unit * 2.6));
   const places = [];
   let sum = 0;
   for (const [label, share, token] of next.segments) {
@@ -16,16 +16,19 @@ function drawDraw(surface, record, unit) {
     places.push({ label: `${next.kept - next.segments.length} more`, share: next.rest, from: sum, to: 1, rest: true, drawn: false });
     if (inRest) places.push({ label: next.label, share: next.final, from: next.from, to: next.to, drawn: true });
   }
+  const at = next.u * width;
   surface.font(unit * 0.85, { mono: true });
   places.forEach((place, n) => {
     const x = place.from * width, wide = Math.max((place.to - place.from) * width, place.drawn ? 2 : 0);
     const shade = place.rest ? 0.1 : n % 2 ? 0.26 : 0.36;
     surface.box(x, top, Math.max(0.5, wide - (wide > 3 ? 1 : 0)), tall, mix(theme.panel, theme.sampling, place.drawn ? 1 : shade));
-    if (wide > unit * 2.2) {
+    if (place.rest && wide > unit * 5) {
+      const free = at < width - unit * 6;
+      surface.text(place.label, free ? width - unit * 0.5 : x + unit * 0.4, top + tall / 2, { align: free ? "right" : "left", colour: theme.muted });
+    } else if (!place.rest && wide > unit * 2.2) {
       surface.text(place.label, x + unit * 0.3, top + tall / 2, { most: wide - unit * 0.6, colour: place.drawn ? theme.panel : theme.text });
     }
   });
-  const at = next.u * width;
   surface.box(at - 1, top - unit * 0.3, 2, tall + unit * 0.6, theme.text);
   g.beginPath();
   g.moveTo(at - unit * 0.5, top - unit * 0.95);

@@ -6,10 +6,22 @@ const STRIPS = [
   { hook: "hook_embed + hook_pos_embed", label: "sum", concept: "residual" },
 ];
 
+const SIGNED_STEPS = 127;
+const signedShades = { key: "", table: [] };
+const sheet = new OffscreenCanvas(1, 1);
+const sheetContext = sheet.getContext("2d");
+
+// Blue, paper, orange, symmetric about 0.
 function signedColour(value, limit) {
-  const share = Math.max(-1, Math.min(1, value / limit));
-  const pale = mix(theme.panel, theme.line, 0.35);
-  return channels(mix(pale, share < 0 ? theme.negative : theme.positive, Math.abs(share)));
+  if (signedShades.key !== theme.name) {
+    const pale = mix(theme.panel, theme.line, 0.35);
+    signedShades.key = theme.name;
+    signedShades.table = Array.from({ length: 2 * SIGNED_STEPS + 1 }, (_, n) => {
+      const share = n / SIGNED_STEPS - 1;
+      return channels(mix(pale, share < 0 ? theme.negative : theme.positive, Math.abs(share)));
+    });
+  }
+  return signedShades.table[Math.round((Math.max(-1, Math.min(1, value / limit)) + 1) * SIGNED_STEPS)];
 }
 
 // A limit that seldom changes: most cells lie within it, the few beyond are drawn as far as the scale goes.
@@ -27,7 +39,8 @@ function drawEmbedding(surface, record, unit) {
   const rows = Math.max(2, Math.ceil(size / Math.floor(width / 1.9)));
   const columns = Math.ceil(size / rows);
   const image = new ImageData(columns, rows);
-  const sheet = new OffscreenCanvas(columns, rows);
+  sheet.width = columns;
+  sheet.height = rows;
   g.imageSmoothingEnabled = false;
   STRIPS.forEach(({ label: name, concept }, n) => {
     const top = n * (tall + label + gap);
@@ -38,7 +51,7 @@ function drawEmbedding(surface, record, unit) {
       const [r, b, c] = signedColour(values[n * size + d], limit);
       image.data.set([r, b, c, 255], 4 * d);
     }
-    sheet.getContext("2d").putImageData(image, 0, 0);
+    sheetContext.putImageData(image, 0, 0);
     g.drawImage(sheet, 0, top + label, width, tall - 2);
     surface.box(0, top + label + tall - 2, width, 2, theme[concept]);
   });
@@ -71,7 +84,7 @@ function drawSignedLegend(surface, y, limit, unit) {
 
 function paintNear(element, record) {
   if (!record.nearest.length) return sayInto(element, ["Nearest tokens need the model's weights."]);
-  const parts = ["Nearest by cosine: "];
+  const parts = ["Nearest (cosine): "];
   record.nearest.forEach(([label, cosine], n) => {
     parts.push(label, ` ${cosine.toFixed(2).replace(/^0/, "")}${n < record.nearest.length - 1 ? "  " : ""}`);
   });

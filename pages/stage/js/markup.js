@@ -44,7 +44,7 @@ const TOP = `
       <div class="examples" role="group" aria-label="Examples"><h3>Examples</h3></div>
     </div>
   </div>
-  <div class="status"><div class="facts"></div><div class="state"><i></i><b></b><span></span></div></div>
+  <div class="status"><div class="facts"></div><div class="state"><b>recorded run</b><i></i><span></span></div></div>
   <div class="error" role="alert"></div>
 </div>
 <div class="strip">

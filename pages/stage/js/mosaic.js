@@ -8,34 +8,35 @@ function drawMosaic(surface, record, unit) {
   const { n_layer: layers, n_head: heads } = memory.header;
   const seq = record.stop;
   const left = unit * 1.9, top = unit * 1.3;
-  const pitch = Math.min((width - left) / heads, (height - top) / layers);
-  const gap = Math.max(1, Math.min(unit * 0.35, pitch * 0.1)), cell = pitch - gap;
+  const pitch = Math.min((width - left) / heads, (1.25 * (height - top)) / layers); // at most a quarter off square
+  const pitchY = Math.min((height - top) / layers, 1.25 * pitch);
+  const gap = Math.max(1, Math.min(unit * 0.35, pitch * 0.1)), cell = pitch - gap, cellY = pitchY - gap;
   const { from, size } = windowOf(seq, layers * heads > MANY_HEADS ? 32 : MOSAIC_POSITIONS);
-  const pixels = cell * (globalThis.devicePixelRatio || 1);
+  const pixels = Math.min(cell, cellY) * (globalThis.devicePixelRatio || 1);
   const pool = Math.max(1, Math.ceil(size / Math.max(pixels, 4)));
   const { side } = drawAtlas(from, size, seq, pool);
   const shown = shownHead(record);
-  const every = Math.max(1, Math.ceil((unit * 1.1) / pitch)), across = Math.max(1, Math.ceil((unit * 1.9) / pitch));
+  const every = Math.max(1, Math.ceil((unit * 1.1) / pitchY)), across = Math.max(1, Math.ceil((unit * 1.9) / pitch));
   g.imageSmoothingEnabled = cell < 3 * side;
   g.imageSmoothingQuality = "high";
   for (let layer = 0; layer < layers; layer += 1) {
-    const y = top + (layers - 1 - layer) * pitch;
+    const y = top + (layers - 1 - layer) * pitchY;
     for (let head = 0; head < heads; head += 1) {
-      g.drawImage(atlas.canvas, head * side, layer * side, side, side, left + head * pitch, y, cell, cell);
+      g.drawImage(atlas.canvas, head * (side + 1), layer * (side + 1), side, side, left + head * pitch, y, cell, cellY);
     }
     if (layer % every === 0) {
       surface.font(unit * 0.85);
-      surface.text(`L${layer}`, 0, y + cell / 2, { colour: theme.muted });
+      surface.text(`L${layer}`, 0, y + cellY / 2, { colour: theme.muted });
     }
   }
   surface.font(unit * 0.85);
   for (let head = 0; head < heads; head += across) {
     surface.text(`H${head}`, left + head * pitch + cell / 2, top - unit * 0.65, { align: "center", colour: theme.muted });
   }
-  const markX = left + shown.head * pitch, markY = top + (layers - 1 - shown.layer) * pitch;
-  surface.outline(markX - 1.5, markY - 1.5, cell + 3, cell + 3, theme.sampling, 2);
+  const markX = left + shown.head * pitch, markY = top + (layers - 1 - shown.layer) * pitchY;
+  surface.outline(markX - 1.5, markY - 1.5, cell + 3, cellY + 3, theme.sampling, 2);
   surface.find = (x, y) => {
-    const head = Math.floor((x - left) / pitch), layer = layers - 1 - Math.floor((y - top) / pitch);
+    const head = Math.floor((x - left) / pitch), layer = layers - 1 - Math.floor((y - top) / pitchY);
     if (head < 0 || head >= heads || layer < 0 || layer >= layers) return null;
     return { lines: headLines(layer, head, seq), click: () => lockHead(layer, head) };
   };

@@ -1,54 +1,67 @@
 // One head large: queries down, keys across, the newest query in a frame; the value under the pointer in words.
 
 function drawOneHead(surface, record, unit) {
-  const { width, height, g } = surface;
-  const seq = record.stop, { labels } = memory.header;
+  const seq = record.stop, newest = seq - 1, { labels } = memory.header;
   const { layer, head } = shownHead(record);
-  const left = Math.min(width * 0.24, unit * 5.6), bottom = Math.min(height * 0.2, unit * 4.4);
-  const room = Math.min(width - left - 2, height - bottom - 2);
-  const { from, size } = windowOf(seq, room / Math.max(7, unit * 0.62));
-  const columns = size + (from ? 1.5 : 0);
-  const cell = room / columns, line = cell > 5 ? 1 : cell > 3 ? 0.5 : 0;
-  const x0 = left + (from ? 1.5 * cell : 0), newest = seq - 1;
-  const keyX = (key) => (from && key === 0 ? left : x0 + (key - from) * cell);
+  const { from, left, cell, tall, line, keyX } = layOutHead(surface, seq, unit);
+  const { g } = surface;
   for (let query = from; query < seq; query += 1) {
-    const y = (query - from) * cell;
-    const keys = from ? [0] : [];
-    for (let key = from; key <= query; key += 1) keys.push(key);
-    for (const key of keys) {
-      const value = weight(layer, head, query, key);
+    const y = (query - from) * tall;
+    for (let key = from ? from - 1 : 0; key <= query; key += 1) {
+      const value = weight(layer, head, query, key < from ? 0 : key);
       if (value === undefined) continue;
       g.fillStyle = shadeStyle(value);
-      g.fillRect(keyX(key), y, cell - line, cell - line);
+      g.fillRect(keyX(key < from ? 0 : key), y, cell - line, tall - line);
     }
   }
-  const letters = Math.max(7, Math.min(unit * 0.9, cell * 0.98));
-  const every = Math.max(1, Math.ceil(letters / cell));
+  const letters = Math.max(7, Math.min(unit * 0.9, tall * 0.98));
+  const every = Math.max(1, Math.ceil(letters / tall)), across = Math.max(1, Math.ceil(letters / cell));
   for (let query = from; query < seq; query += 1) {
     const isNewest = query === newest;
     if (!isNewest && ((newest - query) % every || newest - query < every)) continue;
     surface.font(letters, { mono: true, bold: isNewest });
-    surface.text(labels[query], left - 4, (query - from + 0.5) * cell, {
+    surface.text(labels[query], left - 4, (query - from + 0.5) * tall, {
       align: "right", colour: isNewest ? theme.sampling : theme.muted, most: left - 6,
     });
   }
-  const below = (seq - from) * cell + 4;
-  surface.font(letters, { mono: true });
-  for (let key = newest; key >= from; key -= every) slanted(surface, labels[key], keyX(key) + cell / 2, below, bottom, letters);
-  if (from) slanted(surface, labels[0], left + cell / 2, below, bottom, letters);
-  surface.outline(left - 0.5, (newest - from) * cell - 0.5, x0 - left + (newest - from + 1) * cell + 0.5, cell, theme.sampling, 1.6);
+  const below = (seq - from) * tall + 4, room = surface.height - below, { key: top } = strongest(layer, head, seq);
+  for (const key of namedKeys(from, newest, across, top)) {
+    surface.font(letters, { mono: true, bold: key === top });
+    slanted(surface, labels[key], keyX(key) + cell / 2, below, room, letters, key === top ? theme.text : theme.muted);
+  }
+  const frame = keyX(newest) + cell - left + 0.5;
+  surface.outline(left - 0.5, (newest - from) * tall - 0.5, frame, tall, theme.sampling, 1.6);
   surface.find = (x, y) => {
-    const query = from + Math.floor(y / cell);
-    const key = from && x >= left && x < left + cell ? 0 : from + Math.floor((x - x0) / cell);
+    const query = from + Math.floor(y / tall);
+    const key = from && x >= left && x < left + cell ? 0 : from + Math.floor((x - keyX(from)) / cell);
     if (query < from || query >= seq || key < 0 || key > query || (key < from && key !== 0)) return null;
     const value = weight(layer, head, query, key);
-    if (value === undefined) return { lines: ["not sent", `blocks.${layer}.attn.hook_pattern[${head}, ${query}, ${key}]`] };
-    return {
-      lines: [`${percent(value / 65535, 2)}`, `${labels[query]} (${query}) looks at ${labels[key]} (${key})`,
-        `blocks.${layer}.attn.hook_pattern[${head}, ${query}, ${key}]`],
-    };
+    const name = `blocks.${layer}.attn.hook_pattern[${head}, ${query}, ${key}]`;
+    if (value === undefined) return { lines: ["on its way", name] };
+    return { lines: [percent(value / 65535, 2), `${labels[query]} (${query}) looks at ${labels[key]} (${key})`, name] };
   };
   return from ? `first token and the last ${seq - from} of ${seq} positions` : "";
+}
+
+// The keys whose names fit: the newest token's strongest one first of all, then as many of the others as have room.
+function namedKeys(from, newest, across, top) {
+  const keys = top >= from || top === 0 ? [top] : [];
+  const candidates = from ? [0] : [];
+  for (let key = newest; key >= from; key -= across) candidates.push(key);
+  for (const key of candidates) if (keys.every((other) => Math.abs(other - key) >= across || (from && !other !== !key))) keys.push(key);
+  return keys;
+}
+
+// Which positions fit, and where a key's column is; where the beginning is left out the first token keeps a column.
+function layOutHead({ width, height }, seq, unit) {
+  const left = Math.min(width * 0.24, unit * 5.6), bottom = Math.min(height * 0.2, unit * 4.4);
+  const wide = width - left - unit * 2.2, high = height - bottom;
+  const { from, size } = windowOf(seq, Math.min(wide, high) / Math.max(3.4, unit * 0.27));
+  const columns = size + (from ? 1.5 : 0);
+  const cell = Math.min(wide / columns, (1.25 * high) / size), tall = Math.min(high / size, 1.25 * cell);
+  const start = left + (from ? 1.5 * cell : 0);
+  const keyX = (key) => (from && key === 0 ? left : start + (key - from) * cell);
+  return { from, left, cell, tall, line: cell > 5 ? 1 : cell > 3 ? 0.5 : 0, keyX };
 }
 
 function shadeStyle(value) {
@@ -56,11 +69,11 @@ function shadeStyle(value) {
   return `rgb(${rgba & 255},${(rgba >> 8) & 255},${(rgba >> 16) & 255})`;
 }
 
-function slanted(surface, label, x, y, room, size) {
+function slanted(surface, label, x, y, room, size, colour) {
   const { g } = surface;
   g.save();
   g.translate(x, y);
   g.rotate(Math.PI / 3.2);
-  surface.text(label, 0, size * 0.1, { colour: theme.muted, most: room * 1.1 });
+  surface.text(label, 0, size * 0.1, { colour, most: room * 1.1 });
   g.restore();
 }

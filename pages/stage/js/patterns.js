@@ -28,7 +28,7 @@ function drawAtlas(from, size, seq, pool) {
   const { n_layer: layers, n_head: heads } = memory.header;
   const pinned = from > 0 ? 2 : 0; // the first key and a gap
   const side = Math.ceil(size / pool) + pinned;
-  const width = side * heads, height = side * layers;
+  const width = (side + 1) * heads, height = (side + 1) * layers; // one clear pixel between, so that none bleeds over
   if (!atlas.image || atlas.image.width !== width || atlas.image.height !== height) {
     atlas.canvas.width = width;
     atlas.canvas.height = height;
@@ -62,8 +62,8 @@ function drawAtlas(from, size, seq, pool) {
           }
           if (record.first[at] > first) first = record.first[at];
         }
-        const y = layer * side + Math.floor((block - from) / pool);
-        const x = y * width + head * side;
+        const y = layer * (side + 1) + Math.floor((block - from) / pool);
+        const x = y * width + head * (side + 1);
         if (pinned) pixels[x] = table[first >> 6];
         for (let cell = 0; cell <= last; cell += 1) pixels[x + pinned + cell] = table[values[cell] >> 6];
       }

@@ -6,6 +6,8 @@ let needTimer = 0;
 function lastStep() { return Math.max(0, stepCount() - 1); }
 
 function tellView() {
+  // While tokens arrive, the live page asks nothing of Python but more of them.
+  if (memory.mode === "generate" && memory.header.view === "live") return;
   sendLater("view", 150, () => ({
     cursor: memory.cursor, layer: memory.lock ? memory.lock.layer : null, head: memory.lock ? memory.lock.head : null,
   }));
@@ -37,6 +39,7 @@ function pause() {
   if (memory.mode === "generate") send("pause");
   memory.mode = "still";
   memory.stepTo = -1;
+  tellView();
   requestPaint();
 }
 
@@ -117,7 +120,10 @@ function follow(header) {
   }
   if (memory.mode === "generate" && answered) {
     moveTo(newestKnown());
-    if (!running && memory.cursor === lastStep()) memory.mode = "still";
+    if (!running && memory.cursor === lastStep()) {
+      memory.mode = "still";
+      tellView();
+    }
   }
   if (memory.cursor > lastStep()) moveTo(lastStep());
   askForMissing();

@@ -15,7 +15,7 @@ function settingValues() {
 
 function wireSettings(parts) {
   const { chip, popover, fields } = parts;
-  chip.addEventListener("click", () => (popover.hidden ? openPopover() : closePopover()));
+  chip.addEventListener("click", (event) => (popover.hidden ? openPopover(event.detail === 0) : closePopover()));
   fields.addEventListener("submit", (event) => event.preventDefault());
   fields.addEventListener("change", (event) => changeSetting(event.target.name, event.target.value));
   popover.addEventListener("keydown", (event) => {
@@ -25,7 +25,10 @@ function wireSettings(parts) {
   });
 }
 
-function openPopover() {
+let openedByKey = false; // only then does closing give the focus back: after a click, Space is the stage's
+
+function openPopover(byKey) {
+  openedByKey = byKey;
   const { popover, chip, fields } = stageNow.parts;
   popover.hidden = false;
   chip.setAttribute("aria-expanded", "true");
@@ -36,7 +39,8 @@ function closePopover() {
   if (!stageNow || !stageNow.parts.popover || stageNow.parts.popover.hidden) return false;
   stageNow.parts.popover.hidden = true;
   stageNow.parts.chip.setAttribute("aria-expanded", "false");
-  stageNow.parts.chip.focus();
+  if (openedByKey) stageNow.parts.chip.focus();
+  else stageNow.parts.root.activeElement?.blur();
   return true;
 }
 

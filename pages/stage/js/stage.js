@@ -57,7 +57,7 @@ function addPanels(stage) {
     stage.surfaces.push(surface);
     new ResizeObserver(() => { surface.measure(); requestPaint(); }).observe(canvas.parentElement);
   }
-  stage.root.querySelector(".residual .note").dataset.fixed = "Lengths (norms) at the newest token; lengths do not add up.";
+  stage.root.querySelector(".residual .note").dataset.fixed = "Norms; they do not add up.";
   stage.name = stage.root.querySelector(".one .name");
   stage.unlock = stage.root.querySelector(".unlock");
   stage.unlock.addEventListener("click", unlockHead);

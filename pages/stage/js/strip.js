@@ -1,7 +1,7 @@
 // The token strip and its scrubber, the transport's state, and the status of the run.
 
 const STATES = {
-  recorded: "recorded run", loading: "loading", ready: "ready", running: "running", paused: "paused", full: "full",
+  recorded: "", loading: "loading", ready: "ready", running: "running", paused: "paused", full: "context full",
   error: "error",
 };
 
@@ -82,10 +82,10 @@ function paintStatus(parts, record) {
   sayInto(parts.facts, ["", header.run_model, ` · ${bits.join(" · ")}`]);
   const { kind, text } = header.status;
   parts.status.dataset.kind = kind;
-  const badge = header.recorded ? "recorded run" : STATES[kind];
   const share = header.progress === null ? "" : ` ${Math.round(100 * header.progress)}\u00a0%`;
-  setText(parts.badge, badge + (header.recorded ? "" : share));
-  setText(parts.statusText, kind === "error" || (!header.recorded && kind === "running") ? "" : text + (header.recorded ? share : ""));
+  parts.badge.hidden = !header.recorded;
+  const said = kind === "recorded" ? "" : kind === "loading" ? text : STATES[kind];
+  setText(parts.statusText, said + (kind === "loading" ? share : ""));
   parts.status.title = text;
   parts.status.style.setProperty("--share", header.progress === null ? "0" : String(header.progress));
 }

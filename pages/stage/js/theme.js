@@ -23,9 +23,17 @@ function channels(colour) {
   return numbers && numbers.length >= 3 ? numbers.slice(0, 3).map(Number) : [255, 255, 255];
 }
 
+// A colour on the way from one to another, in one of 256 steps; each is worked out once.
+const mixed = new Map();
 function mix(from, to, share) {
-  const a = channels(from), b = channels(to);
-  return `rgb(${a.map((value, n) => Math.round(value + (b[n] - value) * share)).join(",")})`;
+  const step = Math.round(share * 255), key = `${from}${to}${step}`;
+  let colour = mixed.get(key);
+  if (!colour) {
+    const a = channels(from), b = channels(to);
+    colour = `rgb(${a.map((value, n) => Math.round(value + ((b[n] - value) * step) / 255)).join(",")})`;
+    mixed.set(key, colour);
+  }
+  return colour;
 }
 
 // Read which theme is on from the page's own background; true if anything changed.
