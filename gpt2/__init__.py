@@ -8,9 +8,9 @@ Read in the order of the forward pass:
 
 Around it: `hooks` what is captured, `interventions` what may be changed, `graphs` the three graphs that are compiled,
 `cache` keys and values kept, `engine` and `run` running them, `trace` and `trace_file` what a run leaves behind,
-`report` a draw told in numbers, `lens` and `tables` the stream and the embeddings read in NumPy alone, `errors` what is
-the caller's to fix, `weights` and `hub` checkpoints, `compiled` precompiled graphs, `parity` the comparison with Hugging
-Face transformers, `train` how the bundled model came to be.
+`report` a draw told in numbers, `lens` and `tables` the stream and the embeddings read in NumPy alone, `errors` what a
+caller can put right, `weights` and `hub` checkpoints, `compiled` precompiled graphs, `parity` the comparison with
+Hugging Face transformers, `train` how the bundled model came to be.
 """
 
 from collections.abc import Callable

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checkpoints import edit_config, without, write_checkpoint
 
 from gpt2.config import GPT2Config
 from gpt2.errors import CheckpointError
 from gpt2.weights import load_checkpoint
+from tests.checkpoints import edit_config, without, write_checkpoint
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from conftest import BUNDLED
-from forced import forced, tokens
-from reference import Changes, Reference, relative_difference
 
 from gpt2.engine import Engine
 from gpt2.errors import SettingsError
 from gpt2.hooks import hook_axes
 from gpt2.interventions import Addition, Interventions, Scale
 from gpt2.sampling import Sampling
+from tests.conftest import BUNDLED
+from tests.forced import forced, tokens
+from tests.reference import Changes, Reference, relative_difference
 
 TOLERANCE = 1e-4
 SEQ, D_MODEL = 24, 256

@@ -1,11 +1,11 @@
 """Claims about reading the residual stream: the NumPy lens for recorded runs equals the compiled one."""
 
 import numpy as np
-from reference import relative_difference
 
 from gpt2.engine import Engine
 from gpt2.lens import read_lens
 from gpt2.trace import Trace
+from tests.reference import relative_difference
 
 
 def test_the_lens_in_numpy_equals_the_compiled_lens(engine: Engine, trace: Trace) -> None:

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from checkpoints import write_checkpoint
-from conftest import BUNDLED
-from forced import forced, tokens
-from reference import Reference, relative_difference
 
 from gpt2 import compiled, parity
 from gpt2.engine import Engine
 from gpt2.errors import EngineError, SettingsError
 from gpt2.hooks import hook_axes
 from gpt2.weights import load_checkpoint
+from tests.checkpoints import write_checkpoint
+from tests.conftest import BUNDLED
+from tests.forced import forced, tokens
+from tests.reference import Reference, relative_difference
 
 TOLERANCE = 1e-4
 # Which variants of the checkpoint format each shape takes with it.

@@ -4,8 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from conftest import PROMPT
-from reference import relative_difference
 
 from gpt2.engine import Engine
 from gpt2.errors import GPT2Error, PromptError, SettingsError
@@ -14,6 +12,8 @@ from gpt2.interventions import Interventions, Scale
 from gpt2.run import LENS_TOKENS, Run
 from gpt2.sampling import Distribution, Sampling, softmax
 from gpt2.trace import Trace
+from tests.conftest import PROMPT
+from tests.reference import relative_difference
 
 WARM = Sampling(0.9, 50, 0.95, seed=12)
 

@@ -5,7 +5,6 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from checkpoints import byte_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as BPE
@@ -17,6 +16,7 @@ from gpt2.prompt import encode_prompt
 from gpt2.tokenizer import Tokenizer
 from gpt2.vocabulary import Vocabulary
 from gpt2.weights import Checkpoint
+from tests.checkpoints import byte_tokenizer
 
 TEXT = st.text(st.characters(codec="utf-8"))
 HARD = [

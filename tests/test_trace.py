@@ -4,7 +4,6 @@ from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
-from conftest import PROMPT
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from gpt2.errors import TraceError
 from gpt2.hooks import AXES, hook_axes
 from gpt2.sampling import Draw, Sampling
 from gpt2.trace import Step, Trace
+from tests.conftest import PROMPT
 
 
 def test_a_trace_tells_its_text_in_tokens(engine: Engine, trace: Trace) -> None:

@@ -110,5 +110,5 @@ def test_other_formats_and_versions_are_named(short, change):
     members["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     file = io.BytesIO()
     np.savez_compressed(file, **members)
-    with pytest.raises(TraceError, match="version 99|not a trace"):
+    with pytest.raises(TraceError, match=r"version 99|not a trace"):
         Trace.load(io.BytesIO(file.getvalue()))

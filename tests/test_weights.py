@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checkpoints import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gpt2.config import GPT2Config
+from gpt2.errors import CheckpointError
+from gpt2.weights import CONV1D, Checkpoint, expected_shapes, load_checkpoint, load_weights
+from tests.checkpoints import (
     CONFIG,
     edit_config,
     random_weights,
@@ -17,12 +23,6 @@ from checkpoints import (
     write_checkpoint,
     write_weights,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from gpt2.config import GPT2Config
-from gpt2.errors import CheckpointError
-from gpt2.weights import CONV1D, Checkpoint, expected_shapes, load_checkpoint, load_weights
 
 
 def assert_holds(checkpoint: Checkpoint, written: dict[str, Any], tolerance: float = 0) -> None:
