@@ -19,8 +19,12 @@ def model_folder(model: str) -> Path:
     """
     if model == "bundled":
         return BUNDLED
-    path = Path(model).expanduser()
-    if path.exists():
+    try:
+        path = Path(model).expanduser()
+        found = bool(model) and path.exists()
+    except (OSError, RuntimeError):  # a name too long for any file, or the home of nobody
+        found = False
+    if found:
         if not path.is_dir():
             raise CheckpointError(f"{model} is a file; give the folder that holds config.json and model.safetensors.")
         return path
@@ -31,7 +35,7 @@ def model_folder(model: str) -> Path:
         return Path(snapshot_download(model, allow_patterns=FILES))
     except (RepositoryNotFoundError, HFValidationError):
         raise CheckpointError(
-            f"There is no model {model!r}: give bundled, a folder, or a Hugging Face id such as openai-community/gpt2."
+            f"There is no model {model[:100]!r}: give bundled, a folder, or a Hugging Face id such as openai-community/gpt2."
         ) from None
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
