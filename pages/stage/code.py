@@ -49,4 +49,5 @@ def joined() -> str:
     scripts = "\n".join((HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
     css = "\n".join((HERE / "css" / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
     version = hashlib.sha256((scripts + css).encode()).hexdigest()[:12]
-    return f"const VERSION = {json.dumps(version)};\nconst CSS = {json.dumps(css)};\n{scripts}\nexport default () => {{}};\n"
+    constants = f"const VERSION = {json.dumps(version)};\nconst CSS = {json.dumps(css)};"
+    return f"{constants}\n{scripts}\nexport default () => {{}};\n"

@@ -65,7 +65,8 @@ def wrap(snapshot: Snapshot, view: Literal["live", "strip"], post: Post, shelf: 
     """The bytes of one message: header length (uint32), header, records; every record begins on four bytes."""
     trace = snapshot.trace
     stamps = [shelf.stamp(step) for step in trace.steps]
-    records, total = {}, 0
+    records: dict[int, bytes] = {}
+    total = 0
     if len(post.sent) > MAX_REMEMBERED:
         post.sent.clear()
     for index in post.choose(trace.run_id, stamps):
@@ -74,7 +75,14 @@ def wrap(snapshot: Snapshot, view: Literal["live", "strip"], post: Post, shelf: 
             break
         records[index], total = record, total + len(record)
         post.sent[stamps[index]] += 1
-    header = {**describe(snapshot), "view": view, "has_code": post.has_code, "echo": post.handled, "epoch": shelf.epoch, "stamps": stamps}
+    header = {
+        **describe(snapshot),
+        "view": view,
+        "has_code": post.has_code,
+        "echo": post.handled,
+        "epoch": shelf.epoch,
+        "stamps": stamps,
+    }
     header["records"] = [[stamps[index], len(record)] for index, record in records.items()]
     text = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)

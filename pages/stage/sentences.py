@@ -1,4 +1,4 @@
-"""The generated sentence of each panel: plain text whose every second part is set in bold, quoting the step's numbers."""
+"""The generated sentence of each panel: plain text whose every second part is bold, quoting the step's numbers."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +50,11 @@ def say_residual(attention: Floats, mlp: Floats) -> Sentence:
     """Which part of which layer writes the longest vector. Shapes: attention, mlp [layer], norms."""
     name, norms = ("attention", attention) if attention.max() > mlp.max() else ("MLP", mlp)
     layer = int(norms.argmax())
-    return ("", f"{name} {layer}".capitalize() if name == "attention" else f"MLP {layer}",
-            f" writes the longest vector, norm {float(norms[layer]):.1f}")
+    return (
+        "",
+        f"{name} {layer}".capitalize() if name == "attention" else f"MLP {layer}",
+        f" writes the longest vector, norm {float(norms[layer]):.1f}",
+    )
 
 
 def lead_from(tops: NDArray[np.integer]) -> int:
@@ -70,7 +73,13 @@ def say_lens(step: Step, vocabulary: Vocabulary) -> Sentence:
     if step.draw is None or step.draw.token == leader:
         return ("", vocabulary.label(leader), f" {since} ({percent(float(step.lens.probabilities[-1, 0]), 1)})")
     ends = percent(float(step.lens.drawn[-1]), 1)
-    return ("", vocabulary.label(leader), f" {since}; the drawn ", vocabulary.label(step.draw.token), f" ends at {ends}")
+    return (
+        "",
+        vocabulary.label(leader),
+        f" {since}; the drawn ",
+        vocabulary.label(step.draw.token),
+        f" ends at {ends}",
+    )
 
 
 def say_bars(entropy: float, distribution: Distribution, draw: Draw) -> Sentence:
@@ -84,7 +93,13 @@ def say_bars(entropy: float, distribution: Distribution, draw: Draw) -> Sentence
     if sampling.top_p < 1:
         cuts.append(f"top-p cuts {percent(distribution.removed_by_top_p, 1)}")
     between = "".join(f" · {cut}" for cut in cuts)
-    return ("Entropy ", f"{entropy:.1f}\N{NO-BREAK SPACE}bits", f"{between} · draw ", f"u\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{draw.u:.3f}", "")
+    return (
+        "Entropy ",
+        f"{entropy:.1f}\N{NO-BREAK SPACE}bits",
+        f"{between} · draw ",
+        f"u\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{draw.u:.3f}",
+        "",
+    )
 
 
 def stretch(distribution: Distribution, token: int) -> tuple[float, float]:

@@ -1,0 +1,240 @@
+"""What the stage is sent: numbers straight from the trace, each step once, and sentences that quote their own data."""
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gpt2.sampling import Sampling, draw
+from gpt2.tables import Tables
+from gpt2.trace import Step, Trace
+from pages.frame.palette import DARK, LIGHT
+from pages.stage import sentences
+from pages.stage.code import HERE, SCRIPTS, joined
+from pages.stage.pack import CUT_BY_TOP_K, CUT_BY_TOP_P, FULL, KEPT, PATTERN_WINDOW, pack_step, pattern_window, split
+from pages.stage.parcel import MAX_PARCEL, RECENT, REPEATS, Post, wrap
+from pages.stage.shelf import Shelf
+from pages.stage.snapshot import Snapshot, Status
+
+
+def snapshot(trace: Trace) -> Snapshot:
+    return Snapshot(
+        trace=trace,
+        tables=None,
+        status=Status("recorded", "A recorded run."),
+        prompt="<b>&\n",
+        draft_tokens=None,
+        draft_error=None,
+        context=trace.config.n_positions,
+        sampling=Sampling(),
+        max_new_tokens=40,
+        model="bundled",
+        models=(),
+        examples=(),
+        progress=None,
+    )
+
+
+def read(parcel: bytes) -> tuple[dict, dict[int, bytes]]:
+    """Header and records by stamp, as the browser reads them."""
+    at = 4 + int.from_bytes(parcel[:4], "little")
+    header, records = json.loads(parcel[4:at]), {}
+    for stamp, length in header["records"]:
+        assert at % 4 == 0
+        records[stamp] = parcel[at : at + length]
+        at += length
+    assert at == len(parcel)
+    return header, records
+
+
+def bold(sentence: tuple[str, ...] | list[str]) -> list[str]:
+    return [part for n, part in enumerate(sentence) if n % 2]
+
+
+@pytest.mark.parametrize("index", [0, 1, 7])
+def test_pattern_rows_are_the_traces_within_one_65535th(trace: Trace, index: int) -> None:
+    meta, arrays = split(pack_step(trace, index, None))
+    step = trace.steps[index]
+    assert (meta["start"], meta["stop"]) == (step.start, step.stop)
+    for layer in range(trace.config.n_layer):
+        pattern = step.captures[f"blocks.{layer}.attn.hook_pattern"]  # [head, query, key]
+        sent = arrays["pattern"][layer] / FULL  # [head, row, width]; the last column is the query itself
+        for row in range(sent.shape[1]):
+            keys = step.start + row + 1
+            np.testing.assert_allclose(sent[:, row, -keys:], pattern[:, row, :keys], atol=0.5 / FULL + 1e-7)
+            assert not sent[:, row, :-keys].any()
+        np.testing.assert_allclose(arrays["first"][layer] / FULL, pattern[:, :, 0], atol=0.5 / FULL + 1e-7)
+
+
+def test_a_long_row_is_sent_with_its_last_keys_and_its_first() -> None:
+    patterns = np.random.default_rng(0).dirichlet(np.ones(300), size=(2, 3, 1)).astype(np.float32)
+    window, first = pattern_window(patterns, 299)
+    assert window.shape == (2, 3, 1, PATTERN_WINDOW)
+    np.testing.assert_allclose(window / FULL, patterns[..., -PATTERN_WINDOW:], atol=1 / FULL)
+    np.testing.assert_allclose(first / FULL, patterns[..., 0], atol=1 / FULL)
+
+
+def test_embedding_and_norms_are_those_of_the_newest_position(trace: Trace) -> None:
+    meta, arrays = split(pack_step(trace, 0, None))
+    captures = trace.steps[0].captures
+    token, position = captures["hook_embed"][-1], captures["hook_pos_embed"][-1]
+    np.testing.assert_array_equal(arrays["embedding"], np.stack([token, position, token + position]))
+    after = [np.linalg.norm(captures[f"blocks.{n}.hook_resid_post"][-1]) for n in range(trace.config.n_layer)]
+    np.testing.assert_allclose(arrays["norms"][4], after, rtol=1e-5)
+    assert meta["ids"] == list(trace.prompt_ids)
+    assert meta["labels"] == [trace.vocabulary.label(token) for token in trace.prompt_ids]
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(0.7, 5, 1.0, 3), Sampling(1.3, 40, 0.5, 4), Sampling(0.0)])
+def test_bars_and_segments_are_the_distribution(trace: Trace, sampling: Sampling) -> None:
+    newest = trace.steps[3]
+    step = replace(newest, draw=draw(newest.logits, sampling, newest.stop))
+    meta, _ = split(pack_step(trace.cut(3).append(step), 3, None))
+    distribution, sent = step.distribution, meta["next"]
+    for bar in sent["bars"]:
+        token = bar["token"]
+        assert (bar["raw"], bar["final"]) == (distribution.raw[token], distribution.final[token])
+        assert bar["rank"] == distribution.rank(token)
+        cut_by_k, cut = distribution.after_top_k[token] == 0, distribution.final[token] == 0
+        assert bar["cut"] == (CUT_BY_TOP_K if cut_by_k else CUT_BY_TOP_P if cut else KEPT)
+    assert [bar["token"] for bar in sent["bars"] if bar["chosen"]] == [step.draw.token]
+    assert sum(share for _, share, _ in sent["segments"]) + sent["rest"] == pytest.approx(1, abs=1e-9)
+    assert sent["from"] <= step.draw.u < sent["to"] or sampling.temperature == 0
+
+
+def test_the_drawn_token_is_among_the_bars_even_if_unlikely(trace: Trace) -> None:
+    newest = trace.steps[3]
+    order = replace(newest, draw=draw(newest.logits, Sampling(), newest.stop)).distribution.order
+    unlikely = int(order[200])
+    step = replace(newest, draw=replace(draw(newest.logits, Sampling(), newest.stop), token=unlikely))
+    bars = split(pack_step(trace.cut(3).append(step), 3, None))[0]["next"]["bars"]
+    assert (len(bars), bars[-1]["token"], bars[-1]["rank"], bars[-1]["chosen"]) == (17, unlikely, 201, True)
+
+
+def test_sentences_quote_the_numbers_of_their_step(trace: Trace) -> None:
+    for index in range(len(trace.steps)):
+        meta, arrays = split(pack_step(trace, index, None))
+        says, sent = meta["says"], meta["next"]
+        layer, head, key = meta["sharpest"]
+        newest = arrays["pattern"][layer, head, -1]
+        share = newest[-1 - (meta["stop"] - 1 - key)] / FULL
+        assert bold(says["heads"])[0] == f"L{layer}·H{head}"
+        assert f"({100 * share:.0f}\N{NO-BREAK SPACE}%)" in "".join(says["heads"])
+        assert share == max(arrays["pattern"][:, :, -1, -(meta["stop"] - 1) :].max() / FULL, 0)
+        largest = max(arrays["norms"][1].max(), arrays["norms"][3].max())
+        assert f"norm {largest:.1f}" in "".join(says["residual"])
+        assert bold(says["bars"])[0] == f"{sent['entropy']:.1f}\N{NO-BREAK SPACE}bits"
+        assert bold(says["bars"])[1].replace("\N{NO-BREAK SPACE}", " ") == f"u = {sent['u']:.3f}"
+        assert bold(says["draw"])[0] == sent["label"]
+        if sent["rank"] > 1:
+            assert f"below {sent['from']:.3f}" in "".join(says["draw"])
+
+
+def test_the_lens_sentence_names_the_layer_from_which_the_leader_stays_on_top() -> None:
+    assert sentences.lead_from(np.array([5, 3, 9, 9, 9])) == 2
+    assert sentences.lead_from(np.array([9, 9])) == 0
+    assert sentences.lead_from(np.array([9, 9, 4])) == 2
+
+
+def test_nearest_tokens_come_from_the_tables(trace: Trace) -> None:
+    wte = np.random.default_rng(1).normal(size=(trace.config.vocab_size, 8)).astype(np.float32)
+    tables = Tables(wte, wte)
+    sent = split(pack_step(trace, 2, tables))[0]["nearest"]
+    expected = tables.nearest(trace.steps[2].ids[-1], 4)
+    assert sent == [[trace.vocabulary.label(token), pytest.approx(cosine)] for token, cosine in expected]
+
+
+def test_a_record_does_not_depend_on_later_steps(trace: Trace) -> None:
+    assert pack_step(trace, 4, None) == pack_step(trace.cut(5), 4, None)
+
+
+def test_a_step_is_packed_once_and_a_redrawn_one_gets_a_new_stamp(trace: Trace) -> None:
+    shelf = Shelf()
+    assert shelf.record(trace, 2, None) is shelf.record(trace.branch(5), 2, None)
+    again = replace(trace.steps[2])
+    assert shelf.stamp(again) != shelf.stamp(trace.steps[2])
+    assert shelf.stamp(trace.steps[2]) == shelf.stamp(trace.steps[2])
+
+
+def test_the_shelf_forgets_the_least_recently_used(trace: Trace) -> None:
+    shelf = Shelf(max_records=5)
+    kept = [shelf.record(trace, index, None) for index in range(10)][-5:]
+    assert (len(shelf), shelf.nbytes) == (5, sum(len(record) for record in kept))
+    tight = Shelf(max_bytes=3 * len(kept[-1]))
+    for index in range(10):
+        tight.record(trace, index, None)
+    assert 1 <= len(tight) <= 3 and tight.nbytes <= 3 * len(kept[-1])
+
+
+def test_a_message_parses_and_brings_every_step_until_the_browser_has_had_it_often_enough(trace: Trace) -> None:
+    post, shelf = Post(), Shelf()
+    header, records = read(wrap(snapshot(trace), "live", post, shelf))
+    assert header["labels"] == [trace.vocabulary.label(token) for token in trace.ids]
+    assert header["prompt"] == "<b>&\n"
+    stamps = header["stamps"]
+    for stamp, record in records.items():
+        assert split(record)[0]["start"] == trace.steps[stamps.index(stamp)].start
+    seen = set(records)
+    for _ in range(20):
+        _, records = read(wrap(snapshot(trace), "live", post, shelf))
+        seen |= set(records)
+    assert seen == set(stamps) and not records
+    assert all(post.sent[stamp] == REPEATS for stamp in stamps[-RECENT:])
+
+
+def test_what_the_browser_asks_for_comes_first_and_messages_stay_small(trace: Trace) -> None:
+    post, shelf = Post(), Shelf()
+    post.sent.update({shelf.stamp(step): 9 for step in trace.steps})
+    asked = [{"serial": 1, "name": "need", "values": {"run_id": trace.run_id, "steps": [3, 999, "x", 1]}}]
+    assert post.take(asked) == ()
+    parcel = wrap(snapshot(trace), "strip", post, shelf)
+    header, records = read(parcel)
+    assert list(records) == [header["stamps"][3], header["stamps"][1]]
+    assert len(parcel) < MAX_PARCEL + 100_000
+    assert header["echo"] == 1
+
+
+def test_an_action_is_given_out_once_however_often_it_is_repeated() -> None:
+    post = Post()
+    play, pause = ({"serial": n, "name": name, "values": {}} for n, name in ((7, "play"), (9, "pause")))
+    assert [action.name for action in post.take([play])] == ["play"]
+    assert [action.name for action in post.take([play, pause])] == ["pause"]
+    assert post.take([play, pause]) == ()
+    assert post.take(None) == () and post.take("nonsense") == () and post.take([{"serial": "8"}]) == ()
+
+
+def test_a_run_without_steps_has_a_message(trace: Trace) -> None:
+    header, records = read(wrap(snapshot(trace.cut(0)), "live", Post(), Shelf()))
+    assert (header["stamps"], header["labels"], records) == ([], [], {})
+
+
+def test_a_step_without_a_draw_or_a_lens_is_packed(trace: Trace) -> None:
+    first = trace.steps[0]
+    looked = Step(first.ids, 0, first.captures, None, 1.0)
+    meta, _ = split(pack_step(trace.cut(0).append(looked), 0, None))
+    assert meta["next"] is None and meta["lens"] is None
+    assert meta["says"]["draw"] == ["Nothing was drawn at this step."]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node checks the syntax of the joined script")
+def test_the_joined_script_is_a_module(tmp_path) -> None:
+    path = tmp_path / "stage.mjs"
+    path.write_text(joined(), encoding="utf-8")
+    assert subprocess.run(["node", "--check", str(path)], capture_output=True).stderr == b""
+
+
+def test_every_script_is_part_of_the_module_and_short() -> None:
+    files = {path.stem: path for path in (HERE / "js").glob("*.js")}
+    assert set(files) == set(SCRIPTS)
+    assert all(len(path.read_text(encoding="utf-8").splitlines()) < 300 for path in files.values())
+
+
+@pytest.mark.parametrize(("name", "palette"), [("light", LIGHT), ("dark", DARK)])
+def test_the_browsers_colours_are_the_palettes(name: str, palette) -> None:
+    script = (HERE / "js" / "theme.js").read_text(encoding="utf-8")
+    block = script.split(f"{name}: {{")[1].split("}")[0]
+    found = dict(part.strip().replace('"', "").split(": ") for part in block.split(",") if part.strip())
+    assert found == vars(palette)
