@@ -18,14 +18,19 @@ if view.step is None:
     layout.sentence("Type a prompt above and run it: every head's attention appears here.")
     st.stop()
 
-large, beside = st.columns([13, 8], gap="medium")
+large, beside = st.columns([10, 9], gap="medium")
 with beside, st.container(border=True):
     shown = st.segmented_control(
-        "Show", attention.VIEWS, default=attention.EVERY_HEAD, required=True, key=view.key("view")
+        "Show",
+        attention.VIEWS,
+        default=attention.EVERY_HEAD,
+        required=True,
+        key=view.key("view"),
+        persist_state="session",
     )
     reading = attention.Reading(
-        by_value=st.toggle("Weigh by the size of what is read (× ‖v‖)", key=view.key("by_value")),
-        without_first=st.toggle("Leave out the first token, rescale the rest", key=view.key("without_first")),
+        by_value=st.toggle(attention.BY_VALUE, key=view.key("by_value"), persist_state="session"),
+        without_first=st.toggle(attention.WITHOUT_FIRST, key=view.key("without_first"), persist_state="session"),
     )
 
 last_head = view.key("head")
@@ -53,7 +58,12 @@ with beside, st.container(border=True):
 with st.container(border=True):
     heading, window = st.columns([3, 2], vertical_alignment="center")
     positions = window.segmented_control(
-        "Positions shown", list(attention_stages.WINDOWS), default="Newest 32", required=True, key=view.key("window")
+        "Positions shown",
+        list(attention_stages.WINDOWS),
+        default="Newest 32",
+        required=True,
+        key=view.key("window"),
+        persist_state="session",
     )
     stages = attention_stages.Stages.of(view.trace, *head, attention_stages.WINDOWS[positions])
     with heading:
@@ -70,4 +80,4 @@ with st.container(border=True):
     with third:
         selectable_matrix(pattern, key=key, otherwise=stages.strongest)
 
-layout.how("How it is computed", attention_stages.FORMULA, stages.operands(cell), [*SOURCES])
+layout.how("How it is computed", attention_stages.FORMULA, stages.operands(cell), SOURCES)

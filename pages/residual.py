@@ -21,19 +21,23 @@ if view.step is None:
     st.stop()
 
 with st.container(border=True):
-    without_first = st.toggle("Scale the colours without the first token", key=view.key("without_first"))
+    large = st.container()
+    without_first = st.toggle(
+        "Scale the colours without the first token", key=view.key("without_first"), persist_state="session"
+    )
     key, newest = view.key("norms"), (0, view.trace.seq - 1)
     _, position = chosen_cell(key, residual.shape(view.trace), newest)
-    picture = residual.norm_map(view.trace, position, without_first, height=440)
-    selectable_matrix(picture, key=key, otherwise=newest)
+    with large:
+        picture = residual.norm_map(view.trace, position, without_first, height=400)
+        selectable_matrix(picture, key=key, otherwise=newest)
 
 added, direction = st.columns(2, gap="medium")
-with added, st.container(border=True):
+with added, st.container(border=True, height="stretch"):
     st.markdown(f"**{residual.ADDED_TITLE}**")
     layout.sentence(residual.added_sentence(view.trace, position))
     chart = residual.added_bars(view.trace, position, view.palette)
     st.altair_chart(chart, theme=None, key=view.key("added"))
-with direction, st.container(border=True):
+with direction, st.container(border=True, height="stretch"):
     st.markdown(f"**{residual.DIRECTION_TITLE}**")
     layout.sentence(residual.direction_sentence(view.trace, position))
     chart = residual.direction_bars(view.trace, position, view.palette)
@@ -48,8 +52,9 @@ with beside, st.container(border=True):
     choice = st.selectbox(
         "Watch a token",
         lens.candidates(logits, st.session_state.get(view.key("watched"))),
-        format_func=partial(lens.candidate_label, view.trace, logits),
+        format_func=partial(lens.candidate_label, view.trace),
         key=view.key("watched"),
+        persist_state="session",
     )
     watched = lens.watch(logits, lens.candidate(view.trace, logits, choice))
     st.markdown(f"**{lens_watch.PROBABILITY_TITLE}**")
@@ -61,5 +66,5 @@ with beside, st.container(border=True):
     chart = lens_watch.rank_line(view.trace, watched, view.palette)
     st.altair_chart(chart, theme=None, key=view.key("rank"))
 
-layout.how("How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), [*STREAM])
-layout.how("How the logit lens is computed", lens.FORMULA, lens.operands(view.trace, logits, watched), [*LENS])
+layout.how("How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), STREAM)
+layout.how("How the logit lens is computed", lens.FORMULA, lens.operands(view.trace, logits, watched), LENS)

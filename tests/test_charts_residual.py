@@ -209,6 +209,8 @@ def test_the_drawn_token_is_followed_unless_another_is_chosen(trace, prompt_trac
     assert choices[0] == lens.DRAWN
     assert len(choices) == len(set(choices))
     assert 7 in choices
+    assert lens.candidates(logits, kept="a label of another model") == lens.candidates(logits, kept=None)
+    assert lens.candidates(logits, kept=trace.config.vocab_size) == lens.candidates(logits, kept=None)
     assert lens.candidate(trace, logits, lens.DRAWN) == trace.steps[-1].draw.token
     assert lens.candidate(trace, logits, 7) == 7
     looked = lens.newest_logits(prompt_trace, reads)

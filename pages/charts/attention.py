@@ -13,6 +13,8 @@ from pages.matrix.scale import share
 
 Array = NDArray[np.float32]
 VIEWS = EVERY_HEAD, EVERY_LAYER, MEAN_OF_ALL = ("Every head", "Mean of each layer", "Mean of all")
+BY_VALUE = "Weigh by the size of what is read (× ‖v‖)"
+WITHOUT_FIRST = "Leave out the first token, rescale the rest"
 TILE = 64
 LAYER_TILE = 128
 

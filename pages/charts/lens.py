@@ -135,13 +135,14 @@ def watch(logits: Array, token: int) -> Watch:
     return Watch(token, probabilities, ranks)
 
 
-def candidates(logits: Array, kept: int | None, count: int = 10) -> list[int]:
+def candidates(logits: Array, kept: object, count: int = 10) -> list[int]:
     """Tokens to watch: whichever is drawn, the model's likeliest, and the one that is being watched already.
 
     Shapes: logits [depth, vocab].
     """
     likeliest = [int(token) for token in np.argsort(-logits[-1], kind="stable")[:count]]
-    return list(dict.fromkeys([DRAWN, *likeliest, *([] if kept is None else [kept])]))
+    watched = [kept] if isinstance(kept, int) and kept < logits.shape[1] else []
+    return list(dict.fromkeys([DRAWN, *likeliest, *watched]))
 
 
 def candidate(trace: Trace, logits: Array, choice: int) -> int:
@@ -152,12 +153,9 @@ def candidate(trace: Trace, logits: Array, choice: int) -> int:
     return int(logits[-1].argmax()) if draw is None else draw.token
 
 
-def candidate_label(trace: Trace, logits: Array, choice: int) -> str:
-    """How a choice is written."""
-    label = trace.vocabulary.label(candidate(trace, logits, choice))
-    if choice != DRAWN:
-        return label
-    return f"{label} (the likeliest here)" if trace.steps[-1].draw is None else f"{label} (drawn at this step)"
+def candidate_label(trace: Trace, choice: int) -> str:
+    """How a choice is written, the same at every step: the browser remembers what it was called."""
+    return "Whichever token is drawn" if choice == DRAWN else trace.vocabulary.label(choice)
 
 
 def operands(trace: Trace, logits: Array, watched: Watch) -> list[str]:

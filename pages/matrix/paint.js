@@ -121,7 +121,7 @@ function tickText(scale, value) {
 }
 
 function legend(ctx, header, ink, x, y, width) {
-  const { scale } = header, wide = Math.min(150, width * 0.5);
+  const { scale } = header, wide = Math.min(150, width * 0.62);
   const label = scale.label + (scale.square_root ? ', square-root scale' : '');
   ctx.font = `12px ${ink.sans}`;
   ctx.textAlign = 'left';
@@ -141,7 +141,7 @@ function legend(ctx, header, ink, x, y, width) {
     ctx.textAlign = index ? (tick === scale.limit ? 'right' : 'center') : 'left';
     ctx.fillText(tickText(scale, tick), x + along(scale, tick) * wide + (tick === scale.limit ? 2 : 0), y + 37);
   }
-  if (!header.hatched || width < wide + 80) return;
+  if (!header.hatched || width < wide + 70) return;
   hatch(ctx, ink, x + wide + 16, y + 17, 14, 9);
   ctx.strokeRect(x + wide + 16.5, y + 17.5, 14, 8);
   ctx.textAlign = 'left';

@@ -6,7 +6,7 @@ function geometry(ctx, header, ink, width) {
   const isMosaic = Boolean(header.tile), isTokens = header.column_start !== null && !isMosaic;
   const widest = (labels) => labels.reduce((most, text) => Math.max(most, ctx.measureText(text).width), 0);
   ctx.font = `12px ${ink.mono}`;
-  const left = header.row_start !== null ? 84 : Math.min(120, widest(header.rows)) + 8;
+  const left = header.row_start !== null ? Math.min(84, Math.max(56, width * 0.14)) : Math.min(120, widest(header.rows)) + 8;
   const roomy = widest(header.columns) + 6 <= (width - left) / columns;
   const top = isMosaic ? (header.columns.some(Boolean) ? 18 : 2) : (roomy && !isTokens ? 20 : 4);
   const bottom = isTokens ? 60 : isMosaic || roomy ? 8 : 60;
@@ -96,10 +96,11 @@ function paintText(ctx, { header, data, ink, place }) {
       ctx.font = `11px ${ink.sans}`;
       ctx.textAlign = 'right';
       if (amount) ctx.fillText(amount, x + place.cellW - 6, y + place.cellH / 2 + 0.5);
-      const room = place.cellW - 12 - (amount ? ctx.measureText(amount).width + 6 : 0);
+      const inset = Math.min(6, place.cellW * 0.06);
+      const room = place.cellW - 2 * inset - (amount ? ctx.measureText(amount).width + 6 : 0);
       ctx.font = `${isBold ? '700 ' : ''}12px ${ink.mono}`;
       ctx.textAlign = 'left';
-      if (place.cellH >= 12) ctx.fillText(shorten(ctx, header.text[r][c], room), x + 6, y + place.cellH / 2 + 0.5);
+      if (place.cellH >= 12) ctx.fillText(shorten(ctx, header.text[r][c], room), x + inset, y + place.cellH / 2 + 0.5);
     }
   }
 }
