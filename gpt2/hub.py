@@ -35,7 +35,8 @@ def model_folder(model: str) -> Path:
         return Path(snapshot_download(model, allow_patterns=FILES))
     except (RepositoryNotFoundError, HFValidationError):
         raise CheckpointError(
-            f"There is no model {model[:100]!r}: give bundled, a folder, or a Hugging Face id such as openai-community/gpt2."
+            f"There is no model {model[:100]!r}: give bundled, a folder, or a Hugging Face id such as "
+            "openai-community/gpt2."
         ) from None
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
