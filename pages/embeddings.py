@@ -15,12 +15,13 @@ from pages.matrix.component import matrix
 SOURCE = Path(gpt2.__file__).parent / "embeddings.py"
 
 view = layout.open_page("embeddings")
-trace, tables = view.trace, view.tables
+trace = view.trace
 layout.question("What is each token before the model thinks?")
 if view.step is None:
     layout.sentence("This run has no steps yet; type a prompt above and press Run.")
     st.stop()
 
+tables = parts.own_tables(trace, view.tables)
 layout.sentence(parts.parts_sentence(trace))
 for column, part in zip(st.columns(3), parts.PARTS, strict=True):
     with column, st.container(border=True):
@@ -51,7 +52,7 @@ else:
         chart = parts.neighbours_chart(tables, trace.vocabulary, token, view.palette)
         st.altair_chart(chart, theme=None, key=view.key("neighbours"))
 
-left, middle, right = st.columns([5, 4, 5])
+left, middle, right = st.columns([5, 3, 5])
 with left, st.container(border=True, height="stretch"):
     st.markdown("**How long each part is**")
     layout.sentence(parts.norms_sentence(trace))

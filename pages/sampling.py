@@ -72,7 +72,8 @@ with left, st.container(border=True, height="stretch"):
     st.altair_chart(chart, theme=None, key=view.key("cumulative"))
 with right, st.container(border=True, height="stretch"):
     st.markdown("**How open the choice was at every step**")
-    layout.sentence(entropy.entropy_sentence(view.trace))
-    st.altair_chart(entropy.entropy_chart(view.trace, view.palette), theme=None, key=view.key("entropy"))
+    rows = entropy.entropy_rows(view.trace)
+    layout.sentence(entropy.entropy_sentence(rows))
+    st.altair_chart(entropy.entropy_chart(rows, view.palette), theme=None, key=view.key("entropy"))
 
 layout.how("How it is computed", FORMULA, sampling_operands(preview, step.logits, vocabulary), [Distribution])

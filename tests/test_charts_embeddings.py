@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,6 +38,14 @@ def test_the_three_matrices_are_the_rows_of_the_weights_and_their_sum(trace: Tra
         assert picture.mark_row == trace.seq - 1
 
 
+def test_a_long_run_shows_its_latest_rows_and_says_so(trace: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embeddings, "SHOWN_ROWS", 10)
+    picture = embeddings.part_picture(trace, embeddings.SUM)
+    np.testing.assert_array_equal(picture.values, trace["blocks.0.hook_resid_pre"][-10:])
+    assert (list(picture.rows), picture.row_start, picture.mark_row) == (trace.labels[-10:], trace.seq - 10, 9)
+    assert f"the latest 10 of {trace.seq} tokens" in picture.caption
+
+
 def test_all_three_matrices_share_one_scale_that_says_when_it_is_clipped(trace: Trace) -> None:
     scales = [embeddings.part_picture(trace, part).scale for part in embeddings.PARTS]
     assert scales[0] == scales[1] == scales[2]
@@ -62,8 +71,30 @@ def test_a_steered_run_says_that_the_parts_do_not_add_up(engine: Engine) -> None
     assert f"At 2 of {trace.seq} positions an intervention" in embeddings.parts_sentence(trace)
 
 
+def test_a_recording_in_16_bits_is_not_taken_for_a_steered_one(trace: Trace, tmp_path: Path) -> None:
+    trace.save(tmp_path / "half.npz", half=True)
+    half = Trace.load(tmp_path / "half.npz")
+    off = np.abs(half["hook_embed"] + half["hook_pos_embed"] - half["blocks.0.hook_resid_pre"]).max()
+    assert 0 < off < 1e-3
+    assert embeddings.parts_sentence(half).endswith(f"add up to within {off:.1g}.")
+
+
+def test_numbers_that_do_not_add_up_are_never_written_as_equal() -> None:
+    assert embeddings.equation(0.1, -0.25, -0.15) == "0.100 - 0.250 = -0.150"
+    assert embeddings.equation(0.0626, -0.0534, 0.0092) == "0.0626 - 0.0534 = 0.0092"
+    assert "≈" in embeddings.equation(0.1, 0.2, 0.3007)
+    assert "≠" in embeddings.equation(0.1, 0.2, 0.5)
+
+
 def test_an_untouched_run_says_that_they_do(trace: Trace) -> None:
     assert f"All {trace.seq * trace.config.n_embd:,} numbers of the sum add up" in embeddings.parts_sentence(trace)
+
+
+def test_tables_of_other_weights_are_not_taken_for_the_runs_own(trace: Trace, tables: Tables, tmp_path: Path) -> None:
+    trace.save(tmp_path / "half.npz", half=True)
+    assert embeddings.own_tables(Trace.load(tmp_path / "half.npz"), tables) is tables
+    assert embeddings.own_tables(trace, Tables(tables.wte + np.float32(0.01), tables.wpe)) is None
+    assert embeddings.own_tables(trace, None) is None
 
 
 def test_norms_are_the_lengths_of_the_captured_rows(trace: Trace) -> None:

@@ -162,8 +162,8 @@ def test_ticks_for_as_drawn_appear_only_where_the_preview_differs(trace: Trace, 
         rows = sampling_stages.stage_rows(outcome, drawn, step.logits, trace.vocabulary)["marks"]
         return {row["kind"] for row in rows}
 
-    assert kinds(drawn) == {"band"}
-    assert kinds(Outcome.preview(step, Sampling(1.5, 0, 0.95, 1))) == {"band", "as drawn"}
+    assert "as drawn" not in kinds(drawn)
+    assert "as drawn" in kinds(Outcome.preview(step, Sampling(1.5, 0, 0.95, 1)))
 
 
 @pytest.mark.parametrize("sampling", SETTINGS)
@@ -236,13 +236,14 @@ def test_cut_lines_stand_where_the_filters_cut(step: Step) -> None:
 
 def test_the_entropy_line_has_every_step_and_marks_the_shown_one(trace: Trace) -> None:
     cut = trace.cut(20)
-    spec = sampling_entropy.entropy_chart(cut, LIGHT).to_dict()["datasets"]
+    rows = sampling_entropy.entropy_rows(cut)
+    spec = sampling_entropy.entropy_chart(rows, LIGHT).to_dict()["datasets"]
     raw = [softmax(step.logits.astype(np.float64)) for step in cut.steps]
     assert [row["entropy"] for row in spec["steps"]] == pytest.approx([bits(row) for row in raw], abs=1e-9)
     surprisals = [-np.log2(row[token]) for row, token in zip(raw, cut.generated_ids, strict=True)]
     assert [row["surprisal"] for row in spec["steps"]] == pytest.approx(surprisals, abs=1e-9)
     assert spec["shown"] == spec["steps"][19:]
-    assert f"At step 19 the entropy is {bits(raw[-1]):.2f}\u00a0bits" in sampling_entropy.entropy_sentence(cut)
+    assert f"At step 19 the entropy is {bits(raw[-1]):.2f}\u00a0bits" in sampling_entropy.entropy_sentence(rows)
 
 
 @pytest.mark.parametrize("sampling", SETTINGS)
@@ -275,9 +276,20 @@ def test_charts_keep_their_spec_whatever_the_settings(trace: Trace, step: Step, 
             sampling_stages.stages_chart(outcome, drawn, step.logits, trace.vocabulary, LIGHT),
             sampling_draw.draw_chart(drawn, outcome, trace.vocabulary, LIGHT),
             sampling_cumulative.cumulative_chart(outcome, trace.vocabulary, LIGHT),
-            sampling_entropy.entropy_chart(cut, LIGHT),
+            sampling_entropy.entropy_chart(sampling_entropy.entropy_rows(cut), LIGHT),
         )
         return [{name: part for name, part in chart.to_dict().items() if name != "datasets"} for chart in charts]
 
     one, *others = [specs(Outcome.preview(step, sampling), trace.cut(3 + sampling.seed)) for sampling in SETTINGS]
     assert all(one == other for other in others)
+
+
+def test_the_token_as_drawn_keeps_a_frame_where_the_preview_draws_another(
+    trace: Trace, step: Step, drawn: Outcome
+) -> None:
+    greedy = Outcome.preview(step, Sampling(temperature=0))
+    assert greedy.token != drawn.token
+    rows = sampling_stages.stage_rows(greedy, drawn, step.logits, trace.vocabulary)
+    (frame,) = [row for row in rows["marks"] if row["kind"] == "was"]
+    names = [row["token"] for row in rows["names"]]
+    assert names[int(frame["y"] + 0.5)] == trace.vocabulary.label(drawn.token)

@@ -19,16 +19,25 @@ TITLES = {TOKEN: "Token: what it is", POSITION: "+ Position: where it stands", S
 # One dimension in a hundred thousand of GPT-2's is far larger than the rest; colours are spent on the others.
 CLIP_SHARE = 0.995
 NEIGHBOURS = 12
+# Rows of a matrix that are sent to the browser at most.
+SHOWN_ROWS = 192
 # The choice that follows the newest token, whichever it is.
 NEWEST = -1
 NO_TABLES = (
-    "This recorded run is of a model that is not loaded, so its tables are not at hand: "
+    "This recorded run was made with other weights than those that are loaded: "
     "run a prompt of your own to see neighbours, the map and how alike positions are."
 )
-# Float32 sums of numbers of order one agree to about this.
-ROUNDING = 1e-5
+# Recordings may keep 16-bit numbers, which are off by less than this; other weights are off by far more.
+SAME_WEIGHTS = 1e-3
 # A category's value is its place, a bar and its label: places differ where labels repeat, and the axis shows the label.
 AFTER_BAR = "slice(datum.label, indexof(datum.label, '|') + 1)"
+
+
+def own_tables(trace: Trace, tables: Tables | None) -> Tables | None:
+    """The tables if the run's embeddings were looked up in them, else None: a file may come from other weights."""
+    if tables is None or not np.allclose(tables.wte[list(trace.computed_ids)], trace["hook_embed"], atol=SAME_WEIGHTS):
+        return None
+    return tables
 
 
 def shared_scale(trace: Trace) -> Scale:
@@ -39,20 +48,22 @@ def shared_scale(trace: Trace) -> Scale:
 
 
 def part_picture(trace: Trace, part: str) -> Picture:
-    """One of the three matrices, every token and every dimension of it.
+    """One of the three matrices: the latest tokens, all dimensions.
 
     Shapes: values [seq, d_model].
     """
-    values = trace[PARTS[part]]
+    start = max(0, trace.seq - SHOWN_ROWS)
+    values = trace[PARTS[part]][start:]
+    which = f"the latest {SHOWN_ROWS} of {trace.seq} tokens" if start else f"all {trace.seq} tokens"
     return Picture(
         values=values,
-        rows=trace.labels,
+        rows=trace.labels[start:],
         columns=[str(dimension) for dimension in range(values.shape[1])],
         scale=shared_scale(trace),
         title=TITLES[part],
-        caption=f"{values.shape[0]} tokens by {values.shape[1]} dimensions, none left out",
+        caption=f"{which}, all {values.shape[1]} dimensions",
         hook=PARTS[part] + "[{r}, {c}]",
-        row_start=0,
+        row_start=start,
         row_title="token",
         column_title="d_model",
         mark_row=values.shape[0] - 1,
@@ -62,18 +73,28 @@ def part_picture(trace: Trace, part: str) -> Picture:
 
 
 def equation(token: float, position: float, total: float) -> str:
-    """One dimension's sum, with as many decimals as it takes for the rounded numbers to add up too."""
+    """One dimension's sum, with as many decimals as it takes for the rounded numbers to add up too.
+
+    Where they never do, because a recording keeps 16-bit numbers or a vector was added, the sign says so.
+    """
     for decimals in range(3, 9):
         left, right, whole = (round(value, decimals) for value in (token, position, total))
-        if round(left + right, decimals) == whole:
+        if equal := round(left + right, decimals) == whole:
             break
-    return f"{left:.{decimals}f} {'-' if right < 0 else '+'} {abs(right):.{decimals}f} = {whole:.{decimals}f}"
+    else:
+        decimals = 3
+    sign, equals = "-" if right < 0 else "+", "=" if equal else "≈" if abs(token + position - total) < 1e-3 else "≠"
+    return f"{left:.{decimals}f} {sign} {abs(right):.{decimals}f} {equals} {whole:.{decimals}f}"
 
 
-def off_by(trace: Trace) -> np.ndarray:
-    """How far token plus position is from what block 0 reads, at every position. Shapes: [seq]."""
-    token, position, total = (trace[hook] for hook in PARTS.values())
-    return np.abs(token + position - total).max(axis=1)
+def steered_positions(trace: Trace) -> list[int]:
+    """The positions at which an intervention added a vector to what block 0 reads."""
+    return [
+        step.start + int(row)
+        for step in trace.steps
+        if step.interventions.additions
+        for row in np.flatnonzero(step.interventions.inputs(trace.config, step.start, step.stop)[0].resid_add.any(1))
+    ]
 
 
 def parts_sentence(trace: Trace) -> str:
@@ -84,11 +105,10 @@ def parts_sentence(trace: Trace) -> str:
         f"{trace.labels[-1]} at position {trace.seq - 1} enters as {total.shape[1]} numbers; "
         f"the first of them is {first}"
     )
-    off = off_by(trace)
-    if changed := int((off > ROUNDING).sum()):
-        return f"{start}. At {changed} of {trace.seq} positions an intervention added a vector to the sum."
-    exactly = "exactly" if not off.any() else f"to within {off.max():.0e}"
-    return f"{start}. All {total.size:,} numbers of the sum add up {exactly}."
+    if steered := steered_positions(trace):
+        return f"{start}. At {len(steered)} of {trace.seq} positions an intervention added a vector to the sum."
+    off = float(np.abs(token + position - total).max())
+    return f"{start}. All {total.size:,} numbers of the sum add up {f'to within {off:.1g}' if off else 'exactly'}."
 
 
 def norm_rows(trace: Trace) -> Rows:

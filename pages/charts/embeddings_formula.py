@@ -1,7 +1,7 @@
 """The embedding's formula with the newest token's own numbers in it."""
 
 from gpt2.trace import Trace
-from pages.charts.embeddings import PARTS, ROUNDING, equation, off_by
+from pages.charts.embeddings import PARTS, equation, steered_positions
 
 FORMULA = r"x = \mathrm{wte}[\text{token}] + \mathrm{wpe}[\text{position}]"
 SHOWN = 6
@@ -16,6 +16,6 @@ def embedding_operands(trace: Trace) -> list[str]:
         f"dimension {index}: {equation(float(token[index]), float(position[index]), float(total[index]))}"
         for index in range(min(SHOWN, len(total)))
     ]
-    if off_by(trace)[-1] > ROUNDING:
+    if at in steered_positions(trace):
         lines.append("An intervention added a vector to this sum before block 0.")
     return lines

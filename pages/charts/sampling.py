@@ -105,14 +105,14 @@ def stages(outcome: Outcome) -> list[Stage]:
 
 def shown_tokens(outcome: Outcome, *also: int, count: int = SHOWN_TOKENS) -> list[int]:
     """The model's `count` likeliest tokens, the last of them giving way to drawn tokens that are not among them."""
-    order = [int(token) for token in outcome.distribution.order]
+    distribution = outcome.distribution
     wanted = list(dict.fromkeys((outcome.token, *also)))
-    head = order[:count]
+    head = distribution.order[:count].tolist()
     while extra := [token for token in wanted if token not in head]:
         if len(head) + len(extra) <= count:
             break
         head.pop()
-    return head + sorted(extra, key=order.index)
+    return head + sorted(extra, key=distribution.rank)
 
 
 def stretch(distribution: Distribution, token: int) -> tuple[float, float]:

@@ -19,33 +19,28 @@ AS_DRAWN, WHAT_IF = "As drawn", "What if"
 def segments(outcome: Outcome, row: str, vocabulary: Vocabulary) -> Rows:
     """The bar's segments, most likely first; tokens past the first few are one segment, the drawn token never is."""
     distribution = outcome.distribution
-    survivors = [int(token) for token in distribution.order if distribution.final[token] > 0]
-    ends = np.cumsum(distribution.final[survivors])
+    left = int(np.count_nonzero(distribution.final))
+    ends = np.minimum(np.cumsum(distribution.final[distribution.order[:left]]), 1.0)
+    chosen = distribution.rank(outcome.token) - 1
+    lasts = sorted({*range(min(SHOWN_SEGMENTS, left)), max(chosen - 1, 0), chosen, left - 1})
     rows: Rows = []
-    start, lumped = 0.0, 0
-    for place, (token, end) in enumerate(zip(survivors, ends, strict=True)):
-        chosen = token == outcome.token
-        last = place + 1 == len(survivors)
-        next_chosen = not last and survivors[place + 1] == outcome.token
-        lumped += 1
-        if place >= SHOWN_SEGMENTS and not (chosen or last or next_chosen):
-            continue
-        label = vocabulary.label(token) if lumped == 1 else f"{lumped:,} tokens"
+    for before, last in zip([-1, *lasts], lasts, strict=False):
+        start, end, count = float(ends[before]) if before >= 0 else 0.0, float(ends[last]), last - before
+        label = vocabulary.label(int(distribution.order[last])) if count == 1 else f"{count:,} tokens"
         room = int((end - start) / LETTER) - 1
         rows.append(
             {
                 "row": row,
                 "x": start,
-                "x2": float(min(end, 1.0)),
+                "x2": end,
+                "middle": (start + end) / 2,
+                "share": end - start,
                 "token": label,
                 "text": label if len(label) <= room else "",
-                "share": float(end - start),
-                "chosen": chosen,
-                "lump": lumped > 1,
-                "middle": (start + float(end)) / 2,
+                "chosen": last == chosen,
+                "lump": count > 1,
             }
         )
-        start, lumped = float(end), 0
     return rows
 
 
@@ -99,18 +94,20 @@ def draw_chart(as_drawn: Outcome, preview: Outcome, vocabulary: Vocabulary, pale
 def draw_sentence(outcome: Outcome, vocabulary: Vocabulary) -> str:
     """Where `u` fell, and which tokens lie on both sides of it."""
     distribution = outcome.distribution
-    survivors = [int(token) for token in distribution.order if distribution.final[token] > 0]
+    left, place = int(np.count_nonzero(distribution.final)), distribution.rank(outcome.token) - 1
     start, end = outcome.stretch
-    place = survivors.index(outcome.token)
     fell = f"u = {outcome.u:.3f} falls in {vocabulary.label(outcome.token)}, which owns {start:.3f} to {end:.3f}"
-    if len(survivors) == 1:
+    if left == 1:
         return f"{fell}: no other u could have changed it."
-    below, above = survivors[:place], survivors[place + 1 :]
     sides = []
-    if below:
-        sides.append(f"a u just below {start:.3f} would have drawn {vocabulary.label(below[-1])}")
-    if above:
-        sides.append(f"one just above {end:.3f} {vocabulary.label(above[0])}")
+    if place:
+        below = vocabulary.label(int(distribution.order[place - 1]))
+        sides.append(f"a u just below {start:.3f} would have drawn {below}")
+    if place + 1 < left:
+        above = vocabulary.label(int(distribution.order[place + 1]))
+        sides.append(
+            f"one just above {end:.3f} {above}" if sides else f"a u just above {end:.3f} would have drawn {above}"
+        )
     return f"{fell} ({percent(end - start)}); {' and '.join(sides)}."
 
 

@@ -26,9 +26,8 @@ def entropy_rows(trace: Trace) -> Rows:
     return rows
 
 
-def entropy_chart(trace: Trace, palette: Palette) -> alt.LayerChart:
+def entropy_chart(rows: Rows, palette: Palette) -> alt.LayerChart:
     """A line of entropies and a point for every drawn token, in bits; the shown step carries the mark."""
-    rows = entropy_rows(trace)
     x = alt.X("step:Q", title="step", scale=alt.Scale(nice=False, padding=8), axis=alt.Axis(tickMinStep=1, format="d"))
     x = x.axis(grid=False, tickMinStep=1, format="d")
     names = alt.Scale(domain=[ENTROPY, SURPRISAL], range=[palette.sampling, palette.text])
@@ -55,9 +54,8 @@ def entropy_chart(trace: Trace, palette: Palette) -> alt.LayerChart:
     return style.dressed(alt.layer(*layers), palette, 250, steps=rows, shown=rows[-1:])
 
 
-def entropy_sentence(trace: Trace) -> str:
+def entropy_sentence(rows: Rows) -> str:
     """The shown step's entropy among all steps so far."""
-    rows = entropy_rows(trace)
     values = [row["entropy"] for row in rows]
     now, mean = values[-1], float(np.mean(values))
     choices = f"as open as a fair choice among {2**now:,.1f} tokens"

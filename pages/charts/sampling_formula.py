@@ -44,6 +44,4 @@ def kept_line(name: str, is_on: bool, before: np.ndarray, after: np.ndarray, tok
     if not is_on:
         return f"{name} is off: nothing is removed"
     kept = float(before[after > 0].sum())
-    return (
-        f"{name} keeps {np.count_nonzero(after):,} tokens: {before[token]:.6f} / {kept:.6f} = {percent(after[token])}"
-    )
+    return f"{name} keeps {np.count_nonzero(after):,} tokens: {before[token]:.6f} / {kept:.6f} = {after[token]:.6f}"

@@ -16,9 +16,11 @@ from pages.frame.palette import Palette
 FIRST, BAR, VALUE = 1.28, 0.52, 0.86
 NAMES, LOGITS = 0.78, FIRST - 0.12
 LONGEST_NAME = 12
+ROW = 20
 LEGEND = (
     "Bars are probabilities, to one scale in all columns. Hatched: removed by a filter, and kept in its place. "
-    "Strong: the token these settings draw. Ticks in the last column: final probabilities as drawn, where they differ."
+    "Strong: the token these settings draw; dashed frame and ticks: the token and the final probabilities as drawn, "
+    "where they differ."
 )
 WIDTH = FIRST + 5 - (1 - VALUE) + 0.04
 NAME, NOTE, ENTROPY, TOP = -2.35, -1.65, -0.95, -2.9
@@ -127,12 +129,14 @@ def mark_rows(
     """The band behind the token that these settings draw, and ticks where the run's own settings differ."""
     band = tokens.index(outcome.token)
     rows: Rows = [{"kind": "band", "x": 0.0, "x2": WIDTH, "y": band - 0.5, "y2": band + 0.5}]
-    if np.array_equal(distribution.final, as_drawn.distribution.final):
-        return rows
+    if outcome.token != as_drawn.token:
+        was = tokens.index(as_drawn.token)
+        rows.append({"kind": "was", "x": 0.0, "x2": WIDTH, "y": was - 0.5, "y2": was + 0.5})
     for y, token in enumerate(tokens):
         x = FIRST + 4 + BAR * float(as_drawn.distribution.final[token]) / longest
         rows.append({"kind": "as drawn", "x": x, "x2": x, "y": y - 0.44, "y2": y + 0.44})
-    return rows
+    same = np.array_equal(distribution.final, as_drawn.distribution.final)
+    return [row for row in rows if row["kind"] != "as drawn"] if same else rows
 
 
 def stages_chart(
@@ -161,6 +165,9 @@ def stages_chart(
     tint = palette.sampling
     layers = [
         marks.transform_filter("datum.kind == 'band'").mark_rect(color=tint, opacity=0.12).encode(**box),
+        marks.transform_filter("datum.kind == 'was'")
+        .mark_rect(filled=False, stroke=tint, strokeWidth=1, strokeDash=[4, 3], opacity=0.8)
+        .encode(**box),
         bars.transform_filter("!datum.removed").mark_rect(color=tint, cornerRadius=1.5).encode(
             **box, opacity=strength, tooltip=tip
         ),
@@ -198,7 +205,7 @@ def stages_chart(
         ),
     ]  # fmt: skip
     rows = stage_rows(outcome, as_drawn, logits, vocabulary)
-    return style.dressed(alt.layer(*layers), palette, 22 * (SHOWN_TOKENS + 4), **rows)
+    return style.dressed(alt.layer(*layers), palette, ROW * (SHOWN_TOKENS + 4), **rows)
 
 
 def stages_sentence(outcome: Outcome, as_drawn: Outcome, vocabulary: Vocabulary) -> str:
