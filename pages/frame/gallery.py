@@ -7,6 +7,8 @@ import streamlit as st
 from gpt2.errors import TraceError
 from gpt2.trace import Trace
 
+from .layout import palette
+from .logo import logo
 from .saving import trace_bytes
 from .visit import Visit, this_visit
 
@@ -14,7 +16,7 @@ PAGES = Path(__file__).parents[1]
 
 # What the page frame needs and Streamlit has no setting for: no empty space above and around the stage.
 CSS = """<style>
-.stMainBlockContainer { padding: 3.75rem 1.25rem 1rem; max-width: none; }
+.stMainBlockContainer { padding: 3.5rem 1.25rem 0; max-width: none; }
 [data-testid="stHeader"] { height: 3.25rem; }
 </style>"""
 
@@ -22,6 +24,7 @@ CSS = """<style>
 def show() -> None:
     """Draw the navigation and the page that is chosen."""
     st.html(CSS)
+    st.logo(logo(palette()), size="large")
     page = st.navigation(
         [
             st.Page(PAGES / "live.py", title="Live", default=True),

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from gpt2.errors import GPT2Error, SettingsError
-from gpt2.prompt import encode_prompt
+from gpt2.prompt import count_tokens, encode_prompt
 from gpt2.sampling import Sampling
 from gpt2.trace import Trace
 from pages.stage.component import Action
@@ -73,7 +73,7 @@ class Visit:
         if player.is_running:
             return Status("running", "Generating.")
         if job.is_loading:
-            return Status("loading", job.message)
+            return Status("loading", f"Recorded run · {job.message}" if player.is_recorded else job.message)
         if player.is_recorded:
             return Status("recorded", "A recorded run; press Run to make your own.")
         if player.is_full:
@@ -83,6 +83,8 @@ class Visit:
     def answer(self, action: Action) -> None:
         """Do what the stage asked for; a refusal becomes one sentence and changes nothing else."""
         values = action.values
+        if action.name in ("run", "play", "step", "settings"):
+            self.player.error = ""
         try:
             match action.name:
                 case "draft":
@@ -100,7 +102,7 @@ class Visit:
                 case "play" | "step":
                     self._take_settings(values)
                     tokens, speed = (1, 0.0) if action.name == "step" else (self.max_new_tokens, self.speed)
-                    cursor = int(number(values, "cursor", self.cursor))
+                    cursor = whole(values, "cursor", self.cursor, "The step")
                     self.player.play(self._engine(), cursor, self.sampling, tokens, speed)
         except GPT2Error as error:
             self.player.error = str(error)
@@ -122,19 +124,19 @@ class Visit:
 
     def _count(self, text: str) -> None:
         checkpoint = self.job.checkpoint
-        self.draft_error = None
+        self.draft_tokens = self.draft_error = None
         try:
-            self.draft_tokens = len(checkpoint.tokenizer.encode(text))
+            self.draft_tokens = count_tokens(text, checkpoint.tokenizer)
             if text:
                 encode_prompt(text, checkpoint.tokenizer, checkpoint.config)
         except GPT2Error as error:
             self.draft_error = str(error)
 
     def _look(self, values: dict[str, Any]) -> None:
-        self.cursor = max(0, int(number(values, "cursor", self.cursor)))
-        layer, head = values.get("layer"), values.get("head")
+        self.cursor = max(0, whole(values, "cursor", self.cursor, "The step"))
+        layer, head = (whole(values, name, -1, f"The {name}") for name in ("layer", "head"))
         config = self.player.trace.config
-        if isinstance(layer, int) and isinstance(head, int) and layer < config.n_layer and head < config.n_head:
+        if layer in range(config.n_layer) and head in range(config.n_head):
             self.head = (layer, head)
 
     def _take_settings(self, values: dict[str, Any]) -> None:
