@@ -180,6 +180,12 @@ def test_half_of_a_pair_is_as_if_absent(empty: Path, missing: str) -> None:
     assert find(KEY) is None
 
 
+def test_a_sound_file_with_other_contents_is_not_used(empty: Path) -> None:
+    keep(KEY, b"the graph", empty)
+    (empty / KEY.file_name).write_bytes(lzma.compress(b"another graph"))
+    assert find(KEY) is None
+
+
 def test_what_unpacks_beyond_any_graph_is_not_used(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep(KEY, bytes(5000), empty)
     monkeypatch.setattr(compiled, "MAX_MEF_BYTES", 4999)

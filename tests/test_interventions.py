@@ -67,6 +67,8 @@ def all_at_once(change: Changes) -> None:
 def scaled_twice(change: Changes) -> None:
     change.head_scale[1, :, 1] = 0.5
     change.head_scale[1, 6, 1] = 1.5
+    change.mlp_scale[2] = 0.5
+    change.mlp_scale[2, 3] = -1
     change.resid_add[1, 4] = np.add(VECTOR, OTHER)
 
 
@@ -85,7 +87,10 @@ CASES = [
     (all_at_once, Interventions((*PLACES, *SCALED), ADDED)),
     (
         scaled_twice,
-        Interventions((Scale(1, 1, 0.5), Scale(1, 1, 3, (6,))), (Addition(1, VECTOR, (4,)), Addition(1, OTHER, (4,)))),
+        Interventions(
+            (Scale(1, 1, 0.5), Scale(1, 1, 3, (6,)), Scale(2, None, 0.5), Scale(2, None, -2, (3,))),
+            (Addition(1, VECTOR, (4,)), Addition(1, OTHER, (4,))),
+        ),
     ),
 ]
 

@@ -137,6 +137,13 @@ def test_pick_at_the_bounds() -> None:
     assert [found.pick(u) for u in (0.0, 0.69, 0.71, 0.89, 0.91, math.nextafter(1, 0))] == [1, 1, 2, 2, 0, 0]
 
 
+def test_a_u_on_the_border_belongs_to_the_next_token() -> None:
+    """Stretches are [0, 1/4), [1/4, 1/2), ...: exact in binary, so no tolerance is needed."""
+    even = Distribution.of(np.zeros(4), Sampling())
+    assert [even.pick(u) for u in (0.0, 0.25, 0.5, 0.75)] == [0, 1, 2, 3]
+    assert [even.pick(math.nextafter(u, 0)) for u in (0.25, 0.5, 0.75, 1)] == [0, 1, 2, 3]
+
+
 def test_drawing_often_meets_the_distribution() -> None:
     found = Distribution.of(np.log([0.1, 0.6, 0.3]), Sampling())
     n = 4000
