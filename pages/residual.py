@@ -23,7 +23,10 @@ if view.step is None:
 with st.container(border=True):
     large = st.container()
     without_first = st.toggle(
-        "Scale the colours without the first token", key=view.key("without_first"), persist_state="session"
+        "Scale the colours without the first token",
+        value=True,
+        key=view.key("without_first"),
+        persist_state="session",
     )
     key, newest = view.key("norms"), (0, view.trace.seq - 1)
     _, position = chosen_cell(key, residual.shape(view.trace), newest)
@@ -42,6 +45,11 @@ with direction, st.container(border=True, height="stretch"):
     layout.sentence(residual.direction_sentence(view.trace, position))
     chart = residual.direction_bars(view.trace, position, view.palette)
     st.altair_chart(chart, theme=None, key=view.key("direction"))
+
+if view.checkpoint is None:
+    layout.sentence(f"Load {view.trace.model} to read the logit lens: it needs the weights of the model that ran.")
+    layout.how("How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), STREAM)
+    st.stop()
 
 large, beside = st.columns([13, 8], gap="medium")
 with large, st.container(border=True):

@@ -1,5 +1,6 @@
 """Pictures of the residual stream and the logit lens: their numbers are the trace's and the model's."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -49,6 +50,19 @@ def test_colours_without_the_first_token_end_at_the_largest_of_the_others(trace)
     assert others.scale.limit == pytest.approx(whole.values[:, 1:].max())
     assert others.scale.is_clipped == bool(whole.values[:, 0].max() > others.scale.limit)
     np.testing.assert_array_equal(others.values, whole.values)
+
+
+def test_a_first_token_beyond_the_colours_is_named(trace):
+    captures = {name: np.array(values) for name, values in trace.steps[0].captures.items()}
+    captures["blocks.2.hook_resid_post"][0] *= 1000
+    outlier = dataclasses.replace(trace.steps[0], captures=captures)
+    run = dataclasses.replace(trace, steps=(outlier, *trace.steps[1:]))
+    length = np.linalg.norm(captures["blocks.2.hook_resid_post"][0])
+    shown = residual.norm_map(run, 5, without_first=True, height=400)
+    assert shown.scale.is_clipped
+    assert f"up to {length:,.1f}" in shown.caption
+    assert shown.scale.limit == pytest.approx(shown.values[:, 1:].max())
+    assert residual.norm_map(run, 5, without_first=False, height=400).scale.limit == pytest.approx(length)
 
 
 def test_the_norm_sentence_quotes_the_shown_token(trace):

@@ -55,13 +55,17 @@ def norm_map(trace: Trace, position: int, without_first: bool, height: int) -> P
     values = norms(trace)[::-1]
     scaled = values[:, 1:] if without_first and trace.seq > 1 else values
     limit = float(scaled.max())
+    first = float(values[:, 0].max())
+    told = f"{norm_sentence(trace, position)} Click a token to see below what is added to it."
+    if first > limit:
+        told += f" The first token, up to {first:,.1f}, is beyond the colours."
     return Picture(
         values,
         list(names)[::-1],
         trace.labels,
-        Scale("sequential", limit, "norm", "residual", square_root=True, is_clipped=bool(values.max() > limit)),
+        Scale("sequential", limit, "norm", "residual", is_clipped=first > limit),
         NORMS_TITLE,
-        f"{norm_sentence(trace, position)} Click a token to see below what is added to it.",
+        told,
         "‖{row}[{c}]‖",
         row_names=list(names.values())[::-1],
         column_start=0,

@@ -90,9 +90,9 @@ function paintText(ctx, { header, data, ink, place }) {
         continue;
       }
       const value = data[r * place.columns + c];
-      const light = luminance(colourOf(ink, header.scale, value)) > 0.2;
+      const light = Number.isFinite(value) && luminance(colourOf(ink, header.scale, value)) > 0.2;
       const isBold = header.bold && header.bold[r][c], amount = place.cellW > 92 ? numberText(header.scale, value) : '';
-      ctx.fillStyle = light ? '#14181c' : '#ffffff';
+      ctx.fillStyle = !Number.isFinite(value) ? ink.muted : light ? '#14181c' : '#ffffff';
       ctx.font = `11px ${ink.sans}`;
       ctx.textAlign = 'right';
       if (amount) ctx.fillText(amount, x + place.cellW - 6, y + place.cellH / 2 + 0.5);
