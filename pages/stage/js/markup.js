@@ -19,10 +19,10 @@ const canvas = (name, label) => `<div class="canvas"><canvas data-panel="${name}
 
 const TOP = `
 <div class="top">
-  <div class="prompt">
+  <div class="prompt"><div class="box">
     <textarea rows="1" aria-label="Prompt" spellcheck="false" autocapitalize="off" autocomplete="off" maxlength="20000"></textarea>
     <span class="count" aria-live="off"></span>
-  </div>
+  </div></div>
   <div class="transport" role="group" aria-label="Playback">
     ${button("first", "First step", "Home")}${button("back", "One step back", "←")}
     <button type="button" class="play"><span class="sign">${ICONS.play}</span><span class="word">Play</span></button>

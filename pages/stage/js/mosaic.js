@@ -8,8 +8,8 @@ function drawMosaic(surface, record, unit) {
   const { n_layer: layers, n_head: heads } = memory.header;
   const seq = record.stop;
   const left = unit * 1.9, top = unit * 1.3;
-  const pitch = Math.min((width - left) / heads, (1.25 * (height - top)) / layers); // at most a quarter off square
-  const pitchY = Math.min((height - top) / layers, 1.25 * pitch);
+  const pitch = Math.min((width - left) / heads, (1.25 * (height - top - 2)) / layers); // at most a quarter off square
+  const pitchY = Math.min((height - top - 2) / layers, 1.25 * pitch);
   const gap = Math.max(1, Math.min(unit * 0.35, pitch * 0.1)), cell = pitch - gap, cellY = pitchY - gap;
   const { from, size } = windowOf(seq, layers * heads > MANY_HEADS ? 32 : MOSAIC_POSITIONS);
   const pixels = Math.min(cell, cellY) * (globalThis.devicePixelRatio || 1);
@@ -64,8 +64,8 @@ function headLines(layer, head, seq) {
 }
 
 function mosaicNote(seq, from, pool) {
-  const bits = ["darker = more attention (square-root scale)"];
-  if (from) bits.push(`first token and the last ${seq - from} of ${seq}`);
+  const bits = ["Darker = more attention, square-root scale"];
+  if (from) bits.push(`first token and the last ${seq - from} of ${seq} tokens`);
   if (pool > 1) bits.push(`each dot the largest of ${pool} × ${pool}`);
   return bits.join(" · ");
 }

@@ -40,7 +40,7 @@ function drawOneHead(surface, record, unit) {
     if (value === undefined) return { lines: ["on its way", name] };
     return { lines: [percent(value / 65535, 2), `${labels[query]} (${query}) looks at ${labels[key]} (${key})`, name] };
   };
-  return from ? `first token and the last ${seq - from} of ${seq} positions` : "";
+  return from ? `First token and the last ${seq - from} of ${seq} tokens; the gap stands for the others` : "";
 }
 
 // The keys whose names fit: the newest token's strongest one first of all, then as many of the others as have room.

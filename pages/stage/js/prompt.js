@@ -26,7 +26,7 @@ function fitPrompt({ text, root }) {
   if (!focused) return;
   const line = parseFloat(getComputedStyle(text).lineHeight);
   const room = text.scrollHeight - text.clientHeight;
-  if (room > 1) text.style.height = `${text.offsetHeight + Math.min(Math.ceil(room), Math.round(2 * line))}px`;
+  if (room > 1) text.style.height = `${text.offsetHeight + Math.min(Math.ceil(room) + 2, Math.round(2 * line))}px`;
 }
 
 function paintPrompt(parts) {

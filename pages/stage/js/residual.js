@@ -23,10 +23,10 @@ function drawResidual(surface, record, unit) {
   const layers = memory.header.n_layer;
   const left = unit * 2.2, right = unit * 3, axis = unit * 1.3;
   const scale = (width - left - right) / normScale(record, layers);
-  const pitch = (height - axis) / layers, bar = Math.min(pitch * 0.78, unit * 2.6);
+  const head = unit * 0.4, pitch = (height - axis - head) / layers, bar = Math.min(pitch * 0.78, unit * 2.6);
   const every = Math.max(1, Math.ceil((unit * 1.15) / pitch));
   const norm = (kind, layer) => record.norms[kind * layers + layer];
-  const layerTop = (layer) => (layers - 1 - layer) * pitch + (pitch - bar) / 2;
+  const layerTop = (layer) => head + (layers - 1 - layer) * pitch + (pitch - bar) / 2;
   const marked = memory.lock ? memory.lock.layer : -1;
   for (let layer = 0; layer < layers; layer += 1) {
     const top = layerTop(layer);
@@ -42,10 +42,10 @@ function drawResidual(surface, record, unit) {
   }
   surface.box(left - 1, 0, 1, height - axis, theme.line);
   drawKey(surface, height - unit * 0.5, unit, [
-    [theme.attention, "attention"], [theme.mlp, "MLP"], [mix(theme.panel, theme.residual, 0.3), "stream after"],
+    [theme.attention, "attention"], [theme.mlp, "MLP"], [mix(theme.panel, theme.residual, 0.3), "stream"],
   ]);
   surface.find = (x, y) => {
-    const layer = layers - 1 - Math.floor(y / pitch);
+    const layer = layers - 1 - Math.floor((y - head) / pitch);
     if (layer < 0 || layer >= layers || y > height - axis) return null;
     const inside = y - layerTop(layer);
     const kind = inside < bar * 0.5 && x < left + norm(1, layer) * scale ? 1 : inside >= bar * 0.5 && x < left + norm(3, layer) * scale ? 3 : 4;

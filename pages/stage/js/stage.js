@@ -70,7 +70,7 @@ function fit(stage) {
   const below = root.getBoundingClientRect().top + document.documentElement.scrollTop;
   const wide = root.clientWidth, stacked = wide < 800;
   const tall = Math.max(stacked ? 0 : 560, innerHeight - Math.max(0, below));
-  const scale = Math.min(1.7, Math.max(1, Math.min(innerWidth / 1280, innerHeight / 800)));
+  const scale = Math.min(1.7, Math.max(stacked ? 1 : 0.87, Math.min(innerWidth / 1280, innerHeight / 800)));
   root.classList.toggle("stacked", stacked);
   root.style.setProperty("--unit", `${(13 * scale).toFixed(2)}px`);
   root.style.setProperty("--tall", view === "live" && !stacked ? `${Math.floor(tall)}px` : "auto");
