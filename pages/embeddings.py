@@ -35,7 +35,9 @@ else:
     with left, st.container(border=True, height="stretch"):
         st.markdown("**The run's tokens among their neighbours**")
         layout.sentence(flat.map_sentence(found))
-        st.altair_chart(flat.map_chart(found, trace, view.palette), theme=None, key=view.key("map"))
+        st.altair_chart(
+            flat.map_chart(found, trace, view.palette), theme=None, alt="Map of token embeddings", key=view.key("map")
+        )
         st.caption(flat.map_caption(found))
     with right, st.container(border=True, height="stretch"):
         st.markdown("**Nearest tokens in the whole vocabulary**")
@@ -50,13 +52,18 @@ else:
         token = parts.chosen_token(trace, at)
         layout.sentence(parts.neighbours_sentence(tables, trace.vocabulary, token))
         chart = parts.neighbours_chart(tables, trace.vocabulary, token, view.palette)
-        st.altair_chart(chart, theme=None, key=view.key("neighbours"))
+        st.altair_chart(chart, theme=None, alt="Bars: cosines of the nearest tokens", key=view.key("neighbours"))
 
 left, middle, right = st.columns([5, 3, 5])
 with left, st.container(border=True, height="stretch"):
     st.markdown("**How long each part is**")
     layout.sentence(parts.norms_sentence(trace))
-    st.altair_chart(parts.norms_chart(trace, view.palette), theme=None, key=view.key("norms"))
+    st.altair_chart(
+        parts.norms_chart(trace, view.palette),
+        theme=None,
+        alt="Lines: norms of token, position and sum",
+        key=view.key("norms"),
+    )
 if tables is not None:
     with middle, st.container(border=True, height="stretch"):
         st.markdown("**How alike positions are**")
@@ -67,6 +74,8 @@ if tables is not None:
         st.markdown("**The newest position against all others**")
         layout.sentence(positions.position_sentence(tables, trace.seq - 1))
         chart = positions.position_chart(tables, trace.seq - 1, view.palette)
-        st.altair_chart(chart, theme=None, key=view.key("position"))
+        st.altair_chart(
+            chart, theme=None, alt="Line: cosine of the newest position with all others", key=view.key("position")
+        )
 
 layout.how("How it is computed", FORMULA, embedding_operands(trace), [SOURCE])

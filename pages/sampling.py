@@ -54,7 +54,9 @@ with picture, st.container(border=True, height="stretch"):
     st.markdown("**From logits to the draw, the same tokens in every column**")
     layout.sentence(columns.stages_sentence(preview, drawn, vocabulary))
     chart = columns.stages_chart(preview, drawn, step.logits, vocabulary, view.palette)
-    st.altair_chart(chart, theme=None, key=view.key("stages"))
+    st.altair_chart(
+        chart, theme=None, alt="Bars: probabilities of the same tokens at five stages", key=view.key("stages")
+    )
     st.caption(columns.LEGEND)
 
 with st.container(border=True):
@@ -62,18 +64,23 @@ with st.container(border=True):
     layout.sentence(bar.draw_sentence(preview, vocabulary))
     layout.sentence(outcome_sentence(preview, vocabulary.label(preview.token)))
     chart = bar.draw_chart(drawn, preview, vocabulary, view.palette)
-    st.altair_chart(chart, theme=None, key=view.key("draw"))
+    st.altair_chart(chart, theme=None, alt="Cumulative bars with the mark of u", key=view.key("draw"))
 
 left, right = st.columns(2)
 with left, st.container(border=True, height="stretch"):
     st.markdown("**The whole vocabulary by rank**")
     layout.sentence(cumulative.cumulative_sentence(preview))
     chart = cumulative.cumulative_chart(preview, vocabulary, view.palette)
-    st.altair_chart(chart, theme=None, key=view.key("cumulative"))
+    st.altair_chart(chart, theme=None, alt="Curves: cumulative probability by rank", key=view.key("cumulative"))
 with right, st.container(border=True, height="stretch"):
     st.markdown("**How open the choice was at every step**")
     rows = entropy.entropy_rows(view.trace)
     layout.sentence(entropy.entropy_sentence(rows))
-    st.altair_chart(entropy.entropy_chart(rows, view.palette), theme=None, key=view.key("entropy"))
+    st.altair_chart(
+        entropy.entropy_chart(rows, view.palette),
+        theme=None,
+        alt="Line and points: entropy and surprisal by step",
+        key=view.key("entropy"),
+    )
 
 layout.how("How it is computed", FORMULA, sampling_operands(preview, step.logits, vocabulary), [Distribution])

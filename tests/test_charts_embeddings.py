@@ -75,7 +75,7 @@ def test_a_recording_in_16_bits_is_not_taken_for_a_steered_one(trace: Trace, tmp
     trace.save(tmp_path / "half.npz", half=True)
     half = Trace.load(tmp_path / "half.npz")
     off = np.abs(half["hook_embed"] + half["hook_pos_embed"] - half["blocks.0.hook_resid_pre"]).max()
-    assert 0 < off < 1e-3
+    assert 0 < off < 1e-2
     assert embeddings.parts_sentence(half).endswith(f"add up to within {off:.1g}.")
 
 

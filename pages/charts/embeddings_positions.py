@@ -83,7 +83,7 @@ def position_chart(tables: Tables, position: int, palette: Palette) -> alt.Layer
         newest.mark_point(filled=True, size=80, opacity=1, color=palette.sampling).encode(x=x, y=y, tooltip=tip),
     ]
     rows = position_rows(tables, position)
-    return style.dressed(alt.layer(*layers), palette, 300, cosines=rows, newest=[rows[position]])
+    return style.dressed(alt.layer(*layers), palette, 330, cosines=rows, newest=[rows[position]])
 
 
 def position_sentence(tables: Tables, position: int) -> str:

@@ -219,6 +219,6 @@ def stages_sentence(outcome: Outcome, as_drawn: Outcome, vocabulary: Vocabulary)
     return (
         f"{whose}: {vocabulary.label(first)} leads with {percent(distribution.raw[first])}; temperature "
         f"{sampling.temperature:g} takes the entropy from {bits(columns[0].entropy)} to {bits(columns[1].entropy)}, "
-        f"top-k {top_k}, top-p {top_p}; {left:,} of {len(distribution.raw):,} tokens are left with "
-        f"{bits(columns[-1].entropy)}."
+        f"top-k {top_k}, top-p {top_p}; this leaves {left:,} of {len(distribution.raw):,} "
+        f"tokens and {bits(columns[-1].entropy)}."
     )
