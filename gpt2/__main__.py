@@ -81,7 +81,7 @@ def generate(options: argparse.Namespace) -> None:
     characters = getincrementaldecoder("utf-8")("replace")  # one token may end in the middle of a character
     for _ in range(options.max_new_tokens):
         if run.is_full:
-            print(f"The context of {engine.config.n_positions} tokens is full; stopped there.", file=sys.stderr)
+            print(f"{run.why_full} Stopped there.", file=sys.stderr)
             break
         since = time.perf_counter()
         step = run.advance(sampling)
@@ -109,7 +109,7 @@ def trace(options: argparse.Namespace) -> None:
     run = engine.start(options.prompt)
     for _ in range(options.max_new_tokens):
         if run.is_full:
-            print(f"The context of {engine.config.n_positions} tokens is full; stopped there.", file=sys.stderr)
+            print(f"{run.why_full} Stopped there.", file=sys.stderr)
             break
         run.advance(sampling)
     if not run.trace.steps:

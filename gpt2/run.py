@@ -41,12 +41,17 @@ class Run:
 
     @property
     def is_full(self) -> bool:
-        """Whether no further token can be drawn: the context is used up, or the memory a trace may take."""
-        return self._next_stop > self.engine.config.n_positions or self._trace.nbytes > MAX_TRACE_BYTES
+        """Whether no further token can be drawn."""
+        return bool(self.why_full)
 
     @property
-    def _next_stop(self) -> int:
-        return max(len(self._prompt_ids), len(self._trace.ids)) + 1
+    def why_full(self) -> str:
+        """Why no further token can be drawn, in one sentence; empty where one can."""
+        if max(len(self._prompt_ids), len(self._trace.ids)) >= self.engine.config.n_positions:
+            return f"The context of {self.engine.config.n_positions} tokens is full."
+        if self._trace.nbytes > MAX_TRACE_BYTES:
+            return f"This run holds {MAX_TRACE_BYTES // 10**6} MB of captures, the most that are kept."
+        return ""
 
     def advance(self, sampling: Sampling | None) -> Step:
         """Run the forward pass that is next, and draw a token from its logits unless `sampling` is None.
@@ -59,7 +64,7 @@ class Run:
             if sampling is not None:
                 sampling.check_vocabulary(self.engine.config.vocab_size)
                 if self.is_full:
-                    raise GPT2Error(f"The context of {self.engine.config.n_positions} tokens is full.")
+                    raise GPT2Error(self.why_full)
             start = self._cache.length
             ids = self._trace.ids[start:] if start else self._prompt_ids
             if not ids:

@@ -91,7 +91,7 @@ class Step:
             raise TraceError("Nothing was drawn at this step.")
         return Distribution.of(self.logits, self.draw.sampling)
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         """Bytes that the captures hold."""
         return sum(array.nbytes for array in self.captures.values())

@@ -99,7 +99,7 @@ def test_the_end_of_the_context_is_said_and_playing_on_is_refused(engine, player
     n_positions = engine.config.n_positions
     player.new(engine, " the" * (n_positions - 2), SAMPLING, 50, 0)
     assert len(finish(player).ids) == n_positions
-    assert player.is_full and f"{n_positions} tokens is full" in player.notice
+    assert f"{n_positions} tokens is full" in player.why_full == player.notice
     with pytest.raises(GPT2Error, match="full"):
         player.play(engine, 1, SAMPLING, 5, 0)
 

@@ -10,6 +10,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from streamlit.runtime.pages_manager import PagesManager
+
 from gpt2.lens import read_lens
 from gpt2.tables import Tables
 from gpt2.trace import Step, Trace
@@ -53,8 +55,20 @@ def palette() -> Palette:
     return DARK if st.context.theme.type == "dark" else LIGHT
 
 
+def start_through_the_entry() -> None:
+    """Begin again through `app.py` where Streamlit has run a page by itself.
+
+    Until `st.navigation` has been called once in a server's life, Streamlit takes a folder called `pages` for its older
+    kind of app, and a first visitor who comes by a page's own address would get that page without its frame.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
+
+
 def show_stage(view: Literal["live", "strip"]) -> Visit:
     """Mount the stage and answer it; while something is under way it refreshes itself."""
+    start_through_the_entry()
     visit = this_visit()
     busy = visit.is_busy
 

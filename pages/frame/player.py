@@ -43,9 +43,9 @@ class Player:
         return self._thread is not None and self._thread.is_alive()
 
     @property
-    def is_full(self) -> bool:
-        """Whether no further token fits."""
-        return self._run is not None and self._run.is_full
+    def why_full(self) -> str:
+        """Why no further token fits, in one sentence; empty where one does."""
+        return "" if self._run is None else self._run.why_full
 
     def open(self, recorded: Trace) -> None:
         """Put a recorded run on the stage."""
@@ -83,7 +83,7 @@ class Player:
                 run.branch(cursor + 1)
             run.redraw(sampling)
         if run.is_full:
-            raise GPT2Error(f"The context of {run.engine.config.n_positions} tokens is full; step back or start anew.")
+            raise GPT2Error(f"{run.why_full} Step back and change a setting, or start anew.")
         self._run = run
         self._go(tokens, sampling, speed)
 
@@ -127,7 +127,7 @@ class Player:
         try:
             for _ in range(tokens):
                 if run.is_full:
-                    self.notice = f"The context of {run.engine.config.n_positions} tokens is full."
+                    self.notice = run.why_full
                     return
                 if stop.is_set():
                     return

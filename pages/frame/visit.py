@@ -76,8 +76,8 @@ class Visit:
             return Status("loading", f"Recorded run · {job.message}" if player.is_recorded else job.message)
         if player.is_recorded:
             return Status("recorded", "A recorded run; press Run to make your own.")
-        if player.is_full:
-            return Status("full", f"The context of {job.checkpoint.config.n_positions} tokens is full.")
+        if player.why_full:
+            return Status("full", player.why_full)
         return Status("paused", player.notice or "Paused.")
 
     def answer(self, action: Action) -> None:
