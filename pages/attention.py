@@ -53,7 +53,7 @@ with beside, st.container(border=True):
     st.markdown(f"**{attention_row.TITLE}**")
     layout.sentence(attention_row.attention_row_sentence(view.trace, subject, reading))
     chart = attention_row.attention_row(view.trace, subject, reading, view.palette)
-    st.altair_chart(chart, theme=None, key=view.key("row"))
+    st.altair_chart(chart, theme=None, alt=attention_row.TITLE, key=view.key("row"))
 
 with st.container(border=True):
     heading, window = st.columns([3, 2], vertical_alignment="center")

@@ -39,12 +39,12 @@ with added, st.container(border=True, height="stretch"):
     st.markdown(f"**{residual.ADDED_TITLE}**")
     layout.sentence(residual.added_sentence(view.trace, position))
     chart = residual.added_bars(view.trace, position, view.palette)
-    st.altair_chart(chart, theme=None, key=view.key("added"))
+    st.altair_chart(chart, theme=None, alt=residual.ADDED_TITLE, key=view.key("added"))
 with direction, st.container(border=True, height="stretch"):
     st.markdown(f"**{residual.DIRECTION_TITLE}**")
     layout.sentence(residual.direction_sentence(view.trace, position))
     chart = residual.direction_bars(view.trace, position, view.palette)
-    st.altair_chart(chart, theme=None, key=view.key("direction"))
+    st.altair_chart(chart, theme=None, alt=residual.DIRECTION_TITLE, key=view.key("direction"))
 
 if view.checkpoint is None:
     layout.sentence(f"Load {view.trace.model} to read the logit lens: it needs the weights of the model that ran.")
@@ -68,11 +68,11 @@ with beside, st.container(border=True):
     st.markdown(f"**{lens_watch.PROBABILITY_TITLE}**")
     layout.sentence(lens_watch.watched_sentence(view.trace, watched))
     chart = lens_watch.probability_line(view.trace, watched, view.palette)
-    st.altair_chart(chart, theme=None, key=view.key("probability"))
+    st.altair_chart(chart, theme=None, alt=lens_watch.PROBABILITY_TITLE, key=view.key("probability"))
     st.markdown(f"**{lens_watch.RANK_TITLE}**")
     layout.sentence(lens_watch.rank_sentence(view.trace, watched))
     chart = lens_watch.rank_line(view.trace, watched, view.palette)
-    st.altair_chart(chart, theme=None, key=view.key("rank"))
+    st.altair_chart(chart, theme=None, alt=lens_watch.RANK_TITLE, key=view.key("rank"))
 
 layout.how("How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), STREAM)
 layout.how("How the logit lens is computed", lens.FORMULA, lens.operands(view.trace, logits, watched), LENS)

@@ -119,7 +119,7 @@ function listen(view) {
     showCell(view, detail.cell);
   };
   globalThis.addEventListener(SHARED, answer);
-  const watcher = new ResizeObserver(() => repaint(view));
+  const watcher = new ResizeObserver(() => { if (Math.floor(view.root.clientWidth) !== view.width) repaint(view); });
   watcher.observe(view.root);
   view.stop = () => { watcher.disconnect(); globalThis.removeEventListener(SHARED, answer); };
 }
@@ -158,7 +158,10 @@ export default function (component) {
   if (!view) views.set(parentElement, (view = mount(parentElement)));
   const mine = ++view.generation;
   // A choice is told by position: a window that moves must not move what was chosen.
-  view.send = ([r, c]) => setStateValue('cell', [r + (view.header.row_start ?? 0), c + (view.header.column_start ?? 0)]);
+  view.send = ([r, c]) => {
+    const { row_start: rowStart, column_start: columnStart } = view.header;
+    setStateValue('cell', [r + (rowStart ?? 0), c + (columnStart ?? 0)]);
+  };
   [view.header, view.data] = decode(data);
   view.chosen = view.header.selected;
   view.title.textContent = view.header.title;

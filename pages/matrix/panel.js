@@ -6,7 +6,8 @@ function geometry(ctx, header, ink, width) {
   const isMosaic = Boolean(header.tile), isTokens = header.column_start !== null && !isMosaic;
   const widest = (labels) => labels.reduce((most, text) => Math.max(most, ctx.measureText(text).width), 0);
   ctx.font = `12px ${ink.mono}`;
-  const left = header.row_start !== null ? Math.min(84, Math.max(56, width * 0.14)) : Math.min(120, widest(header.rows)) + 8;
+  const tokenRoom = Math.min(84, Math.max(56, width * 0.2));
+  const left = header.row_start !== null ? tokenRoom : Math.min(120, widest(header.rows)) + 8;
   const roomy = widest(header.columns) + 6 <= (width - left) / columns;
   const top = isMosaic ? (header.columns.some(Boolean) ? 18 : 2) : (roomy && !isTokens ? 20 : 4);
   const bottom = isTokens ? 60 : isMosaic || roomy ? 8 : 60;
