@@ -227,3 +227,13 @@ def test_a_chart_keeps_its_spec_from_step_to_step(trace: Trace, tables: Tables) 
         return [{name: part for name, part in chart.to_dict().items() if name != "datasets"} for chart in charts]
 
     assert spec(trace.cut(5)) == spec(trace.cut(30))
+
+
+def test_a_neighbour_without_room_gets_no_label_but_the_runs_own_always_do() -> None:
+    crowd = np.full((20, 2), (280.0, 200.0)) + np.random.default_rng(0).uniform(-2, 2, (20, 2))
+    sides = embeddings_map.place_labels(crowd, ["·token"] * 20, needed=3)
+    assert all(sides[:3])
+    assert sides[3:].count("") >= 15
+    apart = np.array([(100.0, 50.0), (400.0, 50.0), (100.0, 300.0)])
+    assert embeddings_map.place_labels(apart, ["·token"] * 3, needed=0) == ["right"] * 3
+    assert embeddings_map.place_labels(np.array([(555.0, 200.0)]), ["·token"], needed=0) == ["left"]

@@ -19,13 +19,9 @@ from pages.charts.sampling import (
 from pages.charts.sampling_formula import sampling_operands
 from pages.frame.palette import LIGHT
 
-SETTINGS = (
-    Sampling(0.8, 0, 0.95, 1),
-    Sampling(1.3, 10, 0.8, 4),
-    Sampling(0.0, 0, 1.0, 2),
-    Sampling(2.0, 1, 1.0, 3),
-    Sampling(1.0, 0, 1.0, 9),
-    Sampling(0.05, 40, 0.5, 0),
+SETTINGS = tuple(
+    Sampling(*settings)
+    for settings in ((0.8, 0, 0.95, 1), (1.3, 10, 0.8, 4), (0.0, 0, 1.0, 2), (2.0, 1, 1.0, 3), (1.0, 0, 1.0, 9))
 )
 
 
@@ -164,15 +160,6 @@ def test_the_row_of_all_other_tokens_makes_every_column_whole(trace: Trace, step
         assert stage.left[tokens].sum() + sampling_stages.rest(stage, tokens) == pytest.approx(1, abs=1e-12)
 
 
-def test_ticks_for_as_drawn_appear_only_where_the_preview_differs(trace: Trace, step: Step, drawn: Outcome) -> None:
-    def kinds(outcome: Outcome) -> set[str]:
-        rows = sampling_stages.stage_rows(outcome, drawn, step.logits, trace.vocabulary)["marks"]
-        return {row["kind"] for row in rows}
-
-    assert "as drawn" not in kinds(drawn)
-    assert "as drawn" in kinds(Outcome.preview(step, Sampling(1.5, 0, 0.95, 1)))
-
-
 @pytest.mark.parametrize("sampling", SETTINGS)
 def test_segments_tile_the_bar_and_the_chosen_one_holds_u(trace: Trace, step: Step, sampling: Sampling) -> None:
     outcome = Outcome.preview(step, sampling)
@@ -291,12 +278,23 @@ def test_charts_keep_their_spec_whatever_the_settings(trace: Trace, step: Step, 
     assert all(one == other for other in others)
 
 
-def test_the_token_as_drawn_keeps_a_frame_where_the_preview_draws_another(
-    trace: Trace, step: Step, drawn: Outcome
-) -> None:
+def test_the_token_as_drawn_keeps_a_frame_beside_a_preview(trace: Trace, step: Step, drawn: Outcome) -> None:
     greedy = Outcome.preview(step, Sampling(temperature=0))
     assert greedy.token != drawn.token
     rows = sampling_stages.stage_rows(greedy, drawn, step.logits, trace.vocabulary)
     (frame,) = [row for row in rows["marks"] if row["kind"] == "was"]
     names = [row["token"] for row in rows["names"]]
     assert names[int(frame["y"] + 0.5)] == trace.vocabulary.label(drawn.token)
+    assert "as drawn" in {row["kind"] for row in rows["marks"]}
+    same = sampling_stages.stage_rows(drawn, drawn, step.logits, trace.vocabulary)
+    assert {row["kind"] for row in same["marks"]} == {"band"}
+
+
+def test_segments_that_stand_for_many_tokens_say_how_many(trace: Trace, step: Step) -> None:
+    outcome = Outcome.preview(step, Sampling(1.5, 0, 1.0, 3))
+    order = [trace.vocabulary.label(int(token)) for token in outcome.distribution.order]
+    rows = sampling_draw.segments(outcome, "What if", trace.vocabulary)
+    assert [row["token"] for row in rows[: sampling_draw.SHOWN_SEGMENTS]] == order[: sampling_draw.SHOWN_SEGMENTS]
+    lumps = [int(row["token"].removesuffix(" tokens").replace(",", "")) for row in rows if row["lump"]]
+    assert lumps
+    assert sum(lumps) + sum(not row["lump"] for row in rows) == np.count_nonzero(outcome.distribution.final)

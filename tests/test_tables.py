@@ -94,3 +94,11 @@ def test_the_projection_of_one_row_is_the_origin() -> None:
     found = Projection.of(np.ones((1, 6), np.float32))
     assert found.points.tolist() == [[0, 0]]
     assert found.shares.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_direction_points_to_where_its_largest_weight_is_positive(seed: int) -> None:
+    rows = np.random.default_rng(seed).standard_normal((30, 8)).astype(np.float32)
+    directions = (rows - rows.mean(axis=0)).T @ Projection.of(rows).points  # [d_model, 2], each times its variance
+    for direction in directions.T:
+        assert direction[np.abs(direction).argmax()] > 0
