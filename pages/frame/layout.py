@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
-
 from streamlit.runtime.pages_manager import PagesManager
 
 from gpt2.lens import read_lens

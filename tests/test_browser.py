@@ -1,0 +1,223 @@
+"""What a person sees: the app served for real, driven in a real Chromium that can reach no other host."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import Server, browser, open_page, serve
+from tests.measure import STAGE, begin, run_id, stage_number, wait_for_new_run
+
+pytestmark = pytest.mark.browser
+
+LENSES = {
+    "embeddings": "What is each token before the model thinks?",
+    "attention": "Who is each token looking at?",
+    "residual": "What does each layer add?",
+    "sampling": "How is the next token chosen?",
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[Server]:
+    with serve(tmp_path_factory.mktemp("server") / "server.log") as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def live(chromium: Browser, server: Server) -> Iterator[Page]:
+    """A fresh visitor on the Live page, the model ready."""
+    page = open_page(chromium, server.url)
+    ready(page)
+    yield page
+    assert page.errors == []
+    page.context.close()
+
+
+def ready(page: Page) -> None:
+    page.wait_for_selector(STAGE)
+    expect(page.locator(f"{STAGE} .state")).not_to_contain_text("Loading", timeout=60_000)
+
+
+def run(page: Page, prompt: str, tokens: int = 8) -> None:
+    """Run a prompt for some tokens, as fast as it goes, and wait for the last."""
+    page.locator("button.chip").click()
+    for name, value in (("max_new_tokens", tokens), ("speed", 0)):
+        field = page.locator(f"input[name={name}]")
+        field.fill(str(value))
+        field.press("Enter")
+    page.wait_for_timeout(400)
+    page.keyboard.press("Escape")
+    before = run_id(page)
+    begin(page, prompt)
+    wait_for_new_run(page, before, tokens)
+
+
+def strip(page: Page) -> str:
+    return page.locator(f"{STAGE} .tokens").inner_text()
+
+
+def test_the_first_paint_is_a_recorded_run_and_says_so(chromium, server):
+    page = open_page(chromium, server.url)
+    page.wait_for_selector(STAGE)
+    expect(page.locator(STAGE)).to_contain_text("recorded run")
+    assert stage_number(page, "steps") > 10
+    assert "upon" in strip(page)
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_live_is_whole_at_1280_by_800_without_scrolling(chromium, server, scheme):
+    page = open_page(chromium, server.url, 1280, 800, scheme)
+    ready(page)
+    box = page.locator(STAGE).bounding_box()
+    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 1280
+    assert box["y"] + box["height"] <= 800
+    main = page.locator('[data-testid="stMain"]')
+    assert main.evaluate("node => node.scrollHeight - node.clientHeight") <= 0
+    for canvas in page.locator(f"{STAGE} canvas").all():
+        inner = canvas.bounding_box()
+        assert inner is not None and inner["width"] > 40 and inner["height"] > 20
+        assert inner["y"] + inner["height"] <= 800
+    page.context.close()
+
+
+def test_every_panel_has_something_painted_on_it(live):
+    blank = live.locator(f"{STAGE} canvas").evaluate_all(
+        """nodes => nodes.filter(node => {
+            const image = node.getContext("2d").getImageData(0, 0, node.width, node.height);
+            return new Set(new Uint32Array(image.data.buffer)).size < 4;
+        }).map(node => node.dataset.panel)"""
+    )
+    assert blank == []
+
+
+def test_a_prompt_is_continued_and_the_same_seed_gives_the_same_text(live):
+    run(live, "The old woman went")
+    first = strip(live)
+    run(live, "The old woman went")
+    assert first.startswith("The·old·woman·went") and strip(live) == first
+
+
+def test_all_parts_move_together_when_a_step_is_taken_back_and_on(live):
+    run(live, "The little bird", 6)
+    live.locator(f"{STAGE} .tokens").click()
+    last = stage_number(live, "step")
+    live.get_by_role("button", name="One step back").click()
+    expect(live.locator(STAGE)).to_have_attribute("data-step", str(last - 1))
+    live.get_by_role("button", name="First step").click()
+    expect(live.locator(STAGE)).to_have_attribute("data-step", "0")
+    live.get_by_role("button", name="Last step").click()
+    expect(live.locator(STAGE)).to_have_attribute("data-step", str(last))
+
+
+def test_one_step_on_at_the_end_makes_one_new_token(live):
+    run(live, "The little bird", 5)
+    steps = stage_number(live, "steps")
+    live.get_by_role("button", name="One step on").click()
+    expect(live.locator(STAGE)).to_have_attribute("data-steps", str(steps + 1), timeout=10_000)
+    live.wait_for_timeout(500)
+    assert stage_number(live, "steps") == steps + 1
+
+
+def test_playing_and_pausing_by_the_space_key(live):
+    run(live, "Far away in the", 5)
+    live.locator("button.chip").click()
+    for name, value in (("max_new_tokens", 300), ("speed", 6)):
+        live.locator(f"input[name={name}]").fill(str(value))
+        live.locator(f"input[name={name}]").press("Enter")
+    live.wait_for_timeout(500)
+    live.keyboard.press("Escape")
+    live.locator(f"{STAGE} h2").first.click()
+    live.keyboard.press("Space")
+    live.wait_for_timeout(2500)
+    live.keyboard.press("Space")
+    live.wait_for_timeout(1500)
+    paused = stage_number(live, "steps")
+    assert 6 < paused < 60
+    live.wait_for_timeout(1000)
+    assert stage_number(live, "steps") == paused
+
+
+@pytest.mark.parametrize(("prompt", "sentence"), [("", "The prompt is empty"), (" the" * 600, "88 more than the 512")])
+def test_a_prompt_that_cannot_run_is_refused_in_one_sentence_and_the_run_is_kept(live, prompt, sentence):
+    before, shown = run_id(live), strip(live)
+    begin(live, prompt)
+    expect(live.get_by_role("alert").filter(has_text=sentence)).to_be_visible(timeout=10_000)
+    assert (run_id(live), strip(live)) == (before, shown)
+
+
+def test_markup_in_a_prompt_is_text(live):
+    run(live, '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>', 3)
+    assert live.evaluate("window.hacked") is None
+    assert "onerror" in strip(live)
+
+
+@pytest.mark.parametrize("prompt", ["   ", "a\n\n b", "🐉 عرب 你好", "tab\there"])
+def test_whitespace_and_other_scripts_run_as_they_are(live, prompt):
+    run(live, prompt, 2)
+    assert live.get_by_role("textbox", name="Prompt").input_value() == prompt
+
+
+def test_changing_the_page_keeps_the_run(live):
+    run(live, "The fox", 6)
+    before, text = run_id(live), strip(live)
+    for name, question in LENSES.items():
+        title = "Residual stream" if name == "residual" else name.capitalize()
+        live.get_by_role("link", name=title, exact=True).click()
+        expect(live.get_by_role("heading", name=question)).to_be_visible(timeout=20_000)
+        expect(live.locator(STAGE)).to_have_attribute("data-run", before)
+        assert strip(live) == text
+    live.get_by_role("link", name="Live", exact=True).click()
+    expect(live.locator(STAGE)).to_have_attribute("data-run", before)
+    assert strip(live) == text
+
+
+def test_two_windows_do_not_disturb_each_other(chromium, server, live):
+    other = open_page(chromium, server.url)
+    ready(other)
+    run(live, "The king", 6)
+    run(other, "A mouse", 6)
+    assert strip(live).startswith("The·king") and strip(other).startswith("A·m")
+    assert run_id(live) != run_id(other)
+    other.context.close()
+
+
+@pytest.mark.parametrize("name", LENSES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_lens_page_has_no_error_and_no_sideways_scroll(chromium, server, name, scheme):
+    page = open_page(chromium, f"{server.url}/{name}", 1280, 800, scheme)
+    expect(page.get_by_role("heading", name=LENSES[name])).to_be_visible(timeout=30_000)
+    page.wait_for_timeout(1500)
+    assert page.locator('[data-testid="stException"]').count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    assert page.errors == []
+    page.context.close()
+
+
+def test_the_first_visitor_of_a_server_may_come_by_a_pages_own_address(chromium, tmp_path):
+    with serve(tmp_path / "server.log") as fresh:
+        page = open_page(chromium, f"{fresh.url}/attention")
+        expect(page.get_by_role("heading", name=LENSES["attention"])).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("link", name="Live", exact=True)).to_be_visible()
+        assert page.get_by_text("Page not found").count() == 0
+        page.context.close()
+
+
+def test_a_saved_run_can_be_opened(live, trace, tmp_path):
+    file = tmp_path / "run.npz"
+    trace.save(file)
+    live.get_by_test_id("stExpandSidebarButton").click()
+    live.locator('input[type="file"]').set_input_files(file)
+    expect(live.locator(STAGE)).to_have_attribute("data-run", trace.run_id, timeout=20_000)
+    broken = tmp_path / "broken.npz"
+    broken.write_bytes(file.read_bytes()[:5000])
+    live.locator('input[type="file"]').set_input_files(broken)
+    expect(live.get_by_text("not a whole trace")).to_be_visible(timeout=20_000)
+    expect(live.locator(STAGE)).to_have_attribute("data-run", trace.run_id)
