@@ -296,5 +296,4 @@ def test_segments_that_stand_for_many_tokens_say_how_many(trace: Trace, step: St
     rows = sampling_draw.segments(outcome, "What if", trace.vocabulary)
     assert [row["token"] for row in rows[: sampling_draw.SHOWN_SEGMENTS]] == order[: sampling_draw.SHOWN_SEGMENTS]
     lumps = [int(row["token"].removesuffix(" tokens").replace(",", "")) for row in rows if row["lump"]]
-    assert lumps
-    assert sum(lumps) + sum(not row["lump"] for row in rows) == np.count_nonzero(outcome.distribution.final)
+    assert lumps and sum(lumps) + sum(not row["lump"] for row in rows) == np.count_nonzero(outcome.distribution.final)
