@@ -58,10 +58,10 @@ def test_the_written_sum_adds_up_as_it_is_written(trace: Trace) -> None:
     lines = [line for line in embedding_operands(trace) if line.startswith("dimension")]
     assert len(lines) == 6
     for index, line in enumerate(lines):
-        found = re.search(r": (-?[\d.]+) ([+-]) ([\d.]+) = (-?[\d.]+)$", line)
+        found = re.search(r": (-?[\d.]+) ([+-]) ([\d.]+) ([=≈]) (-?[\d.]+)$", line)
         assert found
-        left, sign, right, total = found.groups()
-        assert float(left) + float(sign + right) == pytest.approx(float(total), abs=1e-9)
+        left, sign, right, equals, total = found.groups()
+        assert float(left) + float(sign + right) == pytest.approx(float(total), abs=1e-9 if equals == "=" else 2e-3)
         assert float(total) == pytest.approx(trace["blocks.0.hook_resid_pre"][-1, index], abs=6e-4)
 
 

@@ -78,7 +78,7 @@ def equation(token: float, position: float, total: float) -> str:
 
     Where they never do, because a recording keeps 16-bit numbers or a vector was added, the sign says so.
     """
-    for decimals in range(3, 9):
+    for decimals in range(3, 7):
         left, right, whole = (round(value, decimals) for value in (token, position, total))
         if equal := round(left + right, decimals) == whole:
             break
