@@ -49,7 +49,7 @@ class Post:
                     self.wanted = run, tuple(step for step in steps if isinstance(step, int))
             elif action.name == "code":
                 self.has_code = True
-        return tuple(action for action in new if action.name not in ("need", "code"))
+        return tuple(action for action in new if action.name not in ("need", "code", "tick"))
 
     def choose(self, run_id: str, stamps: list[int]) -> list[int]:
         """Which steps to send now, in the order of their importance."""

@@ -1,6 +1,6 @@
 // Actions on their way to Python. A trigger may be lost, so all that is pending is sent again until it is echoed.
 
-const LATEST_ONLY = new Set(["draft", "view", "settings", "need", "code"]);
+const LATEST_ONLY = new Set(["draft", "view", "settings", "need", "code", "tick"]);
 const outbox = (box.outbox ??= { serial: 0, pending: [], timer: 0, wait: 0, debounced: {} });
 
 function send(name, values = {}) {
@@ -24,6 +24,17 @@ function flush() {
   box.component.setTriggerValue("actions", outbox.pending);
   outbox.timer = setTimeout(flush, outbox.wait);
   outbox.wait = Math.min(3000, outbox.wait * 2);
+}
+
+// While something is under way, ask for the next message soon after each one, unless messages come by themselves.
+let tickTimer = 0;
+let comeByThemselves = false;
+function keepTicking(header) {
+  clearTimeout(tickTimer);
+  if (!["running", "loading"].includes(header.status.kind)) { comeByThemselves = false; return; }
+  if (!outbox.pending.length) comeByThemselves = true;
+  outbox.pending = outbox.pending.filter((letter) => letter.name !== "tick"); // any message answers it
+  tickTimer = setTimeout(() => { if (!outbox.pending.length) send("tick"); }, comeByThemselves ? 300 : 80);
 }
 
 // Python names the highest serial it has taken. What it has just been given it answers in the message after this one.

@@ -72,6 +72,7 @@ function fit(stage) {
   const tall = Math.max(stacked ? 0 : 560, innerHeight - Math.max(0, below));
   const scale = Math.min(1.7, Math.max(stacked ? 1 : 0.87, Math.min(innerWidth / 1280, innerHeight / 800)));
   root.classList.toggle("stacked", stacked);
+  root.classList.toggle("bare", root.getBoundingClientRect().left < 8); // the page leaves no margin: make one
   root.style.setProperty("--unit", `${(13 * scale).toFixed(2)}px`);
   root.style.setProperty("--tall", view === "live" && !stacked ? `${Math.floor(tall)}px` : "auto");
   requestPaint();
@@ -146,6 +147,7 @@ function show(component) {
     tellView();
   }
   stageNow = stage;
+  keepTicking(header);
   acknowledge(header.echo);
   if (!header.has_code && !isPending("code")) send("code");
   follow(header);
