@@ -95,12 +95,18 @@ def browser() -> Iterator[Browser]:
             opened.close()
 
 
+def is_local(url: str) -> bool:
+    """Whether a request stays on this machine."""
+    return url.startswith(("data:", "blob:")) or "//127.0.0.1:" in url
+
+
 def open_page(opened: Browser, url: str, width: int = 1280, height: int = 800, scheme: str = "light") -> Page:
-    """A fresh visitor on a page of the app, its errors collected in `page.errors`."""
+    """A fresh visitor on a page of the app; its errors, and what it asked other hosts for, are kept in `page.errors`."""
     context = opened.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: None if is_local(request.url) else errors.append(f"asked for {request.url}"))
     page.errors = errors  # type: ignore[attr-defined]
     page.goto(url)
     return page

@@ -18,6 +18,8 @@ PAGES = Path(__file__).parents[1]
 CSS = """<style>
 .stMainBlockContainer { padding: 3.5rem 1.25rem 0; max-width: none; }
 [data-testid="stHeader"] { height: 3.25rem; }
+[data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.25rem 0 0; }
+[data-testid="stText"] { font-size: 0.95rem; line-height: 1.45; }
 </style>"""
 
 
