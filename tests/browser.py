@@ -101,7 +101,7 @@ def is_local(url: str) -> bool:
 
 
 def open_page(opened: Browser, url: str, width: int = 1280, height: int = 800, scheme: str = "light") -> Page:
-    """A fresh visitor on a page of the app; its errors, and what it asked other hosts for, are kept in `page.errors`."""
+    """A fresh visitor on a page of the app; errors, and requests to other hosts, are kept in `page.errors`."""
     context = opened.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     errors: list[str] = []
