@@ -15,6 +15,7 @@ from gpt2.trace import Trace
 from gpt2.weights import Checkpoint
 from pages.charts import embeddings, embeddings_map, embeddings_positions
 from pages.charts.embeddings_formula import embedding_operands
+from pages.charts.style import spoken
 from pages.frame.palette import DARK, LIGHT
 
 
@@ -121,8 +122,12 @@ def test_neighbour_bars_are_the_exact_cosines_of_brute_force(trace: Trace, table
     assert [row["id"] for row in rows] == expected
     assert [row["cosine"] for row in rows] == pytest.approx(cosines[expected], abs=1e-6)
     sentence = embeddings.neighbours_sentence(tables, trace.vocabulary, token)
-    assert f"{trace.vocabulary.label(expected[0])} with cosine {cosines[expected[0]]:.3f}" in sentence
+    assert f"{spoken(trace.vocabulary.label(expected[0]))} with cosine {cosines[expected[0]]:.3f}" in sentence
     assert f"{np.median(np.delete(cosines, token)):.3f}" in sentence
+
+
+def test_only_a_token_without_letters_is_quoted_in_a_sentence() -> None:
+    assert [spoken(label) for label in (",", "·King", "↵", "’s")] == ["“,”", "·King", "“↵”", "’s"]
 
 
 def test_the_choice_that_follows_the_newest_token_does_so_at_every_step(trace: Trace) -> None:

@@ -17,6 +17,7 @@ from pages.charts.sampling import (
     stages,
 )
 from pages.charts.sampling_formula import sampling_operands
+from pages.charts.style import spoken
 from pages.frame.palette import LIGHT
 
 SETTINGS = tuple(
@@ -178,9 +179,9 @@ def test_the_draw_sentence_names_the_neighbours_on_the_bar(trace: Trace, step: S
     sentence = sampling_draw.draw_sentence(drawn, trace.vocabulary)
     before = drawn.distribution.pick(start - 1e-9)
     after = drawn.distribution.pick(end + 1e-9)
-    assert f"u = {drawn.u:.3f} falls in {trace.vocabulary.label(drawn.token)}" in sentence
-    assert f"{start:.3f} would have drawn {trace.vocabulary.label(before)}" in sentence
-    assert f"{end:.3f} {trace.vocabulary.label(after)}" in sentence
+    assert f"u = {drawn.u:.3f} falls in {spoken(trace.vocabulary.label(drawn.token))}" in sentence
+    assert f"{start:.3f} would have drawn {spoken(trace.vocabulary.label(before))}" in sentence
+    assert f"{end:.3f} {spoken(trace.vocabulary.label(after))}" in sentence
 
 
 def test_a_greedy_draw_says_that_nothing_could_have_changed_it(trace: Trace, step: Step) -> None:
@@ -190,7 +191,7 @@ def test_a_greedy_draw_says_that_nothing_could_have_changed_it(trace: Trace, ste
 
 def test_the_preview_sentence_says_that_the_run_is_kept(trace: Trace, step: Step, drawn: Outcome) -> None:
     other = Outcome.preview(step, Sampling(0.0, 0, 1.0, 1))
-    was, would = (trace.vocabulary.label(outcome.token) for outcome in (drawn, other))
+    was, would = (spoken(trace.vocabulary.label(outcome.token)) for outcome in (drawn, other))
     assert was != would
     assert sampling_draw.preview_sentence(drawn, other, trace.vocabulary) == (
         f"What if: {would} instead of {was}. Only a preview; the run is kept."

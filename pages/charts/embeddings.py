@@ -7,7 +7,7 @@ from gpt2.tables import Tables
 from gpt2.trace import Trace
 from gpt2.vocabulary import Vocabulary
 from pages.charts import style
-from pages.charts.style import Rows
+from pages.charts.style import Rows, spoken
 from pages.frame.palette import Palette
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
@@ -103,7 +103,7 @@ def parts_sentence(trace: Trace) -> str:
     token, position, total = (trace[hook] for hook in PARTS.values())
     first = equation(*(float(part[-1, 0]) for part in (token, position, total)))
     start = (
-        f"{trace.labels[-1]} at position {trace.seq - 1} enters as {total.shape[1]} numbers; "
+        f"{spoken(trace.labels[-1])} at position {trace.seq - 1} enters as {total.shape[1]} numbers; "
         f"the first of them is {first}"
     )
     if steered := steered_positions(trace):
@@ -153,9 +153,9 @@ def norms_sentence(trace: Trace) -> str:
     longest = int(np.argmax(total))
     heavier = int((token > position).sum())
     return (
-        f"{trace.labels[-1]}: token {token[-1]:.2f}, position {position[-1]:.2f}, sum {total[-1]:.2f}. "
+        f"{spoken(trace.labels[-1])}: token {token[-1]:.2f}, position {position[-1]:.2f}, sum {total[-1]:.2f}. "
         f"The token's part is the longer one at {heavier} of {trace.seq} positions; "
-        f"the longest sum is {total[longest]:.2f}, {trace.labels[longest]} at position {longest}."
+        f"the longest sum is {total[longest]:.2f}, {spoken(trace.labels[longest])} at position {longest}."
     )
 
 
@@ -186,9 +186,10 @@ def neighbours_sentence(tables: Tables, vocabulary: Vocabulary, token: int) -> s
     """The nearest token, and how unusual that nearness is among the whole vocabulary."""
     (first, cosine), *_ = tables.nearest(token, 1)
     others = np.delete(tables.cosines(token), token)
+    label, nearest = (spoken(vocabulary.label(one)) for one in (token, first))
     return (
-        f"Nearest to {vocabulary.label(token)} is {vocabulary.label(first)} with cosine {cosine:.3f}; the median over "
-        f"the other {len(others):,} tokens is {float(np.median(others)):.3f}."
+        f"Nearest to {label} is {nearest} with cosine {cosine:.3f}; the median over the other {len(others):,} tokens is "
+        f"{float(np.median(others)):.3f}."
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from gpt2.sampling import Distribution, Sampling, entropy_bits
 from gpt2.trace import Step
-from pages.charts.style import bits, percent
+from pages.charts.style import bits, percent, spoken
 
 SHOWN_TOKENS = 16
 # What the page's controls reach: a slider's end, and the largest whole number that a browser holds exactly.
@@ -125,7 +125,7 @@ def outcome_sentence(outcome: Outcome, label: str) -> str:
     """How unlikely the drawn token was to the model, and what the settings made of it."""
     distribution, token = outcome.distribution, outcome.token
     return (
-        f"{label} is the model's number {distribution.rank(token):,} with {percent(distribution.raw[token])} "
+        f"{spoken(label)} is the model's number {distribution.rank(token):,} with {percent(distribution.raw[token])} "
         f"(surprisal {bits(distribution.surprisal_bits(token))}); after temperature and filters it has "
         f"{percent(distribution.final[token])}."
     )

@@ -6,7 +6,7 @@ import numpy as np
 from gpt2.vocabulary import Vocabulary
 from pages.charts import style
 from pages.charts.sampling import Outcome
-from pages.charts.style import Rows, percent
+from pages.charts.style import Rows, percent, spoken
 from pages.frame.palette import Palette
 
 # Beyond this many segments the rest is one: they would be thinner than a pixel.
@@ -96,15 +96,17 @@ def draw_sentence(outcome: Outcome, vocabulary: Vocabulary) -> str:
     distribution = outcome.distribution
     left, place = int(np.count_nonzero(distribution.final)), distribution.rank(outcome.token) - 1
     start, end = outcome.stretch
-    fell = f"u = {outcome.u:.3f} falls in {vocabulary.label(outcome.token)}, which owns {start:.3f} to {end:.3f}"
+    fell = (
+        f"u = {outcome.u:.3f} falls in {spoken(vocabulary.label(outcome.token))}, which owns {start:.3f} to {end:.3f}"
+    )
     if left == 1:
         return f"{fell}: no other u could have changed it."
     sides = []
     if place:
-        below = vocabulary.label(int(distribution.order[place - 1]))
+        below = spoken(vocabulary.label(int(distribution.order[place - 1])))
         sides.append(f"a u just below {start:.3f} would have drawn {below}")
     if place + 1 < left:
-        above = vocabulary.label(int(distribution.order[place + 1]))
+        above = spoken(vocabulary.label(int(distribution.order[place + 1])))
         sides.append(
             f"one just above {end:.3f} {above}" if sides else f"a u just above {end:.3f} would have drawn {above}"
         )
@@ -115,7 +117,7 @@ def preview_sentence(as_drawn: Outcome, preview: Outcome, vocabulary: Vocabulary
     """What the preview would change, and that it is only a preview."""
     if preview.sampling == as_drawn.sampling:
         return "These are the run's own settings. Move one to see what it would have done with the same logits."
-    was, would = vocabulary.label(as_drawn.token), vocabulary.label(preview.token)
+    was, would = spoken(vocabulary.label(as_drawn.token)), spoken(vocabulary.label(preview.token))
     if preview.token == as_drawn.token:
         return f"What if: it would still have been {would}. Only a preview; the run is kept."
     return f"What if: {would} instead of {was}. Only a preview; the run is kept."
@@ -123,4 +125,4 @@ def preview_sentence(as_drawn: Outcome, preview: Outcome, vocabulary: Vocabulary
 
 def as_drawn_sentence(as_drawn: Outcome, vocabulary: Vocabulary) -> str:
     """The run's own settings and what they drew."""
-    return f"As drawn: {vocabulary.label(as_drawn.token)} with {as_drawn.settings}."
+    return f"As drawn: {spoken(vocabulary.label(as_drawn.token))} with {as_drawn.settings}."

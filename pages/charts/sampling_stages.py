@@ -9,7 +9,7 @@ from gpt2.sampling import Distribution
 from gpt2.vocabulary import Vocabulary
 from pages.charts import style
 from pages.charts.sampling import SHOWN_TOKENS, Outcome, Stage, shown_tokens, stages
-from pages.charts.style import Rows, bits, percent
+from pages.charts.style import Rows, bits, percent, spoken
 from pages.frame.palette import Palette
 
 # The picture has its own plane: x counts columns (the first holds the token and its logit), y counts rows.
@@ -217,7 +217,7 @@ def stages_sentence(outcome: Outcome, as_drawn: Outcome, vocabulary: Vocabulary)
     top_k = f"removes {percent(distribution.removed_by_top_k)}" if sampling.top_k else "is off"
     top_p = f"removes {percent(distribution.removed_by_top_p)}" if sampling.top_p < 1 else "is off"
     return (
-        f"{whose}: {vocabulary.label(first)} leads with {percent(distribution.raw[first])}; temperature "
+        f"{whose}: {spoken(vocabulary.label(first))} leads with {percent(distribution.raw[first])}; temperature "
         f"{sampling.temperature:g} takes the entropy from {bits(columns[0].entropy)} to {bits(columns[1].entropy)}, "
         f"top-k {top_k}, top-p {top_p}; this leaves {left:,} of {len(distribution.raw):,} "
         f"tokens and {bits(columns[-1].entropy)}."

@@ -95,6 +95,11 @@ def percent(share: float) -> str:
     return f"{share:.2%}".replace("%", "\u00a0%") if share >= 0.0001 else "<0.01\u00a0%"
 
 
+def spoken(label: str) -> str:
+    """A token inside a sentence: in quotation marks where it would be taken for the sentence's own punctuation."""
+    return label if any(char.isalnum() for char in label) else f"“{label}”"
+
+
 def bits(value: float) -> str:
     """An entropy or a surprisal."""
     return f"{value:.2f}\u00a0bits"
