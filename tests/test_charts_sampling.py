@@ -185,8 +185,8 @@ def test_the_draw_sentence_names_the_neighbours_on_the_bar(trace: Trace, step: S
 
 
 def test_a_greedy_draw_says_that_nothing_could_have_changed_it(trace: Trace, step: Step) -> None:
-    greedy = Outcome.preview(step, Sampling(temperature=0))
-    assert "no other u could have changed it" in sampling_draw.draw_sentence(greedy, trace.vocabulary)
+    sentence = sampling_draw.draw_sentence(Outcome.preview(step, Sampling(temperature=0)), trace.vocabulary)
+    assert "no other u could have changed it" in sentence
 
 
 def test_the_preview_sentence_says_that_the_run_is_kept(trace: Trace, step: Step, drawn: Outcome) -> None:
@@ -218,8 +218,8 @@ def test_the_cumulative_sentence_counts_tokens(step: Step) -> None:
     outcome = Outcome.preview(step, SETTINGS[1])
     ranked = np.cumsum(np.sort(softmax(step.logits.astype(np.float64) / 1.3))[::-1])
     half, most = (int((ranked < share).sum()) + 1 for share in (0.5, 0.9))
-    sentence = sampling_cumulative.cumulative_sentence(outcome)
-    assert f"{half} token{'s hold' if half > 1 else ' holds'} half of the probability and {most} nine" in sentence
+    told = f"{half} token{'s hold' if half > 1 else ' holds'} half of the probability and {most} nine tenths"
+    assert told in sampling_cumulative.cumulative_sentence(outcome)
 
 
 def test_cut_lines_stand_where_the_filters_cut(step: Step) -> None:
@@ -230,8 +230,7 @@ def test_cut_lines_stand_where_the_filters_cut(step: Step) -> None:
 
 
 def test_the_entropy_line_has_every_step_and_marks_the_shown_one(trace: Trace) -> None:
-    cut = trace.cut(20)
-    rows = sampling_entropy.entropy_rows(cut)
+    rows = sampling_entropy.entropy_rows(cut := trace.cut(20))
     spec = sampling_entropy.entropy_chart(rows, LIGHT).to_dict()["datasets"]
     raw = [softmax(step.logits.astype(np.float64)) for step in cut.steps]
     assert [row["entropy"] for row in spec["steps"]] == pytest.approx([bits(row) for row in raw], abs=1e-9)

@@ -188,8 +188,8 @@ def neighbours_sentence(tables: Tables, vocabulary: Vocabulary, token: int) -> s
     others = np.delete(tables.cosines(token), token)
     label, nearest = (spoken(vocabulary.label(one)) for one in (token, first))
     return (
-        f"Nearest to {label} is {nearest} with cosine {cosine:.3f}; the median over the other {len(others):,} tokens is "
-        f"{float(np.median(others)):.3f}."
+        f"Nearest to {label} is {nearest} with cosine {cosine:.3f}; "
+        f"the median over the other {len(others):,} tokens is {float(np.median(others)):.3f}."
     )
 
 
