@@ -88,9 +88,9 @@ def say_bars(entropy: float, distribution: Distribution, draw: Draw) -> Sentence
     cuts = []
     if sampling.temperature == 0:
         cuts.append("temperature 0 keeps only the first")
-    if sampling.top_k:
+    elif sampling.top_k:
         cuts.append(f"top-k cuts {percent(distribution.removed_by_top_k, 1)}")
-    if sampling.top_p < 1:
+    if sampling.temperature and sampling.top_p < 1:
         cuts.append(f"top-p cuts {percent(distribution.removed_by_top_p, 1)}")
     between = "".join(f" · {cut}" for cut in cuts)
     return (

@@ -64,7 +64,7 @@ function headLines(layer, head, seq) {
 }
 
 function mosaicNote(seq, from, pool) {
-  const bits = ["Darker = more attention, square-root scale"];
+  const bits = ["Stronger blue = more attention, square-root scale"];
   if (from) bits.push(`first token and the last ${seq - from} of ${seq} tokens`);
   if (pool > 1) bits.push(`each dot the largest of ${pool} × ${pool}`);
   return bits.join(" · ");

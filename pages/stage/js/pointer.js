@@ -9,7 +9,7 @@ function wirePointer(surface, tip, root) {
   canvas.addEventListener("pointermove", (event) => {
     const what = found(event);
     canvas.style.cursor = what && what.click ? "pointer" : "default";
-    surface.hovered = what ? { x: event.clientX, y: event.clientY } : null;
+    surface.hovered = { x: event.clientX, y: event.clientY };
     showTip(tip, root, what, event);
   });
   canvas.addEventListener("pointerleave", () => {
@@ -20,6 +20,13 @@ function wirePointer(surface, tip, root) {
     const what = found(event);
     if (what && what.click) what.click();
   });
+}
+
+// What lies under a resting pointer changes with the step.
+function refreshTip(surface, tip, root) {
+  if (!surface.hovered) return;
+  const area = surface.canvas.getBoundingClientRect(), { x, y } = surface.hovered;
+  showTip(tip, root, surface.find ? surface.find(x - area.left, y - area.top) : null, { clientX: x, clientY: y });
 }
 
 // Lines of text; the first is the value, the last the technical name.

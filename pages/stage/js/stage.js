@@ -117,6 +117,7 @@ function paintPanels(stage, record) {
   for (const surface of stage.surfaces) {
     sayInto(surface.says, says[surface.name]);
     surface.paint(record, unit);
+    refreshTip(surface, stage.tip, stage.root);
   }
 }
 

@@ -78,7 +78,7 @@ function paintTransport(parts, record) {
 function paintStatus(parts, record) {
   const { header } = memory;
   const bits = [`${header.n_layer} layers × ${header.n_head} heads`];
-  if (record) bits.push(record.start ? `${record.ms.toFixed(1)} ms/token` : `${record.ms.toFixed(1)} ms prompt`);
+  if (record) bits.push(`${record.ms.toFixed(record.ms < 100 ? 1 : 0)} ${record.start ? "ms/token" : "ms prompt"}`);
   sayInto(parts.facts, ["", header.run_model, ` · ${bits.join(" · ")}`]);
   const { kind, text } = header.status;
   parts.status.dataset.kind = kind;
