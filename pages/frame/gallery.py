@@ -17,6 +17,7 @@ PAGES = Path(__file__).parents[1]
 # What the page frame needs and Streamlit has no setting for: no empty space above and around the stage.
 CSS = """<style>
 .stMainBlockContainer { padding: 3.5rem 1.25rem 0; max-width: none; }
+.stMainBlockContainer:has([data-testid="stHeading"]) { padding-bottom: 2rem; }
 [data-testid="stHeader"] { height: 3.25rem; }
 [data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.25rem 0 0; }
 [data-testid="stText"] { font-size: 0.95rem; line-height: 1.45; }
