@@ -86,12 +86,12 @@ def say_bars(entropy: float, distribution: Distribution, draw: Draw) -> Sentence
     """How open the choice is, what the filters take away, and the number that decides."""
     sampling = draw.sampling
     cuts = []
-    if sampling.temperature == 0:
-        cuts.append("temperature 0 keeps only the first")
-    elif sampling.top_k:
+    if sampling.top_k:
         cuts.append(f"top-k cuts {percent(distribution.removed_by_top_k, 1)}")
-    if sampling.temperature and sampling.top_p < 1:
+    if sampling.top_p < 1:
         cuts.append(f"top-p cuts {percent(distribution.removed_by_top_p, 1)}")
+    if sampling.temperature == 0:
+        cuts = ["temperature 0 keeps only the first"]
     between = "".join(f" · {cut}" for cut in cuts)
     return (
         "Entropy ",

@@ -20,7 +20,7 @@ const canvas = (name, label) => `<div class="canvas"><canvas data-panel="${name}
 const TOP = `
 <div class="top">
   <div class="prompt"><div class="box">
-    <textarea rows="1" aria-label="Prompt" spellcheck="false" autocapitalize="off" autocomplete="off" maxlength="20000"></textarea>
+    <textarea rows="1" aria-label="Prompt" spellcheck="false" autocapitalize="off" autocomplete="off"></textarea>
     <span class="count" aria-live="off"></span>
   </div></div>
   <div class="transport" role="group" aria-label="Playback">

@@ -66,6 +66,6 @@ function headLines(layer, head, seq) {
 function mosaicNote(seq, from, pool) {
   const bits = ["Stronger blue = more attention, square-root scale"];
   if (from) bits.push(`first token and the last ${seq - from} of ${seq} tokens`);
-  if (pool > 1) bits.push(`each dot the largest of ${pool} × ${pool}`);
+  if (pool > 1) bits.push(`each dot the largest of ${pool}\u00a0×\u00a0${pool}`);
   return bits.join(" · ");
 }
