@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -16,6 +16,9 @@ from pages.stage.snapshot import ModelChoice, Snapshot, Status
 from .examples import EXAMPLES, recorded_run
 from .models import ModelJob, model_job
 from .player import Player
+
+if TYPE_CHECKING:
+    from gpt2.engine import Engine
 
 MAX_NEW_TOKENS = 512
 FIRST_RUN = "once"
@@ -117,10 +120,19 @@ class Visit:
         self.cursor = 0
         self.draft_tokens = self.draft_error = None
 
-    def _engine(self) -> Any:
-        if self.job.engine is None:
-            raise GPT2Error(self.job.error or "The model is still loading; try again in a moment.")
-        return self.job.engine
+    def _engine(self) -> "Engine":
+        """The engine, if it is ready; a model that failed to load is tried again.
+
+        Raises:
+            GPT2Error: if it is not ready yet, or failed.
+        """
+        job = self.job
+        if job.engine is not None:
+            return job.engine
+        if job.error:
+            model_job.clear(self.model)
+            raise GPT2Error(f"{job.error} It is being tried again.")
+        raise GPT2Error("The model is still loading; try again in a moment.")
 
     def _count(self, text: str) -> None:
         checkpoint = self.job.checkpoint
