@@ -8,6 +8,7 @@ import argparse
 import json
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,18 @@ def measure_start(log: Path) -> dict[str, Any]:
             }
 
 
+# Keeps the time of every paint that showed another step than the one before.
+WATCH = """node => {
+    globalThis.shownSteps = [];
+    new MutationObserver(() => {
+        const step = Number(node.dataset.step), last = globalThis.shownSteps.at(-1);
+        if (!last || last[0] !== step) globalThis.shownSteps.push([step, performance.now()]);
+    }).observe(node, { attributes: true, attributeFilter: ["data-step"] });
+}"""
+
+
 def measure_live(log: Path, tokens: int = 64, rate: float = 8) -> dict[str, Any]:
-    """Paints a second while `tokens` tokens come in at `rate` a second."""
+    """Steps painted a second while `tokens` tokens come in at `rate` a second, all panels on."""
     with browser() as opened, serve(log) as server:
         page = open_page(opened, server.url)
         page.wait_for_selector(STAGE, timeout=60_000)
@@ -97,14 +108,21 @@ def measure_live(log: Path, tokens: int = 64, rate: float = 8) -> dict[str, Any]
             page, "Once upon a time there was a little girl who lived with her mother in a small house near the wood."
         )
         wait_for_new_run(page, before, 2)
+        page.locator(STAGE).first.evaluate(WATCH)
         since, painted = time.monotonic(), stage_number(page, "painted")
-        while stage_number(page, "steps") < tokens and time.monotonic() - since < 60:
+        while stage_number(page, "step") < tokens - 1 and time.monotonic() - since < 60:
             page.wait_for_timeout(50)
-        seconds = time.monotonic() - since
+        paints, seconds = stage_number(page, "painted") - painted, time.monotonic() - since
+        shown = page.evaluate("shownSteps")
+        times = [at for _, at in shown]
+        gaps = sorted(later - earlier for earlier, later in pairwise(times))
         return {
             "tokens": stage_number(page, "steps"),
             "asked_per_s": rate,
-            "paints_per_s": round((stage_number(page, "painted") - painted) / seconds, 1),
+            "steps_painted": len(shown),
+            "steps_painted_per_s": round((len(times) - 1) / (times[-1] - times[0]) * 1000, 2),
+            "gap_ms_p50_p95": [round(gaps[len(gaps) // 2]), round(gaps[int(len(gaps) * 0.95)])],
+            "paints_per_s": round(paints / seconds, 1),
             "mounts": stage_number(page, "mounts"),
             "page_errors": page.errors,  # type: ignore[attr-defined]
             "memory_mb": round(megabytes(server.process.pid)),

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +21,6 @@ from pages.stage.component import stage
 from .palette import DARK, LIGHT, Palette
 from .visit import Visit, this_visit
 
-TICK_SECONDS = 0.1
 Rows = NDArray[np.float32]
 
 
@@ -66,20 +66,25 @@ def start_through_the_entry() -> None:
 
 
 def show_stage(view: Literal["live", "strip"]) -> Visit:
-    """Mount the stage and answer it; while something is under way it refreshes itself."""
+    """Mount the stage and answer what it asks for."""
     start_through_the_entry()
     visit = this_visit()
-    busy = visit.is_busy
+    runs = count()
 
-    def tick() -> None:
+    @st.fragment
+    def answer() -> None:
+        """While something is under way the stage asks for the next message by itself, so this needs no timer."""
+        is_fragment_run = next(runs) > 0
         shown = visit.cursor, visit.head
-        for action in stage(visit.snapshot(), view=view):
+        actions = stage(visit.snapshot(), view=view)
+        for action in actions:
             visit.answer(action)
-            st.session_state["answered"] = True
-        if visit.is_busy != busy or (view == "strip" and shown != (visit.cursor, visit.head)):
+        if view == "strip" and shown != (visit.cursor, visit.head):
             st.rerun()
+        if actions:
+            st.rerun(scope="fragment" if is_fragment_run else "app")
 
-    st.fragment(run_every=TICK_SECONDS if busy else None)(tick)()
+    answer()
     return visit
 
 

@@ -12,6 +12,9 @@ from gpt2.trace import Trace
 if TYPE_CHECKING:
     from gpt2.engine import Engine
 
+# A token that came late is made up for, but a long stall is not followed by a burst.
+CATCH_UP_SECONDS = 0.25
+
 
 class Player:
     """Holds what is on the stage. Orders return at once; the trace grows in the background.
@@ -133,7 +136,7 @@ class Player:
                     return
                 run.advance(sampling)
                 if speed > 0:
-                    due = max(due + 1 / speed, time.monotonic())
+                    due = max(due, time.monotonic() - CATCH_UP_SECONDS) + 1 / speed
                     if stop.wait(due - time.monotonic()):
                         return
         except GPT2Error as error:

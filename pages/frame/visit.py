@@ -44,11 +44,6 @@ class Visit:
         """The model of this visit, loaded or on its way."""
         return model_job(self.model)
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether the stage should be refreshed by itself."""
-        return self.player.is_running or self.job.is_loading
-
     def snapshot(self) -> Snapshot:
         """What the stage shows now."""
         job = self.job
@@ -66,6 +61,7 @@ class Visit:
             models=offered_models(),
             examples=EXAMPLES,
             progress=None,
+            recorded=self.player.is_recorded,
         )
 
     def status(self) -> Status:
@@ -76,7 +72,7 @@ class Visit:
         if player.is_running:
             return Status("running", "Generating.")
         if job.is_loading:
-            return Status("loading", f"Recorded run · {job.message}" if player.is_recorded else job.message)
+            return Status("loading", job.message)
         if player.is_recorded:
             return Status("recorded", "A recorded run; press Run to make your own.")
         if player.why_full:
@@ -146,10 +142,10 @@ class Visit:
 
     def _look(self, values: dict[str, Any]) -> None:
         self.cursor = max(0, whole(values, "cursor", self.cursor, "The step"))
-        layer, head = (whole(values, name, -1, f"The {name}") for name in ("layer", "head"))
+        layer, head = (whole(values, name, -1, f"The {name}") for name in ("layer", "head"))  # none: unlocked
         config = self.player.trace.config
-        if layer in range(config.n_layer) and head in range(config.n_head):
-            self.head = (layer, head)
+        fits = layer in range(config.n_layer) and head in range(config.n_head)
+        self.head = (layer, head) if fits else None
 
     def _take_settings(self, values: dict[str, Any]) -> None:
         """Take all settings or none.

@@ -26,15 +26,14 @@ function flush() {
   outbox.wait = Math.min(3000, outbox.wait * 2);
 }
 
-// While something is under way, ask for the next message soon after each one, unless messages come by themselves.
+// While something is under way, ask for the next message soon after each one.
+const TICK_MS = 40;
 let tickTimer = 0;
-let comeByThemselves = false;
 function keepTicking(header) {
   clearTimeout(tickTimer);
-  if (!["running", "loading"].includes(header.status.kind)) { comeByThemselves = false; return; }
-  if (!outbox.pending.length) comeByThemselves = true;
+  if (!["running", "loading"].includes(header.status.kind)) return;
   outbox.pending = outbox.pending.filter((letter) => letter.name !== "tick"); // any message answers it
-  tickTimer = setTimeout(() => { if (!outbox.pending.length) send("tick"); }, comeByThemselves ? 300 : 80);
+  tickTimer = setTimeout(() => { if (!outbox.pending.length) send("tick"); }, TICK_MS);
 }
 
 // Python names the highest serial it has taken. What it has just been given it answers in the message after this one.
