@@ -33,13 +33,14 @@ with beside, st.container(border=True):
         without_first=st.toggle(attention.WITHOUT_FIRST, key=view.key("without_first"), persist_state="session"),
     )
 
-last_head = view.key("head")
-head = attention.first_head(view.trace, st.session_state.get(last_head, view.head))
+chosen = view.key("head")
+head = attention.first_head(view.trace, reading, st.session_state.get(chosen, view.head))
 with large, st.container(border=True):
     if shown == attention.EVERY_HEAD:
         picture = attention.mosaic_of_heads(view.trace, reading, MOSAIC)
-        head = selectable_matrix(picture, key=view.key("heads"), otherwise=head)
-        st.session_state[last_head] = head
+        tile = selectable_matrix(picture, key=view.key("heads"), otherwise=attention.tile_of(view.trace, head))
+        if tile != attention.tile_of(view.trace, head):
+            st.session_state[chosen] = head = attention.head_at(view.trace, tile)
         subject = attention.Subject((head[0],), head[1])
     elif shown == attention.EVERY_LAYER:
         picture = attention.mosaic_of_layers(view.trace, reading, MOSAIC)

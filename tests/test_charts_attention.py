@@ -97,7 +97,20 @@ def test_scales_end_at_the_largest_value_and_signed_ones_stand_about_zero():
 def test_the_mosaic_holds_every_head_as_the_trace_has_it(trace):
     shown = attention.mosaic_of_heads(trace, AS_IT_IS, 500)
     for layer in range(trace.config.n_layer):
-        np.testing.assert_array_equal(shown.values[layer], pattern(trace, layer))
+        np.testing.assert_array_equal(shown.values[trace.config.n_layer - 1 - layer], pattern(trace, layer))
+
+
+def test_the_stack_grows_upwards_and_a_tile_is_the_head_it_is_named_after(trace):
+    shown = attention.mosaic_of_heads(trace, AS_IT_IS, 500)
+    assert (shown.rows[0], shown.rows[-1]) == (f"L{trace.config.n_layer - 1}", "L0")
+    for row, column in np.ndindex(shown.values.shape[:2]):
+        layer, head = attention.head_at(trace, (row, column))
+        assert attention.tile_of(trace, (layer, head)) == (row, column)
+        assert shown.notes[row][column].startswith(f"L{layer}·H{head}:")
+        hook = shown.hook.replace("{row}", shown.row_names[row]).replace("{c}", str(column))
+        assert hook == f"blocks.{layer}.attn.hook_pattern[{head}]"
+        name, at = hook.removesuffix("]").split("[")
+        np.testing.assert_array_equal(shown.values[row, column], trace[name][int(at)])
 
 
 def test_each_pooled_cell_is_the_largest_of_those_it_stands_for(engine):
@@ -110,7 +123,7 @@ def test_each_pooled_cell_is_the_largest_of_those_it_stands_for(engine):
     whole = pattern(run.trace, 3)[2]
     for row, column in ((0, 0), (5, 2), (shown.values.shape[2] - 1, 0), (shown.values.shape[2] - 1,) * 2):
         block = whole[row * factor : (row + 1) * factor, column * factor : (column + 1) * factor]
-        assert shown.values[3, 2, row, column] == block.max()
+        assert shown.values[*attention.tile_of(run.trace, (3, 2)), row, column] == block.max()
 
 
 def test_means_over_heads_and_layers_are_means_of_the_patterns(trace):
@@ -178,19 +191,25 @@ def test_the_mosaics_sentence_names_the_head_with_the_largest_weight(trace):
     assert quoted_percent(caption) == pytest.approx(newest.max(), abs=6e-4)
 
 
-def test_the_first_head_stays_while_the_run_goes_on(trace):
-    heads = {attention.first_head(trace.cut(steps), None) for steps in (1, 7, 40)}
-    assert len(heads) == 1
-    assert attention.first_head(trace, (2, 5)) == (2, 5)
-    assert attention.first_head(trace, (99, 0)) in heads
+@pytest.mark.parametrize("reading", [AS_IT_IS, Reading(True, False), Reading(False, True), Reading(True, True)])
+def test_the_first_head_is_the_one_that_the_mosaics_sentence_names(trace, reading):
+    for steps in (1, 7, 40):
+        shown = trace.cut(steps)
+        layer, head = attention.first_head(shown, reading, None)
+        assert attention.mosaic_of_heads(shown, reading, 500).caption.startswith(f"L{layer}·H{head}: ")
+    assert attention.first_head(trace, reading, (2, 5)) == (2, 5)
+    assert attention.first_head(trace, reading, (99, 0)) == attention.first_head(trace, reading, None)
 
 
 def test_a_prompt_of_one_token_has_pictures_too(engine):
     run = engine.start("a")
     run.advance(Sampling(seed=1))
     assert run.trace.seq == 1
-    assert attention.first_head(run.trace, None) == (0, 0)
-    assert attention.mosaic_of_heads(run.trace, AS_IT_IS, 500).values.max() == 1
+    mosaic = attention.mosaic_of_heads(run.trace, AS_IT_IS, 500)
+    layer, head = attention.first_head(run.trace, AS_IT_IS, None)
+    assert mosaic.values.max() == 1 and mosaic.caption.startswith(f"L{layer}·H{head}: ")
+    left_out = attention.mosaic_of_heads(run.trace, Reading(without_first=True), 500).caption
+    assert left_out.startswith(f"{run.trace.labels[-1]} has nothing left to look at. Click")
     told = attention_row.attention_row_sentence(run.trace, Subject((0,), 0), Reading(without_first=True))
     assert "has nothing left to look at" in told
 
@@ -210,6 +229,14 @@ def test_bars_are_the_newest_row_and_sum_to_one(trace):
 def test_bars_of_equal_tokens_stay_apart(trace):
     names = [entry["token"] for entry in attention_row.looked_at(trace, Subject((0,), 0), AS_IT_IS)]
     assert len(set(names)) == len(names)
+
+
+def test_the_first_tokens_bar_is_attention_too_and_the_legend_names_it(trace):
+    spec = attention_row.attention_row(trace, Subject((3,), 4), AS_IT_IS, LIGHT).to_dict()
+    scale = spec["layer"][0]["encoding"]["color"]["scale"]
+    colours = dict(zip(scale["domain"], scale["range"], strict=True))
+    assert colours["first token"].startswith(LIGHT.attention) and LIGHT.position not in scale["range"]
+    assert len(set(colours.values())) == 3
 
 
 def test_a_new_step_changes_only_the_data_of_the_bars(trace):

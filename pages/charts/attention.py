@@ -79,8 +79,19 @@ def shares(trace: Trace, subject: Subject, reading: Reading) -> Array:
     return _rescaled(total / np.float32(len(subject.layers)), reading)
 
 
+def newest_rows(trace: Trace, reading: Reading) -> Array:
+    """Where the newest token looks, in every head. Shapes: -> [layer, head, key]."""
+    captures, layers = trace.steps[-1].captures, range(trace.config.n_layer)
+    last = [captures[f"blocks.{layer}.attn.hook_pattern"][:, -1:] for layer in layers]  # each [head, 1, key]
+    return np.stack([_rescaled(_weighed(trace, layer, last[layer], reading), reading)[:, 0] for layer in layers])
+
+
 def _weights(trace: Trace, layer: int, reading: Reading) -> Array:
-    pattern = trace[f"blocks.{layer}.attn.hook_pattern"]
+    return _weighed(trace, layer, trace[f"blocks.{layer}.attn.hook_pattern"], reading)
+
+
+def _weighed(trace: Trace, layer: int, pattern: Array, reading: Reading) -> Array:
+    """Shapes: pattern [head, query, key], of any queries -> the same."""
     if not reading.by_value:
         return pattern
     norms = np.linalg.norm(trace[f"blocks.{layer}.attn.hook_v"], axis=2)  # [key, head]
@@ -125,15 +136,15 @@ def looks(trace: Trace, row: Array) -> str:
 
 
 def mosaic_of_heads(trace: Trace, reading: Reading, height: int) -> Picture:
-    """Every head of every layer, one tile each."""
-    layers, heads = range(trace.config.n_layer), range(trace.config.n_head)
+    """Every head of every layer, one tile each; the stack grows upwards, its first layer at the bottom."""
+    upwards, heads = range(trace.config.n_layer)[::-1], range(trace.config.n_head)
     tiles, newest, factor = [], [], 1
-    for layer in layers:
+    for layer in upwards:
         weights = head_shares(trace, layer, reading)  # [head, query, key]
         pooled, factor = pool(weights, TILE)
         tiles.append(pooled)
         newest.append(weights[:, -1])
-    names = [[Subject((layer,), head).name for head in heads] for layer in layers]
+    names = [[Subject((layer,), head).name for head in heads] for layer in upwards]
     return _mosaic(
         trace,
         np.stack(tiles),
@@ -141,12 +152,30 @@ def mosaic_of_heads(trace: Trace, reading: Reading, height: int) -> Picture:
         np.stack(newest),
         names,
         reading,
-        rows=[f"L{layer}" for layer in layers],
+        rows=[f"L{layer}" for layer in upwards],
         columns=[f"H{head}" for head in heads],
         title="Every head",
-        hook="blocks.{r}.attn.hook_pattern[{c}]",
+        hook="{row}.attn.hook_pattern[{c}]",
+        row_names=[f"blocks.{layer}" for layer in upwards],
         height=height,
     )
+
+
+def sharpest_tile(newest: Array) -> tuple[int, int]:
+    """The tile with the largest weight of all. Shapes: newest [tile row, tile column, key]."""
+    largest = np.nan_to_num(newest, nan=-1.0).max(axis=2)
+    row, column = np.unravel_index(int(largest.argmax()), largest.shape)
+    return int(row), int(column)
+
+
+def tile_of(trace: Trace, head: tuple[int, int]) -> tuple[int, int]:
+    """Where `mosaic_of_heads` shows a (layer, head), as (row, column)."""
+    return trace.config.n_layer - 1 - head[0], head[1]
+
+
+def head_at(trace: Trace, tile: tuple[int, int]) -> tuple[int, int]:
+    """The (layer, head) that a (row, column) of `mosaic_of_heads` shows."""
+    return trace.config.n_layer - 1 - tile[0], tile[1]
 
 
 def mosaic_of_layers(trace: Trace, reading: Reading, height: int) -> Picture:
@@ -190,6 +219,7 @@ def _mosaic(
     title: str,
     hook: str,
     height: int,
+    row_names: Sequence[str] | None = None,
     text: list[list[str]] | None = None,
 ) -> Picture:
     """Shapes: tiles [tile row, tile column, side, side], newest [tile row, tile column, key]."""
@@ -197,18 +227,20 @@ def _mosaic(
     notes = [
         [f"{name}: {token} {looks(trace, newest[r, c])}" for c, name in enumerate(line)] for r, line in enumerate(names)
     ]
-    largest = np.nan_to_num(newest, nan=-1.0).max(axis=2)
-    surest = np.unravel_index(int(largest.argmax()), largest.shape)
+    row, column = sharpest_tile(newest)
+    told = f"{notes[row][column]}: the sharpest look of {newest.shape[0] * newest.shape[1]}."
+    if np.isnan(newest).all():
+        told = f"{token} has nothing left to look at."
     pooled = f"Each cell is the largest of {factor} × {factor} weights." if factor > 1 else ""
-    told = f"{notes[surest[0]][surest[1]]}: the sharpest look of {largest.size}. Click one to follow it."
     return Picture(
         tiles,
         rows,
         columns,
         share(reading.label, "attention", square_root=True),
         title,
-        " ".join(part for part in (told, reading.sentence, pooled) if part),
+        " ".join(part for part in (told, "Click one to follow it.", reading.sentence, pooled) if part),
         hook,
+        row_names=row_names,
         mark_row=(trace.seq - 1) // factor,
         text=text,
         notes=notes,
@@ -236,22 +268,11 @@ def mean_of_all(trace: Trace, reading: Reading, height: int) -> Picture:
     )
 
 
-def first_head(trace: Trace, wanted: tuple[int, int] | None) -> tuple[int, int]:
-    """The head to begin with: the wanted one if there is one, else the one that looks one token back most.
-
-    That is measured over the prompt alone, so that it stays the same for a whole run; a prompt of one token has
-    nothing to look back at, and then it is the first head.
-    """
+def first_head(trace: Trace, reading: Reading, wanted: tuple[int, int] | None) -> tuple[int, int]:
+    """The head to begin with, as (layer, head): the wanted one, else the one that the mosaic's sentence names."""
     if wanted is not None and wanted[0] < trace.config.n_layer and wanted[1] < trace.config.n_head:
         return wanted
-    prompt = trace.steps[0]
-    if len(prompt.ids) < 2:
-        return 0, 0
-    layers = range(trace.config.n_layer)
-    patterns = [prompt.captures[f"blocks.{layer}.attn.hook_pattern"] for layer in layers]  # each [head, query, key]
-    back = np.stack([np.diagonal(pattern, -1, 1, 2).mean(axis=1) for pattern in patterns])  # [layer, head]
-    layer, head = np.unravel_index(int(back.argmax()), back.shape)
-    return int(layer), int(head)
+    return head_at(trace, sharpest_tile(newest_rows(trace, reading)[::-1]))
 
 
 def layer_at(trace: Trace, tile: tuple[int, int]) -> Subject:

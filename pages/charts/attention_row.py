@@ -64,7 +64,8 @@ def attention_row(trace: Trace, subject: Subject, reading: Reading, palette: Pal
         ),
         color=alt.Color(
             "what:N",
-            scale=alt.Scale(domain=kinds, range=[palette.position, palette.attention, palette.residual]),
+            # The first token, where heads park what they do not need, in the same colour at half its strength.
+            scale=alt.Scale(domain=kinds, range=[f"{palette.attention}80", palette.attention, palette.residual]),
             legend=alt.Legend(title=None),
         ),
     )
