@@ -1,6 +1,7 @@
 """A trace in one `.npz` file: arrays and a JSON header with a version, no pickle, every bound checked on reading."""
 
 import json
+import math
 import zipfile
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from .config import GPT2Config
 from .errors import GPT2Error, TraceError
-from .hooks import SQUARE, hook_axes
+from .hooks import BLOCK_HOOKS, SQUARE, hook_axes
 from .interventions import Addition, Interventions, Scale
 from .sampling import Draw, Sampling
 from .trace import LensRows, Lineage, Step, Trace
@@ -106,6 +107,11 @@ def _read(arrays: dict[str, NDArray[Any]]) -> Trace:
     drawn = [step["draw"]["token"] for step in header["steps"] if step["draw"]]
     if any(not 0 <= token < config.vocab_size for token in (*(t for step in ids for t in step), *drawn)):
         raise TraceError("This trace has a token outside its vocabulary.")
+    if not ids or not ids[0] or ids[1:] != [[token] for token in drawn[: len(ids) - 1]]:
+        raise TraceError("The steps of this trace do not follow from each other: each takes the token drawn before.")
+    # Before any name is made from the config: a small file must not ask for more layers than it holds.
+    if len(arrays) < config.n_layer * len(BLOCK_HOOKS):
+        raise TraceError(f"This trace holds too few captures for the {config.n_layer} layers of its config.")
     captures = _captures(arrays, config, seq=sum(map(len, ids)), steps=len(ids))
     trace = Trace(
         str(header["model"]),
@@ -115,7 +121,7 @@ def _read(arrays: dict[str, NDArray[Any]]) -> Trace:
         run_id=str(header["run_id"]),
     )
     for index, (told, tokens) in enumerate(zip(header["steps"], ids, strict=True)):
-        trace = trace.append(_step(index, told, tuple(tokens), trace.seq, captures, arrays))
+        trace = trace.append(_step(index, told, tuple(tokens), trace.seq, config, captures, arrays))
     return trace
 
 
@@ -140,11 +146,16 @@ def _captures(
         if arrays[name].shape != shape or arrays[name].dtype.kind != "f":
             raise TraceError(f"{name} in this trace has shape {arrays[name].shape}; its config asks for {shape}.")
         captures[name] = arrays[name].astype(np.float32)
+        masked = np.isneginf(captures[name]) if name.endswith("attn_scores") else False
+        if not (np.isfinite(captures[name]) | masked).all():
+            raise TraceError(f"{name} in this trace holds a number that is not finite.")
     if LENS[0] in arrays:
         rows = (steps, config.n_layer + 1)
         tokens, probabilities, drawn = (arrays[name] for name in LENS)
         if not (tokens.shape == probabilities.shape and tokens.shape[:2] == rows == drawn.shape):
             raise TraceError("The logit lens in this trace does not fit its config.")
+        if any(part.dtype.kind != "f" or not np.isfinite(part).all() for part in (probabilities, drawn)):
+            raise TraceError("The logit lens in this trace holds a number that is not finite.")
         if tokens.dtype.kind != "i" or (tokens < 0).any() or (tokens >= config.vocab_size).any():
             raise TraceError("The logit lens in this trace names a token outside the vocabulary.")
     return captures
@@ -155,11 +166,12 @@ def _step(
     told: dict[str, Any],
     ids: tuple[int, ...],
     start: int,
+    config: GPT2Config,
     captures: dict[str, NDArray[np.float32]],
     arrays: dict[str, NDArray[Any]],
 ) -> Step:
     stop = start + len(ids)
-    axes = hook_axes(sum(name.endswith("hook_resid_pre") for name in captures))
+    axes = hook_axes(config.n_layer)
 
     def part(name: str) -> NDArray[np.float32]:
         whole = captures[name]
@@ -167,16 +179,31 @@ def _step(
             return whole[index : index + 1].copy()
         return (whole[:, start:stop, :stop] if axes[name] == SQUARE else whole[start:stop]).copy()
 
-    draw = told["draw"]
+    interventions = _interventions(told["interventions"])
+    if interventions:
+        interventions.inputs(config, start, stop)  # refuses what does not fit the model
     return Step(
         ids=ids,
         start=start,
         captures={name: part(name) for name in captures},
-        draw=None if draw is None else Draw(int(draw["token"]), float(draw["u"]), Sampling(**draw["sampling"])),
-        ms=float(told["ms"]),
+        draw=None if told["draw"] is None else _draw(told["draw"], config),
+        ms=_number(told["ms"], math.inf),
         lens=LensRows(*(arrays[name][index] for name in LENS)) if LENS[0] in arrays else None,
-        interventions=_interventions(told["interventions"]),
+        interventions=interventions,
     )
+
+
+def _draw(told: dict[str, Any], config: GPT2Config) -> Draw:
+    sampling = Sampling(**told["sampling"])
+    sampling.check_vocabulary(config.vocab_size)
+    return Draw(int(told["token"]), _number(told["u"], 1), sampling)
+
+
+def _number(value: object, below: float) -> float:
+    number = float(str(value))
+    if not 0 <= number < below:
+        raise TraceError(f"This trace has {number} where a number from 0 to below {below} belongs.")
+    return number
 
 
 def _interventions(told: dict[str, Any]) -> Interventions:

@@ -1,6 +1,9 @@
 """A saved run is the run; a damaged file is refused and never believed."""
 
 import io
+import json
+import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -100,15 +103,57 @@ def test_an_array_file_with_a_pickle_inside_is_refused(short):
         Trace.load(io.BytesIO(file.getvalue()))
 
 
-@pytest.mark.parametrize("change", [{"version": 99}, {"format": "something else"}])
-def test_other_formats_and_versions_are_named(short, change):
-    import json
-
-    with np.load(io.BytesIO(saved(short))) as arrays:
+def rewritten(trace: Trace, change: Callable[[dict, dict], None]) -> io.BytesIO:
+    """A sound file, its header and arrays changed by hand."""
+    with np.load(io.BytesIO(saved(trace))) as arrays:
         members = dict(arrays)
-    header = json.loads(members["header"].tobytes()) | change
+    header = json.loads(members["header"].tobytes())
+    change(header, members)
     members["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     file = io.BytesIO()
     np.savez_compressed(file, **members)
+    file.seek(0)
+    return file
+
+
+@pytest.mark.parametrize("change", [{"version": 99}, {"format": "something else"}])
+def test_other_formats_and_versions_are_named(short, change):
     with pytest.raises(TraceError, match=r"version 99|not a trace"):
-        Trace.load(io.BytesIO(file.getvalue()))
+        Trace.load(rewritten(short, lambda header, _: header.update(change)))
+
+
+def spoil(name: str, value: float) -> Callable[[dict, dict], None]:
+    def change(_: dict, members: dict) -> None:
+        members[name] = members[name].copy()
+        members[name].flat[0] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda header, _: header["steps"][0]["draw"]["sampling"].update(top_k=99_999), "vocabulary has only"),
+        (lambda header, _: header["steps"][0]["draw"].update(u=math.nan), "where a number"),
+        (lambda header, _: header["steps"][0]["draw"].update(u=1.0), "where a number"),
+        (lambda header, _: header["steps"][0].update(ms=math.inf), "where a number"),
+        (lambda header, _: header["steps"][0]["draw"].update(token=5), "do not follow"),
+        (lambda header, _: header["steps"][1].update(ids=[]), "do not follow"),
+        (lambda header, _: header.update(steps=[]), "do not follow"),
+        (lambda header, _: header["steps"][0]["interventions"].update(scales=[vars(Scale(99, 0, 0.0))]), "no layer 99"),
+        (spoil("logits", math.nan), "logits .* not finite"),
+        (spoil("blocks.1.attn.hook_pattern", math.inf), "hook_pattern .* not finite"),
+        (spoil("blocks.1.attn.hook_attn_scores", math.nan), "hook_attn_scores .* not finite"),
+        (spoil("lens.drawn", math.nan), "lens .* not finite"),
+        (lambda _, members: members.update({"lens.drawn": members["lens.drawn"].astype(str)}), "lens .* not finite"),
+    ],
+)
+def test_what_no_run_can_have_left_behind_is_refused(short, change, sentence):
+    with pytest.raises(TraceError, match=sentence):
+        Trace.load(rewritten(short, change))
+
+
+def test_a_small_file_cannot_ask_for_more_layers_than_it_holds(short):
+    file = rewritten(short, lambda header, _: header["config"].update(n_layer=10**12))
+    with pytest.raises(TraceError, match="too few captures"):
+        Trace.load(file)
