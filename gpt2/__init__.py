@@ -20,8 +20,9 @@ from .errors import EngineError
 
 if TYPE_CHECKING:
     from .engine import Engine
+    from .weights import Checkpoint
 
-__all__ = ["load"]
+__all__ = ["bind", "load"]
 
 
 def load(model: str = "bundled", progress: Callable[[str], None] | None = None) -> "Engine":
@@ -38,7 +39,15 @@ def load(model: str = "bundled", progress: Callable[[str], None] | None = None) 
     from .hub import model_folder
     from .weights import load_checkpoint
 
-    checkpoint = load_checkpoint(model_folder(model), model)
+    return bind(load_checkpoint(model_folder(model), model), progress)
+
+
+def bind(checkpoint: "Checkpoint", progress: Callable[[str], None] | None = None) -> "Engine":
+    """A checkpoint bound to its compiled graphs; `load` in its second half.
+
+    Raises:
+        EngineError: if MAX cannot be imported, or a graph cannot be compiled.
+    """
     try:
         from . import compiled
         from .engine import Engine

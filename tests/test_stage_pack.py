@@ -1,8 +1,6 @@
 """What the stage is sent: numbers straight from the trace, each step once, and sentences that quote their own data."""
 
 import json
-import shutil
-import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +11,7 @@ from gpt2.tables import Tables
 from gpt2.trace import Step, Trace
 from pages.frame.palette import DARK, LIGHT
 from pages.stage import sentences
-from pages.stage.code import HERE, SCRIPTS, joined
+from pages.stage.code import HERE, SCRIPTS
 from pages.stage.pack import CUT_BY_TOP_K, CUT_BY_TOP_P, FULL, KEPT, PATTERN_WINDOW, pack_step, pattern_window, split
 from pages.stage.parcel import MAX_PARCEL, RECENT, REPEATS, Post, wrap
 from pages.stage.shelf import Shelf
@@ -217,13 +215,6 @@ def test_a_step_without_a_draw_or_a_lens_is_packed(trace: Trace) -> None:
     meta, _ = split(pack_step(trace.cut(0).append(looked), 0, None))
     assert meta["next"] is None and meta["lens"] is None
     assert meta["says"]["draw"] == ["Nothing was drawn at this step."]
-
-
-@pytest.mark.skipif(shutil.which("node") is None, reason="node checks the syntax of the joined script")
-def test_the_joined_script_is_a_module(tmp_path) -> None:
-    path = tmp_path / "stage.mjs"
-    path.write_text(joined(), encoding="utf-8")
-    assert subprocess.run(["node", "--check", str(path)], capture_output=True).stderr == b""
 
 
 def test_every_script_is_part_of_the_module_and_short() -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from gpt2.errors import EngineError, GPT2Error
+import gpt2
+from gpt2.errors import GPT2Error
 from gpt2.hub import model_folder
 from gpt2.tables import Tables
 from gpt2.weights import Checkpoint, load_checkpoint
@@ -34,16 +35,7 @@ class ModelJob:
 
     def _load(self) -> None:
         try:
-            try:
-                from gpt2 import compiled
-                from gpt2.engine import Engine
-            except ImportError as error:
-                raise EngineError(
-                    f"MAX cannot be imported here ({error}); install it with pip install -r requirements.txt. "
-                    "Recorded runs still open."
-                ) from None
-            compiled.compile_apart(self.checkpoint.config, self._tell)
-            self.engine = Engine(self.checkpoint)
+            self.engine = gpt2.bind(self.checkpoint, self._tell)
             # What is loaded now stays: keep the collector from walking it after every rerun.
             gc.collect()
             gc.freeze()
