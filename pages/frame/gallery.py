@@ -7,7 +7,7 @@ import streamlit as st
 from gpt2.errors import TraceError
 from gpt2.trace import Trace
 
-from .layout import palette
+from .layout import palette, sentence
 from .logo import logo
 from .saving import trace_bytes
 from .visit import Visit, this_visit
@@ -47,7 +47,9 @@ def runs(visit: Visit) -> None:
     """Open a recorded run, or save the one on the stage."""
     st.subheader("Runs", anchor=False)
     uploaded = st.file_uploader("Open a run from a file", type="npz", key="opened_file")
-    if uploaded is not None and st.session_state.get("opened_id") != uploaded.file_id:
+    if uploaded is None:
+        st.session_state.pop("opened_error", None)
+    elif st.session_state.get("opened_id") != uploaded.file_id:
         st.session_state["opened_id"] = uploaded.file_id
         try:
             visit.open(Trace.load(uploaded))
@@ -56,14 +58,14 @@ def runs(visit: Visit) -> None:
         else:
             st.session_state.pop("opened_error", None)
     if "opened_error" in st.session_state:
-        st.error(st.session_state["opened_error"])
-    trace = visit.player.trace
-    if trace.steps:
-        st.download_button(
-            "Save the run on the stage",
-            data=lambda: trace_bytes(trace),
-            file_name="gpt2-run.npz",
-            mime="application/octet-stream",
-            on_click="ignore",
-        )
-        st.caption(f"{len(trace.steps)} steps, {trace.seq} positions, {trace.nbytes / 1e6:.1f} MB of captures.")
+        st.error("This file was not opened.")
+        sentence(st.session_state["opened_error"])  # it may quote the file
+    st.download_button(
+        "Save the run on the stage",
+        # Taken when the button is pressed: the run goes on without this being drawn anew.
+        data=lambda: trace_bytes(visit.player.trace),
+        file_name="gpt2-run.npz",
+        mime="application/octet-stream",
+        on_click="ignore",
+    )
+    st.caption("All steps up to now, with every activation.")
