@@ -1,6 +1,6 @@
 """The embedding tables looked at as geometry: neighbours, likeness of positions, a flat map. NumPy alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,6 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
+
+
+# Recordings may keep 16-bit numbers, which are off by less than this part; other weights are off by far more.
+SAME_WEIGHTS = 1e-3
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,14 @@ class Tables:
 
     wte: Array
     wpe: Array
+
+    def hold(self, tokens: Sequence[int], embedded: Array) -> bool:
+        """Whether these vectors were looked up here, and not in another model's table.
+
+        Shapes: embedded [seq, d_model], one row for each token.
+        """
+        looked_up = self.wte[list(tokens)]  # [seq, d_model]
+        return np.allclose(looked_up, embedded, rtol=SAME_WEIGHTS, atol=SAME_WEIGHTS / 10)
 
     @cached_property
     def _unit_wte(self) -> Array:

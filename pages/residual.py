@@ -47,7 +47,10 @@ with direction, st.container(border=True, height="stretch"):
     st.altair_chart(chart, theme=None, alt=residual.DIRECTION_TITLE, key=view.key("direction"))
 
 if view.checkpoint is None:
-    layout.sentence(f"Load {view.trace.model} to read the logit lens: it needs the weights of the model that ran.")
+    layout.sentence(
+        f"The logit lens needs the weights that this run was made with ({view.trace.model}), and others are loaded: "
+        "run a prompt of your own to read it."
+    )
     layout.how("How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), STREAM)
     st.stop()
 

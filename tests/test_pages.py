@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from gpt2.sampling import Sampling
 from gpt2.trace import Trace
 from pages.frame.player import Player
-from pages.frame.visit import Visit
+from pages.frame.visit import STILL_LOADING, Visit
 from pages.stage.component import Action
 
 ROOT = Path(__file__).parents[1]
@@ -102,6 +104,7 @@ def test_a_lens_looks_at_the_step_under_the_cursor(name, trace):
         ({"seed": ""}, "whole number"),
         ({"max_new_tokens": 0}, "number of new tokens"),
         ({"speed": 1000}, "speed"),
+        ({"speed": 1e-300}, "speed"),
         ({"model": "/etc"}, "not offered"),
         ({"text": ""}, "empty"),
         ({"text": " the" * 600}, "88 more than the 512"),
@@ -116,6 +119,78 @@ def test_a_refused_order_is_one_sentence_and_keeps_run_and_settings(engine, trac
     assert sentence in visit.status().text and "\n" not in visit.status().text
     assert visit.player.trace is trace
     assert visit.sampling == Sampling(0.8, 0, 0.95, 1)
+
+
+@pytest.fixture
+def visit(engine, trace, monkeypatch) -> Iterator[Visit]:
+    """A visit with a run of its own of six steps."""
+    monkeypatch.setattr(Visit, "_engine", lambda _: engine)
+    made = Visit(Player(trace, "Once upon a time"), max_new_tokens=6, speed=0)
+    made.answer(Action(1, "run", {"text": "The bird"}))
+    wait(made)
+    made.cursor = 5
+    yield made
+    made.player.pause()
+
+
+def wait(visit: Visit) -> None:
+    until = time.monotonic() + 30
+    while visit.player.is_running and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def test_a_refusal_stays_until_something_else_is_typed_or_asked_for(visit):
+    visit.answer(Action(2, "run", {"text": ""}))
+    visit.answer(Action(3, "draft", {"text": ""}))
+    assert "empty" in visit.status().text
+    visit.answer(Action(4, "draft", {"text": "A"}))
+    assert visit.status().kind == "paused"
+
+
+def test_what_waits_for_the_model_is_not_said_once_it_is_there(visit):
+    visit.player.error = STILL_LOADING
+    while visit.job.is_loading:
+        time.sleep(0.01)
+    assert visit.status().kind == "paused"
+
+
+def test_a_refused_setting_ends_the_run_that_is_under_way(visit):
+    visit.answer(Action(2, "play", {"max_new_tokens": 400, "speed": 5, "cursor": 5}))
+    assert visit.status().kind == "running"
+    visit.answer(Action(3, "play", {"top_p": 2, "cursor": 5}))
+    assert visit.status().kind == "error" and not visit.player.is_running
+
+
+def test_only_settings_changed_at_the_last_step_draw_it_again(visit):
+    before = visit.player.trace
+    visit.cursor = 2
+    visit.answer(Action(2, "settings", {"temperature": 0}))
+    assert visit.player.trace is before and visit.sampling.temperature == 0
+    visit.cursor = 5
+    visit.answer(Action(3, "settings", {"temperature": 0}))
+    assert visit.player.trace.steps[-1].draw.sampling.temperature == 0
+
+
+def test_a_lens_page_is_drawn_again_when_its_step_changes_under_a_resting_cursor(visit):
+    step, head = visit.looks_at
+    assert visit.looks_at[0] is step and head is None
+    visit.answer(Action(2, "settings", {"temperature": 0}))
+    assert visit.looks_at[0] is not step
+    visit.cursor = 0
+    first = visit.looks_at[0]
+    visit.answer(Action(3, "run", {"text": "The fox", "max_new_tokens": 1}))
+    wait(visit)
+    assert visit.looks_at[0] is not first
+
+
+def test_weights_of_the_same_sizes_that_did_not_make_the_run_are_not_read_with_it(visit, trace):
+    assert visit.job.has_made(trace) and visit.snapshot().tables is not None
+    first = trace.steps[0]
+    moved = {**first.captures, "hook_embed": first.captures["hook_embed"] + 0.05}
+    foreign = trace.cut(0).append(replace(first, captures=moved))
+    assert not visit.job.has_made(foreign)
+    visit.open(foreign)
+    assert visit.snapshot().tables is None
 
 
 def test_the_draft_is_counted_as_it_is_typed(trace, checkpoint):

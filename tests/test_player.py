@@ -1,6 +1,7 @@
 """The player: orders return at once, refusals keep the run, two visitors do not disturb each other."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -70,6 +71,26 @@ def test_other_settings_under_the_cursor_branch_and_keep_what_came_before(engine
     assert second.generated_ids == first.generated_ids[:3] + rest
 
 
+def test_a_run_of_mixed_settings_is_gone_on_with_from_the_cursor_where_any_step_differs(engine, player):
+    player.new(engine, "The little bird", SAMPLING, 6, 0)
+    first = finish(player)
+    greedy = Sampling(temperature=0)
+    player.reshape(greedy)
+    player.play(engine, 2, greedy, 3, 0)
+    second = finish(player)
+    assert second.steps[:2] == first.steps[:2] and len(second.steps) == 6
+    assert all(step.draw.sampling == greedy for step in second.steps[2:])
+    player.play(engine, 2, greedy, 3, 0)
+    assert finish(player).steps[:6] == second.steps
+
+
+def test_the_same_settings_draw_nothing_anew(engine, player):
+    player.new(engine, "The little bird", SAMPLING, 4, 0)
+    before = finish(player)
+    player.reshape(SAMPLING)
+    assert player.trace is before
+
+
 def test_reshaping_draws_the_newest_token_again_without_a_new_step(engine, player):
     player.new(engine, "The little bird", SAMPLING, 4, 0)
     before = finish(player)
@@ -85,6 +106,16 @@ def test_a_recorded_run_is_gone_on_with_as_if_it_had_been_live(engine, player, t
     continued = finish(player)
     assert not player.is_recorded
     assert continued.generated_ids == alone(engine, "Once upon a time", len(trace.steps) + 5)
+
+
+def test_a_recorded_run_that_comes_out_otherwise_is_not_swapped_for_another(engine, player, trace):
+    newest = trace.steps[-1]
+    other = replace(newest, draw=replace(newest.draw, token=(newest.draw.token + 1) % trace.config.vocab_size))
+    recorded = trace.cut(len(trace.steps) - 1).append(other)
+    player.open(recorded)
+    with pytest.raises(EngineError, match="comes out otherwise"):
+        player.play(engine, 0, SAMPLING, 1, 0)
+    assert player.trace is recorded and not player.is_running
 
 
 def test_two_players_at_once_draw_what_each_draws_alone(engine, trace):
@@ -105,8 +136,6 @@ def test_the_end_of_the_context_is_said_and_playing_on_is_refused(engine, player
 
 
 def test_a_recorded_run_of_another_model_can_be_looked_at_but_not_gone_on_with(engine, trace):
-    from dataclasses import replace
-
     foreign = replace(trace, config=replace(trace.config, n_inner=trace.config.n_inner * 2))
     with pytest.raises(EngineError, match="another model"):
         Player(foreign, "").play(engine, 0, SAMPLING, 1, 0)

@@ -27,18 +27,13 @@ NO_TABLES = (
     "This recorded run was made with other weights than those that are loaded: "
     "run a prompt of your own to see neighbours, the map and how alike positions are."
 )
-# Recordings may keep 16-bit numbers, which are off by less than this part; other weights are off by far more.
-SAME_WEIGHTS = 1e-3
 # A category's value is its place, a bar and its label: places differ where labels repeat, and the axis shows the label.
 AFTER_BAR = "slice(datum.label, indexof(datum.label, '|') + 1)"
 
 
 def own_tables(trace: Trace, tables: Tables | None) -> Tables | None:
     """The tables if the run's embeddings were looked up in them, else None: a file may come from other weights."""
-    if tables is None:
-        return None
-    looked_up = tables.wte[list(trace.computed_ids)]
-    return tables if np.allclose(looked_up, trace["hook_embed"], rtol=SAME_WEIGHTS, atol=SAME_WEIGHTS / 10) else None
+    return tables if tables is not None and tables.hold(trace.computed_ids, trace["hook_embed"]) else None
 
 
 def shared_scale(trace: Trace) -> Scale:

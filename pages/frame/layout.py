@@ -69,18 +69,18 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
     """Mount the stage and answer what it asks for."""
     start_through_the_entry()
     visit = this_visit()
-    runs = count()
+    runs, drawn = count(), visit.looks_at
 
     @st.fragment
     def answer() -> None:
         """While something is under way the stage asks for the next message by itself, so this needs no timer."""
         is_fragment_run = next(runs) > 0
-        shown = visit.cursor, visit.head
         actions = stage(visit.snapshot(), view=view)
         for action in actions:
             visit.answer(action)
-        if view == "strip" and shown != (visit.cursor, visit.head):
-            st.rerun()
+        step, head = visit.looks_at
+        if view == "strip" and (step is not drawn[0] or head != drawn[1]):
+            st.rerun()  # the pictures below show something else than the strip
         if actions:
             st.rerun(scope="fragment" if is_fragment_run else "app")
 
@@ -93,7 +93,7 @@ def open_page(name: str) -> View:
     visit = show_stage("strip")
     whole, job = visit.player.trace, visit.job
     shown = whole.cut(min(visit.cursor + 1, len(whole.steps)))
-    fits = job.checkpoint.config == whole.config
+    fits = job.has_made(whole)
     engine = job.engine
     return View(
         name=name,

@@ -10,6 +10,7 @@ import gpt2
 from gpt2.errors import GPT2Error
 from gpt2.hub import model_folder
 from gpt2.tables import Tables
+from gpt2.trace import Trace
 from gpt2.weights import Checkpoint, load_checkpoint
 
 if TYPE_CHECKING:
@@ -49,6 +50,15 @@ class ModelJob:
 
     def _tell(self, sentence: str) -> None:
         self.message = sentence
+
+    def has_made(self, trace: Trace) -> bool:
+        """Whether this trace came from these very weights: the sizes agree, and its tokens' embeddings do.
+
+        A model chosen for the next run, and a file from elsewhere, may have the same sizes and other weights.
+        """
+        if trace.config != self.checkpoint.config:
+            return False
+        return not trace.steps or self.tables.hold(trace.prompt_ids, trace.steps[0].captures["hook_embed"])
 
     @property
     def is_loading(self) -> bool:

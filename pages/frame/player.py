@@ -80,10 +80,11 @@ class Player:
         sampling.check_vocabulary(engine.config.vocab_size)
         self.pause()
         run = self._run or self._replay(engine)
-        newest = run.trace.steps[-1] if run.trace.steps else None
-        if newest is not None and newest.draw is not None and newest.draw.sampling != sampling:
-            if cursor < len(run.trace.steps) - 1:
-                run.branch(cursor + 1)
+        last = len(run.trace.steps) - 1
+        at = max(0, min(cursor, last))
+        if any(step.draw is not None and step.draw.sampling != sampling for step in run.trace.steps[at:]):
+            if at < last:
+                run.branch(at + 1)
             run.redraw(sampling)
         if run.is_full:
             raise GPT2Error(f"{run.why_full} Step back and change a setting, or start anew.")
@@ -98,7 +99,9 @@ class Player:
         """
         if self._run is None or self.is_running or not self._run.trace.steps:
             return
-        self._run.redraw(sampling)
+        newest = self._run.trace.steps[-1].draw
+        if newest is None or newest.sampling != sampling:
+            self._run.redraw(sampling)
 
     def pause(self) -> None:
         """Stop generating and wait for the token under way."""
@@ -115,6 +118,8 @@ class Player:
         run = Run(engine, recorded.prompt_ids, recorded.steps[0].interventions)
         for step in recorded.steps:
             run.advance(None if step.draw is None else step.draw.sampling)
+        if run.trace.ids != recorded.ids:
+            raise EngineError("This recorded run comes out otherwise here; type a prompt to start a run of your own.")
         return run
 
     def _go(self, tokens: int, sampling: Sampling, speed: float) -> None:

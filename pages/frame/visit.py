@@ -9,7 +9,7 @@ import streamlit as st
 from gpt2.errors import GPT2Error, SettingsError
 from gpt2.prompt import count_tokens, encode_prompt
 from gpt2.sampling import Sampling
-from gpt2.trace import Trace
+from gpt2.trace import Step, Trace
 from pages.stage.component import Action
 from pages.stage.snapshot import ModelChoice, Snapshot, Status
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MAX_NEW_TOKENS = 512
 FIRST_RUN = "once"
 FIRST_PROMPT = "Once upon a time"
+SLOWEST = 0.1
+STILL_LOADING = "The model is still loading; try again in a moment."
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Visit:
     head: tuple[int, int] | None = None
     draft_tokens: int | None = None
     draft_error: str | None = None
+    tried: str | None = None
 
     @property
     def job(self) -> ModelJob:
@@ -47,10 +50,12 @@ class Visit:
     def snapshot(self) -> Snapshot:
         """What the stage shows now."""
         job = self.job
+        status = self.status()  # before the trace: what is said to have ended must be there whole
+        trace = self.player.trace
         return Snapshot(
-            trace=self.player.trace,
-            tables=job.tables,
-            status=self.status(),
+            trace=trace,
+            tables=job.tables if job.has_made(trace) else None,
+            status=status,
             prompt=self.player.prompt,
             draft_tokens=self.draft_tokens,
             draft_error=self.draft_error,
@@ -64,9 +69,17 @@ class Visit:
             recorded=self.player.is_recorded,
         )
 
+    @property
+    def looks_at(self) -> tuple[Step | None, tuple[int, int] | None]:
+        """What the pictures of a lens page depend on: the step under the cursor, and the locked head."""
+        steps = self.player.trace.steps
+        return (steps[min(self.cursor, len(steps) - 1)] if steps else None), self.head
+
     def status(self) -> Status:
         """One word and one sentence on how things stand."""
         player, job = self.player, self.job
+        if player.error == STILL_LOADING and not job.is_loading:
+            player.error = ""
         if player.error or job.error:
             return Status("error", player.error or job.error)
         if player.is_running:
@@ -80,13 +93,15 @@ class Visit:
         return Status("paused", player.notice or "Paused.")
 
     def answer(self, action: Action) -> None:
-        """Do what the stage asked for; a refusal becomes one sentence and changes nothing else."""
+        """Do what the stage asked for; a refusal becomes one sentence, pauses the run and changes nothing else."""
         values = action.values
         if action.name in ("run", "play", "step", "settings"):
             self.player.error = ""
         try:
             match action.name:
                 case "draft":
+                    if values.get("text") != self.tried:  # the text that was refused may be told late
+                        self.player.error = ""
                     self._count(str(values.get("text", "")))
                 case "view":
                     self._look(values)
@@ -94,16 +109,19 @@ class Visit:
                     self.player.pause()
                 case "settings":
                     self._take_settings(values)
-                    self.player.reshape(self.sampling)
+                    if self.cursor >= len(self.player.trace.steps) - 1:
+                        self.player.reshape(self.sampling)
                 case "run":
+                    self.tried = str(values.get("text", ""))
                     self._take_settings(values)
-                    self._begin(str(values.get("text", "")))
+                    self._begin(self.tried)
                 case "play" | "step":
                     self._take_settings(values)
                     tokens, speed = (1, 0.0) if action.name == "step" else (self.max_new_tokens, self.speed)
                     cursor = whole(values, "cursor", self.cursor, "The step")
                     self.player.play(self._engine(), cursor, self.sampling, tokens, speed)
         except GPT2Error as error:
+            self.player.pause()
             self.player.error = str(error)
 
     def open(self, recorded: Trace) -> None:
@@ -128,7 +146,7 @@ class Visit:
         if job.error:
             model_job.clear(self.model)
             raise GPT2Error(f"{job.error} It is being tried again.")
-        raise GPT2Error("The model is still loading; try again in a moment.")
+        raise GPT2Error(STILL_LOADING)
 
     def _count(self, text: str) -> None:
         checkpoint = self.job.checkpoint
@@ -167,8 +185,10 @@ class Visit:
         if model not in [choice.name for choice in offered_models()]:
             raise SettingsError(f"The model {model!r} is not offered here; choose one from the list.")
         speed = number(values, "speed", self.speed)
-        if not 0 <= speed <= 60:
-            raise SettingsError(f"The speed must be from 0 (as fast as it goes) to 60 tokens a second, not {speed:g}.")
+        if speed != 0 and not SLOWEST <= speed <= 60:
+            raise SettingsError(
+                f"The speed must be from {SLOWEST:g} to 60 tokens a second, or 0 for as fast as it goes, not {speed:g}."
+            )
         # Refuses what is not a checkpoint, and what does not fit its vocabulary, before anything is changed.
         sampling.check_vocabulary(model_job(model).checkpoint.config.vocab_size)
         self.model, self.sampling, self.max_new_tokens, self.speed = model, sampling, tokens, speed
