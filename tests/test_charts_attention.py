@@ -1,36 +1,17 @@
 """Pictures of attention: their numbers are the trace's, and their sentences say what they show."""
 
-import json
 import re
-import struct
 
 import numpy as np
 import pytest
 
-from gpt2.errors import TraceError
 from gpt2.sampling import Sampling
 from gpt2.trace import Trace
 from pages.charts import attention, attention_row, attention_stages
 from pages.charts.attention import Reading, Subject
 from pages.frame.palette import LIGHT
-from pages.matrix.blob import Picture, pack
-from pages.matrix.scale import share, signed, size
 
 AS_IT_IS = Reading()
-
-
-def unpack(blob: bytes) -> tuple[dict, np.ndarray]:
-    """What the browser reads, written a second time."""
-    (length,) = struct.unpack_from("<I", blob)
-    header = json.loads(blob[4 : 4 + length])
-    values = struct.unpack(f"<{(len(blob) - 4 - length) // 4}f", blob[4 + length :])
-    return header, np.array(values, np.float32).reshape(header["shape"])
-
-
-def picture(values: np.ndarray, **changes) -> Picture:
-    rows, columns = ([f"{name}{at}" for at in range(n)] for name, n in zip("rc", values.shape[:2], strict=True))
-    defaults = {"scale": share("weight", "attention"), "title": "T", "caption": "C", "hook": "h"}
-    return Picture(values, rows, columns, **(defaults | changes))
 
 
 def pattern(trace: Trace, layer: int) -> np.ndarray:
@@ -42,53 +23,6 @@ def quoted_percent(sentence: str) -> float:
     found = re.search(r"([\d.]+)\s%", sentence)
     assert found, sentence
     return float(found[1]) / 100
-
-
-# --- the matrix as bytes ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (1, 1024), (300, 7)])
-def test_the_blob_decodes_to_the_values(shape):
-    values = np.random.default_rng(1).normal(size=shape).astype(np.float32)
-    header, decoded = unpack(pack(picture(values)))
-    np.testing.assert_array_equal(decoded, values)
-    assert header["rows"][-1] == f"r{shape[0] - 1}"
-
-
-def test_cells_without_a_value_survive_the_blob():
-    values = np.array([[0.5, -np.inf], [np.nan, 1.0]], np.float32)
-    np.testing.assert_array_equal(unpack(pack(picture(values)))[1], values)
-
-
-def test_any_label_survives_the_blob_and_leaves_the_values_aligned():
-    for label in ("·", "↵</script>", "🙂", "⟨e2⟩"):
-        blob = pack(picture(np.ones((1, 1), np.float32), title=label))
-        header, decoded = unpack(blob)
-        assert header["title"] == label
-        assert len(blob) % 4 == 0
-        assert decoded.item() == 1.0
-
-
-def test_a_mosaic_puts_every_tile_in_its_place():
-    tiles = np.arange(2 * 3 * 4 * 4, dtype=np.float32).reshape(2, 3, 4, 4)
-    _, decoded = unpack(pack(picture(tiles, notes=[["n"] * 3] * 2)))
-    for row, column in np.ndindex(2, 3):
-        tile = decoded[4 * row : 4 * row + 4, 4 * column : 4 * column + 4]
-        np.testing.assert_array_equal(tile, tiles[row, column])
-
-
-def test_labels_that_do_not_fit_are_refused():
-    with pytest.raises(TraceError, match="2 row and 1 column labels"):
-        Picture(np.ones((2, 2)), ["a", "b"], ["a"], share("w", "attention"), "T", "C", "h")
-    with pytest.raises(TraceError, match="one text for each"):
-        picture(np.ones((2, 2)), text=[["a"], ["b"]])
-
-
-def test_scales_end_at_the_largest_value_and_signed_ones_stand_about_zero():
-    values = np.array([[-3.0, 2.0, -np.inf, np.nan]])
-    assert signed("score", values).limit == 3.0
-    assert size("norm", "residual", np.array([1.0, 7.0])).limit == 7.0
-    assert size("norm", "residual", np.zeros(3)).limit == 1.0
 
 
 # --- who looks at whom -----------------------------------------------------------------------------------------------
@@ -199,6 +133,15 @@ def test_the_first_head_is_the_one_that_the_mosaics_sentence_names(trace, readin
         assert attention.mosaic_of_heads(shown, reading, 500).caption.startswith(f"L{layer}·H{head}: ")
     assert attention.first_head(trace, reading, (2, 5)) == (2, 5)
     assert attention.first_head(trace, reading, (99, 0)) == attention.first_head(trace, reading, None)
+
+
+def test_punctuation_is_quoted_inside_sentences(engine):
+    run = engine.start("Once, there")
+    run.advance(None)
+    trace = run.trace.cut(1)
+    row = np.zeros(trace.seq, np.float32)
+    row[trace.labels.index(",")] = 1
+    assert attention.looks(trace, row).startswith("looks most at “,” (")
 
 
 def test_a_prompt_of_one_token_has_pictures_too(engine):

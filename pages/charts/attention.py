@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.trace import Trace
-from pages.charts.style import percent
+from pages.charts.style import percent, spoken
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share
 
@@ -131,7 +131,8 @@ def looks(trace: Trace, row: Array) -> str:
         return "has nothing left to look at"
     key = int(np.nanargmax(row))
     back = len(row) - 1 - key
-    where = "itself" if back == 0 else f"{trace.labels[key]} ({'one token' if back == 1 else f'{back} tokens'} back)"
+    away = "one token" if back == 1 else f"{back} tokens"
+    where = f"{spoken(trace.labels[key])} ({away} back)" if back else "itself"
     return f"looks most at {where}, {percent(float(row[key]))}"
 
 
@@ -223,7 +224,7 @@ def _mosaic(
     text: list[list[str]] | None = None,
 ) -> Picture:
     """Shapes: tiles [tile row, tile column, side, side], newest [tile row, tile column, key]."""
-    token = trace.labels[-1]
+    token = spoken(trace.labels[-1])
     notes = [
         [f"{name}: {token} {looks(trace, newest[r, c])}" for c, name in enumerate(line)] for r, line in enumerate(names)
     ]
@@ -258,7 +259,7 @@ def mean_of_all(trace: Trace, reading: Reading, height: int) -> Picture:
         labels,
         share(reading.label, "attention", square_root=True),
         f"All {trace.config.n_layer * trace.config.n_head} heads, mean",
-        f"On average {labels[-1]} {looks(trace, weights[-1])}. {reading.sentence}".strip(),
+        f"On average {spoken(labels[-1])} {looks(trace, weights[-1])}. {reading.sentence}".strip(),
         "hook_pattern, mean over layers and heads [{r}, {c}]",
         row_start=0,
         column_start=0,

@@ -5,7 +5,7 @@ import numpy as np
 
 from gpt2.trace import Trace
 from pages.charts.attention import Reading, Subject, looks, shares
-from pages.charts.style import MONO, SMALL, Rows, dressed, named, percent, token_axis
+from pages.charts.style import MONO, SMALL, Rows, dressed, named, percent, spoken, token_axis
 from pages.frame.palette import Palette
 
 TITLE = "Where the newest token looks"
@@ -77,7 +77,7 @@ def attention_row(trace: Trace, subject: Subject, reading: Reading, palette: Pal
 def attention_row_sentence(trace: Trace, subject: Subject, reading: Reading) -> str:
     """The largest weight of the newest row, and the first token's."""
     row = shares(trace, subject, reading)[-1]
-    told = f"{subject.name}: {trace.labels[-1]} {looks(trace, row)}."
+    told = f"{subject.name}: {spoken(trace.labels[-1])} {looks(trace, row)}."
     if not reading.without_first and trace.seq > 1:
-        told += f" The first token, {trace.labels[0]}, takes {percent(float(row[0]))}."
+        told += f" The first token, {spoken(trace.labels[0])}, takes {percent(float(row[0]))}."
     return told

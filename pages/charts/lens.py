@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gpt2.sampling import softmax
 from gpt2.trace import Trace
-from pages.charts.style import percent
+from pages.charts.style import percent, spoken
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share
 
@@ -106,7 +106,7 @@ def lens_sentence(trace: Trace, grid: LensGrid) -> str:
     since = next(depth for depth in range(len(row)) if (row[depth:] == final).all())
     first = "from the embedding on" if since == 0 else f"from {labels[since]} on"
     return (
-        f"After {trace.labels[-1]} the model's first choice is {trace.vocabulary.label(final)} "
+        f"After {spoken(trace.labels[-1])} the model's first choice is {spoken(trace.vocabulary.label(final))} "
         f"({percent(float(grid.probabilities[-1, -1]))}); it leads {first}."
     )
 

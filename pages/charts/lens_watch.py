@@ -4,7 +4,7 @@ import altair as alt
 
 from gpt2.trace import Trace
 from pages.charts.lens import Watch, depths
-from pages.charts.style import Rows, dressed, named, percent
+from pages.charts.style import Rows, dressed, named, percent, spoken
 from pages.frame.palette import Palette
 
 PROBABILITY_TITLE = "The watched token's probability, layer by layer"
@@ -67,7 +67,7 @@ def watched_sentence(trace: Trace, watched: Watch) -> str:
     gains = watched.probabilities[1:] - watched.probabilities[:-1]
     best = int(gains.argmax())
     start, end = (percent(float(watched.probabilities[at])) for at in (0, -1))
-    told = f"{trace.vocabulary.label(watched.token)} has {start} at the embedding and {end} at the top"
+    told = f"{spoken(trace.vocabulary.label(watched.token))} has {start} at the embedding and {end} at the top"
     if gains[best] <= 0:
         return f"{told}; no layer raises it."
     return f"{told}; {labels[best + 1]} raises it most, by {100 * float(gains[best]):.1f} points."

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.trace import Trace
-from pages.charts.style import Rows, dressed, named
+from pages.charts.style import Rows, dressed, named, spoken
 from pages.frame.palette import Palette
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
@@ -81,9 +81,9 @@ def norm_sentence(trace: Trace, position: int) -> str:
     bottom, top = (float(np.linalg.norm(trace[hook][position])) for hook in ends)
     longest = max(added(trace, position), key=lambda row: row["norm"])
     return (
-        f"{trace.labels[position]} enters the first block with norm {bottom:.1f} and leaves the last with {top:.1f}, "
-        f"{top / bottom:.1f} times as long; {longest['part']} of {longest['layer']} adds the longest vector, "
-        f"{longest['norm']:.1f}."
+        f"{spoken(trace.labels[position])} enters the first block with norm {bottom:.1f} and leaves the last with "
+        f"{top:.1f}, {top / bottom:.1f} times as long; {longest['part']} of {longest['layer']} adds the longest "
+        f"vector, {longest['norm']:.1f}."
     )
 
 
@@ -170,7 +170,7 @@ def added_sentence(trace: Trace, position: int) -> str:
     both = sum(total.values())
     longest = max(rows, key=lambda row: row["norm"])
     return (
-        f"Of the norms added to {trace.labels[position]}, {total['MLP'] / both:.0%} are the MLPs' and "
+        f"Of the norms added to {spoken(trace.labels[position])}, {total['MLP'] / both:.0%} are the MLPs' and "
         f"{total['attention'] / both:.0%} attention's; {longest['part']} of {longest['layer']} adds most, "
         f"{longest['norm']:.1f}."
     )
@@ -180,11 +180,11 @@ def direction_sentence(trace: Trace, position: int) -> str:
     """The part that cancels most of the stream, or that none does."""
     least = min(added(trace, position), key=lambda row: row["cosine"])
     if least["cosine"] >= 0:
-        return f"Nothing cancels at {trace.labels[position]}: the lowest cosine is {least['cosine']:.2f}."
+        return f"Nothing cancels at {spoken(trace.labels[position])}: the lowest cosine is {least['cosine']:.2f}."
     cosine = f"{least['cosine']:.2f}".replace("-", "−")
     return (
-        f"At {trace.labels[position]}, {least['part']} of {least['layer']} works most against the stream: its cosine "
-        f"with what was there before is {cosine}."
+        f"At {spoken(trace.labels[position])}, {least['part']} of {least['layer']} works most against the stream: "
+        f"its cosine with what was there before is {cosine}."
     )
 
 
