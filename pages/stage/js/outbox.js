@@ -15,7 +15,14 @@ function send(name, values = {}) {
 
 function sendLater(name, delay, values) {
   clearTimeout(outbox.debounced[name]);
-  outbox.debounced[name] = setTimeout(() => send(name, values()), delay);
+  outbox.debounced[name] = 0;
+  sendSoon(name, delay, values);
+}
+
+// At most one in each `delay`, with the values as they are when it goes; a stream of calls cannot put it off for ever.
+function sendSoon(name, delay, values) {
+  if (outbox.debounced[name]) return;
+  outbox.debounced[name] = setTimeout(() => { outbox.debounced[name] = 0; send(name, values()); }, delay);
 }
 
 function flush() {

@@ -8,7 +8,8 @@ function lastStep() { return Math.max(0, stepCount() - 1); }
 function tellView() {
   // While tokens arrive, the live page asks nothing of Python but more of them.
   if (memory.mode === "generate" && memory.header.view === "live") return;
-  sendLater("view", 150, () => ({
+  const tell = memory.header.view === "strip" ? sendSoon : sendLater; // the pictures under a strip follow as they can
+  tell("view", 150, () => ({
     cursor: memory.cursor, layer: memory.lock ? memory.lock.layer : null, head: memory.lock ? memory.lock.head : null,
   }));
 }
