@@ -75,6 +75,18 @@ def test_a_long_row_is_sent_with_its_last_keys_and_its_first() -> None:
     np.testing.assert_allclose(first / FULL, patterns[..., 0], atol=1 / FULL)
 
 
+def test_the_strongest_key_of_a_head_is_found_before_the_window_too(engine) -> None:
+    run = engine.start("The old woman went to the well and there was a fox. " * 20)
+    run.advance(None)
+    step = run.trace.steps[0]
+    _, arrays = split(pack_step(run.trace, 0, None))
+    assert step.stop > PATTERN_WINDOW
+    for layer, head in np.ndindex(run.trace.config.n_layer, run.trace.config.n_head):
+        row = step.captures[f"blocks.{layer}.attn.hook_pattern"][head, -1]
+        key = int(arrays["strongest"][layer, head])
+        assert row[key] == row.max() == arrays["strongest_share"][layer, head]
+
+
 def test_embedding_and_norms_are_those_of_the_newest_position(trace: Trace) -> None:
     meta, arrays = split(pack_step(trace, 0, None))
     captures = trace.steps[0].captures

@@ -55,7 +55,15 @@ def pack_step(trace: Trace, index: int, tables: Tables | None) -> bytes:
             **say_next(step.draw, distribution, vocabulary),
         },
     }
-    arrays = {"pattern": window, "first": first, "embedding": np.vstack([embedding, embedding.sum(0)]), "norms": norms}
+    arrays = {
+        "pattern": window,
+        "first": first,
+        # Of all keys, those before the window too.
+        "strongest": newest.argmax(axis=2).astype("<u2"),  # [layer, head]
+        "strongest_share": newest.max(axis=2).astype("<f4"),  # [layer, head]
+        "embedding": np.vstack([embedding, embedding.sum(0)]),
+        "norms": norms,
+    }
     return join(meta, arrays)
 
 

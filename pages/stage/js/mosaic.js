@@ -38,23 +38,19 @@ function drawMosaic(surface, record, unit) {
   surface.find = (x, y) => {
     const head = Math.floor((x - left) / pitch), layer = layers - 1 - Math.floor((y - top) / pitchY);
     if (head < 0 || head >= heads || layer < 0 || layer >= layers) return null;
-    return { lines: headLines(layer, head, seq), click: () => lockHead(layer, head) };
+    return { lines: headLines(layer, head, record), click: () => lockHead(layer, head) };
   };
   return mosaicNote(seq, from, pool);
 }
 
 // The newest token's strongest key in one head.
-function strongest(layer, head, seq) {
-  let best = 0, most = -1;
-  for (let key = 0; key < seq; key += 1) {
-    const value = weight(layer, head, seq - 1, key);
-    if (value > most) { most = value; best = key; }
-  }
-  return { key: best, share: most / 65535 };
+function strongest(layer, head, record) {
+  const at = layer * memory.header.n_head + head;
+  return { key: record.strongest[at], share: record.strongest_share[at] };
 }
 
-function headLines(layer, head, seq) {
-  const { key, share } = strongest(layer, head, seq);
+function headLines(layer, head, record) {
+  const { key, share } = strongest(layer, head, record), seq = record.stop;
   const { labels } = memory.header;
   return [
     `L${layer}·H${head}: ${percent(share)} on ${labels[key]}`,

@@ -24,7 +24,7 @@ function drawOneHead(surface, record, unit) {
       align: "right", colour: isNewest ? theme.sampling : theme.muted, most: left - 6,
     });
   }
-  const below = (seq - from) * tall + 4, room = surface.height - below, { key: top } = strongest(layer, head, seq);
+  const below = (seq - from) * tall + 4, room = surface.height - below, { key: top } = strongest(layer, head, record);
   for (const key of namedKeys(from, newest, across, top)) {
     surface.font(letters, { mono: true, bold: key === top });
     slanted(surface, labels[key], keyX(key) + cell / 2, below, room, letters, key === top ? theme.text : theme.muted);

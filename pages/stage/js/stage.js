@@ -90,13 +90,13 @@ function paint() {
   if (!stage.root.isConnected) return leave(stage.parent);
   if (readTheme(stage.root) || !stage.worn) { wearTheme(stage.root); stage.worn = true; }
   const { parts, root } = stage;
-  const record = recordAt(memory.cursor) ?? stage.record;
-  stage.record = record;
+  const record = recordAt(memory.cursor);
+  stage.record = record ?? stage.record;
   paintPrompt(parts);
   paintSettings(parts);
-  paintStrip(parts, recordAt(memory.cursor));
-  paintTransport(parts, record);
-  if (record && stage.view === "live") paintPanels(stage, record);
+  paintStrip(parts, record);
+  paintTransport(parts, stage.record);
+  if (record && stage.view === "live") paintPanels(stage, record); // until it comes they stay as they are
   memory.painted += 1;
   Object.assign(root.dataset, {
     step: memory.cursor, steps: stepCount(), run: memory.run, painted: memory.painted, mounts: memory.mounts,
@@ -109,7 +109,7 @@ function paintPanels(stage, record) {
   const unit = parseFloat(getComputedStyle(stage.root).getPropertyValue("--unit"));
   const says = { ...record.says, mosaic: record.says.heads };
   const { layer, head, locked } = shownHead(record);
-  const { key, share } = strongest(layer, head, record.stop);
+  const { key, share } = strongest(layer, head, record);
   says.one = ["rows ask, columns answer · most on ", memory.header.labels[key], ` (${percent(share, 0)})`];
   setText(stage.name, `Layer ${layer} · head ${head}`);
   stage.unlock.hidden = !locked;
