@@ -16,12 +16,17 @@ EXAMPLES = (
         "copying from earlier text",
     ),
     Example(
-        "Over and over", "red bird blue fish red bird blue fish red bird", "heads that look for what followed last time"
+        "Over and over",
+        "Hop, skip and jump! Hop, skip and jump! Hop,",
+        "heads of layer 5 that look for what followed last time",
     ),
     Example("Someone speaks", '"Who are you?" asked the', "a choice between many who could have asked"),
     Example("Verse and line breaks", "Fly, little bird,\nFly to the sea,\n", "line breaks as tokens of their own"),
     Example("A word cut in two", "The king put on his cr", "how the missing half of a word is guessed"),
 )
+
+# The recorded runs by file name, with the title under which they are opened.
+RECORDED = {"once": "A tale begins", "again": "Over and over"}
 
 
 @cache

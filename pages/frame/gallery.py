@@ -7,6 +7,7 @@ import streamlit as st
 from gpt2.errors import TraceError
 from gpt2.trace import Trace
 
+from .examples import RECORDED, recorded_run
 from .layout import palette, sentence
 from .logo import logo
 from .saving import trace_bytes
@@ -46,6 +47,9 @@ def show() -> None:
 def runs(visit: Visit) -> None:
     """Open a recorded run, or save the one on the stage."""
     st.subheader("Runs", anchor=False)
+    for name, title in RECORDED.items():
+        if st.button(f"Open the recorded run “{title}”", key=f"recorded.{name}"):
+            visit.open(recorded_run(name))
     uploaded = st.file_uploader("Open a run from a file", type="npz", key="opened_file")
     if uploaded is None:
         st.session_state.pop("opened_error", None)

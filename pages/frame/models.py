@@ -45,7 +45,7 @@ class ModelJob:
             self.error = str(error)
         except Exception as error:
             self.error = (
-                f"The model could not be loaded ({type(error).__name__}: {error}); reload the page to try again."
+                f"The model could not be loaded ({type(error).__name__}: {error}); press Run to try again."
             )
 
     def _tell(self, sentence: str) -> None:
@@ -68,5 +68,9 @@ class ModelJob:
 
 @st.cache_resource(max_entries=MAX_MODELS, show_spinner=False)
 def model_job(model: str) -> ModelJob:
-    """The one job of this model for all visitors; it returns at once."""
+    """The one job of this model for all visitors; it returns once the checkpoint is read, before the engine is ready.
+
+    Raises:
+        CheckpointError: if there is no such model.
+    """
     return ModelJob(model)

@@ -78,7 +78,9 @@ class Visit:
     def status(self) -> Status:
         """One word and one sentence on how things stand."""
         player, job = self.player, self.job
-        if player.error == STILL_LOADING and not job.is_loading:
+        if player.error == STILL_LOADING:
+            if job.is_loading:
+                return Status("loading", player.error)
             player.error = ""
         if player.error or job.error:
             return Status("error", player.error or job.error)
@@ -145,7 +147,6 @@ class Visit:
             return job.engine
         if job.error:
             model_job.clear(self.model)
-            raise GPT2Error(f"{job.error} It is being tried again.")
         raise GPT2Error(STILL_LOADING)
 
     def _count(self, text: str) -> None:
