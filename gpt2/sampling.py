@@ -154,7 +154,7 @@ def keep(probabilities: Floats, tokens: NDArray[np.intp]) -> Floats:
 
 @dataclass(frozen=True)
 class Draw:
-    """How one token came to be: the settings, the uniform number, the token, and the milliseconds of its step."""
+    """How one token came to be: the settings, the uniform number, and the token."""
 
     token: int
     u: float

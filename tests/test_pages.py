@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from gpt2.errors import GPT2Error
 from gpt2.sampling import Sampling
 from gpt2.trace import Trace
 from pages.frame.player import Player
 from pages.frame.visit import STILL_LOADING, Visit
 from pages.stage.component import Action
+from pages.stage.snapshot import Status
 
 ROOT = Path(__file__).parents[1]
 LENSES = {
@@ -147,11 +149,27 @@ def test_a_refusal_stays_until_something_else_is_typed_or_asked_for(visit):
     assert visit.status().kind == "paused"
 
 
-def test_what_waits_for_the_model_is_not_said_once_it_is_there(visit):
-    visit.player.error = STILL_LOADING
-    while visit.job.is_loading:
-        time.sleep(0.01)
-    assert visit.status().kind == "paused"
+class Failed:
+    """A model that could not be loaded."""
+
+    engine, error, is_loading, message = None, "No memory.", False, ""
+
+
+def test_a_model_that_failed_is_tried_again_and_what_is_said_meanwhile_goes_by_itself(trace, monkeypatch):
+    visit, jobs = Visit(Player(trace, "")), [Failed()]
+    monkeypatch.setattr(Visit, "job", property(lambda _: jobs[-1]))
+    cleared = []
+    monkeypatch.setattr("pages.frame.visit.model_job.clear", cleared.append)
+    assert visit.status() == Status("error", "No memory.")
+    with pytest.raises(GPT2Error, match="still loading") as refusal:
+        visit._engine()
+    assert cleared == ["bundled"]
+    visit.player.error = str(refusal.value)
+    jobs.append(Failed())
+    jobs[-1].error, jobs[-1].is_loading = "", True
+    assert visit.status() == Status("loading", STILL_LOADING)
+    jobs[-1].is_loading = False
+    assert visit.status().kind == "recorded" and not visit.player.error
 
 
 def test_a_refused_setting_ends_the_run_that_is_under_way(visit):

@@ -44,9 +44,7 @@ class ModelJob:
         except GPT2Error as error:
             self.error = str(error)
         except Exception as error:
-            self.error = (
-                f"The model could not be loaded ({type(error).__name__}: {error}); press Run to try again."
-            )
+            self.error = f"The model could not be loaded ({type(error).__name__}: {error}); press Run to try again."
 
     def _tell(self, sentence: str) -> None:
         self.message = sentence
