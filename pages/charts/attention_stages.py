@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.trace import Trace
-from pages.charts.style import percent
+from pages.charts.style import percent, spoken
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share, signed
 
@@ -75,7 +75,7 @@ class Stages:
     def pictures(self, cell: tuple[int, int], height: int) -> list[Picture]:
         """The three stages, from left to right; `cell` is a (row, column) of them, which the captions quote."""
         query, key = (at + self.start for at in cell)
-        pair = f"{self.trace.labels[query]} → {self.trace.labels[key]}"
+        pair = f"{spoken(self.trace.labels[query])} → {spoken(self.trace.labels[key])}"
         window = np.s_[self.start :, self.start :]
         shown, reached = self.trace.seq - self.start, float(self.pattern[query, self.start :].sum())
         before, weight = float(self.unmasked[query, key]), float(self.pattern[query, key])
@@ -121,7 +121,7 @@ class Stages:
     def operands(self, cell: tuple[int, int]) -> list[str]:
         """The numbers behind one cell, from the two vectors to its share of the row."""
         query, key = (at + self.start for at in cell)
-        name, labels = f"blocks.{self.layer}.attn", self.trace.labels
+        name, labels = f"blocks.{self.layer}.attn", [spoken(label) for label in self.trace.labels]
         q, k = (self.trace[f"{name}.hook_{part}"][at, self.head] for part, at in (("q", query), ("k", key)))
         dot, d_head = float(q @ k), self.trace.config.d_head
         told = [

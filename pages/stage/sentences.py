@@ -37,7 +37,7 @@ def say_heads(rows: Floats, labels: list[str]) -> Sentence:
     if back == 0:
         return ("", name, f" looks at the newest token itself ({share})")
     if back == 1:
-        return ("", name, f" looks one token back, at {labels[key]} ({share})")
+        return ("", name, " looks one token back, at ", labels[key], f" ({share})")
     return ("", name, " looks at ", labels[key], f", {back} tokens back ({share})")
 
 
