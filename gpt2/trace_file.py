@@ -145,7 +145,7 @@ def _captures(
         shape = tuple(size[axis] for axis in axes)
         if arrays[name].shape != shape or arrays[name].dtype.kind != "f":
             raise TraceError(f"{name} in this trace has shape {arrays[name].shape}; its config asks for {shape}.")
-        captures[name] = arrays[name].astype(np.float32)
+        captures[name] = arrays[name].astype(np.float32, copy=False)
         masked = np.isneginf(captures[name]) if name.endswith("attn_scores") else False
         if not (np.isfinite(captures[name]) | masked).all():
             raise TraceError(f"{name} in this trace holds a number that is not finite.")
