@@ -21,7 +21,7 @@ from .vocabulary import Vocabulary
 
 FORMAT = "gpt2-under-glass trace"
 VERSION = 1
-MAX_BYTES = 1_000_000_000
+MAX_BYTES = 600_000_000
 LENS = ("lens.tokens", "lens.probabilities", "lens.drawn")
 
 

@@ -6,6 +6,7 @@ A message may be lost, so the newest steps go out several times, and the browser
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from statistics import median
 from typing import Any, Literal
 
 from .shelf import Shelf
@@ -101,6 +102,8 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
         "d_model": trace.config.n_embd,
         "vocab": trace.config.vocab_size,
         "run_model": trace.model,
+        # Of the run's single-token passes: one pass alone says more about the machine's other work than about the model.
+        "ms_per_token": median(passes) if (passes := [step.ms for step in trace.steps[1:]]) else None,
         "status": asdict(snapshot.status),
         "recorded": snapshot.recorded or snapshot.status.kind == "recorded",
         "prompt": snapshot.prompt,

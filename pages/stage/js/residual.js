@@ -42,7 +42,7 @@ function drawResidual(surface, record, unit) {
   }
   surface.box(left - 1, 0, 1, height - axis, theme.line);
   drawKey(surface, height - unit * 0.5, unit, [
-    [theme.attention, "attention"], [theme.mlp, "MLP"], [mix(theme.panel, theme.residual, 0.3), "stream"],
+    [theme.attention, "attention"], [theme.mlp, "MLP"], [mix(theme.panel, theme.residual, 0.2), "stream"],
   ]);
   surface.find = (x, y) => {
     const layer = layers - 1 - Math.floor((y - head) / pitch);

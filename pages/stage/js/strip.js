@@ -78,7 +78,8 @@ function paintTransport(parts, record) {
 function paintStatus(parts, record) {
   const { header } = memory;
   const bits = [`${header.n_layer} layers × ${header.n_head} heads`];
-  if (record) bits.push(`${record.ms.toFixed(record.ms < 100 ? 1 : 0)} ${record.start ? "ms/token" : "ms prompt"}`);
+  const ms = header.ms_per_token;
+  if (ms !== null) bits.push(`${ms.toFixed(ms < 100 ? 1 : 0)} ms/token`);
   sayInto(parts.facts, ["", header.run_model, ` · ${bits.join(" · ")}`]);
   const { kind, text } = header.status;
   parts.status.dataset.kind = kind;
