@@ -102,7 +102,7 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
         "d_model": trace.config.n_embd,
         "vocab": trace.config.vocab_size,
         "run_model": trace.model,
-        # Of the run's single-token passes: one pass alone says more about the machine's other work than about the model.
+        # The median of the single-token passes: one alone says more of the machine's other work than of the model.
         "ms_per_token": median(passes) if (passes := [step.ms for step in trace.steps[1:]]) else None,
         "status": asdict(snapshot.status),
         "recorded": snapshot.recorded or snapshot.status.kind == "recorded",

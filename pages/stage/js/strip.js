@@ -72,10 +72,10 @@ function paintTransport(parts, record) {
   }
   parts.first.disabled = parts.back.disabled = memory.cursor <= 0;
   parts.last.disabled = memory.cursor >= lastStep();
-  paintStatus(parts, record);
+  paintStatus(parts);
 }
 
-function paintStatus(parts, record) {
+function paintStatus(parts) {
   const { header } = memory;
   const bits = [`${header.n_layer} layers × ${header.n_head} heads`];
   const ms = header.ms_per_token;
