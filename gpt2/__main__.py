@@ -52,7 +52,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     added = command("parity", parity, "Compare with Hugging Face transformers, number by number.")
     added.add_argument("--lengths", type=int, nargs="+", default=[10, 100], help="prompt lengths in tokens")
     added = command("compile", compile_graphs, "Compile a model's graphs ahead of time.")
-    added.add_argument("--ship", action="store_true", help="keep them beside the bundled model, even if they are there")
+    added.add_argument("--ship", action="store_true", help="keep them beside the bundled model, for the repository")
     return parser.parse_args(arguments)
 
 
@@ -144,7 +144,7 @@ def compile_graphs(options: argparse.Namespace) -> None:
 
     config = load_checkpoint(model_folder(options.model), options.model).config
     if options.ship:
-        for kind in compiled.compile_here(config, compiled.SHIPPED, force=True):
+        for kind in compiled.compile_here(config, compiled.SHIPPED):
             tell(f"Compiling {kind}.")
     else:
         compiled.compile_apart(config, tell)

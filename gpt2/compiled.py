@@ -1,7 +1,9 @@
 """Precompiled graphs: found, checked before native code sees them, or compiled once in a process of their own.
 
 A compiled graph file (MEF) is not checked by MAX, and a damaged one can abort the process. So a file is used only if
-its SHA-256, the MAX version, the CPU's features and the fingerprint of the graph, traced afresh, all match.
+its SHA-256, the MAX version, the CPU's features and the fingerprint of the graph all match. The fingerprint is that of
+the graph as it is traced; it is remembered for as long as the model's source files stay the same to the byte, because
+what traces a graph takes seconds to import on a fresh machine.
 """
 
 import hashlib
@@ -27,12 +29,17 @@ from max.engine import CompiledModel, InferenceSession, read
 
 from .config import GPT2Config
 from .errors import EngineError
-from .graphs import GRAPHS, stage
+from .hooks import GRAPH_KINDS, output_names
 
 SHIPPED = Path(__file__).parent / "bundled" / "graphs"
 PORTABLE = "x86-64-v3"
 # What x86-64-v3 adds, as Linux names it (https://gitlab.com/x86-psABIs/x86-64-ABI).
 PORTABLE_FEATURES = frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"})
+# The files that decide what graph a config gives.
+SOURCES = (
+    *("config", "hooks", "interventions", "linear", "embeddings", "mask", "layer_norm"),
+    *("attention", "mlp", "block", "transformer", "lm_head", "graphs"),
+)
 MAX_MEF_BYTES = 200_000_000
 SECONDS_A_GRAPH = 60
 
@@ -80,15 +87,48 @@ class GraphKey:
     @classmethod
     @lru_cache(maxsize=32)
     def of(cls, kind: str, config: GPT2Config) -> "GraphKey":
-        """Trace the graph and fingerprint its text; the weights are not in it."""
-        text = str(stage(kind, config))
-        return cls(kind, hashlib.sha256(text.encode()).hexdigest(), version("max"), target())
+        """The key of this code's graph; the weights are not in it."""
+        return cls(kind, remembered(kind, config) or trace(kind, config), version("max"), target())
 
     @property
     def file_name(self) -> str:
         """A name that differs whenever the key does."""
         digest = hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
         return f"{self.kind}-{digest[:16]}.mef.xz"
+
+
+def trace(kind: str, config: GPT2Config) -> str:
+    """The graph's fingerprint: the SHA-256 of its text, traced afresh.
+
+    Raises:
+        EngineError: if its outputs are not those that the engine expects.
+    """
+    from .graphs import stage
+
+    staged = stage(kind, config)
+    if list(staged.out_tree.leaf_paths) != output_names(kind, config.n_layer):
+        raise EngineError(f"The {kind} graph has other outputs than hooks.output_names tells.")
+    return hashlib.sha256(str(staged).encode()).hexdigest()
+
+
+@lru_cache(maxsize=32)
+def origin(kind: str, config: GPT2Config) -> str:
+    """SHA-256 of all that a fingerprint depends on: the model's source files, the config, the MAX version."""
+    whole = hashlib.sha256(json.dumps([kind, config.to_dict(), version("max")]).encode())
+    for name in SOURCES:
+        whole.update(hashlib.sha256((Path(__file__).parent / f"{name}.py").read_bytes()).digest())
+    return whole.hexdigest()
+
+
+def remembered(kind: str, config: GPT2Config) -> str | None:
+    """The fingerprint that was traced when a graph of this very origin was kept, or None."""
+    for folder in (SHIPPED, cache_folder()):
+        for manifest in sorted(folder.glob(f"{kind}-*.json")):
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                entry = json.loads(manifest.read_text(encoding="utf-8"))
+                if entry["origin"] == origin(kind, config):
+                    return str(entry["key"]["fingerprint"])
+    return None
 
 
 def find(key: GraphKey) -> bytes | None:
@@ -108,12 +148,17 @@ def find(key: GraphKey) -> bytes | None:
     return None
 
 
-def keep(key: GraphKey, mef: bytes, folder: Path) -> None:
+def keep(key: GraphKey, mef: bytes, folder: Path, origin: str = "") -> None:
     """Write a compiled graph and its manifest, so that readers see both whole or neither."""
     folder.mkdir(parents=True, exist_ok=True)
     packed = lzma.compress(mef, preset=6)
     features = sorted(PORTABLE_FEATURES if key.target == PORTABLE else cpu_features())
-    manifest = {"key": asdict(key), "sha256": hashlib.sha256(packed).hexdigest(), "cpu": features}
+    manifest = {
+        "key": asdict(key),
+        "origin": origin,
+        "sha256": hashlib.sha256(packed).hexdigest(),
+        "cpu": features,
+    }
     told = json.dumps(manifest, indent=1).encode() + b"\n"
     for name, data in ((f"{key.file_name}.json", told), (key.file_name, packed)):
         partial = folder / f".{name}.{os.getpid()}"
@@ -123,27 +168,32 @@ def keep(key: GraphKey, mef: bytes, folder: Path) -> None:
 
 def missing(config: GPT2Config) -> list[str]:
     """The kinds of graph that would have to be compiled for this config."""
-    return [kind for kind in GRAPHS if find(GraphKey.of(kind, config)) is None]
+    return [kind for kind in GRAPH_KINDS if find(GraphKey.of(kind, config)) is None]
 
 
-def compile_here(config: GPT2Config, folder: Path | None = None, force: bool = False) -> Iterator[str]:
-    """Compile what is missing in this process and keep it, naming each graph before its compile starts.
+def compile_here(config: GPT2Config, folder: Path | None = None) -> Iterator[str]:
+    """Compile what `folder` lacks in this process and keep it there, naming each graph before its compile starts.
 
-    To be run in a process of its own: it takes a minute or more and over a gigabyte.
+    A graph that is there but was kept by other source files, which give the same graph, gets a new manifest only.
+    To be run in a process of its own: a compile takes a minute or more and over a gigabyte.
     """
+    from .graphs import stage
+
     if is_portable():
         set_virtual_cpu_target(PORTABLE)
     session = InferenceSession(devices=[CPU()])
-    for kind in GRAPHS:
-        key = GraphKey.of(kind, config)
-        if not force and find(key) is not None:
-            continue
-        yield kind
-        path = cache_folder() / f".{key.file_name}.{os.getpid()}.raw"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        session.compile(stage(kind, config).graph).export_mef(path)
-        keep(key, path.read_bytes(), folder or cache_folder())
-        path.unlink()
+    folder = folder or cache_folder()
+    for kind in GRAPH_KINDS:
+        key = GraphKey(kind, trace(kind, config), version("max"), target())
+        mef = find(key) if (folder / key.file_name).exists() else None
+        if mef is None:
+            yield kind
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f".{key.file_name}.{os.getpid()}.raw"
+            session.compile(stage(kind, config).graph).export_mef(path)
+            mef = path.read_bytes()
+            path.unlink()
+        keep(key, mef, folder, origin(kind, config))
 
 
 def compile_apart(

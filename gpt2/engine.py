@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from . import compiled
 from .cache import KVCache
-from .graphs import GRAPHS, stage
+from .hooks import GRAPH_KINDS, output_names
 from .interventions import Interventions
 from .prompt import encode_prompt
 from .run import Run
@@ -30,7 +30,7 @@ class Graph:
         Raises:
             EngineError: if it has not been compiled.
         """
-        self.names = stage(kind, checkpoint.config).out_tree.leaf_paths
+        self.names = output_names(kind, checkpoint.config.n_layer)
         self.model = session.init(compiled.load(kind, checkpoint.config), weights_registry=checkpoint.weights)
 
     def __call__(self, *inputs: NDArray[np.generic]) -> Captures:
@@ -50,7 +50,7 @@ class Engine:
         """
         self.checkpoint, self.config, self.tokenizer = checkpoint, checkpoint.config, checkpoint.tokenizer
         session = InferenceSession(devices=[CPU()])
-        self._graphs = {kind: Graph(kind, checkpoint, session) for kind in GRAPHS}
+        self._graphs = {kind: Graph(kind, checkpoint, session) for kind in GRAPH_KINDS}
 
     def prefill(self, ids: Sequence[int], interventions: Interventions, cache: KVCache) -> Captures:
         """Run a whole prompt and fill the empty cache.

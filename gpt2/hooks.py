@@ -55,6 +55,15 @@ def hook_axes(n_layer: int) -> dict[str, tuple[str, ...]]:
     return {"hook_embed": STREAM, "hook_pos_embed": STREAM, **blocks, "ln_final.hook_normalized": STREAM}
 
 
+# The graphs that are compiled; see `graphs`.
+GRAPH_KINDS = ("prefill", "decode", "lens")
+
+
+def output_names(kind: str, n_layer: int) -> list[str]:
+    """The outputs of the graph `kind` in their order: MAX sorts what a graph returns by name."""
+    return ["logits"] if kind == "lens" else sorted([*hook_axes(n_layer), "logits"])
+
+
 @contextmanager
 def recording() -> Iterator[dict[str, Any]]:
     """Collect what hook points see, by name, while the block runs."""

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import gpt2
+from gpt2 import compiled
 from gpt2.engine import Engine
 from gpt2.sampling import Sampling
 from gpt2.trace import Trace
@@ -40,3 +41,11 @@ def trace(engine: Engine) -> Trace:
     for _ in range(40):
         run.advance(Sampling(0.8, 0, 0.95, seed=1))
     return run.trace
+
+
+@pytest.fixture
+def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A user's cache with nothing in it, and no shipped graphs."""
+    monkeypatch.setenv("GPT2_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(compiled, "SHIPPED", tmp_path / "shipped")
+    return compiled.cache_folder()

@@ -5,7 +5,6 @@ import json
 import lzma
 import re
 import shutil
-import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
@@ -16,27 +15,16 @@ from typing import NoReturn
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from max.experimental import functional as F
 
-import gpt2.transformer
 from gpt2 import compiled
 from gpt2.compiled import GraphKey, find, keep
-from gpt2.config import GPT2Config
 from gpt2.errors import EngineError
 from gpt2.graphs import GRAPHS
 from gpt2.weights import Checkpoint
+from tests.test_fingerprint import TINY, traced_key
 
 ROOT = Path(compiled.__file__).parent.parent
-TINY = GPT2Config(vocab_size=11, n_positions=8, n_embd=6, n_layer=1, n_head=2, n_inner=10)
 KEY = GraphKey("prefill", "f" * 64, "26.7.0", compiled.PORTABLE)
-
-
-@pytest.fixture
-def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A user's cache with nothing in it, and no shipped graphs."""
-    monkeypatch.setenv("GPT2_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(compiled, "SHIPPED", tmp_path / "shipped")
-    return compiled.cache_folder()
 
 
 def refuse_native(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +40,12 @@ def test_every_shipped_graph_is_this_codes_and_none_is_stale(
     """After a change to the model: python -m gpt2 compile --ship, and delete the graphs it replaces."""
     monkeypatch.setenv("GPT2_CACHE", str(tmp_path))
     assert compiled.missing(checkpoint.config) == []
-    names = {GraphKey.of(kind, checkpoint.config).file_name for kind in GRAPHS}
+    keys = [traced_key(kind, checkpoint.config) for kind in GRAPHS]
+    names = {key.file_name for key in keys}
+    for key in keys:
+        told = json.loads((compiled.SHIPPED / f"{key.file_name}.json").read_text())
+        assert told["key"] == asdict(key)
+        assert told["origin"] == compiled.origin(key.kind, checkpoint.config), "start-up would have to trace it"
     assert {path.name for path in compiled.SHIPPED.iterdir()} == names | {f"{name}.json" for name in names}
 
 
@@ -212,44 +205,6 @@ def test_a_damaged_graph_never_reaches_native_code(
     refuse_native(monkeypatch)
     with pytest.raises(EngineError, match=r"lens graph is not compiled.*python -m gpt2 compile"):
         compiled.load("lens", checkpoint.config)
-
-
-def test_the_fingerprint_is_the_same_in_another_process() -> None:
-    code = (
-        "from gpt2.compiled import GraphKey; from gpt2.config import GPT2Config; from gpt2.graphs import GRAPHS; "
-        f"print(*(GraphKey.of(kind, {TINY!r}).fingerprint for kind in GRAPHS))"
-    )
-    told = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
-    )
-    assert told.stdout.split() == [GraphKey.of(kind, TINY).fingerprint for kind in GRAPHS]
-
-
-@pytest.mark.parametrize(
-    "change", [{"n_layer": 2}, {"n_head": 3}, {"n_inner": 9}, {"n_embd": 8}, {"layer_norm_epsilon": 1e-6}]
-)
-@pytest.mark.parametrize("kind", ["prefill", "decode"])
-def test_another_shape_has_another_fingerprint(kind: str, change: dict[str, int | float]) -> None:
-    other = replace(TINY, **change)
-    assert GraphKey.of(kind, other).fingerprint != GraphKey.of(kind, TINY).fingerprint
-
-
-def test_a_change_in_the_model_changes_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here: a mask that hides a position from itself too; the graph's inputs and outputs stay the same."""
-    before = GraphKey.of("prefill", TINY).fingerprint
-    right = gpt2.transformer.causal_mask
-    monkeypatch.setattr(gpt2.transformer, "causal_mask", lambda positions: F.transpose(right(positions), 0, 1))
-    GraphKey.of.cache_clear()
-    try:
-        assert GraphKey.of("prefill", TINY).fingerprint != before
-    finally:
-        GraphKey.of.cache_clear()
-
-
-def test_the_key_of_each_graph_differs() -> None:
-    keys = [GraphKey.of(kind, TINY) for kind in GRAPHS]
-    assert len({key.file_name for key in keys}) == len({key.fingerprint for key in keys}) == 3
-    assert all(asdict(key)["max_version"] == version("max") for key in keys)
 
 
 def test_nothing_is_compiled_where_nothing_is_missing(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:

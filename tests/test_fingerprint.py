@@ -1,0 +1,106 @@
+"""Claims about fingerprints: a graph is known by what is traced, and remembered while nothing it comes from changes."""
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from max.experimental import functional as F
+
+import gpt2.transformer
+from gpt2 import compiled
+from gpt2.compiled import GraphKey, keep
+from gpt2.config import GPT2Config
+from gpt2.graphs import GRAPHS, stage
+from gpt2.hooks import output_names
+
+ROOT = Path(compiled.__file__).parent.parent
+TINY = GPT2Config(vocab_size=11, n_positions=8, n_embd=6, n_layer=1, n_head=2, n_inner=10)
+
+
+def traced_key(kind: str, config: GPT2Config) -> GraphKey:
+    """The key with a fingerprint traced afresh, whatever is remembered."""
+    return GraphKey(kind, compiled.trace(kind, config), version("max"), compiled.target())
+
+
+def test_the_fingerprint_is_the_same_in_another_process() -> None:
+    code = (
+        "from gpt2.compiled import GraphKey; from gpt2.config import GPT2Config; from gpt2.graphs import GRAPHS; "
+        f"print(*(GraphKey.of(kind, {TINY!r}).fingerprint for kind in GRAPHS))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert told.stdout.split() == [GraphKey.of(kind, TINY).fingerprint for kind in GRAPHS]
+
+
+@pytest.mark.parametrize(
+    "change", [{"n_layer": 2}, {"n_head": 3}, {"n_inner": 9}, {"n_embd": 8}, {"layer_norm_epsilon": 1e-6}]
+)
+@pytest.mark.parametrize("kind", ["prefill", "decode"])
+def test_another_shape_has_another_fingerprint(kind: str, change: dict[str, int | float]) -> None:
+    other = replace(TINY, **change)
+    assert GraphKey.of(kind, other).fingerprint != GraphKey.of(kind, TINY).fingerprint
+
+
+def test_a_change_in_the_model_changes_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here: a mask that hides a position from itself too; the graph's inputs and outputs stay the same."""
+    before = compiled.trace("prefill", TINY)
+    right = gpt2.transformer.causal_mask
+    monkeypatch.setattr(gpt2.transformer, "causal_mask", lambda positions: F.transpose(right(positions), 0, 1))
+    assert compiled.trace("prefill", TINY) != before
+
+
+def test_a_fingerprint_is_remembered_only_for_the_same_sources_config_and_release(
+    empty: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    key = traced_key("decode", TINY)
+    keep(key, b"the graph", empty, compiled.origin("decode", TINY))
+    assert compiled.remembered("decode", TINY) == key.fingerprint
+    assert compiled.remembered("prefill", TINY) is None
+    assert compiled.remembered("decode", replace(TINY, n_layer=2)) is None
+    changed = tmp_path / "gpt2"
+    shutil.copytree(ROOT / "gpt2", changed, ignore=shutil.ignore_patterns("bundled", "__pycache__"))
+    (changed / "mask.py").write_text((changed / "mask.py").read_text() + "\n")
+    monkeypatch.setattr(compiled, "__file__", str(changed / "compiled.py"))
+    compiled.origin.cache_clear()
+    try:
+        assert compiled.remembered("decode", TINY) is None
+    finally:
+        compiled.origin.cache_clear()
+
+
+def test_every_file_that_the_graphs_are_made_of_counts_for_their_origin() -> None:
+    """All that `graphs` imports from here, and what that imports; errors change no graph."""
+    found, waiting = set(), ["graphs"]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            text = (ROOT / "gpt2" / f"{name}.py").read_text()
+            waiting += re.findall(r"^\s*from \.(\w+) import", text, re.MULTILINE)
+    assert found - {"errors"} == set(compiled.SOURCES)
+
+
+@pytest.mark.parametrize("n_layer", [1, 12])
+@pytest.mark.parametrize("kind", GRAPHS)
+def test_outputs_are_in_the_order_that_the_engine_reads_them(kind: str, n_layer: int) -> None:
+    staged = stage(kind, replace(TINY, n_layer=n_layer))
+    assert list(staged.out_tree.leaf_paths) == output_names(kind, n_layer)
+
+
+def test_loading_a_shipped_model_imports_nothing_that_traces_graphs() -> None:
+    """On a fresh machine that import compiles Mojo code for seconds."""
+    code = "import sys, gpt2; gpt2.load(); print([n for n in sys.modules if n.startswith('max.experimental.nn')])"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert told.stdout.strip() == "[]", told.stderr
+
+
+def test_the_key_of_each_graph_differs() -> None:
+    keys = [GraphKey.of(kind, TINY) for kind in GRAPHS]
+    assert len({key.file_name for key in keys}) == len({key.fingerprint for key in keys}) == 3
+    assert all(asdict(key)["max_version"] == version("max") for key in keys)
