@@ -20,7 +20,7 @@ CSS = """<style>
 .stMainBlockContainer { padding: 3.5rem 1.25rem 0; max-width: none; }
 .stMainBlockContainer:has([data-testid="stHeading"]) { padding-bottom: 2rem; }
 [data-testid="stHeader"] { height: 3.25rem; }
-[data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.25rem 0 0; }
+[data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.25rem 0 0.5rem; }
 [data-testid="stText"] { font-size: 0.95rem; line-height: 1.45; }
 </style>"""
 
