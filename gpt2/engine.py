@@ -34,7 +34,7 @@ class Graph:
         self.model = session.init(compiled.load(kind, checkpoint.config), weights_registry=checkpoint.weights)
 
     def __call__(self, *inputs: NDArray[np.generic]) -> Captures:
-        """Run. Inputs must be contiguous and are read in place; outputs are copied, since MAX's buffers take more room."""
+        """Run. Inputs must be contiguous and are read in place; outputs are copied, as MAX's buffers are larger."""
         outputs = self.model(*(Buffer.from_dlpack(array) for array in inputs))
         return {name: output.to_numpy().copy() for name, output in zip(self.names, outputs, strict=True)}
 
