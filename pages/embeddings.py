@@ -1,5 +1,6 @@
 """Embeddings: what each token is before the model thinks."""
 
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -41,10 +42,11 @@ else:
         st.caption(flat.map_caption(found))
     with right, st.container(border=True, height="stretch"):
         st.markdown("**Nearest tokens in the whole vocabulary**")
+        tokens = parts.option_labels(trace)
         at = st.selectbox(
             "Token",
-            options=[parts.NEWEST, *range(trace.seq)],
-            format_func=lambda at: parts.option_label(trace, at),
+            options=list(tokens),
+            format_func=partial(parts.option_label, tokens),
             key=view.key("chosen"),
             persist_state="session",
             label_visibility="collapsed",

@@ -63,7 +63,7 @@ with beside, st.container(border=True):
     choice = st.selectbox(
         "Watch a token",
         lens.candidates(logits, st.session_state.get(view.key("watched"))),
-        format_func=partial(lens.candidate_label, view.trace),
+        format_func=partial(lens.candidate_label, view.trace.vocabulary),
         key=view.key("watched"),
         persist_state="session",
     )

@@ -242,3 +242,11 @@ def test_a_neighbour_without_room_gets_no_label_but_the_runs_own_always_do() -> 
     apart = np.array([(100.0, 50.0), (400.0, 50.0), (100.0, 300.0)])
     assert embeddings_map.place_labels(apart, ["·token"] * 3, needed=0) == ["right"] * 3
     assert embeddings_map.place_labels(np.array([(555.0, 200.0)]), ["·token"], needed=0) == ["left"]
+
+
+def test_the_list_of_tokens_names_every_position_and_does_not_hold_the_run(trace: Trace) -> None:
+    labels = embeddings.option_labels(trace)
+    assert list(labels) == [embeddings.NEWEST, *range(trace.seq)]
+    assert embeddings.option_label(labels, 2) == f"{trace.labels[2]}  (position 2)"
+    assert embeddings.option_label(labels, trace.seq + 5) == f"position {trace.seq + 5}"
+    assert {type(value) for value in (*labels, *labels.values())} == {int, str}

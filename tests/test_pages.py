@@ -202,7 +202,7 @@ def test_a_lens_page_is_drawn_again_when_its_step_changes_under_a_resting_cursor
 
 
 def test_weights_of_the_same_sizes_that_did_not_make_the_run_are_not_read_with_it(visit, trace):
-    assert visit.job.has_made(trace) and visit.snapshot().tables is not None
+    assert visit.job.has_made(trace) and visit.snapshot().tables is visit.job.tables
     first = trace.steps[0]
     moved = {**first.captures, "hook_embed": first.captures["hook_embed"] + 0.05}
     foreign = trace.cut(0).append(replace(first, captures=moved))

@@ -188,11 +188,20 @@ def neighbours_sentence(tables: Tables, vocabulary: Vocabulary, token: int) -> s
     )
 
 
-def option_label(trace: Trace, at: int) -> str:
-    """A position in a list of the run's tokens; `NEWEST` follows the shown step."""
-    if at == NEWEST:
-        return f"newest token: {trace.labels[-1]}"
-    return f"{trace.labels[at]}  (position {at})"
+def option_labels(trace: Trace) -> dict[int, str]:
+    """A list of the run's tokens by position; `NEWEST` follows the shown step.
+
+    A widget outlives its rerun and keeps what writes its options, so that must not hold the trace.
+    """
+    labels = trace.labels
+    return {NEWEST: f"newest token: {labels[-1]}"} | {
+        at: f"{label}  (position {at})" for at, label in enumerate(labels)
+    }
+
+
+def option_label(labels: dict[int, str], at: int) -> str:
+    """How one choice is written; one that a shorter run has not is written by its position."""
+    return labels.get(at, f"position {at}")
 
 
 def chosen_token(trace: Trace, at: int) -> int:

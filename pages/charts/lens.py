@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from gpt2.sampling import softmax
 from gpt2.trace import Trace
+from gpt2.vocabulary import Vocabulary
 from pages.charts.style import percent, spoken
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share
@@ -153,9 +154,12 @@ def candidate(trace: Trace, logits: Array, choice: int) -> int:
     return int(logits[-1].argmax()) if draw is None else draw.token
 
 
-def candidate_label(trace: Trace, choice: int) -> str:
-    """How a choice is written, the same at every step: the browser remembers what it was called."""
-    return "Whichever token is drawn" if choice == DRAWN else trace.vocabulary.label(choice)
+def candidate_label(vocabulary: Vocabulary, choice: int) -> str:
+    """How a choice is written, the same at every step: the browser remembers what it was called.
+
+    A widget outlives its rerun and keeps what writes its options, so this takes the vocabulary and not the trace.
+    """
+    return "Whichever token is drawn" if choice == DRAWN else vocabulary.label(choice)
 
 
 def operands(trace: Trace, logits: Array, watched: Watch) -> list[str]:
