@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .cache import KVCache
 from .errors import GPT2Error
 from .interventions import Interventions
-from .sampling import Sampling, draw, softmax
+from .sampling import Sampling, draw, most_likely
 from .trace import LensRows, Step, Trace
 
 if TYPE_CHECKING:
@@ -117,13 +117,17 @@ class Run:
             return self._trace
 
     def _lens(self, captures: Mapping[str, Array], drawn: int | None) -> LensRows:
-        layers = range(self.engine.config.n_layer)
-        names = ["blocks.0.hook_resid_pre", *(f"blocks.{layer}.hook_resid_post" for layer in layers)]
-        logits = self.engine.lens(np.stack([captures[name][-1] for name in names]))  # [layer + 1, vocab]
-        probabilities = np.stack([softmax(row) for row in logits])
-        tokens = np.argsort(-probabilities, axis=1, kind="stable")[:, :LENS_TOKENS]
-        return LensRows(
-            tokens.astype(np.int32),
-            np.take_along_axis(probabilities, tokens, 1).astype(np.float32),
-            probabilities[:, 0 if drawn is None else drawn].astype(np.float32),
-        )
+        below = [f"blocks.{layer}.hook_resid_post" for layer in range(self.engine.config.n_layer - 1)]
+        rows = np.stack([captures[name][-1] for name in ("blocks.0.hook_resid_pre", *below)])  # [layer, d_model]
+        # What the last block gives has been read already: it is what was drawn from.
+        logits = np.concatenate([self.engine.lens(rows), captures["logits"]])  # [layer + 1, vocab]
+        tokens = most_likely(logits, min(LENS_TOKENS, logits.shape[1]))
+        highest = logits.max(axis=1, keepdims=True)
+        total = np.exp(logits - highest).sum(axis=1, keepdims=True, dtype=np.float64)
+
+        def probability(chosen: NDArray[np.integer]) -> Array:
+            """Shapes: [layer + 1, n] tokens -> [layer + 1, n]."""
+            return (np.exp(np.take_along_axis(logits, chosen, 1) - highest) / total).astype(np.float32)
+
+        watched = np.full((len(logits), 1), 0 if drawn is None else drawn)
+        return LensRows(tokens.astype(np.int32), probability(tokens), probability(watched)[:, 0])
