@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt2.errors import SettingsError
-from pages.frame import limits as module
-from pages.frame.limits import limits, machine_bytes
+from pages.frame import memory
+from pages.frame.limits import LEAST_TRACES, limits
+from pages.frame.memory import machine_bytes
 from pages.frame.player import Player
 from pages.frame.visit import Visit
 from pages.stage.component import Action
@@ -27,7 +28,7 @@ def test_without_settings_the_models_context_is_the_limit(visit, monkeypatch) ->
     shown = visit.snapshot()
     n_positions = shown.trace.config.n_positions
     assert (shown.context, shown.most_new_tokens, limits().problem) == (n_positions, n_positions, "")
-    assert module.LEAST_TRACES // 10**6 <= limits().traces_bytes // 10**6 <= machine_bytes() // 10**6
+    assert LEAST_TRACES // 10**6 <= limits().traces_bytes // 10**6 <= machine_bytes() // 10**6
 
 
 def test_settings_are_read_when_they_are_asked_for(visit, monkeypatch) -> None:
@@ -104,6 +105,6 @@ def test_a_containers_limit_counts_where_it_is_smaller(tmp_path, monkeypatch) ->
         file.unlink(missing_ok=True)
         if told is not None:
             file.write_text(told)
-        monkeypatch.setattr(module, "CGROUPS", (tmp_path / "none", file))
+        monkeypatch.setattr(memory, "CGROUPS", (tmp_path / "none", file))
         whole = machine_bytes.__wrapped__()
         assert whole == expected if expected else whole > 10**9

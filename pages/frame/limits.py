@@ -6,15 +6,11 @@ Root-level entries of Streamlit's secrets are environment variables too, so a ho
 import os
 import sys
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 from gpt2.errors import PromptError, SettingsError
 
-# Where Linux tells how much memory a container may use, in either version of control groups.
-CGROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-# Where nothing tells how much memory there is.
-ASSUMED_MEMORY = 2_000_000_000
+from .memory import machine_bytes
+
 # Of a small host's 1 GB, the app and its model need about a third, and Python and the browser messages their share.
 TRACES_SHARE = 0.4
 # Two runs of the bundled model with its context full, 167 MB each.
@@ -82,19 +78,3 @@ def limits() -> Limits:
 def default_traces_bytes() -> int:
     """A share of the memory that this process may use, and never so little that two visitors cannot be served."""
     return max(LEAST_TRACES, int(TRACES_SHARE * machine_bytes()))
-
-
-@cache
-def machine_bytes() -> int:
-    """The memory that this process may use: the container's, or the machine's where there is no smaller container."""
-    told = []
-    for path in CGROUPS:
-        try:
-            told.append(int(path.read_text(encoding="ascii")))
-        except (OSError, ValueError):  # not Linux, or "max"
-            continue
-    try:
-        told.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
-        told.append(ASSUMED_MEMORY)
-    return min(told)

@@ -229,6 +229,7 @@ class Player:
         if not is_hidden:
             self._recorded, self._is_own = self._recorded.cut(0), False
         self._notice = self._error = ""
+        self.look()
         order = Order(run, sampling, tokens, speed, watch(weakref.ref(self), self._traces))
         order.start(score, cursor, is_hidden)
         self._order = order

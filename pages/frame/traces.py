@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from .limits import limits
+from .memory import give_back
 
 if TYPE_CHECKING:
     from .player import Player
@@ -51,13 +52,15 @@ class Traces:
         """
         with self._lock:
             players = list(self._players)
-            over = sum(player.nbytes for player in players) - self._budget()
+            over = before = sum(player.nbytes for player in players) - self._budget()
             for player in sorted(players, key=lambda player: player.looked_at):
                 if over <= 0:
                     break
                 if player is not keep:
                     over -= player.let_go()
-            return max(0, over)
+        if over < before:
+            give_back()
+        return max(0, over)
 
 
 TRACES = Traces(lambda: limits().traces_bytes)
