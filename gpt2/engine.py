@@ -15,6 +15,7 @@ from .prompt import encode_prompt
 from .run import Run
 from .sampling import Sampling
 from .trace import Step, Trace
+from .turns import Turns
 from .weights import Checkpoint
 
 Array = NDArray[np.float32]
@@ -40,7 +41,7 @@ class Graph:
 
 
 class Engine:
-    """A model ready to run. It holds no state of any run, so one engine serves all of them."""
+    """A model ready to run. It holds no state of any run, so one engine serves all of them, each in its turn."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         """Bind the checkpoint's weights to its compiled graphs.
@@ -49,6 +50,7 @@ class Engine:
             EngineError: if a graph has not been compiled; see `gpt2.compiled`.
         """
         self.checkpoint, self.config, self.tokenizer = checkpoint, checkpoint.config, checkpoint.tokenizer
+        self.turns = Turns()
         session = InferenceSession(devices=[CPU()])
         self._graphs = {kind: Graph(kind, checkpoint, session) for kind in GRAPH_KINDS}
 

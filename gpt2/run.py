@@ -14,6 +14,7 @@ from .errors import GPT2Error
 from .interventions import Interventions
 from .sampling import Sampling, draw, most_likely
 from .trace import LensRows, Step, Trace
+from .turns import Turn
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -32,12 +33,23 @@ class Run:
         self._prompt_ids = prompt_ids
         self._cache = KVCache(engine.config)
         self._lock = threading.Lock()
+        self.turn = Turn(engine.turns)  # the newest that was asked for
         self._trace = Trace(engine.checkpoint.name, engine.config, engine.tokenizer.vocabulary)
 
     @property
     def trace(self) -> Trace:
         """What has been recorded so far."""
         return self._trace
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the captures and the KV cache hold."""
+        return self._trace.nbytes + self._cache.nbytes
+
+    @property
+    def waiting(self) -> int:
+        """How many other runs' passes come before the one that this run waits for; 0 if it waits for none."""
+        return self.turn.waiting
 
     @property
     def is_full(self) -> bool:
@@ -53,10 +65,13 @@ class Run:
             return f"This run holds {MAX_TRACE_BYTES // 10**6} MB of captures, the most that are kept."
         return ""
 
-    def advance(self, sampling: Sampling | None) -> Step:
+    def advance(self, sampling: Sampling | None, stop: threading.Event | None = None) -> Step:
         """Run the forward pass that is next, and draw a token from its logits unless `sampling` is None.
 
+        The engine does one pass at a time; the wait for it ends at once if `stop` is withdrawn from `engine.turns`.
+
         Raises:
+            Withdrawn: if it was; the run is as it was before.
             GPT2Error: if the context is full, or nothing was drawn at the newest step.
             SettingsError: if a setting does not fit the model.
         """
@@ -71,15 +86,17 @@ class Run:
                 raise GPT2Error("No token was drawn at the newest step; draw one there before going on.")
             if start + len(ids) > self.engine.config.n_positions:
                 raise GPT2Error(f"The context of {self.engine.config.n_positions} tokens is full.")
-            since = time.perf_counter()
-            if start == 0:
-                captures = self.engine.prefill(ids, self.interventions, self._cache)
-            else:
-                captures = self.engine.decode(ids[0], self.interventions, self._cache)
-            ms = (time.perf_counter() - since) * 1000
-            stop = start + len(ids)
-            drawn = None if sampling is None else draw(captures["logits"][-1], sampling, stop)
-            lens = self._lens(captures, None if drawn is None else drawn.token)
+            self.turn = Turn(self.engine.turns, stop)
+            with self.turn:
+                since = time.perf_counter()
+                if start == 0:
+                    captures = self.engine.prefill(ids, self.interventions, self._cache)
+                else:
+                    captures = self.engine.decode(ids[0], self.interventions, self._cache)
+                ms = (time.perf_counter() - since) * 1000
+                readings = self._read_lens(captures)
+            drawn = None if sampling is None else draw(captures["logits"][-1], sampling, start + len(ids))
+            lens = self._lens(readings, None if drawn is None else drawn.token)
             step = Step(ids, start, captures, drawn, ms, lens, self.interventions)
             self._trace = self._trace.append(step)
             return step
@@ -97,7 +114,7 @@ class Run:
             sampling.check_vocabulary(self.engine.config.vocab_size)
             newest = self._trace.steps[-1]
             drawn = draw(newest.logits, sampling, newest.stop)
-            lens = self._lens(newest.captures, drawn.token)
+            lens = self._lens(self._read_lens(newest.captures), drawn.token)
             step = replace(newest, draw=drawn, lens=lens)
             self._trace = self._trace.cut(len(self._trace.steps) - 1).append(step)
             return step
@@ -116,11 +133,13 @@ class Run:
             self._cache.cut(self._trace.seq)
             return self._trace
 
-    def _lens(self, captures: Mapping[str, Array], drawn: int | None) -> LensRows:
+    def _read_lens(self, captures: Mapping[str, Array]) -> Array:
         below = [f"blocks.{layer}.hook_resid_post" for layer in range(self.engine.config.n_layer - 1)]
         rows = np.stack([captures[name][-1] for name in ("blocks.0.hook_resid_pre", *below)])  # [layer, d_model]
         # What the last block gives has been read already: it is what was drawn from.
-        logits = np.concatenate([self.engine.lens(rows), captures["logits"]])  # [layer + 1, vocab]
+        return np.concatenate([self.engine.lens(rows), captures["logits"]])  # [layer + 1, vocab]
+
+    def _lens(self, logits: Array, drawn: int | None) -> LensRows:
         tokens = most_likely(logits, min(LENS_TOKENS, logits.shape[1]))
         highest = logits.max(axis=1, keepdims=True)
         total = np.exp(logits - highest).sum(axis=1, keepdims=True, dtype=np.float64)

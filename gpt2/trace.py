@@ -152,7 +152,7 @@ class Trace:
         """Every computed token as it is shown."""
         return [self.vocabulary.label(token) for token in self.computed_ids]
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         """Bytes that all captures hold."""
         return sum(step.nbytes for step in self.steps)

@@ -1,6 +1,7 @@
 """The frame that all pages share: the stage on top, the question, the sentences, and how it is computed."""
 
 import inspect
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -69,7 +70,10 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
     """Mount the stage and answer what it asks for."""
     start_through_the_entry()
     visit = this_visit()
-    runs, drawn = count(), visit.looks_at
+    runs, (drawn, drawn_head) = count(), visit.looks_at
+    # Streamlit keeps this function for long; it must not keep the numbers of a run that was let go.
+    drawn_step = (lambda: None) if drawn is None else weakref.ref(drawn)
+    del drawn
 
     @st.fragment
     def answer() -> None:
@@ -79,7 +83,7 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
         for action in actions:
             visit.answer(action)
         step, head = visit.looks_at
-        if view == "strip" and (step is not drawn[0] or head != drawn[1]):
+        if view == "strip" and (step is not drawn_step() or head != drawn_head):
             st.rerun()  # the pictures below show something else than the strip
         if actions:
             st.rerun(scope="fragment" if is_fragment_run else "app")

@@ -14,13 +14,13 @@ from pages.stage.component import Action
 from pages.stage.snapshot import ModelChoice, Snapshot, Status
 
 from .examples import EXAMPLES, recorded_run
+from .limits import limits
 from .models import ModelJob, model_job
 from .player import Player
 
 if TYPE_CHECKING:
     from gpt2.engine import Engine
 
-MAX_NEW_TOKENS = 512
 FIRST_RUN = "once"
 FIRST_PROMPT = "Once upon a time"
 SLOWEST = 0.1
@@ -48,20 +48,25 @@ class Visit:
         return model_job(self.model)
 
     def snapshot(self) -> Snapshot:
-        """What the stage shows now."""
+        """What the stage shows now; asking for it tells that the visitor is there."""
+        self.player.look()
         job = self.job
         status = self.status()  # before the trace: what is said to have ended must be there whole
-        trace = self.player.trace
+        trace, score = self.player.trace, self.player.score
+        most = self.most_new_tokens(self.model)
         return Snapshot(
             trace=trace,
+            ids=trace.ids if score is None else score.ids,
+            prompt_tokens=len(trace.prompt_ids if score is None else score.prompt_ids),
             tables=job.tables if job.has_made(trace) else None,
             status=status,
             prompt=self.player.prompt,
             draft_tokens=self.draft_tokens,
             draft_error=self.draft_error,
-            context=job.checkpoint.config.n_positions,
+            context=min(job.checkpoint.config.n_positions, limits().prompt_tokens),
             sampling=self.sampling,
-            max_new_tokens=self.max_new_tokens,
+            max_new_tokens=min(self.max_new_tokens, most),
+            most_new_tokens=most,
             model=self.model,
             models=offered_models(),
             examples=EXAMPLES,
@@ -84,15 +89,17 @@ class Visit:
             player.error = ""
         if player.error or job.error:
             return Status("error", player.error or job.error)
+        if problem := limits().problem:
+            return Status("error", problem)
         if player.is_running:
-            return Status("running", "Generating.")
+            return running(player.place, bool(player.trace.steps))
         if job.is_loading:
             return Status("loading", job.message)
         if player.is_recorded:
             return Status("recorded", "A recorded run; press Run to make your own.")
         if player.why_full:
             return Status("full", player.why_full)
-        return Status("paused", player.notice or "Paused.")
+        return Status("paused", player.notice or "Paused.", is_news=bool(player.notice))
 
     def answer(self, action: Action) -> None:
         """Do what the stage asked for; a refusal becomes one sentence, pauses the run and changes nothing else."""
@@ -100,6 +107,8 @@ class Visit:
         if action.name in ("run", "play", "step", "settings"):
             self.player.error = ""
         try:
+            if action.name in ("run", "play", "step"):
+                limits().check()
             match action.name:
                 case "draft":
                     if values.get("text") != self.tried:  # the text that was refused may be told late
@@ -121,18 +130,25 @@ class Visit:
                     self._take_settings(values)
                     tokens, speed = (1, 0.0) if action.name == "step" else (self.max_new_tokens, self.speed)
                     cursor = whole(values, "cursor", self.cursor, "The step")
+                    limits().check_prompt(len(self.player.trace.prompt_ids))  # an opened run's may be longer
                     self.player.play(self._engine(), cursor, self.sampling, tokens, speed)
         except GPT2Error as error:
             self.player.pause()
             self.player.error = str(error)
 
-    def open(self, recorded: Trace) -> None:
-        """Put a recorded run on the stage, at its last step."""
-        self.player.open(recorded)
+    def most_new_tokens(self, model: str) -> int:
+        """How many tokens one press of Run or Play may generate: the model's context, or what the host allows."""
+        return min(model_job(model).checkpoint.config.n_positions, limits().new_tokens)
+
+    def open(self, recorded: Trace, is_own: bool = False) -> None:
+        """Put a recorded run on the stage, at its last step; `is_own` where no other visitor shares it."""
+        self.player.open(recorded, is_own)
         self.cursor, self.head = len(recorded.steps) - 1, None
 
     def _begin(self, prompt: str) -> None:
-        self.player.new(self._engine(), prompt, self.sampling, self.max_new_tokens, self.speed)
+        engine = self._engine()
+        limits().check_prompt(len(encode_prompt(prompt, engine.tokenizer, engine.config)))
+        self.player.new(engine, prompt, self.sampling, self.max_new_tokens, self.speed)
         self.cursor = 0
         self.draft_tokens = self.draft_error = None
 
@@ -155,7 +171,7 @@ class Visit:
         try:
             self.draft_tokens = count_tokens(text, checkpoint.tokenizer)
             if text:
-                encode_prompt(text, checkpoint.tokenizer, checkpoint.config)
+                limits().check_prompt(len(encode_prompt(text, checkpoint.tokenizer, checkpoint.config)))
         except GPT2Error as error:
             self.draft_error = str(error)
 
@@ -179,20 +195,31 @@ class Visit:
             top_p=number(values, "top_p", now.top_p),
             seed=whole(values, "seed", now.seed, "The seed"),
         )
-        tokens = whole(values, "max_new_tokens", self.max_new_tokens, "The number of new tokens")
-        if not 1 <= tokens <= MAX_NEW_TOKENS:
-            raise SettingsError(f"The number of new tokens must be from 1 to {MAX_NEW_TOKENS}, not {tokens}.")
         model = str(values.get("model") or self.model)
         if model not in [choice.name for choice in offered_models()]:
             raise SettingsError(f"The model {model!r} is not offered here; choose one from the list.")
+        most = self.most_new_tokens(model)  # refuses what is not a checkpoint
+        tokens = whole(values, "max_new_tokens", min(self.max_new_tokens, most), "The number of new tokens")
+        if not 1 <= tokens <= most:
+            raise SettingsError(f"The number of new tokens must be from 1 to {most}, not {tokens}.")
         speed = number(values, "speed", self.speed)
         if speed != 0 and not SLOWEST <= speed <= 60:
             raise SettingsError(
                 f"The speed must be from {SLOWEST:g} to 60 tokens a second, or 0 for as fast as it goes, not {speed:g}."
             )
-        # Refuses what is not a checkpoint, and what does not fit its vocabulary, before anything is changed.
+        # Refuses what does not fit the model's vocabulary, before anything is changed.
         sampling.check_vocabulary(model_job(model).checkpoint.config.vocab_size)
         self.model, self.sampling, self.max_new_tokens, self.speed = model, sampling, tokens, speed
+
+
+def running(place: int, has_begun: bool) -> Status:
+    """How a run that is under way stands, with its place where others make it wait."""
+    if not place:
+        return Status("running", "Generating.")
+    if has_begun:
+        return Status("running", f"Generating in turns with {place} other visitor{'s' * (place > 1)}.", is_news=True)
+    verb = "visitor is" if place == 1 else "visitors are"
+    return Status("running", f"Waiting; {place} {verb} before you.", is_news=True)
 
 
 def offered_models() -> tuple[ModelChoice, ...]:

@@ -10,10 +10,15 @@ from gpt2.trace import Trace
 
 @dataclass(frozen=True)
 class Status:
-    """How things stand: one word for the program, one plain sentence for the visitor."""
+    """How things stand: one word for the program, one plain sentence for the visitor.
+
+    Attributes:
+        is_news: whether the sentence says more than the word does, and is to be read without asking for it.
+    """
 
     kind: Literal["recorded", "loading", "ready", "running", "paused", "full", "error"]
     text: str
+    is_news: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,16 +43,21 @@ class Snapshot:
     """Everything that one message to the browser is made from.
 
     Attributes:
-        trace: the whole run, live or recorded; it may have no steps yet.
+        trace: the whole run, live or recorded; it may have no steps yet, or none any more.
+        ids, prompt_tokens: the run's text as tokens, and how many of them are the prompt's; they stay when the trace
+            has let its steps go.
         tables: the embedding tables, for the nearest tokens; None where the model is not loaded.
         prompt: the text that the run began with.
         draft_tokens, draft_error: of the text being typed, where it has been counted.
-        context: how many positions the model can read.
+        context: how many positions the model can read, or fewer where the host allows fewer.
+        most_new_tokens: the highest that `max_new_tokens` may be set to.
         progress: from 0 to 1 while a model loads, where it is known.
         recorded: the run on the stage was not made by this visitor, whatever else the status has to say.
     """
 
     trace: Trace
+    ids: tuple[int, ...]
+    prompt_tokens: int
     tables: Tables | None
     status: Status
     prompt: str
@@ -56,6 +66,7 @@ class Snapshot:
     context: int
     sampling: Sampling
     max_new_tokens: int
+    most_new_tokens: int
     model: str
     models: tuple[ModelChoice, ...]
     examples: tuple[Example, ...]

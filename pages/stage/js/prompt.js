@@ -45,6 +45,8 @@ function paintPrompt(parts) {
   const tokens = typed ? header.draft_tokens : header.prompt_tokens;
   setText(count, `${tokens ?? "–"} / ${header.context} tokens`);
   const wrong = (typed && header.draft_error) || (header.status.kind === "error" ? header.status.text : "");
-  setText(error, wrong || "");
+  const { kind, text: told, is_news: isNews } = header.status;
+  setText(error, wrong || (kind === "paused" && isNews ? told : ""));
+  error.dataset.kind = wrong ? "error" : "notice";
   text.setAttribute("aria-invalid", wrong ? "true" : "false");
 }

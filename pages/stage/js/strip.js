@@ -85,7 +85,8 @@ function paintStatus(parts) {
   parts.status.dataset.kind = kind;
   const share = header.progress === null ? "" : ` ${Math.round(100 * header.progress)}\u00a0%`;
   parts.badge.hidden = !header.recorded;
-  const said = kind === "recorded" ? "" : kind === "loading" ? text : STATES[kind];
+  const tells = kind === "loading" || (kind === "running" && header.status.is_news);
+  const said = kind === "recorded" ? "" : tells ? text : STATES[kind];
   setText(parts.statusText, said + (kind === "loading" ? share : ""));
   parts.status.title = text;
   parts.status.style.setProperty("--share", header.progress === null ? "0" : String(header.progress));
