@@ -16,7 +16,8 @@ from .errors import GPT2Error, TraceError
 from .hooks import BLOCK_HOOKS, SQUARE, hook_axes
 from .interventions import Addition, Interventions, Scale
 from .sampling import Draw, Sampling
-from .trace import LensRows, Lineage, Step, Trace
+from .step import LensRows, Step
+from .trace import Lineage, Trace
 from .vocabulary import Vocabulary
 
 FORMAT = "gpt2-under-glass trace"
