@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 
-from .captures import LEVELS, TOKENS
+from .captures import LEVELS, UNREAD
 from .errors import SettingsError
 from .trace import Trace
 
@@ -38,7 +38,7 @@ def fit(trace: Trace, budget: int) -> Trace:
         return trace
     steps = list(trace.steps)
     for level in LEVELS[1:]:
-        for index in range(len(steps) - (level == TOKENS)):
+        for index in range(len(steps) - (level == UNREAD)):
             if held <= budget:
                 break
             if steps[index].kept.level < level:

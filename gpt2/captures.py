@@ -1,10 +1,9 @@
 """How one step's captures are kept: all of them as the graph gave them, or squeezed where a run outgrows its budget.
 
-There are three levels. WHOLE: every capture in float32. STREAM: the residual stream at every point, the embeddings, the
-final norm and the logits in float32, attention patterns in half precision without the half above the diagonal; what
-attention and MLP add is the difference of two points of the stream, and everything else is let go, because a layer can
-be computed again from the stream that enters it. TOKENS: the logits go too; they can be read again from the last point
-of the stream.
+There are three levels. WHOLE: every capture in float32. STREAM: the residual stream at every point, the embeddings and
+the logits in float32, attention patterns in half precision without the half above the diagonal; what attention and MLP
+add is the difference of two points of the stream, and everything else is let go, because a layer can be computed again
+from the stream that enters it. UNREAD: the logits go too; they can be read again from the last point of the stream.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,16 +16,18 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Kept = Literal["float32", "difference", "float16", "recomputed"]
 
-WHOLE, STREAM, TOKENS = LEVELS = range(3)
+WHOLE, STREAM, UNREAD = LEVELS = range(3)
 # From the closest to what the graph gave to the farthest from it.
 KEPT: tuple[Kept, ...] = ("float32", "difference", "float16", "recomputed")
 
 # What the squeezed levels keep in float32, by the end of its name.
 KEPT_WHOLE = ("hook_embed", "hook_pos_embed", "hook_resid_pre", "hook_resid_mid", "hook_resid_post")
-FINAL = "ln_final.hook_normalized"
 PATTERN = "attn.hook_pattern"
 # What is added to the stream is the difference of these two points.
-DIFFERENCES = {"hook_attn_out": ("hook_resid_mid", "hook_resid_pre"), "hook_mlp_out": ("hook_resid_post", "hook_resid_mid")}
+DIFFERENCES = {
+    "hook_attn_out": ("hook_resid_mid", "hook_resid_pre"),
+    "hook_mlp_out": ("hook_resid_post", "hook_resid_mid"),
+}
 BAND = 16
 
 
@@ -76,7 +77,7 @@ class Triangle:
 class Captures(Mapping[str, Array]):
     """One step's captures by name, read-only; it has those that are kept, and those that are a difference of two kept.
 
-    Attributes: `level` is how far they have been squeezed.
+    Attributes: `level` is how far they have been squeezed, `n_layer` how many blocks they are of.
     """
 
     def __init__(self, stored: Mapping[str, Array | Triangle], level: int = WHOLE) -> None:
@@ -85,6 +86,7 @@ class Captures(Mapping[str, Array]):
             for array in part.bands if isinstance(part, Triangle) else (part,):
                 array.setflags(write=False)
         self._stored, self.level = dict(stored), level
+        self.n_layer = sum(name.endswith("hook_resid_pre") for name in stored)
 
     def __getitem__(self, name: str) -> Array:
         """One capture; a KeyError if it was let go."""
@@ -121,11 +123,6 @@ class Captures(Mapping[str, Array]):
         """Bytes held; an array that stands under two names counts once."""
         return sum({id(part): part.nbytes for part in self._stored.values()}.values())
 
-    @property
-    def n_layer(self) -> int:
-        """How many blocks they are of."""
-        return sum(name.endswith("hook_resid_pre") for name in self._stored)
-
     def kept(self, name: str) -> Kept:
         """How a capture is kept; `recomputed` where it was let go and must be computed again."""
         if name in self._stored:
@@ -150,7 +147,7 @@ class Captures(Mapping[str, Array]):
         for name, part in self._stored.items():
             if name.endswith(PATTERN):
                 stored[name] = part if isinstance(part, Triangle) else Triangle.of(part)
-            elif name.endswith(KEPT_WHOLE) or name == FINAL or (name == "logits" and level < TOKENS):
+            elif name.endswith(KEPT_WHOLE) or (name == "logits" and level < UNREAD):
                 stored[name] = part
         for layer in range(self.n_layer - 1):
             # The same vector unless an intervention adds to the stream in between: kept once, under both names.

@@ -1,4 +1,4 @@
-"""The four graphs that are compiled: prefill (a whole prompt), decode (one token more), lens (any rows), layer (a block).
+"""The graphs that are compiled: prefill (a whole prompt), decode (one token more), lens (any rows), layer (one block).
 
 All captures are outputs of the graph that computes them; all interventions are inputs.
 """

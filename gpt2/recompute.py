@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .interventions import LayerInputs
+from .lens import final_norm
 from .step import Mark
 from .trace import Trace
 
@@ -77,6 +78,10 @@ class RunSource:
     def hook(self, layer: int, name: str) -> Array:
         """One hook of a layer, by its name within the block, over all positions of the run."""
         return self._recomputed.hook(self._engine, self._trace, layer, name)
+
+    def final_norm(self, rows: Array) -> Array:
+        """The final norm of the top of the stream, in NumPy. Shapes: [seq, d_model] -> the same."""
+        return final_norm(self._engine.checkpoint, rows)
 
     def logits(self, rows: Array) -> Array:
         """Logits read from the top of the stream. Shapes: [step, d_model] -> [step, vocab]."""

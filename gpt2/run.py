@@ -12,8 +12,9 @@ from .budget import fit, trace_budget
 from .cache import KVCache
 from .errors import GPT2Error
 from .interventions import Interventions
+from .long_prompt import prefill_by_layers, whole_bytes
 from .sampling import Sampling, draw, softmax
-from .step import LensRows, Step
+from .step import LensRows, Step, Summary, choice_bits
 from .trace import Trace
 
 if TYPE_CHECKING:
@@ -89,15 +90,20 @@ class Run:
             if start + len(ids) > self.engine.config.n_positions:
                 raise GPT2Error(f"The context of {self.engine.config.n_positions} tokens is full.")
             since = time.perf_counter()
-            if start == 0:
+            captures: Mapping[str, Array]
+            norms: tuple[Array, Array] | None = None
+            if start:
+                captures = self.engine.decode(ids[0], self.interventions, self._cache)
+            elif whole_bytes(self.engine.config, len(ids)) <= self.budget:
                 captures = self.engine.prefill(ids, self.interventions, self._cache)
             else:
-                captures = self.engine.decode(ids[0], self.interventions, self._cache)
+                captures, norms = prefill_by_layers(self.engine, ids, self.interventions, self._cache)
             ms = (time.perf_counter() - since) * 1000
             stop = start + len(ids)
             drawn = None if sampling is None else draw(captures["logits"][-1], sampling, stop)
             lens = self._lens(captures, None if drawn is None else drawn.token)
-            step = Step(ids, start, captures, drawn, ms, lens, self.interventions)
+            known = Summary(*norms, *choice_bits(captures["logits"][-1], drawn)) if norms else None
+            step = Step(ids, start, captures, drawn, ms, lens, self.interventions, known)
             self._trace = fit(self._trace.append(step), self.budget)
             return step
 

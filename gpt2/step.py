@@ -61,7 +61,7 @@ class Summary:
 
 
 class Mark:
-    """What tells one step from every other. A squeezed step keeps its mark: it is the same step, kept in fewer bytes."""
+    """What tells one step from every other. A squeezed step keeps its mark: the same step, kept in fewer bytes."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Step:
         if self.known is not None:
             return self.known.norms
         layers = range(self.kept.n_layer)
-        rows = [[_lengths(self.captures[f"blocks.{layer}.{name}"]) for layer in layers] for name in NORMS]
+        rows = [[lengths(self.captures[f"blocks.{layer}.{name}"]) for layer in layers] for name in NORMS]
         return np.array(rows, np.float32)
 
     @cached_property
@@ -154,7 +154,7 @@ class Step:
         if self.known is not None:
             return self.known.value_norms
         layers = range(self.kept.n_layer)
-        return np.array([_lengths(self.captures[f"blocks.{layer}.attn.hook_v"]) for layer in layers], np.float32)
+        return np.array([lengths(self.captures[f"blocks.{layer}.attn.hook_v"]) for layer in layers], np.float32)
 
     @cached_property
     def choice(self) -> tuple[float, float | None]:
@@ -196,5 +196,6 @@ def choice_bits(logits: Array, draw: Draw | None) -> tuple[float, float | None]:
     return entropy_bits(probabilities), float(-np.log2(chance))
 
 
-def _lengths(vectors: Array) -> Array:
+def lengths(vectors: Array) -> Array:
+    """Each vector's length. Shapes: [..., width] -> [...]."""
     return np.sqrt(np.einsum("...i,...i->...", vectors, vectors))

@@ -23,6 +23,7 @@ from .step import Step
 from .vocabulary import Vocabulary
 
 Array = NDArray[np.float32]
+FINAL = "ln_final.hook_normalized"
 
 
 class Source(Protocol):
@@ -30,6 +31,9 @@ class Source(Protocol):
 
     def hook(self, layer: int, name: str) -> Array:
         """One hook of a layer, by its name within the block, over all positions of the run or more."""
+
+    def final_norm(self, rows: Array) -> Array:
+        """The final norm of the top of the stream. Shapes: [seq, d_model] -> the same."""
 
     def logits(self, rows: Array) -> Array:
         """Logits read from the top of the stream. Shapes: [step, d_model] -> [step, vocab]."""
@@ -223,8 +227,10 @@ class Trace:
         """A hook over all positions from the source, in an array of its own."""
         if self.source is None:
             raise TraceError(
-                f"{name} was let go to save memory; it is computed again only where the model that made this run is loaded."
+                f"{name} was let go to save memory; it is computed again where the model that made the run is loaded."
             )
+        if name == FINAL:
+            return self.source.final_norm(self[f"blocks.{self.config.n_layer - 1}.hook_resid_post"])
         _, layer, hook = name.split(".", 2)
         whole = self.source.hook(int(layer), hook)
         return (whole[:, : self.seq, : self.seq] if self.axes[name] == SQUARE else whole[: self.seq]).copy()

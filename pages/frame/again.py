@@ -1,4 +1,4 @@
-"""What long runs let go, computed again where the model that made them is loaded: one bounded store for all visitors."""
+"""What long runs let go, computed again where the model is loaded: one bounded store for all visitors."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING

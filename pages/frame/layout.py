@@ -15,8 +15,8 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from gpt2.errors import TraceError
 from gpt2.lens import read_lens
-from gpt2.tables import Tables
 from gpt2.step import Step
+from gpt2.tables import Tables
 from gpt2.trace import Trace
 from gpt2.weights import Checkpoint
 from pages.stage.component import stage

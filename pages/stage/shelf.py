@@ -6,8 +6,8 @@ import threading
 import weakref
 from collections import OrderedDict
 
-from gpt2.tables import Tables
 from gpt2.step import Mark, Step
+from gpt2.tables import Tables
 from gpt2.trace import Trace
 
 from .pack import pack_step
@@ -16,8 +16,7 @@ MAX_RECORDS, MAX_BYTES = 1024, 64_000_000
 
 
 class Shelf:
-    """A bounded store of records. A step is known by a stamp of its own, which it keeps when it is squeezed: a step
-    drawn again gets a new one.
+    """A bounded store of records. A step is known by a stamp of its own: a step drawn again gets a new one.
 
     Attributes: `epoch` names this process, since stamps start anew with it.
     """
