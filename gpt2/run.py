@@ -3,17 +3,19 @@
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .budget import fit, trace_budget
 from .cache import KVCache
 from .errors import GPT2Error
 from .interventions import Interventions
+from .long_prompt import prefill_by_layers, whole_bytes
 from .sampling import Sampling, draw, most_likely
-from .trace import LensRows, Step, Trace
+from .step import LensRows, Step, Summary, choice_bits
+from .trace import Trace
 from .turns import Turn
 
 if TYPE_CHECKING:
@@ -21,15 +23,25 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 LENS_TOKENS = 8
-MAX_TRACE_BYTES = 512_000_000
 
 
 class Run:
-    """The one thing about a run that changes. Every public method holds its lock; traces handed out never change."""
+    """The one thing about a run that changes. Every public method holds its lock; traces handed out never change.
 
-    def __init__(self, engine: "Engine", prompt_ids: tuple[int, ...], interventions: Interventions) -> None:
-        """Prepare; nothing is computed before `advance`."""
+    Attributes: `budget` is how many bytes the trace may hold; it may be changed at any time, and holds from the next
+    step on.
+    """
+
+    def __init__(
+        self,
+        engine: "Engine",
+        prompt_ids: tuple[int, ...],
+        interventions: Interventions,
+        budget: int | None = None,
+    ) -> None:
+        """Prepare; nothing is computed before `advance`. Without a `budget`, `trace_budget` gives it."""
         self.engine, self.interventions = engine, interventions
+        self.budget = trace_budget() if budget is None else budget
         self._prompt_ids = prompt_ids
         self._cache = KVCache(engine.config)
         self._lock = threading.Lock()
@@ -59,10 +71,15 @@ class Run:
     @property
     def why_full(self) -> str:
         """Why no further token can be drawn, in one sentence; empty where one can."""
-        if max(len(self._prompt_ids), len(self._trace.ids)) >= self.engine.config.n_positions:
+        trace = self._trace
+        drawn = trace.seq + (trace.steps[-1].draw is not None) if trace.steps else 0
+        if max(len(self._prompt_ids), drawn) >= self.engine.config.n_positions:
             return f"The context of {self.engine.config.n_positions} tokens is full."
-        if self._trace.nbytes > MAX_TRACE_BYTES:
-            return f"This run holds {MAX_TRACE_BYTES // 10**6} MB of captures, the most that are kept."
+        if trace.nbytes > self.budget:
+            return (
+                f"This run fills its {self.budget / 1e6:.0f} MB of memory with what cannot be computed again; "
+                "a host gives more with GPT2_TRACE_MB."
+            )
         return ""
 
     def advance(self, sampling: Sampling | None, stop: threading.Event | None = None) -> Step:
@@ -81,24 +98,30 @@ class Run:
                 if self.is_full:
                     raise GPT2Error(self.why_full)
             start = self._cache.length
-            ids = self._trace.ids[start:] if start else self._prompt_ids
-            if not ids:
+            newest = self._trace.steps[-1].draw if start else None
+            if start and newest is None:
                 raise GPT2Error("No token was drawn at the newest step; draw one there before going on.")
+            ids = self._prompt_ids if newest is None else (newest.token,)
             if start + len(ids) > self.engine.config.n_positions:
                 raise GPT2Error(f"The context of {self.engine.config.n_positions} tokens is full.")
             self.turn = Turn(self.engine.turns, stop)
+            captures: Mapping[str, Array]
+            norms: tuple[Array, Array] | None = None
             with self.turn:
                 since = time.perf_counter()
-                if start == 0:
+                if start:
+                    captures = self.engine.decode(ids[0], self.interventions, self._cache)
+                elif whole_bytes(self.engine.config, len(ids)) <= self.budget:
                     captures = self.engine.prefill(ids, self.interventions, self._cache)
                 else:
-                    captures = self.engine.decode(ids[0], self.interventions, self._cache)
+                    captures, norms = prefill_by_layers(self.engine, ids, self.interventions, self._cache)
                 ms = (time.perf_counter() - since) * 1000
                 readings = self._read_lens(captures)
             drawn = None if sampling is None else draw(captures["logits"][-1], sampling, start + len(ids))
             lens = self._lens(readings, None if drawn is None else drawn.token)
-            step = Step(ids, start, captures, drawn, ms, lens, self.interventions)
-            self._trace = self._trace.append(step)
+            known = Summary(*norms, *choice_bits(captures["logits"][-1], drawn)) if norms else None
+            step = Step(ids, start, captures, drawn, ms, lens, self.interventions, known)
+            self._trace = fit(self._trace.append(step), self.budget)
             return step
 
     def redraw(self, sampling: Sampling) -> Step:
@@ -113,9 +136,12 @@ class Run:
                 raise GPT2Error("Nothing has been computed yet, so nothing can be drawn.")
             sampling.check_vocabulary(self.engine.config.vocab_size)
             newest = self._trace.steps[-1]
+            if "logits" not in newest.captures:  # a step stepped back to, whose logits had been let go
+                top = f"blocks.{self.engine.config.n_layer - 1}.hook_resid_post"
+                newest = newest.with_logits(self.engine.lens(newest.captures[top][-1:])[0])
             drawn = draw(newest.logits, sampling, newest.stop)
             lens = self._lens(self._read_lens(newest.captures), drawn.token)
-            step = replace(newest, draw=drawn, lens=lens)
+            step = newest.drawn_again(drawn, lens)
             self._trace = self._trace.cut(len(self._trace.steps) - 1).append(step)
             return step
 

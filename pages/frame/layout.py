@@ -2,7 +2,8 @@
 
 import inspect
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -13,12 +14,15 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit.runtime.pages_manager import PagesManager
 
+from gpt2.errors import TraceError
 from gpt2.lens import read_lens
+from gpt2.step import Step
 from gpt2.tables import Tables
-from gpt2.trace import Step, Trace
+from gpt2.trace import Trace
 from gpt2.weights import Checkpoint
 from pages.stage.component import stage
 
+from .again import with_source
 from .palette import DARK, LIGHT, Palette
 from .visit import Visit, this_visit
 
@@ -30,8 +34,8 @@ class View:
     """What a lens page looks at.
 
     Attributes:
-        trace: the run as it was at the shown step.
-        step: that step, or None where the run is empty.
+        trace: the run as it was at the shown step; what it let go is computed again where the model is loaded.
+        step: that step with its logits, or None where the run is empty.
         checkpoint, tables: the model's weights, or None where the recorded run is of a model that is not loaded.
         head: (layer, head) that the visitor has locked, if any.
     """
@@ -95,14 +99,14 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
 def open_page(name: str) -> View:
     """Put the strip on top of a lens page and return what the page looks at."""
     visit = show_stage("strip")
-    whole, job = visit.player.trace, visit.job
+    job, engine = visit.job, visit.job.engine
+    fits = job.has_made(visit.player.trace)
+    whole = with_source(visit.player.trace, engine if fits else None)
     shown = whole.cut(min(visit.cursor + 1, len(whole.steps)))
-    fits = job.has_made(whole)
-    engine = job.engine
     return View(
         name=name,
         trace=shown,
-        step=shown.steps[-1] if shown.steps else None,
+        step=shown.step(-1) if shown.steps else None,
         checkpoint=job.checkpoint if fits else None,
         tables=job.tables if fits else None,
         palette=palette(),
@@ -114,6 +118,15 @@ def open_page(name: str) -> View:
 def question(text: str) -> None:
     """The page's headline: the question that its pictures answer."""
     st.header(text, anchor=False)
+
+
+@contextmanager
+def or_why_not() -> Iterator[None]:
+    """Show what is drawn inside, or one sentence where what it needs was let go and cannot be computed again."""
+    try:
+        yield
+    except TraceError as error:
+        sentence(str(error))
 
 
 def sentence(text: str) -> None:

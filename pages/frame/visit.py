@@ -9,10 +9,12 @@ import streamlit as st
 from gpt2.errors import GPT2Error, SettingsError
 from gpt2.prompt import count_tokens, encode_prompt
 from gpt2.sampling import Sampling
-from gpt2.trace import Step, Trace
+from gpt2.step import Mark
+from gpt2.trace import Trace
 from pages.stage.component import Action
 from pages.stage.snapshot import ModelChoice, Snapshot, Status
 
+from .again import with_source
 from .examples import EXAMPLES, recorded_run
 from .limits import limits
 from .models import ModelJob, model_job
@@ -54,11 +56,12 @@ class Visit:
         status = self.status()  # before the trace: what is said to have ended must be there whole
         trace, score = self.player.trace, self.player.score
         most = self.most_new_tokens(self.model)
+        fits = job.has_made(trace)
         return Snapshot(
-            trace=trace,
+            trace=with_source(trace, job.engine if fits else None),
             ids=trace.ids if score is None else score.ids,
             prompt_tokens=len(trace.prompt_ids if score is None else score.prompt_ids),
-            tables=job.tables if job.has_made(trace) else None,
+            tables=job.tables if fits else None,
             status=status,
             prompt=self.player.prompt,
             draft_tokens=self.draft_tokens,
@@ -75,10 +78,10 @@ class Visit:
         )
 
     @property
-    def looks_at(self) -> tuple[Step | None, tuple[int, int] | None]:
+    def looks_at(self) -> tuple[Mark | None, tuple[int, int] | None]:
         """What the pictures of a lens page depend on: the step under the cursor, and the locked head."""
         steps = self.player.trace.steps
-        return (steps[min(self.cursor, len(steps) - 1)] if steps else None), self.head
+        return (steps[min(self.cursor, len(steps) - 1)].mark if steps else None), self.head
 
     def status(self) -> Status:
         """One word and one sentence on how things stand."""
