@@ -35,7 +35,8 @@ class Row:
     Attributes:
         what: `cold start`, `load`, `prefill`, `decode` (one token after `length` cached ones) or `run` (a token of a
             run as the app makes it, lens, draw and trace included, after a prompt of `length`).
-        hf_outputs: transformers with attentions and hidden states.
+        hf_outputs: transformers with attentions and hidden states. Its `load` only maps the file, which is read when
+            the first token needs it; a cold start holds all of that.
         hf_plain: transformers without; None where it makes no difference.
     """
 
@@ -129,7 +130,7 @@ def compare(
         "tokens_per_s": tokens_per_s(run),
         "run_parts_ms": parts,
         "without_cache": without_cache(ours, ids, effort),
-        "memory_mb": {**memory, "loaded": loaded_mb, "all_measured": resident_mb(), "peak": peak_mb()},
+        "memory_mb": {**memory, "here": {"loaded": loaded_mb, "all_measured": resident_mb(), "peak": peak_mb()}},
         "largest_logits_difference": max(differences) if hf_load_ms and differences else None,
         "left_out_lengths": left_out,
         "missing": missing,
@@ -143,17 +144,17 @@ def capture_bytes(config: GPT2Config, length: int) -> int:
 
 def cold_starts(
     subject: Subject, with_transformers: bool, times: int, tell: Tell
-) -> tuple[dict[str, Timing], dict[str, float]]:
-    """Fresh interpreters in turn: their timings by side, and the megabytes each held at its first token."""
+) -> tuple[dict[str, Timing], dict[str, dict[str, float]]]:
+    """Fresh interpreters in turn: by side, their timings and the megabytes that the last of each held."""
     children = {"ours": "ours"} | ({"hf_outputs": "transformers"} if with_transformers else {})
     ms: dict[str, list[float]] = {side: [] for side in children}
-    memory: dict[str, float] = {}
+    memory: dict[str, dict[str, float]] = {}
     for turn in range(times):
         for side, which in children.items():
             tell(f"Measuring a cold start ({which}), {turn + 1} of {times}.")
             took, megabytes = cold_start(which, subject.folder)
             ms[side].append(took)
-            memory[f"first_token_{side}"] = megabytes
+            memory[side] = megabytes
     return {side: Timing.of(times) for side, times in ms.items()}, memory
 
 

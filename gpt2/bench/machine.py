@@ -4,7 +4,6 @@ import os
 import platform
 import resource
 import subprocess
-import sys
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -47,24 +46,29 @@ def versions() -> dict[str, str]:
 
 def available_bytes() -> int:
     """Memory that can be had without swapping; where the system does not tell, half of all."""
-    with suppress(OSError):
-        for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    told = _bytes_told("/proc/meminfo", "MemAvailable:")
+    return told or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 def resident_mb() -> float:
     """Memory that this process holds now, in megabytes."""
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmRSS:"):
-                return round(int(line.split()[1]) * 1024 / 1e6, 1)
-    told = subprocess.run(["ps", "-o", "rss=", "-p", str(os.getpid())], capture_output=True, text=True, check=True)
-    return round(int(told.stdout) * 1024 / 1e6, 1)
+    held = _bytes_told("/proc/self/status", "VmRSS:")
+    if held is None:
+        command = ["ps", "-o", "rss=", "-p", str(os.getpid())]
+        held = 1024 * int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return round(held / 1e6, 1)
 
 
 def peak_mb() -> float:
     """The most memory that this process ever held, in megabytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)  # macOS tells bytes, Linux kilobytes
+    peak = _bytes_told("/proc/self/status", "VmHWM:")  # getrusage's, on Linux, counts the parent's memory too
+    return round((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if peak is None else peak) / 1e6, 1)
+
+
+def _bytes_told(path: str, name: str) -> int | None:
+    """A number that Linux tells in kilobytes, on a line of its own; None elsewhere."""
+    with suppress(OSError):
+        for line in Path(path).read_text(encoding="utf-8").splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) * 1024
+    return None

@@ -31,6 +31,7 @@ def comparison_lines(found: dict[str, Any]) -> list[str]:
         cells = "".join(f"{cell(row[side]):>20}" for side in ("ours_ms", "hf_outputs_ms", "hf_plain_ms"))
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f} x"
         lines.append(f"{row['what']:18}{length:>7}{cells}{ratio:>8}".rstrip())
+    sides = [side for side in found["memory_mb"] if side != "here"]
     memory, cache = found["memory_mb"], found["without_cache"]
     parts = ", ".join(f"{part.replace('_', ' ')} {ms:.2f}" for part, ms in found["run_parts_ms"].items())
     rates = ", ".join(f"{side.replace('_', ' ')} {rate:.1f}" for side, rate in found["tokens_per_s"].items())
@@ -40,7 +41,11 @@ def comparison_lines(found: dict[str, Any]) -> list[str]:
         f"A token of a run, in ms: {parts}.",
         f"After {cache['length']} tokens: {cache['cached_ms']['median']:.2f} ms with the cache, "
         f"{cache['recomputed_ms']['median']:.2f} ms recomputed: {cache['ratio']:.1f} x.",
-        "Memory, in MB: " + ", ".join(f"{what.replace('_', ' ')} {mb:.0f}" for what, mb in memory.items()) + ".",
+        "Memory of a fresh process at its first token (and at its peak), in MB: "
+        + ", ".join(f"{side} {memory[side]['first_token']:.0f} ({memory[side]['peak']:.0f})" for side in sides)
+        + ".",
+        f"Memory of this process, in MB: {memory['here']['loaded']:.0f} with the model loaded, "
+        f"{memory['here']['all_measured']:.0f} when all was measured, {memory['here']['peak']:.0f} at its peak.",
     ]
     if found["largest_logits_difference"] is not None:
         lines.append(f"Largest difference of logits between the programs: {found['largest_logits_difference']:.1e}.")
