@@ -226,13 +226,20 @@ def test_bad_input_is_one_sentence_and_status_2(capsys, arguments, sentence):
     assert len(error.splitlines()) == 1 and sentence in error
 
 
-def test_an_interrupt_ends_it_with_status_130_and_no_random_weights_left(tmp_path):
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--model", "distilgpt2"), b"random ones"),
+        (("--visitors", "3", "--runs", "1000000", "--tokens", "200"), b"at once"),
+    ],
+)
+def test_an_interrupt_ends_it_with_status_130_and_leaves_nothing(tmp_path, arguments, sentence):
     environment = {**os.environ, "TMPDIR": str(tmp_path), "HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-m", "gpt2", "bench", "--model", "distilgpt2"]
+    command = [sys.executable, "-m", "gpt2", "bench", *arguments]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-        first = child.stderr.readline()
+        line = next(line for line in child.stderr if sentence in line)
         child.send_signal(signal.SIGINT)
         out, rest = child.communicate(timeout=120)
-    assert b"random ones" in first
+    assert line.endswith(b"\n")
     assert (child.returncode, out, rest) == (130, b"", b"")
-    assert not list(tmp_path.glob("gpt2-random-*"))
+    assert not list(tmp_path.glob("gpt2-*"))

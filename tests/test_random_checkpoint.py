@@ -15,6 +15,7 @@ from gpt2.tokenizer import Tokenizer
 from gpt2.weights import CONV1D, load_checkpoint, read_safetensors
 
 SHAPE = GPT2Config(vocab_size=700, n_positions=64, n_embd=64, n_layer=3, n_head=4, n_inner=192)
+TOKENIZERS = {size: Tokenizer(random_tokenizer(size)) for size in (257, 300, 50257)}
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +83,6 @@ def test_its_tokenizer_writes_any_text_exactly(text, vocab_size):
     ids = tokenizer.encode(text)
     assert tokenizer.vocabulary.text(ids) == text
     assert all(token < vocab_size for token in ids)
-
-
-TOKENIZERS = {size: Tokenizer(random_tokenizer(size)) for size in (257, 300, 50257)}
 
 
 @pytest.mark.parametrize("vocab_size", [257, 300, 50257])

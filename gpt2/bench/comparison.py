@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -160,14 +161,14 @@ def cold_starts(
 
 def prefills(sides: Mapping[str, Side], ids: Sequence[int]) -> dict[str, Way]:
     """Every side reading the same prompt."""
-    return {name: Way(lambda side=side: side.prefill(ids), side.ready) for name, side in sides.items()}  # type: ignore[misc]
+    return {name: Way(partial(side.prefill, ids), side.ready) for name, side in sides.items()}
 
 
 def decodes(sides: Mapping[str, Side], ids: Sequence[int], length: int) -> dict[str, Way]:
     """Every side taking one token after the same `length` cached ones, again and again."""
     for side in sides.values():
         side.hold(ids[:length])
-    return {name: Way(lambda side=side: side.decode(ids[length]), side.ready) for name, side in sides.items()}  # type: ignore[misc]
+    return {name: Way(partial(side.decode, ids[length]), side.ready) for name, side in sides.items()}
 
 
 def largest_difference(sides: Mapping[str, Side], ids: Sequence[int]) -> float:
@@ -185,10 +186,7 @@ def whole_run(
     """A short prompt continued without a pause: milliseconds a token, and where ours go."""
     n_prompt = min(RUN_PROMPT, max(1, len(ids) // 2))
     count = min(RUN_TOKENS, len(ids) - n_prompt)
-    ways = {
-        name: Way(lambda side=side: side.generate(ids[:n_prompt], count), side.ready)  # type: ignore[misc]
-        for name, side in sides.items()
-    }
+    ways = {name: Way(partial(side.generate, ids[:n_prompt], count), side.ready) for name, side in sides.items()}
     few = Effort(1, max(2, effort.repetitions // 5), 2, effort.seconds)
     timings = {
         name: Timing(round(timing.median / count, 4), round(timing.min / count, 4))
@@ -210,8 +208,8 @@ def without_cache(ours: Ours, ids: Sequence[int], effort: Effort) -> dict[str, A
     ours.hold(ids[: length - 1])
     timings = interleaved(
         {
-            "cached": Way(lambda: ours.decode(ids[length - 1]), ours.ready),
-            "recomputed": Way(lambda: ours.prefill(ids[:length])),
+            "cached": Way(partial(ours.decode, ids[length - 1]), ours.ready),
+            "recomputed": Way(partial(ours.prefill, ids[:length])),
         },
         effort,
     )
