@@ -1,4 +1,4 @@
-"""The command line: `python -m gpt2 generate|trace|parity|compile`."""
+"""The command line: `python -m gpt2 generate|trace|bench|parity|compile`."""
 
 import argparse
 import json
@@ -49,6 +49,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         if name == "trace":
             added.add_argument("--out", type=Path, required=True, help="the .npz file to write")
             added.add_argument("--half", action="store_true", help="captures as float16")
+    added = command("bench", bench, "Measure speed and memory beside Hugging Face transformers, or many runs at once.")
+    added.add_argument("--lengths", type=int, nargs="+", help="context lengths in tokens (100 400 900, as they fit)")
+    added.add_argument("--quick", action="store_true", help="few repetitions")
+    added.add_argument("--visitors", type=int, help="measure this many runs at once instead")
+    added.add_argument("--runs", type=int, help="how many such runs in all; memory is told every 20")
+    added.add_argument("--tokens", type=int, help="how many tokens each such run makes (32)")
     added = command("parity", parity, "Compare with Hugging Face transformers, number by number.")
     added.add_argument("--lengths", type=int, nargs="+", default=[10, 100], help="prompt lengths in tokens")
     added = command("compile", compile_graphs, "Compile a model's graphs ahead of time.")
@@ -137,6 +143,18 @@ def parity(options: argparse.Namespace) -> None:
         sys.exit(1)
 
 
+def bench(options: argparse.Namespace) -> None:
+    """Measure and print the table; exit status 1 if a text made at once differs from the one made alone."""
+    from .bench import report
+    from .bench.table import table
+
+    asked = {name: getattr(options, name) for name in ("lengths", "quick", "visitors", "runs", "tokens")}
+    found = report(options.model, tell, **asked)
+    answer(options, found, table(found))
+    if "visitors" in found and not found["visitors"]["passed"]:
+        sys.exit(1)
+
+
 def compile_graphs(options: argparse.Namespace) -> None:
     """Compile what is missing and say where it is kept."""
     from . import compiled
@@ -153,7 +171,9 @@ def compile_graphs(options: argparse.Namespace) -> None:
 
 
 def answer(options: argparse.Namespace, told: dict[str, Any], sentence: str) -> None:
-    """Print one JSON object or one text."""
+    """Print one JSON object or one text, in place of the progress."""
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
     print(json.dumps(told) if options.json else sentence)
 
 

@@ -3,6 +3,7 @@
 Only configuration, tokenizer and safetensors files are ever downloaded.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 from .errors import CheckpointError
@@ -41,3 +42,19 @@ def model_folder(model: str) -> Path:
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(f"{model} cannot be downloaded ({reason[:200]}); check the network.") from None
+
+
+def local_folder(model: str) -> Path | None:
+    """The folder of a model whose weights are on this machine, or None; the network is not asked."""
+    if model == "bundled":
+        return BUNDLED
+    with suppress(OSError, RuntimeError):  # a name too long for any file, or the home of nobody
+        if model and (path := Path(model).expanduser()).is_dir():
+            return path
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(snapshot_download(model, allow_patterns=FILES, local_files_only=True))
+    except (OSError, ValueError):  # not downloaded, or no name that a repository can have
+        return None
+    return folder if any(folder.glob("*.safetensors")) else None

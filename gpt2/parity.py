@@ -174,7 +174,9 @@ class HuggingFace:
             from transformers import GPT2LMHeadModel
             from transformers.utils.logging import disable_progress_bar
         except ImportError as error:
-            raise EngineError(f"Parity needs {error.name}; run pip install -r tests/requirements.txt.") from None
+            raise EngineError(
+                f"Comparing with transformers needs {error.name}; run pip install -r tests/requirements.txt."
+            ) from None
         disable_progress_bar()
         self.versions = {name: version(name) for name in ("transformers", "torch")}
         self.model, loading = GPT2LMHeadModel.from_pretrained(

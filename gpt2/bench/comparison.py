@@ -1,0 +1,221 @@
+"""This program and transformers side by side: start, load, prefill, decode, and a whole run."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..config import GPT2Config
+from ..errors import EngineError, SettingsError
+from .first_token import cold_start
+from .machine import available_bytes, peak_mb, resident_mb
+from .sides import Ours, Side, Theirs, load_reference
+from .subject import Subject, Tell
+from .timing import QUICK, THOROUGH, Effort, Timing, Way, interleaved
+
+if TYPE_CHECKING:
+    from ..engine import Engine
+
+LENGTHS = (100, 400, 900)
+RECOMPUTED_LENGTH = 256
+RUN_PROMPT, RUN_TOKENS = 20, 32
+SEED = 7
+SHORTEST_CONTEXT = 4
+# MAX's buffers, the captures copied out of them, and transformers' own outputs.
+COPIES = 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """One piece of work, by all who did it.
+
+    Attributes:
+        what: `cold start`, `load`, `prefill`, `decode` (one token after `length` cached ones) or `run` (a token of a
+            run as the app makes it, lens, draw and trace included, after a prompt of `length`).
+        hf_outputs: transformers with attentions and hidden states. Its `load` only maps the file, which is read when
+            the first token needs it; a cold start holds all of that.
+        hf_plain: transformers without; None where it makes no difference.
+    """
+
+    what: str
+    length: int | None
+    ours: Timing
+    hf_outputs: Timing | None = None
+    hf_plain: Timing | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it; a ratio is transformers' median over ours: above 1, this program is the faster."""
+
+        def told(timing: Timing | None) -> dict[str, float] | None:
+            return None if timing is None else timing.to_dict()
+
+        return {
+            "what": self.what,
+            "length": self.length,
+            "ours_ms": self.ours.to_dict(),
+            "hf_outputs_ms": told(self.hf_outputs),
+            "hf_plain_ms": told(self.hf_plain),
+            "ratio": quotient(self.hf_outputs, self.ours),
+            "ratio_plain": quotient(self.hf_plain, self.ours),
+        }
+
+
+def quotient(theirs: Timing | None, ours: Timing) -> float | None:
+    """How many times as long theirs took, median over median; None where there is nothing to compare."""
+    return None if theirs is None else round(theirs.median / ours.median, 3)
+
+
+def checked_lengths(lengths: Sequence[int] | None, config: GPT2Config) -> list[int]:
+    """The context lengths to measure: as asked for, or those of `LENGTHS` that fit.
+
+    Raises:
+        SettingsError: if one leaves no room for a token to be decoded after it, or the context is tiny.
+    """
+    if config.n_positions < SHORTEST_CONTEXT:
+        raise SettingsError(f"A context of {config.n_positions} tokens is too short to be measured.")
+    if lengths is None:
+        return [length for length in LENGTHS if length < config.n_positions] or [max(1, config.n_positions // 2)]
+    for length in lengths:
+        if not 1 <= length < config.n_positions:
+            raise SettingsError(f"--lengths must be 1 to {config.n_positions - 1} tokens for this model, not {length}.")
+    return sorted(set(lengths))
+
+
+def compare(
+    subject: Subject, load: Callable[[], "Engine"], lengths: Sequence[int], quick: bool, tell: Tell
+) -> dict[str, Any]:
+    """Measure everything; without transformers, this program alone.
+
+    Raises:
+        EngineError: if the model cannot be run here.
+    """
+    effort = QUICK if quick else THOROUGH
+    since = time.perf_counter()
+    engine = load()
+    load_ms = (time.perf_counter() - since) * 1000
+    loaded_mb = resident_mb()
+    ours = Ours(engine)
+    sides: dict[str, Side] = {"ours": ours}
+    hf_load_ms, missing = None, ""
+    try:
+        reference, hf_load_ms = load_reference(subject.folder)
+        sides |= {"hf_outputs": Theirs(reference, True), "hf_plain": Theirs(reference, False)}
+    except EngineError as error:
+        missing = f"Only this program was measured. {error}"
+        tell(missing)
+
+    loads = {"ours": Timing.of([load_ms])} | ({"hf_outputs": Timing.of([hf_load_ms])} if hf_load_ms else {})
+    starts, memory = cold_starts(subject, bool(hf_load_ms), 1 if quick else 3, tell)
+    rng = np.random.default_rng(SEED)
+    ids: list[int] = rng.integers(engine.config.vocab_size, size=engine.config.n_positions).tolist()
+    rows = [Row("cold start", None, **starts), Row("load", None, **loads)]
+    differences, left_out = [], []
+    for length in lengths:
+        if COPIES * capture_bytes(engine.config, length) > available_bytes():
+            left_out.append(length)
+            continue
+        tell(f"Measuring prefill of {length} tokens.")
+        differences.append(largest_difference(sides, ids[:length]))
+        rows.append(Row("prefill", length, **interleaved(prefills(sides, ids[:length]), effort)))
+        tell(f"Measuring decode after {length} tokens.")
+        rows.append(Row("decode", length, **interleaved(decodes(sides, ids, length), effort)))
+    tell("Measuring a run as the app makes it.")
+    run, parts = whole_run(sides, ours, ids, effort)
+    tell("Measuring what the cache saves.")
+    return {
+        "rows": [row.to_dict() for row in (*rows, run)],
+        "tokens_per_s": tokens_per_s(run),
+        "run_parts_ms": parts,
+        "without_cache": without_cache(ours, ids, effort),
+        "memory_mb": {**memory, "here": {"loaded": loaded_mb, "all_measured": resident_mb(), "peak": peak_mb()}},
+        "largest_logits_difference": max(differences) if hf_load_ms and differences else None,
+        "left_out_lengths": left_out,
+        "missing": missing,
+    }
+
+
+def capture_bytes(config: GPT2Config, length: int) -> int:
+    """Of all captures of a prompt, about: scores and patterns, and the vectors of every position and layer."""
+    return 4 * config.n_layer * length * (2 * config.n_head * length + 12 * config.n_embd + 2 * config.n_inner)
+
+
+def cold_starts(
+    subject: Subject, with_transformers: bool, times: int, tell: Tell
+) -> tuple[dict[str, Timing], dict[str, dict[str, float]]]:
+    """Fresh interpreters in turn: by side, their timings and the megabytes that the last of each held."""
+    children = {"ours": "ours"} | ({"hf_outputs": "transformers"} if with_transformers else {})
+    ms: dict[str, list[float]] = {side: [] for side in children}
+    memory: dict[str, dict[str, float]] = {}
+    for turn in range(times):
+        for side, which in children.items():
+            tell(f"Measuring a cold start ({which}), {turn + 1} of {times}.")
+            took, megabytes = cold_start(which, subject.folder)
+            ms[side].append(took)
+            memory[side] = megabytes
+    return {side: Timing.of(times) for side, times in ms.items()}, memory
+
+
+def prefills(sides: Mapping[str, Side], ids: Sequence[int]) -> dict[str, Way]:
+    """Every side reading the same prompt."""
+    return {name: Way(partial(side.prefill, ids), side.ready) for name, side in sides.items()}
+
+
+def decodes(sides: Mapping[str, Side], ids: Sequence[int], length: int) -> dict[str, Way]:
+    """Every side taking one token after the same `length` cached ones, again and again."""
+    for side in sides.values():
+        side.hold(ids[:length])
+    return {name: Way(partial(side.decode, ids[length]), side.ready) for name, side in sides.items()}
+
+
+def largest_difference(sides: Mapping[str, Side], ids: Sequence[int]) -> float:
+    """Of any side's last logits from ours, relative to the largest logit: whether all do the same work."""
+    read = []
+    for side in sides.values():
+        side.ready()
+        read.append(side.logits(side.prefill(ids)))
+    return max(float(np.abs(one - read[0]).max() / np.abs(one).max()) for one in read)
+
+
+def whole_run(
+    sides: Mapping[str, Side], ours: Ours, ids: Sequence[int], effort: Effort
+) -> tuple[Row, dict[str, float]]:
+    """A short prompt continued without a pause: milliseconds a token, and where ours go."""
+    n_prompt = min(RUN_PROMPT, max(1, len(ids) // 2))
+    count = min(RUN_TOKENS, len(ids) - n_prompt)
+    ways = {name: Way(partial(side.generate, ids[:n_prompt], count), side.ready) for name, side in sides.items()}
+    few = Effort(1, max(2, effort.repetitions // 5), 2, effort.seconds)
+    timings = {
+        name: Timing(round(timing.median / count, 4), round(timing.min / count, 4))
+        for name, timing in interleaved(ways, few).items()
+    }
+    parts = {"model": round(median(ours.model_ms), 4), "lens_draw_and_trace": round(median(ours.rest_ms), 4)}
+    return Row("run", n_prompt, **timings), parts
+
+
+def tokens_per_s(run: Row) -> dict[str, float]:
+    """Tokens a second in a run, by side."""
+    sides = {"ours": run.ours, "hf_outputs": run.hf_outputs, "hf_plain": run.hf_plain}
+    return {name: round(1000 / timing.median, 2) for name, timing in sides.items() if timing is not None}
+
+
+def without_cache(ours: Ours, ids: Sequence[int], effort: Effort) -> dict[str, Any]:
+    """The token after `length` ones: by decoding the last of them, or by reading all of them again."""
+    length = min(RECOMPUTED_LENGTH, len(ids))
+    ours.hold(ids[: length - 1])
+    timings = interleaved(
+        {
+            "cached": Way(partial(ours.decode, ids[length - 1]), ours.ready),
+            "recomputed": Way(partial(ours.prefill, ids[:length])),
+        },
+        effort,
+    )
+    return {
+        "length": length,
+        "cached_ms": timings["cached"].to_dict(),
+        "recomputed_ms": timings["recomputed"].to_dict(),
+        "ratio": quotient(timings["recomputed"], timings["cached"]),
+    }

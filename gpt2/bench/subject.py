@@ -1,0 +1,71 @@
+"""The model to be measured: one that is on this machine, or a random checkpoint of a shape that has a name."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..catalog import KNOWN
+from ..config import GPT2Config
+from ..hub import local_folder, model_folder
+from ..random_checkpoint import write_random_checkpoint
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A checkpoint to measure. `is_random`: its weights are noise, which costs the same time as any others."""
+
+    name: str
+    folder: Path
+    config: GPT2Config
+    is_random: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Name, shape, and number of parameters."""
+        return {
+            "name": self.name,
+            "random_weights": self.is_random,
+            "parameters": self.config.n_params,
+            **self.config.to_dict(),
+        }
+
+
+@contextmanager
+def subject(model: str, tell: Tell) -> Iterator[Subject]:
+    """Find the model; a random checkpoint is there only for as long as it is measured.
+
+    Raises:
+        CheckpointError: if there is no such model, or no room for a random one.
+    """
+    known = KNOWN.get(model) or next((known for known in KNOWN.values() if known.repo == model), None)
+    folder = local_folder(known.repo if known else model)  # a short name stands for the repository, not for a folder
+    if folder is None and known is not None:
+        with tempfile.TemporaryDirectory(prefix="gpt2-random-") as temporary:
+            tell(f"{model}'s weights are not here; writing random ones of its shape.")
+            written = write_random_checkpoint(Path(temporary), known.config)
+            yield Subject(model, written, known.config, is_random=True)
+    else:
+        folder = folder or model_folder(model)
+        yield Subject(model, folder, GPT2Config.from_file(folder / "config.json"), is_random=False)
+
+
+def compile_first(config: GPT2Config, tell: Tell) -> float | None:
+    """Compile the graphs that are missing; seconds that it took, or None if all were there.
+
+    Raises:
+        EngineError: if a graph cannot be compiled.
+    """
+    try:
+        from .. import compiled
+    except ImportError:
+        return None  # `gpt2.load` comes next and says in a sentence what is missing
+    if not compiled.missing(config):
+        return None
+    since = time.monotonic()
+    compiled.compile_apart(config, tell)
+    return round(time.monotonic() - since, 1)

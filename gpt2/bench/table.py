@@ -1,0 +1,90 @@
+"""What was measured, for people."""
+
+from typing import Any
+
+
+def table(found: dict[str, Any]) -> str:
+    """Lines of text of what `bench.report` found, of either kind."""
+    model, machine = found["model"], found["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    weights = ", random weights" if model["random_weights"] else ""
+    lines = [
+        f"{model['name']}: {model['parameters'] / 1e6:.1f} million parameters, {model['n_layer']} layers, "
+        f"{model['n_head']} heads, width {model['n_embd']}{weights}",
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB, {machine['platform']}, "
+        f"load {machine['load_average']}",
+        versions,
+    ]
+    if found["compile_s"] is not None:
+        lines.append(f"Its graphs were compiled first, in {found['compile_s']:.0f} s.")
+    return "\n".join([*lines, "", *(visitor_lines if "visitors" in found else comparison_lines)(found)])
+
+
+def comparison_lines(found: dict[str, Any]) -> list[str]:
+    """A row a piece of work, medians (and minima) in milliseconds."""
+    lines = [
+        f"{'median (min), ms':18}{'tokens':>7}{'everything':>20}{'transformers':>20}{'transformers':>20}{'faster':>8}",
+        f"{'':18}{'':>7}{'captured':>20}{'with outputs':>20}{'without':>20}{'by':>8}",
+    ]
+    for row in found["rows"]:
+        length = "" if row["length"] is None else str(row["length"])
+        cells = "".join(f"{cell(row[side]):>20}" for side in ("ours_ms", "hf_outputs_ms", "hf_plain_ms"))
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f} x"
+        lines.append(f"{row['what']:18}{length:>7}{cells}{ratio:>8}".rstrip())
+    sides = [side for side in found["memory_mb"] if side != "here"]
+    memory, cache = found["memory_mb"], found["without_cache"]
+    parts = ", ".join(f"{part.replace('_', ' ')} {ms:.2f}" for part, ms in found["run_parts_ms"].items())
+    rates = ", ".join(f"{side.replace('_', ' ')} {rate:.1f}" for side, rate in found["tokens_per_s"].items())
+    lines += [
+        "",
+        f"Tokens a second in a run: {rates}.",
+        f"A token of a run, in ms: {parts}.",
+        f"After {cache['length']} tokens: {cache['cached_ms']['median']:.2f} ms with the cache, "
+        f"{cache['recomputed_ms']['median']:.2f} ms recomputed: {cache['ratio']:.1f} x.",
+        "Memory of a fresh process at its first token (and at its peak), in MB: "
+        + ", ".join(f"{side} {memory[side]['first_token']:.0f} ({memory[side]['peak']:.0f})" for side in sides)
+        + ".",
+        f"Memory of this process, in MB: {memory['here']['loaded']:.0f} with the model loaded, "
+        f"{memory['here']['all_measured']:.0f} when all was measured, {memory['here']['peak']:.0f} at its peak.",
+    ]
+    if found["largest_logits_difference"] is not None:
+        lines.append(f"Largest difference of logits between the programs: {found['largest_logits_difference']:.1e}.")
+    if found["left_out_lengths"]:
+        lines.append(f"Left out, as memory would not do: {', '.join(map(str, found['left_out_lengths']))} tokens.")
+    return [*lines, found["missing"]] if found["missing"] else lines
+
+
+def cell(timing: dict[str, float] | None) -> str:
+    """One timing."""
+    if timing is None:
+        return ""
+    digits = 2 if timing["median"] < 100 else 0
+    return f"{timing['median']:,.{digits}f} ({timing['min']:,.{digits}f})"
+
+
+def visitor_lines(found: dict[str, Any]) -> list[str]:
+    """Waits alone and at once, and whether all was well."""
+    told = found["visitors"]
+    lines = [
+        f"{told['visitors']} at once, {told['runs']} runs of up to {told['tokens_each']} tokens",
+        f"{'p50 / p95, ms':18}{'first token':>22}{'next token':>22}{'tokens a second':>18}",
+    ]
+    for which, label in (("alone", "one after another"), ("at_once", "at once")):
+        waits = told[which]
+        lines.append(
+            f"{label:18}{pair(waits['first_token_ms']):>22}{pair(waits['token_ms']):>22}{waits['tokens_per_s']:>18.1f}"
+        )
+    memory = told["memory_mb"]
+    after = ", ".join(f"{kept['mb']:.0f} after {kept['runs']}" for kept in memory["after_runs"])
+    lines += [
+        f"Equal to the text made alone: {told['equal_texts']} of {told['runs']}. Errors: {told['errors']}.",
+        *told["error_sentences"],
+        f"Memory, in MB: first {memory['first']:.0f}, last {memory['last']:.0f}, most {memory['max']:.0f}, "
+        f"peak of the process {memory['peak']:.0f} (runs: {after}).",
+    ]
+    return [*lines, "passed" if told["passed"] else "FAILED"]
+
+
+def pair(percentiles: dict[str, float] | None) -> str:
+    """The median and the 95th percentile."""
+    return "" if percentiles is None else f"{percentiles['p50']:,.1f} / {percentiles['p95']:,.1f}"

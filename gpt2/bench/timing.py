@@ -1,0 +1,68 @@
+"""Several ways of doing the same work, timed in turn, so that whatever else the machine does meets all of them."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+
+# After a call MAX's and PyTorch's threads go on spinning for a moment, on the cores that the next one needs.
+SETTLE_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Median and minimum of what was timed, in milliseconds."""
+
+    median: float
+    min: float
+
+    @classmethod
+    def of(cls, ms: Sequence[float]) -> "Timing":
+        """Sum up at least one measurement."""
+        return cls(round(median(ms), 4), round(min(ms), 4))
+
+    def to_dict(self) -> dict[str, float]:
+        """As JSON can hold it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How often to measure: `repetitions` of each way, fewer once `seconds` have gone by, but no fewer than `least`."""
+
+    warm_ups: int = 2
+    repetitions: int = 30
+    least: int = 5
+    seconds: float = 40
+
+
+THOROUGH = Effort()
+QUICK = Effort(warm_ups=1, repetitions=3, least=2, seconds=5)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of doing the work: `work` is timed, `ready` right before it is not."""
+
+    work: Callable[[], object]
+    ready: Callable[[], object] = lambda: None
+
+
+def interleaved(ways: Mapping[str, Way], effort: Effort) -> dict[str, Timing]:
+    """Time every way once a round, round after round."""
+    measured: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(-effort.warm_ups, effort.repetitions):
+        if turn == 0:
+            since = time.monotonic()
+        if turn >= effort.least and time.monotonic() - since > effort.seconds:
+            break
+        for name, way in ways.items():
+            way.ready()
+            time.sleep(SETTLE_SECONDS)
+            start = time.perf_counter()
+            made = way.work()
+            ms = (time.perf_counter() - start) * 1000
+            del made  # after the clock: what is made is there to be kept
+            if turn >= 0:
+                measured[name].append(ms)
+    return {name: Timing.of(ms) for name, ms in measured.items()}
