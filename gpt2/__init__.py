@@ -7,11 +7,11 @@ Read in the order of the forward pass:
 `transformer` the stack · `lm_head` vectors to logits · `sampling` logits to the next token.
 
 Around it: `hooks` what is captured, `interventions` what may be changed, `graphs` the graphs that are compiled,
-`cache` keys and values kept, `turns` one pass at a time, `engine` and `run` running them, `trace` and `trace_file` what
-a run leaves behind, `report` a draw told in numbers, `lens` and `tables` the stream and the embeddings read in NumPy
-alone, `errors` what a caller can put right, `catalog`, `hub` and `weights` checkpoints, `random_checkpoint` random ones,
-`compiled` precompiled graphs, `parity` the comparison with Hugging Face transformers, `bench` speed and memory beside
-it, `train` how the bundled model came to be.
+`cache` keys and values kept, `turns` one pass at a time, `engine` and `run` running them, `timing` where a step's
+milliseconds go, `uncached` what a token would cost without the cache, `trace` and `trace_file` what a run leaves behind,
+`report` a draw told in numbers, `lens` and `tables` the stream and the embeddings read in NumPy alone, `errors` what a
+caller can put right, `catalog`, `hub` and `weights` checkpoints, `random_checkpoint` random ones, `compiled` precompiled
+graphs, `parity` the comparison with Hugging Face transformers, `bench` speed and memory beside it, `train` how the bundled model came to be.
 """
 
 from collections.abc import Callable
