@@ -9,9 +9,9 @@ Read in the order of the forward pass:
 Around it: `hooks` what is captured, `interventions` what may be changed, `graphs` the graphs that are compiled,
 `cache` keys and values kept, `engine` and `run` running them, `trace` and `trace_file` what a run leaves behind,
 `report` a draw told in numbers, `lens` and `tables` the stream and the embeddings read in NumPy alone, `errors` what a
-caller can put right, `catalog`, `hub`, `listing` and `weights` checkpoints, `download` and `fetch` the way from the
-hub, `compiled` precompiled graphs, `parity` the comparison with Hugging Face transformers, `train` how the bundled
-model came to be.
+caller can put right, `catalog`, `hub`, `listing` and `weights` checkpoints, `download`, `fetch` and `transfer` the way
+from the hub, `compiled` precompiled graphs, `parity` the comparison with Hugging Face transformers, `train` how the
+bundled model came to be.
 """
 
 from collections.abc import Callable

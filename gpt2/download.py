@@ -38,10 +38,16 @@ class Transfer:
         return min(1.0, self.done / self.total) if self.total else 0.0
 
     @property
+    def figures(self) -> str:
+        """As a person reads it: 212 of 548 MB · 14 MB/s."""
+        done, total = in_words(self.done), in_words(self.total)
+        short = done.partition(" ")[0] if done[-2:] == total[-2:] else done
+        return f"{short} of {total}" + ("" if self.per_second is None else f" · {in_words(self.per_second)}/s")
+
+    @property
     def sentence(self) -> str:
-        """As a person reads it."""
-        speed = "" if self.per_second is None else f", {in_words(self.per_second)}/s"
-        return f"Downloading {self.name}: {in_words(self.done)} of {in_words(self.total)}{speed}."
+        """The same with the model's name."""
+        return f"Downloading {self.name}: {self.figures}."
 
 
 def download(

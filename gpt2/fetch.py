@@ -1,37 +1,31 @@
 """The child process of `download`: the one place that talks to the Hugging Face hub.
 
 The listing comes first, then config.json, and only for a GPT-2 with safetensors anything else. Weights travel by plain
-HTTP, which can be gone on with at any byte: what has come lies in the hub's cache as `blobs/<etag>.incomplete`, and is
-compared with the SHA-256 that the hub tells before it gets its name.
+HTTP, which can be gone on with at any byte (`transfer`).
 """
 
 import errno
-import hashlib
 import json
+import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .catalog import in_words
 from .config import GPT2Config
 from .errors import CheckpointError
 from .hub import cache_folder, storage_folder
+from .transfer import bring, came
 from .weights import weight_files
-
-if TYPE_CHECKING:
-    from huggingface_hub.file_download import HfFileMetadata
 
 TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt")
 INDEX = "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
-CHUNK = 1 << 18
-# A connection that breaks is tried again this often without a new byte, a second apart.
-TRIES = 4
-SECONDS_BETWEEN = 1.0
+SECONDS_BETWEEN_TOLD = 0.2
 RESERVE = 64_000_000  # bytes of disk that are left free
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -132,97 +126,6 @@ def check_room(repo: str, nbytes: int) -> None:
         )
 
 
-def part_of(blobs: Path, file: "HfFileMetadata") -> Path:
-    """Where a file lies while it is on its way."""
-    return blobs / f"{file.etag}.incomplete"
-
-
-def came(blobs: Path, file: "HfFileMetadata") -> int:
-    """How many bytes of a file are on the disk."""
-    for path in (blobs / str(file.etag), part_of(blobs, file)):
-        with suppress(OSError):
-            return path.stat().st_size
-    return 0
-
-
-def bring(url: str, file: "HfFileMetadata", blobs: Path, done: Callable[[int], None]) -> None:
-    """Fetch one file into the cache, from where it was left; another process that fetches it is waited for.
-
-    Raises:
-        CheckpointError: if what came is not what the hub promised.
-        httpx.TransportError: if the connection breaks again and again.
-    """
-    from filelock import Timeout
-    from huggingface_hub.utils import WeakFileLock
-
-    locks = blobs.parent.parent / ".locks" / blobs.parent.name
-    for folder in (blobs, locks):
-        folder.mkdir(parents=True, exist_ok=True)
-    while True:
-        try:
-            with WeakFileLock(locks / f"{file.etag}.lock", timeout=0.5):
-                if not (blobs / str(file.etag)).exists():
-                    stream(url, file, part_of(blobs, file), done)
-                    part_of(blobs, file).replace(blobs / str(file.etag))
-                return
-        except Timeout:
-            done(came(blobs, file))
-
-
-def stream(url: str, file: "HfFileMetadata", part: Path, done: Callable[[int], None]) -> None:
-    """Write what `part` lacks, and compare the whole with the hub's SHA-256 where it tells one."""
-    import httpx
-
-    digest, size, tries = hashlib.sha256(), 0, 0
-    with part.open("a+b") as out:
-        out.seek(0)
-        while chunk := out.read(CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-        while file.size is None or size < file.size:
-            before = size
-            try:
-                for restart, chunk in chunks(url, size):
-                    if restart:  # the server sends all of it, whatever was asked for
-                        out.truncate(0)
-                        digest, size = hashlib.sha256(), 0
-                    out.write(chunk)
-                    out.flush()
-                    digest.update(chunk)
-                    size += len(chunk)
-                    done(size)
-                if file.size is None:
-                    break
-            except httpx.TransportError:
-                if tries >= TRIES:
-                    raise
-            tries = 0 if size > before else tries + 1
-            if tries > TRIES:
-                raise httpx.ReadError("The answer ends early again and again.")
-            if size < (file.size or 0):
-                time.sleep(SECONDS_BETWEEN)
-    if file.size not in (None, size) or (len(str(file.etag)) == 64 and digest.hexdigest() != file.etag):
-        part.unlink(missing_ok=True)
-        raise CheckpointError("What came is not the file that the hub promised; choose the model again to start anew.")
-
-
-def chunks(url: str, begin: int) -> Any:
-    """The bytes of a file from `begin` on, each chunk with whether it is the first of an answer that began at 0."""
-    from huggingface_hub import constants, get_session
-    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
-
-    headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
-    if begin:
-        headers["Range"] = f"bytes={begin}-"
-    timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT
-    with get_session().stream("GET", url, headers=headers, timeout=timeout, follow_redirects=True) as answer:
-        hf_raise_for_status(answer)
-        restart = begin > 0 and answer.status_code != 206
-        for chunk in answer.iter_bytes():
-            yield restart, chunk
-            restart = False
-
-
 def note_revision(repo: str, revision: str, commit: str) -> None:
     """Say in the cache which commit a branch or tag is; the last step, so that what has a name there is whole."""
     if revision == commit:
@@ -270,26 +173,45 @@ def sentence(error: Exception, repo: str, revision: str) -> str:
     return f"{repo} cannot be downloaded ({reason[:200]}); check the network and try again."
 
 
-def main() -> None:
-    """Fetch the repository and revision on the command line; one JSON object a line tells of it."""
-    repo, revision = sys.argv[1:]
-    last = 0.0
+class Report:
+    """What is told to whoever asked: one JSON object a line, and how far it is again and again, stalled or not."""
 
-    def tell(**told: Any) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if "done" not in told or now - last > 0.1 or told["done"] == told["total"]:
-            last = now
-            print(json.dumps(told), flush=True)  # once nobody reads any more, this ends the process
+    def __init__(self) -> None:
+        """Begin to tell."""
+        self._lock, self._latest = threading.Lock(), ""
+        threading.Thread(target=self._repeat, daemon=True).start()
+
+    def tell(self, **told: Any) -> None:
+        """Tell one thing; after a config, wait for the word to go on."""
+        if "done" in told:
+            self._latest = json.dumps(told)
+            return
+        self._say(self._latest)
+        self._say(json.dumps(told))
         if "config" in told and not sys.stdin.readline():
-            sys.exit(1)  # whoever asked has gone
+            os._exit(1)  # whoever asked has gone
 
+    def _say(self, line: str) -> None:
+        try:
+            with self._lock:
+                print(line, end="\n" if line else "", flush=True)
+        except OSError:
+            os._exit(1)  # nobody reads any more
+
+    def _repeat(self) -> None:
+        while True:
+            self._say(self._latest)
+            time.sleep(SECONDS_BETWEEN_TOLD)
+
+
+def main() -> None:
+    """Fetch the repository and revision on the command line."""
+    repo, revision = sys.argv[1:]
+    report = Report()
     try:
-        tell(folder=str(fetch(repo, revision, tell)))
-    except BrokenPipeError:
-        sys.exit(1)
+        report.tell(folder=str(fetch(repo, revision, report.tell)))
     except Exception as error:
-        tell(error=sentence(error, repo, revision))
+        report.tell(error=sentence(error, repo, revision))
 
 
 if __name__ == "__main__":

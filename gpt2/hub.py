@@ -44,10 +44,10 @@ class Place:
     total_bytes: int | None = None
 
 
-def locate(model: str) -> Place:
+def locate(model: str, folders: bool = True) -> Place:
     """Where a model lies: `bundled`, a short name of `catalog.KNOWN`, a folder, or a hub id with an optional @revision.
 
-    A short name comes before a folder of that name; write ./gpt2 for the folder.
+    A short name comes before a folder of that name; write ./gpt2 for the folder. Without `folders`, none is looked for.
 
     Raises:
         CheckpointError: if no model can have this name, or it names a file.
@@ -58,7 +58,7 @@ def locate(model: str) -> Place:
     name, _, revision = model.partition("@")
     if name in KNOWN:
         return _cached(model, KNOWN[name].repo, revision or "main")
-    if (folder := _folder(model)) is not None:
+    if folders and (folder := _folder(model)) is not None:
         size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
         return Place(model, "folder", folder, here_bytes=size, total_bytes=size)
     fits = REPOSITORY.fullmatch(name) and len(name) <= MAX_NAME and not re.search(r"--|\.\.|\.git$", name)

@@ -37,11 +37,6 @@ class Listed:
         """The memory that the program takes with it, in words; empty where its sizes are not known."""
         return "" if self.config is None else f"{memory_needed(self.config) / 1e9:.1f} GB memory"
 
-    @property
-    def summary(self) -> str:
-        """All on one line: GPT-2 124M · 0.8 GB memory · to download 548 MB."""
-        return " · ".join(filter(None, [self.label, self.memory, self.state]))
-
     def to_dict(self) -> dict[str, Any]:
         """As `python -m gpt2 models --json` prints it; sizes in bytes, None where they are not known."""
         place, config = self.place, self.config
@@ -57,13 +52,13 @@ class Listed:
         }
 
 
-def listed(name: str) -> Listed:
-    """What is known of one model.
+def listed(name: str, folders: bool = True) -> Listed:
+    """What is known of one model; `folders` as `hub.locate` has it.
 
     Raises:
         CheckpointError: if no model can have this name.
     """
-    place = locate(name)
+    place = locate(name, folders)
     known = KNOWN.get(name) or next((known for known in KNOWN.values() if known.repo == place.repo), None)
     config = known.config if known else None
     if place.folder is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gpt2 import fetch
+from gpt2 import transfer
 from gpt2.config import GPT2Config
 from gpt2.download import Transfer, download
 from gpt2.errors import CheckpointError
@@ -49,7 +49,7 @@ def part() -> Path:
 
 def cut_off(hub: StandInHub, at: int) -> None:
     """Leave a download that a broken network ended at a byte."""
-    hub.cuts[:] = [at] * (fetch.TRIES + 2)
+    hub.cuts[:] = [at] * (transfer.TRIES + 2)
     with pytest.raises(CheckpointError, match="check the network and choose the model again, what has come is kept"):
         download(locate(REPO))
     assert part().stat().st_size == at
@@ -128,7 +128,7 @@ def test_two_that_download_one_model_fetch_it_once(hub, tiny):
     folders: list[Path] = []
     waits = threading.Event()
 
-    def tell(transfer: Transfer) -> None:
+    def tell(told: Transfer) -> None:
         waits.set()
 
     first = threading.Thread(target=lambda: folders.append(download(locate(REPO))))

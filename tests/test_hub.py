@@ -167,16 +167,19 @@ def test_bytes_are_told_as_a_person_reads_them(nbytes: int, words: str) -> None:
 
 
 def test_the_listing_tells_size_memory_and_state() -> None:
-    assert listed("gpt2").summary == "GPT-2 124M · 0.8 GB memory · to download 548 MB"
-    assert listed("bundled").summary == "Bundled storyteller · 0.3 GB memory · bundled"
+    row = listed("gpt2")
+    assert (row.label, row.memory, row.state) == ("GPT-2 124M", "0.8 GB memory", "to download 548 MB")
+    row = listed("bundled")
+    assert (row.label, row.memory, row.state) == ("Bundled storyteller", "0.3 GB memory", "bundled")
     folder = cached("openai-community/gpt2")
-    assert listed("gpt2").summary.endswith("downloaded")
+    assert listed("gpt2").state == "downloaded"
     shutil.rmtree(folder)
     blobs = storage_folder("openai-community/gpt2") / "blobs"
     blobs.mkdir()
     (blobs / "abc.incomplete").write_bytes(b"\0" * 2_000_000)
-    assert listed("gpt2").summary.endswith("2 MB of 548 MB downloaded")
-    assert listed("someone/unseen").summary == "unseen · to download"
+    assert listed("gpt2").state == "2 MB of 548 MB downloaded"
+    row = listed("someone/unseen")
+    assert (row.label, row.memory, row.state) == ("unseen", "", "to download")
 
 
 def test_the_table_has_a_line_for_each_model_and_json_the_same(

@@ -32,7 +32,6 @@ def snapshot(trace: Trace) -> Snapshot:
         model="bundled",
         models=(),
         examples=(),
-        progress=None,
     )
 
 

@@ -1,6 +1,5 @@
 """One visit: what this browser session has on its stage, and how it answers what the stage asks for."""
 
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +9,14 @@ from gpt2.errors import GPT2Error, SettingsError
 from gpt2.prompt import count_tokens, encode_prompt
 from gpt2.sampling import Sampling
 from gpt2.trace import Step, Trace
+from gpt2.weights import Checkpoint
 from pages.stage.component import Action
-from pages.stage.snapshot import ModelChoice, Snapshot, Status
+from pages.stage.snapshot import Snapshot, Status
 
+from .choice import Choice
 from .examples import EXAMPLES, recorded_run
-from .models import ModelJob, model_job
+from .job import ModelJob
+from .models import ALWAYS, pool
 from .player import Player
 
 if TYPE_CHECKING:
@@ -27,12 +29,12 @@ SLOWEST = 0.1
 STILL_LOADING = "The model is still loading; try again in a moment."
 
 
-@dataclass
+@dataclass(eq=False)
 class Visit:
     """All that is kept for one visitor between reruns."""
 
     player: Player
-    model: str = "bundled"
+    choice: Choice = field(default_factory=Choice)
     sampling: Sampling = field(default_factory=lambda: Sampling(0.8, 0, 0.95, 1))
     max_new_tokens: int = 40
     speed: float = 8.0
@@ -42,31 +44,50 @@ class Visit:
     draft_error: str | None = None
     tried: str | None = None
 
+    def __post_init__(self) -> None:
+        """Keep its models in memory for as long as it lives."""
+        pool().join(self)
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The models that this visit needs: the chosen ones, and that of the run on its stage."""
+        return self.choice.names | {self.player.trace.model}
+
     @property
     def job(self) -> ModelJob:
-        """The model of this visit, loaded or on its way."""
-        return model_job(self.model)
+        """The model that Run uses: read, and its engine loaded or (the bundled one alone) on its way."""
+        self.choice.settle()
+        job = pool().get(self.choice.model)
+        return job if job is not None and job.checkpoint is not None else pool().get(ALWAYS) or pool().want(ALWAYS)
+
+    @property
+    def maker(self) -> ModelJob | None:
+        """The model that made the run on the stage, where it is loaded."""
+        trace = self.player.trace
+        jobs = (self.job, pool().get(trace.model))
+        return next((job for job in jobs if job is not None and job.has_made(trace)), None)
 
     def snapshot(self) -> Snapshot:
         """What the stage shows now."""
-        job = self.job
         status = self.status()  # before the trace: what is said to have ended must be there whole
-        trace = self.player.trace
+        trace, maker = self.player.trace, self.maker
         return Snapshot(
             trace=trace,
-            tables=job.tables if job.has_made(trace) else None,
+            tables=maker.tables if maker else None,
             status=status,
             prompt=self.player.prompt,
             draft_tokens=self.draft_tokens,
             draft_error=self.draft_error,
-            context=job.checkpoint.config.n_positions,
+            context=self._checkpoint.config.n_positions,
             sampling=self.sampling,
             max_new_tokens=self.max_new_tokens,
-            model=self.model,
-            models=offered_models(),
+            model=self.choice.shown,
+            models=self.choice.offered(),
             examples=EXAMPLES,
-            progress=None,
             recorded=self.player.is_recorded,
+            other_models=self.choice.takes_others,
+            coming=self.choice.coming(),
+            model_error=self.choice.error,
         )
 
     @property
@@ -98,7 +119,7 @@ class Visit:
         """Do what the stage asked for; a refusal becomes one sentence, pauses the run and changes nothing else."""
         values = action.values
         if action.name in ("run", "play", "step", "settings"):
-            self.player.error = ""
+            self.player.error = self.choice.error = ""
         try:
             match action.name:
                 case "draft":
@@ -109,6 +130,10 @@ class Visit:
                     self._look(values)
                 case "pause":
                     self.player.pause()
+                case "cancel":
+                    self.choice.cancel()
+                case "model":
+                    self.choice.take(str(values.get("name", "")))
                 case "settings":
                     self._take_settings(values)
                     if self.cursor >= len(self.player.trace.steps) - 1:
@@ -146,11 +171,17 @@ class Visit:
         if job.engine is not None:
             return job.engine
         if job.error:
-            model_job.clear(self.model)
+            pool().want(job.name)
         raise GPT2Error(STILL_LOADING)
 
-    def _count(self, text: str) -> None:
+    @property
+    def _checkpoint(self) -> Checkpoint:
         checkpoint = self.job.checkpoint
+        assert checkpoint is not None  # `job` sees to it
+        return checkpoint
+
+    def _count(self, text: str) -> None:
+        checkpoint = self._checkpoint
         self.draft_tokens = self.draft_error = None
         try:
             self.draft_tokens = count_tokens(text, checkpoint.tokenizer)
@@ -182,24 +213,13 @@ class Visit:
         tokens = whole(values, "max_new_tokens", self.max_new_tokens, "The number of new tokens")
         if not 1 <= tokens <= MAX_NEW_TOKENS:
             raise SettingsError(f"The number of new tokens must be from 1 to {MAX_NEW_TOKENS}, not {tokens}.")
-        model = str(values.get("model") or self.model)
-        if model not in [choice.name for choice in offered_models()]:
-            raise SettingsError(f"The model {model!r} is not offered here; choose one from the list.")
         speed = number(values, "speed", self.speed)
         if speed != 0 and not SLOWEST <= speed <= 60:
             raise SettingsError(
                 f"The speed must be from {SLOWEST:g} to 60 tokens a second, or 0 for as fast as it goes, not {speed:g}."
             )
-        # Refuses what is not a checkpoint, and what does not fit its vocabulary, before anything is changed.
-        sampling.check_vocabulary(model_job(model).checkpoint.config.vocab_size)
-        self.model, self.sampling, self.max_new_tokens, self.speed = model, sampling, tokens, speed
-
-
-def offered_models() -> tuple[ModelChoice, ...]:
-    """The bundled model, and what the host offers in `GPT2_MODELS`: ids or folders, separated by commas."""
-    names = [name.strip() for name in os.environ.get("GPT2_MODELS", "").split(",")]
-    more = (ModelChoice(name, name.rstrip("/").rpartition("/")[2]) for name in names if name and name != "bundled")
-    return (ModelChoice("bundled", "Bundled storyteller"), *more)
+        sampling.check_vocabulary(self._checkpoint.config.vocab_size)
+        self.sampling, self.max_new_tokens, self.speed = sampling, tokens, speed
 
 
 def number(values: dict[str, Any], name: str, default: float) -> float:
@@ -228,10 +248,16 @@ def whole(values: dict[str, Any], name: str, default: int, title: str) -> int:
         raise SettingsError(f"{title} must be a whole number, not {value!r}.") from None
 
 
+def comes_from_this_machine() -> bool:
+    """Whether the visitor's browser is on the machine that the app runs on, with no proxy between."""
+    return st.context.ip_address is None and "X-Forwarded-For" not in st.context.headers
+
+
 def this_visit() -> Visit:
     """The visit of this browser session, begun with a recorded run on the stage."""
     if "visit" not in st.session_state:
         recorded = recorded_run(FIRST_RUN)
-        st.session_state["visit"] = Visit(Player(recorded, FIRST_PROMPT), cursor=len(recorded.steps) - 1)
+        choice = Choice(is_at_home=comes_from_this_machine())
+        st.session_state["visit"] = Visit(Player(recorded, FIRST_PROMPT), choice, cursor=len(recorded.steps) - 1)
     visit: Visit = st.session_state["visit"]
     return visit
