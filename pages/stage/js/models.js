@@ -9,6 +9,7 @@ function wireModels(parts) {
     memory.typesModel = model.value === ANOTHER;
     if (memory.typesModel) {
       parts.other.hidden = false;
+      other.value = ""; // what was typed before and is typed again counts too
       other.focus();
     } else chooseModel(model.value);
     requestPaint();
@@ -22,7 +23,7 @@ function wireModels(parts) {
 }
 
 function chooseModel(name) {
-  if (!name || name === memory.header.model) return;
+  if (!name || name === memory.header.model || name === memory.chosenModel) return;
   memory.chosenModel = name;
   send("model", { name });
 }
@@ -61,8 +62,10 @@ function paintComing(parts, stage) {
   line.hidden = coming === null;
   cancel.hidden = !isOnItsWay || isPending("cancel");
   const waits = isOnItsWay ? `Run stays with the loaded model until ${coming.label} is ready.` : "For the next run.";
-  setText(modelNote, memory.header.model_error || waits);
-  modelNote.classList.toggle("wrong", Boolean(memory.header.model_error));
+  const { model_error: wrong } = memory.header;
+  modelNote.classList.toggle("wrong", Boolean(wrong));
+  modelNote.setAttribute("role", wrong ? "alert" : "note");
+  setText(modelNote, wrong || waits);
   if (!coming) return;
   const text = coming.text.replace(/\.$/, "");
   setText(line.querySelector("b"), coming.label);

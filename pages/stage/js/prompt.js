@@ -45,6 +45,6 @@ function paintPrompt(parts) {
   const tokens = typed ? header.draft_tokens : header.prompt_tokens;
   setText(count, `${tokens ?? "–"} / ${header.context} tokens`);
   const wrong = (typed && header.draft_error) || (header.status.kind === "error" ? header.status.text : "");
-  setText(error, wrong || header.model_error);
+  setText(error, wrong || (parts.popover.hidden ? header.model_error : "")); // else it stands in there
   text.setAttribute("aria-invalid", wrong ? "true" : "false");
 }
