@@ -1,6 +1,7 @@
 """The engine: a checkpoint bound to its compiled graphs, running prompts and recording everything."""
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from max.driver import CPU, Buffer
@@ -9,12 +10,14 @@ from numpy.typing import NDArray
 
 from . import compiled
 from .cache import KVCache
+from .config import GPT2Config
 from .hooks import GRAPH_KINDS, output_names
-from .interventions import Interventions
+from .interventions import Interventions, LayerInputs
 from .prompt import encode_prompt
 from .run import Run
 from .sampling import Sampling
 from .trace import Step, Trace
+from .turns import Turns
 from .weights import Checkpoint
 
 Array = NDArray[np.float32]
@@ -24,23 +27,24 @@ Captures = dict[str, Array]
 class Graph:
     """One compiled graph with its weights: arrays in, named arrays out. Calls may come from any thread."""
 
-    def __init__(self, kind: str, checkpoint: Checkpoint, session: InferenceSession) -> None:
-        """Load the graph `kind`.
+    def __init__(self, kind: str, config: GPT2Config, weights: Mapping[str, Array], session: InferenceSession) -> None:
+        """Load the graph `kind` and give it its weights.
 
         Raises:
             EngineError: if it has not been compiled.
         """
-        self.names = output_names(kind, checkpoint.config.n_layer)
-        self.model = session.init(compiled.load(kind, checkpoint.config), weights_registry=checkpoint.weights)
+        self.names = output_names(kind, config.n_layer)
+        self.model = session.init(compiled.load(kind, config), weights_registry=weights)
 
     def __call__(self, *inputs: NDArray[np.generic]) -> Captures:
         """Run. Inputs must be contiguous and are read in place; outputs are copied, as MAX's buffers are larger."""
-        outputs = self.model(*(Buffer.from_dlpack(array) for array in inputs))
-        return {name: output.to_numpy().copy() for name, output in zip(self.names, outputs, strict=True)}
+        outputs = list(self.model(*(Buffer.from_dlpack(array) for array in inputs)))[::-1]
+        # Each buffer goes as soon as it is copied: a long prompt's captures would not fit in memory twice.
+        return {name: outputs.pop().to_numpy().copy() for name in self.names}
 
 
 class Engine:
-    """A model ready to run. It holds no state of any run, so one engine serves all of them."""
+    """A model ready to run. It holds no state of any run, so one engine serves all of them, each in its turn."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         """Bind the checkpoint's weights to its compiled graphs.
@@ -49,8 +53,14 @@ class Engine:
             EngineError: if a graph has not been compiled; see `gpt2.compiled`.
         """
         self.checkpoint, self.config, self.tokenizer = checkpoint, checkpoint.config, checkpoint.tokenizer
-        session = InferenceSession(devices=[CPU()])
-        self._graphs = {kind: Graph(kind, checkpoint, session) for kind in GRAPH_KINDS}
+        self.turns = Turns()
+        self._session = InferenceSession(devices=[CPU()])
+        weights = checkpoint.weights
+        self._graphs = {
+            kind: Graph(kind, self.config, weights, self._session) for kind in GRAPH_KINDS if kind != "layer"
+        }
+        self._layers: dict[int, Graph] = {}
+        self._lock = threading.Lock()
 
     def prefill(self, ids: Sequence[int], interventions: Interventions, cache: KVCache) -> Captures:
         """Run a whole prompt and fill the empty cache.
@@ -80,6 +90,25 @@ class Engine:
         Shapes: [seq, d_model] -> logits [seq, vocab].
         """
         return self._graphs["lens"](np.ascontiguousarray(rows, np.float32))["logits"]
+
+    def layer(self, layer: int, resid_pre: Array, changes: LayerInputs) -> Captures:
+        """One block run again over all positions from the stream that enters it.
+
+        `resid_pre` is the stream as `hook_resid_pre` captured it: what an intervention adds to it is in it already.
+
+        Shapes: resid_pre [seq, d_model] -> every hook of `hooks.BLOCK_HOOKS`, by its name within the block.
+        """
+        with self._lock:
+            if layer not in self._layers:  # bound when it is first asked for: most layers never are
+                block = {
+                    name.replace(f"h.{layer}.", "block."): array
+                    for name, array in self.checkpoint.weights.items()
+                    if name.startswith(f"h.{layer}.")
+                }
+                self._layers[layer] = Graph("layer", self.config, block, self._session)
+        rows = np.ascontiguousarray(resid_pre, np.float32)
+        inputs = changes._replace(resid_add=np.zeros_like(rows))
+        return self._layers[layer](rows, np.arange(len(rows)), *inputs)
 
     def start(self, prompt: str, interventions: Interventions | None = None) -> Run:
         """A run that has not begun.

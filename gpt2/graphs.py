@@ -1,4 +1,4 @@
-"""The three graphs that are compiled: prefill (a whole prompt), decode (one token more), lens (any rows).
+"""The graphs that are compiled: prefill (a whole prompt), decode (one token more), lens (any rows), layer (one block).
 
 All captures are outputs of the graph that computes them; all interventions are inputs.
 """
@@ -14,11 +14,13 @@ from max.experimental.tensor import Tensor
 from max.graph import TensorType
 
 from .attention import Past
+from .block import Block
 from .config import GPT2Config
 from .hooks import recording
 from .interventions import LayerInputs
 from .layer_norm import LayerNorm
 from .lm_head import LMHead
+from .mask import causal_mask
 from .transformer import Transformer
 
 
@@ -76,6 +78,25 @@ class Lens(Module[[Tensor], dict[str, Tensor]]):
         return {"logits": self.lm_head(self.ln_f(rows))}
 
 
+class Layer(Module[..., dict[str, Tensor]]):
+    """One block alone, over all positions at once: what was let go of a layer is computed again from its stream.
+
+    The graph is the same for every layer; only the weights that it is given differ.
+
+    Shapes: resid_pre [seq, d_model], positions [seq] -> every hook of `hooks.BLOCK_HOOKS`.
+    """
+
+    def __init__(self, config: GPT2Config) -> None:
+        """Make the block; its hooks are named as those of layer 0."""
+        self.block = Block(config, 0)
+
+    def forward(self, resid_pre: Tensor, positions: Tensor, changes: LayerInputs) -> dict[str, Tensor]:
+        """Run the block and return its captures under their names within the block."""
+        with recording() as captures:
+            self.block(resid_pre, causal_mask(positions), None, changes)
+        return {name.removeprefix("blocks.0."): capture for name, capture in captures.items()}
+
+
 def input_types(kind: str, config: GPT2Config, device: Device) -> tuple[Any, ...]:
     """The types of the inputs of the graph `kind`: symbolic `seq` and `key`, everything else fixed."""
     seq: int | str = 1 if kind == "decode" else "seq"
@@ -86,16 +107,22 @@ def input_types(kind: str, config: GPT2Config, device: Device) -> tuple[Any, ...
     if kind == "lens":
         return (floats(seq, config.n_embd),)
     ids = TensorType(DType.int64, [seq], device=device)
-    changes = [
-        LayerInputs(floats(seq, config.n_head), floats(seq), floats(seq, config.n_embd)) for _ in range(config.n_layer)
-    ]
+    change = LayerInputs(floats(seq, config.n_head), floats(seq), floats(seq, config.n_embd))
+    if kind == "layer":
+        return floats(seq, config.n_embd), ids, change
+    changes = [change] * config.n_layer
     if kind == "prefill":
         return ids, ids, changes
     cached = floats("key", config.n_head, config.d_head)
     return ids, ids, [Past(cached, cached) for _ in range(config.n_layer)], changes
 
 
-GRAPHS: dict[str, type[Module[..., dict[str, Tensor]]]] = {"prefill": Prefill, "decode": Decode, "lens": Lens}
+GRAPHS: dict[str, type[Module[..., dict[str, Tensor]]]] = {
+    "prefill": Prefill,
+    "decode": Decode,
+    "lens": Lens,
+    "layer": Layer,
+}
 
 
 def stage(kind: str, config: GPT2Config, device: Device | None = None) -> StagedGraph[..., dict[str, Tensor]]:

@@ -56,11 +56,13 @@ def hook_axes(n_layer: int) -> dict[str, tuple[str, ...]]:
 
 
 # The graphs that are compiled; see `graphs`.
-GRAPH_KINDS = ("prefill", "decode", "lens")
+GRAPH_KINDS = ("prefill", "decode", "lens", "layer")
 
 
 def output_names(kind: str, n_layer: int) -> list[str]:
     """The outputs of the graph `kind` in their order: MAX sorts what a graph returns by name."""
+    if kind == "layer":
+        return sorted(BLOCK_HOOKS)
     return ["logits"] if kind == "lens" else sorted([*hook_axes(n_layer), "logits"])
 
 

@@ -13,8 +13,12 @@ def read_lens(checkpoint: Checkpoint, rows: Array) -> Array:
 
     Shapes: [seq, d_model] -> logits [seq, vocab].
     """
+    return final_norm(checkpoint, rows) @ checkpoint.weights["lm_head.weight"].T
+
+
+def final_norm(checkpoint: Checkpoint, rows: Array) -> Array:
+    """The norm above the last block. Shapes: [seq, d_model] -> [seq, d_model]."""
     centred = rows - rows.mean(axis=1, keepdims=True)
     variance = (centred**2).mean(axis=1, keepdims=True)
     normalized = centred / np.sqrt(variance + checkpoint.config.layer_norm_epsilon)
-    final = normalized * checkpoint.weights["ln_f.weight"] + checkpoint.weights["ln_f.bias"]
-    return final @ checkpoint.weights["lm_head.weight"].T
+    return normalized * checkpoint.weights["ln_f.weight"] + checkpoint.weights["ln_f.bias"]

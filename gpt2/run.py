@@ -3,41 +3,65 @@
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .budget import fit, trace_budget
 from .cache import KVCache
 from .errors import GPT2Error
 from .interventions import Interventions
-from .sampling import Sampling, draw, softmax
-from .trace import LensRows, Step, Trace
+from .long_prompt import prefill_by_layers, whole_bytes
+from .sampling import Sampling, draw, most_likely
+from .step import LensRows, Step, Summary, choice_bits
+from .trace import Trace
+from .turns import Turn
 
 if TYPE_CHECKING:
     from .engine import Engine
 
 Array = NDArray[np.float32]
 LENS_TOKENS = 8
-MAX_TRACE_BYTES = 512_000_000
 
 
 class Run:
-    """The one thing about a run that changes. Every public method holds its lock; traces handed out never change."""
+    """The one thing about a run that changes. Every public method holds its lock; traces handed out never change.
 
-    def __init__(self, engine: "Engine", prompt_ids: tuple[int, ...], interventions: Interventions) -> None:
-        """Prepare; nothing is computed before `advance`."""
+    Attributes: `budget` is how many bytes the trace may hold; it may be changed at any time, and holds from the next
+    step on.
+    """
+
+    def __init__(
+        self,
+        engine: "Engine",
+        prompt_ids: tuple[int, ...],
+        interventions: Interventions,
+        budget: int | None = None,
+    ) -> None:
+        """Prepare; nothing is computed before `advance`. Without a `budget`, `trace_budget` gives it."""
         self.engine, self.interventions = engine, interventions
+        self.budget = trace_budget() if budget is None else budget
         self._prompt_ids = prompt_ids
         self._cache = KVCache(engine.config)
         self._lock = threading.Lock()
+        self.turn = Turn(engine.turns)  # the newest that was asked for
         self._trace = Trace(engine.checkpoint.name, engine.config, engine.tokenizer.vocabulary)
 
     @property
     def trace(self) -> Trace:
         """What has been recorded so far."""
         return self._trace
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the captures and the KV cache hold."""
+        return self._trace.nbytes + self._cache.nbytes
+
+    @property
+    def waiting(self) -> int:
+        """How many other runs' passes come before the one that this run waits for; 0 if it waits for none."""
+        return self.turn.waiting
 
     @property
     def is_full(self) -> bool:
@@ -47,16 +71,24 @@ class Run:
     @property
     def why_full(self) -> str:
         """Why no further token can be drawn, in one sentence; empty where one can."""
-        if max(len(self._prompt_ids), len(self._trace.ids)) >= self.engine.config.n_positions:
+        trace = self._trace
+        drawn = trace.seq + (trace.steps[-1].draw is not None) if trace.steps else 0
+        if max(len(self._prompt_ids), drawn) >= self.engine.config.n_positions:
             return f"The context of {self.engine.config.n_positions} tokens is full."
-        if self._trace.nbytes > MAX_TRACE_BYTES:
-            return f"This run holds {MAX_TRACE_BYTES // 10**6} MB of captures, the most that are kept."
+        if trace.nbytes > self.budget:
+            return (
+                f"This run fills its {self.budget / 1e6:.0f} MB of memory with what cannot be computed again; "
+                "a host gives more with GPT2_TRACE_MB."
+            )
         return ""
 
-    def advance(self, sampling: Sampling | None) -> Step:
+    def advance(self, sampling: Sampling | None, stop: threading.Event | None = None) -> Step:
         """Run the forward pass that is next, and draw a token from its logits unless `sampling` is None.
 
+        The engine does one pass at a time; the wait for it ends at once if `stop` is withdrawn from `engine.turns`.
+
         Raises:
+            Withdrawn: if it was; the run is as it was before.
             GPT2Error: if the context is full, or nothing was drawn at the newest step.
             SettingsError: if a setting does not fit the model.
         """
@@ -66,22 +98,30 @@ class Run:
                 if self.is_full:
                     raise GPT2Error(self.why_full)
             start = self._cache.length
-            ids = self._trace.ids[start:] if start else self._prompt_ids
-            if not ids:
+            newest = self._trace.steps[-1].draw if start else None
+            if start and newest is None:
                 raise GPT2Error("No token was drawn at the newest step; draw one there before going on.")
+            ids = self._prompt_ids if newest is None else (newest.token,)
             if start + len(ids) > self.engine.config.n_positions:
                 raise GPT2Error(f"The context of {self.engine.config.n_positions} tokens is full.")
-            since = time.perf_counter()
-            if start == 0:
-                captures = self.engine.prefill(ids, self.interventions, self._cache)
-            else:
-                captures = self.engine.decode(ids[0], self.interventions, self._cache)
-            ms = (time.perf_counter() - since) * 1000
-            stop = start + len(ids)
-            drawn = None if sampling is None else draw(captures["logits"][-1], sampling, stop)
-            lens = self._lens(captures, None if drawn is None else drawn.token)
-            step = Step(ids, start, captures, drawn, ms, lens, self.interventions)
-            self._trace = self._trace.append(step)
+            self.turn = Turn(self.engine.turns, stop)
+            captures: Mapping[str, Array]
+            norms: tuple[Array, Array] | None = None
+            with self.turn:
+                since = time.perf_counter()
+                if start:
+                    captures = self.engine.decode(ids[0], self.interventions, self._cache)
+                elif whole_bytes(self.engine.config, len(ids)) <= self.budget:
+                    captures = self.engine.prefill(ids, self.interventions, self._cache)
+                else:
+                    captures, norms = prefill_by_layers(self.engine, ids, self.interventions, self._cache)
+                ms = (time.perf_counter() - since) * 1000
+                readings = self._read_lens(captures)
+            drawn = None if sampling is None else draw(captures["logits"][-1], sampling, start + len(ids))
+            lens = self._lens(readings, None if drawn is None else drawn.token)
+            known = Summary(*norms, *choice_bits(captures["logits"][-1], drawn)) if norms else None
+            step = Step(ids, start, captures, drawn, ms, lens, self.interventions, known)
+            self._trace = fit(self._trace.append(step), self.budget)
             return step
 
     def redraw(self, sampling: Sampling) -> Step:
@@ -96,9 +136,12 @@ class Run:
                 raise GPT2Error("Nothing has been computed yet, so nothing can be drawn.")
             sampling.check_vocabulary(self.engine.config.vocab_size)
             newest = self._trace.steps[-1]
+            if "logits" not in newest.captures:  # a step stepped back to, whose logits had been let go
+                top = f"blocks.{self.engine.config.n_layer - 1}.hook_resid_post"
+                newest = newest.with_logits(self.engine.lens(newest.captures[top][-1:])[0])
             drawn = draw(newest.logits, sampling, newest.stop)
-            lens = self._lens(newest.captures, drawn.token)
-            step = replace(newest, draw=drawn, lens=lens)
+            lens = self._lens(self._read_lens(newest.captures), drawn.token)
+            step = newest.drawn_again(drawn, lens)
             self._trace = self._trace.cut(len(self._trace.steps) - 1).append(step)
             return step
 
@@ -116,14 +159,20 @@ class Run:
             self._cache.cut(self._trace.seq)
             return self._trace
 
-    def _lens(self, captures: Mapping[str, Array], drawn: int | None) -> LensRows:
-        layers = range(self.engine.config.n_layer)
-        names = ["blocks.0.hook_resid_pre", *(f"blocks.{layer}.hook_resid_post" for layer in layers)]
-        logits = self.engine.lens(np.stack([captures[name][-1] for name in names]))  # [layer + 1, vocab]
-        probabilities = np.stack([softmax(row) for row in logits])
-        tokens = np.argsort(-probabilities, axis=1, kind="stable")[:, :LENS_TOKENS]
-        return LensRows(
-            tokens.astype(np.int32),
-            np.take_along_axis(probabilities, tokens, 1).astype(np.float32),
-            probabilities[:, 0 if drawn is None else drawn].astype(np.float32),
-        )
+    def _read_lens(self, captures: Mapping[str, Array]) -> Array:
+        below = [f"blocks.{layer}.hook_resid_post" for layer in range(self.engine.config.n_layer - 1)]
+        rows = np.stack([captures[name][-1] for name in ("blocks.0.hook_resid_pre", *below)])  # [layer, d_model]
+        # What the last block gives has been read already: it is what was drawn from.
+        return np.concatenate([self.engine.lens(rows), captures["logits"]])  # [layer + 1, vocab]
+
+    def _lens(self, logits: Array, drawn: int | None) -> LensRows:
+        tokens = most_likely(logits, min(LENS_TOKENS, logits.shape[1]))
+        highest = logits.max(axis=1, keepdims=True)
+        total = np.exp(logits - highest).sum(axis=1, keepdims=True, dtype=np.float64)
+
+        def probability(chosen: NDArray[np.integer]) -> Array:
+            """Shapes: [layer + 1, n] tokens -> [layer + 1, n]."""
+            return (np.exp(np.take_along_axis(logits, chosen, 1) - highest) / total).astype(np.float32)
+
+        watched = np.full((len(logits), 1), 0 if drawn is None else drawn)
+        return LensRows(tokens.astype(np.int32), probability(tokens), probability(watched)[:, 0])

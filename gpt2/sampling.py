@@ -30,6 +30,37 @@ def entropy_bits(probabilities: Floats) -> float:
     return float(max(0.0, -(positive * np.log2(positive)).sum()))
 
 
+def ranking(logits: NDArray[np.floating]) -> NDArray[np.intp]:
+    """All tokens, most likely first; equal logits in the order of their ids, so that a draw can be repeated anywhere.
+
+    Shapes: [vocab] -> [vocab].
+    """
+    order = np.argsort(-logits)  # ten times as fast as a stable sort, which is only needed where logits are equal
+    falling = logits[order]
+    same = falling[1:] == falling[:-1]
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    if len(tied):
+        order[tied] = order[tied][np.lexsort((order[tied], -falling[tied]))]
+    return order
+
+
+def most_likely(logits: NDArray[np.floating], count: int) -> NDArray[np.intp]:
+    """The first `count` tokens of each row's ranking.
+
+    Shapes: [row, vocab] -> [row, count].
+    """
+    rows, vocab = logits.shape
+    block = max(1, vocab // (8 * count))
+    # The largest of each block: at least `count` logits are no smaller than the `count`-th largest of these.
+    peaks = logits[:, : vocab // block * block].reshape(rows, -1, block).max(axis=2)
+    floors = np.partition(peaks, -count, axis=1)[:, -count]
+    best = np.empty((rows, count), np.intp)
+    for row, floor in enumerate(floors):
+        candidates = np.flatnonzero(logits[row] >= floor)
+        best[row] = candidates[np.argsort(-logits[row, candidates], kind="stable")[:count]]
+    return best
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How the next token is chosen. Temperature 0 is greedy; top_k 0 and top_p 1 leave everything in.
@@ -93,8 +124,7 @@ class Distribution:
     def of(cls, logits: NDArray[np.floating], sampling: Sampling) -> "Distribution":
         """Shape `logits` [vocab] by the settings, in the order temperature, top-k, top-p."""
         sampling.check_vocabulary(len(logits))
-        # Most likely first; equal logits in the order of their ids, so that a draw can be repeated anywhere.
-        order = np.argsort(-np.asarray(logits, np.float64), kind="stable")
+        order = ranking(logits)
         raw = softmax(logits)
         if sampling.temperature == 0:
             tempered = np.zeros_like(raw)

@@ -6,95 +6,37 @@ drawn at the end of the step before. Appending, cutting and branching make new t
 
 import difflib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .captures import KEPT, Kept, Triangle
 from .config import GPT2Config
 from .errors import TraceError
 from .hooks import SQUARE, hook_axes
-from .interventions import Interventions
-from .sampling import Distribution, Draw
+from .step import Step
 from .vocabulary import Vocabulary
 
 Array = NDArray[np.float32]
+FINAL = "ln_final.hook_normalized"
 
 
-@dataclass(frozen=True)
-class LensRows:
-    """The logit lens at one position, top tokens only, from the embedding up to the last block.
+class Source(Protocol):
+    """Computes again what a run let go; see `recompute`. A trace without one says what is missing instead."""
 
-    Shapes: tokens, probabilities [n_layer + 1, k], most likely first; drawn [n_layer + 1], the probability that each
-    row gives to the token drawn at this step. Row 0 reads `blocks.0.hook_resid_pre`, row l + 1
-    `blocks.{l}.hook_resid_post`.
-    """
+    def hook(self, layer: int, name: str) -> Array:
+        """One hook of a layer, by its name within the block, over all positions of the run or more."""
 
-    tokens: NDArray[np.int32]
-    probabilities: Array
-    drawn: Array
+    def final_norm(self, rows: Array) -> Array:
+        """The final norm of the top of the stream. Shapes: [seq, d_model] -> the same."""
 
-
-@dataclass(frozen=True)
-class Step:
-    """One forward pass, and the draw made from its last row of logits.
-
-    Attributes:
-        ids: the tokens that went in: the prompt, or the one token drawn before.
-        start: position of the first of them.
-        captures: every hook by name, for these positions only (`query` is these positions, `key` all up to them),
-            and `logits` [1, vocab] of the last position. Arrays are read-only.
-        draw: the next token and how it was chosen; None where the run only looked.
-        ms: milliseconds the forward pass took.
-        lens: the logit lens at the last position, or None if it was not read.
-        interventions: what was changed during this pass.
-    """
-
-    ids: tuple[int, ...]
-    start: int
-    captures: Mapping[str, Array]
-    draw: Draw | None
-    ms: float
-    lens: LensRows | None = None
-    interventions: Interventions = field(default_factory=Interventions)
-
-    def __post_init__(self) -> None:
-        """Lock the arrays: a step that is on a screen must not change."""
-        lens = () if self.lens is None else (self.lens.tokens, self.lens.probabilities, self.lens.drawn)
-        for array in (*self.captures.values(), *lens):
-            array.setflags(write=False)
-        object.__setattr__(self, "captures", MappingProxyType(dict(self.captures)))
-
-    @property
-    def stop(self) -> int:
-        """One past the position of the newest token."""
-        return self.start + len(self.ids)
-
-    @property
-    def logits(self) -> Array:
-        """Logits after the newest token. Shapes: [vocab]."""
-        return self.captures["logits"][-1]
-
-    @property
-    def distribution(self) -> Distribution:
-        """The next-token distribution as the draw saw it, stage by stage.
-
-        Raises:
-            TraceError: if nothing was drawn at this step.
-        """
-        if self.draw is None:
-            raise TraceError("Nothing was drawn at this step.")
-        return Distribution.of(self.logits, self.draw.sampling)
-
-    @cached_property
-    def nbytes(self) -> int:
-        """Bytes that the captures hold."""
-        return sum(array.nbytes for array in self.captures.values())
+    def logits(self, rows: Array) -> Array:
+        """Logits read from the top of the stream. Shapes: [step, d_model] -> [step, vocab]."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +49,11 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Trace:
-    """One run, live or recorded: config, vocabulary, and its steps. `run_id` cannot be guessed."""
+    """One run, live or recorded: config, vocabulary, and its steps. `run_id` cannot be guessed.
+
+    A long run lets captures go to stay within its budget; where `source` is given, they are computed again when asked
+    for, and `kept` tells which.
+    """
 
     model: str
     config: GPT2Config
@@ -115,6 +61,7 @@ class Trace:
     steps: tuple[Step, ...] = ()
     lineage: Lineage | None = None
     run_id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    source: Source | None = field(default=None, compare=False, repr=False)
 
     @property
     def prompt_ids(self) -> tuple[int, ...]:
@@ -126,12 +73,12 @@ class Trace:
         """How many positions have been through the model."""
         return self.steps[-1].stop if self.steps else 0
 
-    @property
+    @cached_property
     def computed_ids(self) -> tuple[int, ...]:
         """The tokens that have been through the model, one for each position of the captures."""
         return tuple(token for step in self.steps for token in step.ids)
 
-    @property
+    @cached_property
     def ids(self) -> tuple[int, ...]:
         """All tokens: those computed, and the newest draw, which has not been through the model yet."""
         newest = self.steps[-1].draw if self.steps else None
@@ -150,11 +97,15 @@ class Trace:
     @property
     def labels(self) -> list[str]:
         """Every computed token as it is shown."""
-        return [self.vocabulary.label(token) for token in self.computed_ids]
+        return list(self._labels)
 
-    @property
+    @cached_property
+    def _labels(self) -> tuple[str, ...]:
+        return tuple(self.vocabulary.label(token) for token in self.computed_ids)
+
+    @cached_property
     def nbytes(self) -> int:
-        """Bytes that all captures hold."""
+        """Bytes that all captures, lenses and summaries hold."""
         return sum(step.nbytes for step in self.steps)
 
     @cached_property
@@ -216,14 +167,70 @@ class Trace:
             raise TraceError(f"There is no capture named {name!r}.{offer}")
         if not self.steps:
             raise TraceError("This run has no steps yet.")
-        if self.axes[name] != SQUARE:
+        if name == "logits":
+            return np.stack([step.logits for step in self._with_logits(self.steps)])
+        is_square = self.axes[name] == SQUARE
+        if any(name not in step.captures for step in self.steps):
+            whole = self._computed_again(name)
+        elif is_square:
+            fill = -np.inf if name.endswith("attn_scores") else 0
+            whole = np.full((self.config.n_head, self.seq, self.seq), fill, np.float32)
+        else:
             return np.concatenate([step.captures[name] for step in self.steps])
-        fill = -np.inf if name.endswith("attn_scores") else 0
-        whole = np.full((self.config.n_head, self.seq, self.seq), fill, np.float32)
         for step in self.steps:
-            whole[:, step.start : step.stop, : step.stop] = step.captures[name]
+            part = step.kept.part(name)
+            if isinstance(part, Triangle):
+                part.into(whole[:, step.start : step.stop, : step.stop])
+            elif is_square and part is not None:
+                whole[:, step.start : step.stop, : step.stop] = part
+            elif name in step.captures:
+                whole[step.start : step.stop] = step.captures[name]
         return whole
 
     def __contains__(self, name: str) -> bool:
         """Whether a capture has this name."""
         return name in self.axes
+
+    def row(self, name: str, position: int) -> Array:
+        """One hook at one position, without putting all others together. Shapes: the hook's without `seq`."""
+        # All steps but the first took one token.
+        step = self.steps[max(0, position - self.steps[0].stop + 1)]
+        return step.captures[name][position - step.start] if name in step.captures else self[name][position]
+
+    @property
+    def norms(self) -> Array:
+        """Lengths of every position's vectors at `step.NORMS`. Shapes: [5, layer, seq]."""
+        return np.concatenate([step.norms for step in self.steps], axis=2)
+
+    @property
+    def value_norms(self) -> Array:
+        """Lengths of every position's value vectors. Shapes: [layer, seq, head]."""
+        return np.concatenate([step.value_norms for step in self.steps], axis=1)
+
+    def kept(self, name: str) -> Kept:
+        """How one capture is kept where it is kept worst: as it was captured, or in what way no longer."""
+        return max((step.kept.kept(name) for step in self.steps), key=KEPT.index, default="float32")
+
+    def step(self, index: int) -> Step:
+        """One step with its logits: where they were let go and there is a source, they are read again."""
+        return self._with_logits((self.steps[index],))[0]
+
+    def _with_logits(self, steps: Sequence[Step]) -> list[Step]:
+        lacking = [step for step in steps if "logits" not in step.captures]
+        if not lacking or self.source is None:
+            return list(steps)
+        top = f"blocks.{self.config.n_layer - 1}.hook_resid_post"
+        read = iter(self.source.logits(np.stack([step.captures[top][-1] for step in lacking])))
+        return [step if "logits" in step.captures else step.with_logits(next(read)) for step in steps]
+
+    def _computed_again(self, name: str) -> Array:
+        """A hook over all positions from the source, in an array of its own."""
+        if self.source is None:
+            raise TraceError(
+                f"{name} was let go to save memory; it is computed again where the model that made the run is loaded."
+            )
+        if name == FINAL:
+            return self.source.final_norm(self[f"blocks.{self.config.n_layer - 1}.hook_resid_post"])
+        _, layer, hook = name.split(".", 2)
+        whole = self.source.hook(int(layer), hook)
+        return (whole[:, : self.seq, : self.seq] if self.axes[name] == SQUARE else whole[: self.seq]).copy()

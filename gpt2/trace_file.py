@@ -4,42 +4,48 @@ import json
 import math
 import zipfile
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .captures import STREAM, UNREAD, WHOLE, Captures
 from .config import GPT2Config
 from .errors import GPT2Error, TraceError
-from .hooks import BLOCK_HOOKS, SQUARE, hook_axes
 from .interventions import Addition, Interventions, Scale
 from .sampling import Draw, Sampling
-from .trace import LensRows, Lineage, Step, Trace
+from .step import LensRows, Step, Summary
+from .trace import Lineage, Trace
+from .trace_arrays import Layout, from_arrays, least_arrays, to_arrays
 from .vocabulary import Vocabulary
 
 FORMAT = "gpt2-under-glass trace"
-VERSION = 1
+VERSIONS = (1, 2)
 MAX_BYTES = 600_000_000
+# Room for what is not a capture: header, vocabulary, lens.
+MARGIN = 20_000_000
 LENS = ("lens.tokens", "lens.probabilities", "lens.drawn")
 
 
 def save_trace(trace: Trace, file: Path | BinaryIO, half: bool = False) -> None:
-    """Write a trace; with `half` all captures but the logits as float16, a quarter of a per cent at worst.
+    """Write a trace; with `half` whole captures as float16, a quarter of a per cent at worst.
+
+    A run of which some steps are squeezed is written with all of them squeezed, and so is one that would be too large
+    to be read; the logits of the newest steps stay, and nothing is computed again.
 
     Raises:
         TraceError: if the trace has no steps.
     """
     if not trace.steps:
         raise TraceError("This run has no steps yet, so there is nothing to save.")
-    kind = np.float16 if half else np.float32
-    names = list(hook_axes(trace.config.n_layer))
+    trace, layout = _alike(trace)
     arrays: dict[str, NDArray[Any]] = {
-        "header": np.frombuffer(json.dumps(_header(trace)).encode(), np.uint8),
+        "header": np.frombuffer(json.dumps(_header(trace, layout)).encode(), np.uint8),
         "vocabulary": np.frombuffer(trace.vocabulary.to_bytes(), np.uint8),
-        "logits": trace["logits"],
-        **{name: trace[name].astype(kind) for name in names},
+        **to_arrays(trace, layout, half),
     }
     lenses = [step.lens for step in trace.steps]
     if whole := [lens for lens in lenses if lens is not None]:
@@ -51,10 +57,26 @@ def save_trace(trace: Trace, file: Path | BinaryIO, half: bool = False) -> None:
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
-def _header(trace: Trace) -> dict[str, Any]:
+def _alike(trace: Trace) -> tuple[Trace, Layout]:
+    """The trace with all its steps kept alike, in no more bytes than can be read back, and its layout."""
+    starts = (*(step.start for step in trace.steps), trace.seq)
+    for level in (min(max(step.kept.level for step in trace.steps), STREAM), STREAM, UNREAD):
+        squeezed = replace(trace, steps=tuple(step.squeezed(level) for step in trace.steps))
+        has_logits = ["logits" in step.captures for step in squeezed.steps]
+        # Oldest first is how logits are let go; those after the last gap are written.
+        first_logits = len(has_logits) - next((n for n, has in enumerate(has_logits[::-1]) if not has), len(has_logits))
+        layout = Layout(trace.config, starts, min(level, STREAM), first_logits)
+        if layout.nbytes() < MAX_BYTES - MARGIN:
+            break
+    return squeezed, layout
+
+
+def _header(trace: Trace, layout: Layout) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": VERSIONS[-1],
+        "level": layout.level,
+        "first_logits": layout.first_logits,
         "model": trace.model,
         "run_id": trace.run_id,
         "config": trace.config.to_dict(),
@@ -99,8 +121,8 @@ def _read(arrays: dict[str, NDArray[Any]]) -> Trace:
     header = json.loads(arrays["header"].tobytes())
     if header["format"] != FORMAT:
         raise TraceError("This file is not a trace.")
-    if header["version"] != VERSION:
-        raise TraceError(f"This trace has version {header['version']}; this program reads version {VERSION}.")
+    if header["version"] not in VERSIONS:
+        raise TraceError(f"This trace has version {header['version']}; this program reads version 1 and 2.")
     config = GPT2Config(**header["config"])
     vocabulary = Vocabulary.from_bytes(arrays["vocabulary"].tobytes())
     ids = [[int(token) for token in step["ids"]] for step in header["steps"]]
@@ -109,10 +131,15 @@ def _read(arrays: dict[str, NDArray[Any]]) -> Trace:
         raise TraceError("This trace has a token outside its vocabulary.")
     if not ids or not ids[0] or ids[1:] != [[token] for token in drawn[: len(ids) - 1]]:
         raise TraceError("The steps of this trace do not follow from each other: each takes the token drawn before.")
+    level, first_logits = (int(header[name]) if header["version"] > 1 else 0 for name in ("level", "first_logits"))
+    if level not in (WHOLE, STREAM) or not 0 <= first_logits <= (len(ids) if level else 0):
+        raise TraceError("This trace does not tell what it has kept; save it again.")
     # Before any name is made from the config: a small file must not ask for more layers than it holds.
-    if len(arrays) < config.n_layer * len(BLOCK_HOOKS):
+    if len(arrays) < least_arrays(config.n_layer, level):
         raise TraceError(f"This trace holds too few captures for the {config.n_layer} layers of its config.")
-    captures = _captures(arrays, config, seq=sum(map(len, ids)), steps=len(ids))
+    starts = (0, *accumulate(map(len, ids)))
+    captures = from_arrays(arrays, Layout(config, starts, level, first_logits))
+    _check_lens(arrays, config, steps=len(ids))
     trace = Trace(
         str(header["model"]),
         config,
@@ -120,35 +147,13 @@ def _read(arrays: dict[str, NDArray[Any]]) -> Trace:
         lineage=None if header["lineage"] is None else Lineage(**header["lineage"]),
         run_id=str(header["run_id"]),
     )
+    steps = []
     for index, (told, tokens) in enumerate(zip(header["steps"], ids, strict=True)):
-        trace = trace.append(_step(index, told, tuple(tokens), trace.seq, config, captures, arrays))
-    return trace
+        steps.append(_step(index, told, tuple(tokens), starts[index], config, captures[index], arrays))
+    return replace(trace, steps=tuple(steps))
 
 
-def _captures(
-    arrays: dict[str, NDArray[Any]], config: GPT2Config, seq: int, steps: int
-) -> dict[str, NDArray[np.float32]]:
-    """All captures as float32, each checked against the shape that the config gives its axes."""
-    size = {
-        "seq": seq,
-        "query": seq,
-        "key": seq,
-        "head": config.n_head,
-        "d_head": config.d_head,
-        "d_model": config.n_embd,
-        "d_mlp": config.n_inner,
-        "step": steps,
-        "vocab": config.vocab_size,
-    }
-    captures = {}
-    for name, axes in {**hook_axes(config.n_layer), "logits": ("step", "vocab")}.items():
-        shape = tuple(size[axis] for axis in axes)
-        if arrays[name].shape != shape or arrays[name].dtype.kind != "f":
-            raise TraceError(f"{name} in this trace has shape {arrays[name].shape}; its config asks for {shape}.")
-        captures[name] = arrays[name].astype(np.float32, copy=False)
-        masked = np.isneginf(captures[name]) if name.endswith("attn_scores") else False
-        if not (np.isfinite(captures[name]) | masked).all():
-            raise TraceError(f"{name} in this trace holds a number that is not finite.")
+def _check_lens(arrays: dict[str, NDArray[Any]], config: GPT2Config, steps: int) -> None:
     if LENS[0] in arrays:
         rows = (steps, config.n_layer + 1)
         tokens, probabilities, drawn = (arrays[name] for name in LENS)
@@ -158,7 +163,6 @@ def _captures(
             raise TraceError("The logit lens in this trace holds a number that is not finite.")
         if tokens.dtype.kind != "i" or (tokens < 0).any() or (tokens >= config.vocab_size).any():
             raise TraceError("The logit lens in this trace names a token outside the vocabulary.")
-    return captures
 
 
 def _step(
@@ -167,29 +171,21 @@ def _step(
     ids: tuple[int, ...],
     start: int,
     config: GPT2Config,
-    captures: dict[str, NDArray[np.float32]],
+    kept: tuple[Captures, Summary | None],
     arrays: dict[str, NDArray[Any]],
 ) -> Step:
-    stop = start + len(ids)
-    axes = hook_axes(config.n_layer)
-
-    def part(name: str) -> NDArray[np.float32]:
-        whole = captures[name]
-        if name == "logits":
-            return whole[index : index + 1].copy()
-        return (whole[:, start:stop, :stop] if axes[name] == SQUARE else whole[start:stop]).copy()
-
     interventions = _interventions(told["interventions"])
     if interventions:
-        interventions.inputs(config, start, stop)  # refuses what does not fit the model
+        interventions.inputs(config, start, start + len(ids))  # refuses what does not fit the model
     return Step(
         ids=ids,
         start=start,
-        captures={name: part(name) for name in captures},
+        captures=kept[0],
         draw=None if told["draw"] is None else _draw(told["draw"], config),
         ms=_number(told["ms"], math.inf),
         lens=LensRows(*(arrays[name][index] for name in LENS)) if LENS[0] in arrays else None,
         interventions=interventions,
+        known=kept[1],
     )
 
 

@@ -5,6 +5,7 @@ Only safetensors files are read; a pickle is refused by its name and never opene
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,9 +93,11 @@ def load_weights(folder: Path, config: GPT2Config) -> dict[str, Array]:
     """
     found: dict[str, Array] = {}
     for path in weight_files(folder):
-        for key, array in read_safetensors(path).items():
-            if not key.endswith(MASK_BUFFERS):
-                found[key.removeprefix("transformer.")] = array
+        for key, array in read_safetensors(path):
+            name = key.removeprefix("transformer.")
+            # Turned one by one: kept until all are read, the originals would take as much memory again.
+            turned = name.endswith(CONV1D) and array.ndim == 2
+            found[name] = np.ascontiguousarray(array.T) if turned else array
     if config.tie_word_embeddings and "wte.weight" in found:
         found.setdefault("lm_head.weight", found["wte.weight"])
     weights = {}
@@ -102,8 +105,6 @@ def load_weights(folder: Path, config: GPT2Config) -> dict[str, Array]:
         if name not in found:
             raise CheckpointError(f"The weights in {folder} lack {name}.")
         array = found[name]
-        if name.endswith(CONV1D) and array.ndim == 2:
-            array = np.ascontiguousarray(array.T)
         if array.shape != shape:
             raise CheckpointError(f"{name} in {folder} has shape {array.shape}; config.json asks for {shape}.")
         if not np.isfinite(array).all():
@@ -145,8 +146,8 @@ def weight_files(folder: Path) -> list[Path]:
     return paths
 
 
-def read_safetensors(path: Path) -> dict[str, Array]:
-    """All floating-point tensors of one file, as float32 (float16 and bfloat16 are widened).
+def read_safetensors(path: Path) -> Iterator[tuple[str, Array]]:
+    """The floating-point tensors of one file, one by one, as float32 (float16 and bfloat16 are widened).
 
     Raises:
         CheckpointError: if the file is cut off or damaged, or a weight is not a float of 16 or 32 bits.
@@ -155,22 +156,21 @@ def read_safetensors(path: Path) -> dict[str, Array]:
         with safe_open(path, framework="numpy") as file:
             names = [name for name in file.keys() if not name.endswith(MASK_BUFFERS)]  # noqa: SIM118
             types = {name: file.get_slice(name).get_dtype() for name in names}
-            tensors = {
-                name: file.get_tensor(name).astype(np.float32) for name in names if types[name] in ("F16", "F32")
-            }
-        bfloat16 = [name for name in names if types[name] == "BF16"]
-        if bfloat16:  # NumPy has no such type: its bits are the upper half of a float32's
-            raw = dict(deserialize(path.read_bytes()))
-            for name in bfloat16:
-                bits = np.frombuffer(raw[name]["data"], np.uint16).astype(np.uint32) << 16
-                tensors[name] = bits.view(np.float32).reshape(raw[name]["shape"])
+            if other := [name for name in names if types[name] not in ("F16", "F32", "BF16")]:
+                raise CheckpointError(
+                    f"{other[0]} in {path} has type {types[other[0]]}; "
+                    "only float32, float16 and bfloat16 are supported."
+                )
+            for name in names:
+                if types[name] != "BF16":
+                    yield name, file.get_tensor(name).astype(np.float32, copy=False)
+        if "BF16" in types.values():  # NumPy has no such type: its bits are the upper half of a float32's
+            for name, raw in deserialize(path.read_bytes()):
+                if types.get(name) == "BF16":
+                    bits = np.frombuffer(raw["data"], np.uint16).astype(np.uint32) << 16
+                    yield name, bits.view(np.float32).reshape(raw["shape"])
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} is not a whole safetensors file ({error}); download it again.") from None
-    if other := sorted(set(names) - set(tensors)):
-        raise CheckpointError(
-            f"{other[0]} in {path} has type {types[other[0]]}; only float32, float16 and bfloat16 are supported."
-        )
-    return tensors
 
 
 def file_sha256(path: Path) -> str:

@@ -1,7 +1,8 @@
-"""Measures what a person waits for, in a real Chromium: `python -m tests.measure start|live [--json]`.
+"""Measures what a person waits for: `python -m tests.measure start|live|visitors`.
 
 `start`: seconds from starting the server to the first generated token on the screen, and the app's memory.
 `live`: paints a second on the Live page with all panels while 64 tokens come in at a given rate, and mounts.
+`visitors`: twenty at once without a browser: the wait for the first token, and memory over 200 runs.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import psutil
 from playwright.sync_api import Page
 
 from tests.browser import browser, open_page, serve
+from tests.measure_visitors import measure_visitors
 
 STAGE = "[data-painted]"
 
@@ -132,10 +134,14 @@ def measure_live(log: Path, tokens: int = 64, rate: float = 8) -> dict[str, Any]
 def main() -> None:
     """Measure one thing and print it."""
     parser = argparse.ArgumentParser(prog="python -m tests.measure", description=__doc__)
-    parser.add_argument("what", choices=("start", "live"))
+    parser.add_argument("what", choices=("start", "live", "visitors"))
+    what = parser.parse_args().what
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
-        measured = measure_start(log) if parser.parse_args().what == "start" else measure_live(log)
+        if what == "visitors":
+            measured = measure_visitors()
+        else:
+            measured = measure_start(log) if what == "start" else measure_live(log)
     print(json.dumps(measured))
 
 

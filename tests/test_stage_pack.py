@@ -21,6 +21,8 @@ from pages.stage.snapshot import Snapshot, Status
 def snapshot(trace: Trace) -> Snapshot:
     return Snapshot(
         trace=trace,
+        ids=trace.ids,
+        prompt_tokens=len(trace.prompt_ids),
         tables=None,
         status=Status("recorded", "A recorded run."),
         prompt="<b>&\n",
@@ -29,6 +31,7 @@ def snapshot(trace: Trace) -> Snapshot:
         context=trace.config.n_positions,
         sampling=Sampling(),
         max_new_tokens=40,
+        most_new_tokens=512,
         model="bundled",
         models=(),
         examples=(),

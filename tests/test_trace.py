@@ -212,4 +212,6 @@ def test_the_distribution_of_a_step_is_of_its_own_draw(trace: Trace) -> None:
 
 
 def test_the_size_of_a_trace_is_that_of_its_arrays(trace: Trace) -> None:
-    assert trace.nbytes == sum(array.nbytes for step in trace.steps for array in step.captures.values())
+    captures = sum(array.nbytes for step in trace.steps for array in step.captures.values())
+    lenses = sum(array.nbytes for step in trace.steps for array in vars(step.lens).values())
+    assert trace.nbytes == captures + lenses

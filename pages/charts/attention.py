@@ -94,8 +94,7 @@ def _weighed(trace: Trace, layer: int, pattern: Array, reading: Reading) -> Arra
     """Shapes: pattern [head, query, key], of any queries -> the same."""
     if not reading.by_value:
         return pattern
-    norms = np.linalg.norm(trace[f"blocks.{layer}.attn.hook_v"], axis=2)  # [key, head]
-    return pattern * norms.T[:, None, :]
+    return pattern * trace.value_norms[layer].T[:, None, :]
 
 
 def _rescaled(weights: Array, reading: Reading) -> Array:

@@ -66,7 +66,8 @@ def lens_grid(trace: Trace, read_lens: ReadLens) -> LensGrid:
     unread = [position for position in range(start, trace.seq) if position not in known]
     if unread:
         for depth, hook in enumerate(hooks):
-            for position, logits in zip(unread, read_lens(trace[hook][unread]), strict=True):
+            rows = np.stack([trace.row(hook, position) for position in unread])
+            for position, logits in zip(unread, read_lens(rows), strict=True):
                 best = int(logits.argmax())
                 tokens[position, depth], probabilities[position, depth] = best, softmax(logits)[best]
     return LensGrid(start, tokens[start:], probabilities[start:])
@@ -126,7 +127,7 @@ class Watch:
 
 def newest_logits(trace: Trace, read_lens: ReadLens) -> Array:
     """The lens at the newest position, every depth, whole vocabulary. Shapes: -> [depth, vocab]."""
-    return read_lens(np.stack([trace[hook][-1] for hook in depths(trace.config.n_layer).values()]))
+    return read_lens(np.stack([trace.row(hook, trace.seq - 1) for hook in depths(trace.config.n_layer).values()]))
 
 
 def watch(logits: Array, token: int) -> Watch:
@@ -166,7 +167,7 @@ def operands(trace: Trace, logits: Array, watched: Watch) -> list[str]:
     """The watched token's numbers at the top of the stack, and the check against the model's own logits."""
     top, label = logits[-1].astype(np.float64), trace.vocabulary.label(watched.token)
     hook = list(depths(trace.config.n_layer).values())[-1]
-    apart = float(np.abs(logits[-1] - trace.steps[-1].logits).max())
+    apart = float(np.abs(logits[-1] - trace.step(-1).logits).max())
     most = top.max()
     total = np.exp(top - most).sum()
     return [

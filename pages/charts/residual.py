@@ -4,6 +4,7 @@ import altair as alt
 import numpy as np
 from numpy.typing import NDArray
 
+from gpt2.step import NORMS
 from gpt2.trace import Trace
 from pages.charts.style import Rows, dressed, named, spoken
 from pages.frame.palette import Palette
@@ -19,6 +20,7 @@ FORMULA = (
     r"x^{\text{post}} = x^{\text{mid}} + \text{mlp}(\text{ln}_2(x^{\text{mid}})), \qquad "
     r"\lVert x \rVert = \sqrt{\textstyle\sum_i x_i^2}"
 )
+SHOWN_POINTS = [NORMS.index(f"hook_resid_{part}") for part in ("pre", "mid", "post")]
 PARTS = {"attention": ("hook_attn_out", "hook_resid_pre"), "MLP": ("hook_mlp_out", "hook_resid_mid")}
 
 
@@ -39,7 +41,9 @@ def shape(trace: Trace) -> tuple[int, int]:
 
 def norms(trace: Trace) -> Array:
     """Length of every vector. Shapes: -> [point, seq], the bottom of the stack first."""
-    return np.stack([np.linalg.norm(trace[hook], axis=1) for hook in points(trace.config.n_layer).values()])
+    embeddings = [np.linalg.norm(trace[hook], axis=1) for hook in ("hook_embed", "hook_pos_embed")]  # each [seq]
+    stream = trace.norms[SHOWN_POINTS]  # [3, layer, seq]
+    return np.vstack([*embeddings, *stream.transpose(1, 0, 2).reshape(-1, trace.seq)])
 
 
 def norm_map(trace: Trace, position: int, without_first: bool, height: int) -> Picture:
@@ -78,7 +82,7 @@ def norm_sentence(trace: Trace, position: int) -> str:
     """How a token's vector grows, and the part that adds most to it."""
     last = trace.config.n_layer - 1
     ends = "blocks.0.hook_resid_pre", f"blocks.{last}.hook_resid_post"
-    bottom, top = (float(np.linalg.norm(trace[hook][position])) for hook in ends)
+    bottom, top = (float(np.linalg.norm(trace.row(hook, position))) for hook in ends)
     longest = max(added(trace, position), key=lambda row: row["norm"])
     return (
         f"{spoken(trace.labels[position])} enters the first block with norm {bottom:.1f} and leaves the last with "
@@ -92,7 +96,7 @@ def added(trace: Trace, position: int) -> Rows:
     rows = []
     for layer in range(trace.config.n_layer):
         for part, (out, stream) in PARTS.items():
-            vector, before = (trace[f"blocks.{layer}.{hook}"][position] for hook in (out, stream))
+            vector, before = (trace.row(f"blocks.{layer}.{hook}", position) for hook in (out, stream))
             length, stream_length = float(np.linalg.norm(vector)), float(np.linalg.norm(before))
             scale = length * stream_length
             rows.append(
@@ -148,11 +152,7 @@ def reach(trace: Trace, position: int) -> float:
     The first token's vectors can be a hundred times as long as all others; they count only where it is the one shown.
     """
     first = 0 if position == 0 or trace.seq == 1 else 1
-    longest = max(
-        float(np.linalg.norm(trace[f"blocks.{layer}.{out}"][first:], axis=1).max())
-        for layer in range(trace.config.n_layer)
-        for out, _ in PARTS.values()
-    )
+    longest = float(trace.norms[[NORMS.index(out) for out, _ in PARTS.values()], :, first:].max())
     power = 10.0 ** np.floor(np.log10(max(longest, 1e-6)))
     return float(next(power * step for step in (1, 2, 5, 10) if power * step >= longest))
 
@@ -192,7 +192,7 @@ def operands(trace: Trace, position: int) -> list[str]:
     """The last block's additions at one position, with the check that they sum up."""
     layer = trace.config.n_layer - 1
     names = ("resid_pre", "attn_out", "resid_mid", "mlp_out", "resid_post")
-    stream = {name: trace[f"blocks.{layer}.hook_{name}"][position] for name in names}
+    stream = {name: trace.row(f"blocks.{layer}.hook_{name}", position) for name in names}
     apart = np.abs(stream["resid_pre"] + stream["attn_out"] + stream["mlp_out"] - stream["resid_post"]).max()
     return [
         *(

@@ -3,7 +3,6 @@
 import altair as alt
 import numpy as np
 
-from gpt2.sampling import entropy_bits, softmax
 from gpt2.trace import Trace
 from pages.charts import style
 from pages.charts.style import Rows, bits
@@ -16,13 +15,9 @@ def entropy_rows(trace: Trace) -> Rows:
     """One row for each step: the model's own entropy and the surprisal of the drawn token, both at temperature 1."""
     rows: Rows = []
     for index, step in enumerate(trace.steps):
-        probabilities = softmax(step.logits)
-        row = {"step": index, "entropy": entropy_bits(probabilities), "surprisal": None, "token": "nothing drawn"}
-        if step.draw is not None:
-            # The smallest double keeps a probability that underflowed to 0 on the axis.
-            chance = max(float(probabilities[step.draw.token]), float(np.finfo(np.float64).tiny))
-            row |= {"surprisal": float(-np.log2(chance)), "token": trace.vocabulary.label(step.draw.token)}
-        rows.append(row)
+        entropy, surprisal = step.choice
+        token = "nothing drawn" if step.draw is None else trace.vocabulary.label(step.draw.token)
+        rows.append({"step": index, "entropy": entropy, "surprisal": surprisal, "token": token})
     return rows
 
 

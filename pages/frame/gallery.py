@@ -56,7 +56,7 @@ def runs(visit: Visit) -> None:
     elif st.session_state.get("opened_id") != uploaded.file_id:
         st.session_state["opened_id"] = uploaded.file_id
         try:
-            visit.open(Trace.load(uploaded))
+            visit.open(Trace.load(uploaded), is_own=True)
         except TraceError as error:
             st.session_state["opened_error"] = str(error)
         else:

@@ -9,10 +9,10 @@ from pathlib import Path
 from gpt2.catalog import KNOWN
 from gpt2.errors import SettingsError
 
-# Of the machine's memory, or its container's, when GPT2_MEMORY_MB does not say: captures and the system need the rest.
-MEMORY_SHARE = 0.7
-# Where Linux tells a container's limit: the second version of control groups, and the first.
-CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+from .memory import machine_bytes
+
+# Of the memory that there is, when GPT2_MEMORY_MB does not say; runs may take `limits.TRACES_SHARE` of it.
+MEMORY_SHARE = 0.55
 
 
 def offered_models() -> tuple[str, ...]:
@@ -56,20 +56,9 @@ def memory_budget() -> int:
     """
     told = os.environ.get("GPT2_MEMORY_MB", "").strip()
     if not told:
-        return int(MEMORY_SHARE * memory_there_is())
+        return int(MEMORY_SHARE * machine_bytes())
     try:
         megabytes = float(told)
         return int(megabytes * 1e6)
     except (ValueError, OverflowError):
         raise SettingsError(f"GPT2_MEMORY_MB must be a number of megabytes, not {told!r}; the host sets it.") from None
-
-
-def memory_there_is(limits: tuple[str, ...] = CGROUP_LIMITS) -> int:
-    """Bytes of memory of this machine, or of the container where that has less."""
-    found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    for limit in limits:
-        try:
-            found.append(int(Path(limit).read_text(encoding="ascii")))
-        except (OSError, ValueError):  # not Linux, another version, or no limit: "max"
-            continue
-    return min(found)

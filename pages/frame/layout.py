@@ -1,7 +1,9 @@
 """The frame that all pages share: the stage on top, the question, the sentences, and how it is computed."""
 
 import inspect
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -12,11 +14,14 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit.runtime.pages_manager import PagesManager
 
+from gpt2.errors import TraceError
 from gpt2.lens import read_lens
+from gpt2.step import Step
 from gpt2.tables import Tables
-from gpt2.trace import Step, Trace
+from gpt2.trace import Trace
 from pages.stage.component import stage
 
+from .again import with_source
 from .job import ModelJob
 from .palette import DARK, LIGHT, Palette
 from .visit import Visit, this_visit
@@ -29,8 +34,8 @@ class View:
     """What a lens page looks at.
 
     Attributes:
-        trace: the run as it was at the shown step.
-        step: that step, or None where the run is empty.
+        trace: the run as it was at the shown step; what it let go is computed again where the model is loaded.
+        step: that step with its logits, or None where the run is empty.
         tables, read_lens: the embeddings and the logit lens of the model that made the run, or None where it is not
             loaded.
         head: (layer, head) that the visitor has locked, if any.
@@ -69,7 +74,10 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
     """Mount the stage and answer what it asks for."""
     start_through_the_entry()
     visit = this_visit()
-    runs, drawn = count(), visit.looks_at
+    runs, (drawn, drawn_head) = count(), visit.looks_at
+    # Streamlit keeps this function for long; it must not keep the numbers of a run that was let go.
+    drawn_step = (lambda: None) if drawn is None else weakref.ref(drawn)
+    del drawn
 
     @st.fragment
     def answer() -> None:
@@ -79,7 +87,7 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
         for action in actions:
             visit.answer(action)
         step, head = visit.looks_at
-        if view == "strip" and (step is not drawn[0] or head != drawn[1]):
+        if view == "strip" and (step is not drawn_step() or head != drawn_head):
             st.rerun()  # the pictures below show something else than the strip
         if actions:
             st.rerun(scope="fragment" if is_fragment_run else "app")
@@ -91,12 +99,13 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
 def open_page(name: str) -> View:
     """Put the strip on top of a lens page and return what the page looks at."""
     visit = show_stage("strip")
-    whole, maker = visit.player.trace, visit.maker
+    maker = visit.maker
+    whole = with_source(visit.player.trace, maker.engine if maker else None)
     shown = whole.cut(min(visit.cursor + 1, len(whole.steps)))
     return View(
         name=name,
         trace=shown,
-        step=shown.steps[-1] if shown.steps else None,
+        step=shown.step(-1) if shown.steps else None,
         tables=maker.tables if maker else None,
         palette=palette(),
         head=visit.head,
@@ -115,6 +124,15 @@ def lens_of(maker: ModelJob | None) -> Callable[[Rows], Rows] | None:
 def question(text: str) -> None:
     """The page's headline: the question that its pictures answer."""
     st.header(text, anchor=False)
+
+
+@contextmanager
+def or_why_not() -> Iterator[None]:
+    """Show what is drawn inside, or one sentence where what it needs was let go and cannot be computed again."""
+    try:
+        yield
+    except TraceError as error:
+        sentence(str(error))
 
 
 def sentence(text: str) -> None:

@@ -14,6 +14,7 @@ from gpt2.hub import locate
 
 from . import host
 from .job import ModelJob
+from .memory import give_back
 
 ALWAYS = "bundled"  # where every visit begins; small, part of the program, and never let go
 MAX_MODELS = 3
@@ -82,6 +83,7 @@ class Pool:
         gc.unfreeze()
         gc.collect()
         gc.freeze()
+        give_back()
 
     def _reserve(self, job: ModelJob, config: GPT2Config) -> None:
         """Count a model's memory from now on, letting others go that nobody uses.

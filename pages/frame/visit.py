@@ -8,21 +8,24 @@ import streamlit as st
 from gpt2.errors import GPT2Error, SettingsError
 from gpt2.prompt import count_tokens, encode_prompt
 from gpt2.sampling import Sampling
-from gpt2.trace import Step, Trace
+from gpt2.step import Mark
+from gpt2.trace import Trace
 from gpt2.weights import Checkpoint
 from pages.stage.component import Action
 from pages.stage.snapshot import Snapshot, Status
 
+from .again import with_source
 from .choice import Choice
 from .examples import EXAMPLES, recorded_run
 from .job import ModelJob
+from .limits import limits
 from .models import ALWAYS, pool
 from .player import Player
+from .typed import number, whole
 
 if TYPE_CHECKING:
     from gpt2.engine import Engine
 
-MAX_NEW_TOKENS = 512
 FIRST_RUN = "once"
 FIRST_PROMPT = "Once upon a time"
 SLOWEST = 0.1
@@ -68,19 +71,24 @@ class Visit:
         return next((job for job in jobs if job is not None and job.has_made(trace)), None)
 
     def snapshot(self) -> Snapshot:
-        """What the stage shows now."""
+        """What the stage shows now; asking for it tells that the visitor is there."""
+        self.player.look()
         status = self.status()  # before the trace: what is said to have ended must be there whole
-        trace, maker = self.player.trace, self.maker
+        trace, score, maker = self.player.trace, self.player.score, self.maker
+        most = self.most_new_tokens
         return Snapshot(
-            trace=trace,
+            trace=with_source(trace, maker.engine if maker else None),
+            ids=trace.ids if score is None else score.ids,
+            prompt_tokens=len(trace.prompt_ids if score is None else score.prompt_ids),
             tables=maker.tables if maker else None,
             status=status,
             prompt=self.player.prompt,
             draft_tokens=self.draft_tokens,
             draft_error=self.draft_error,
-            context=self._checkpoint.config.n_positions,
+            context=min(self._checkpoint.config.n_positions, limits().prompt_tokens),
             sampling=self.sampling,
-            max_new_tokens=self.max_new_tokens,
+            max_new_tokens=min(self.max_new_tokens, most),
+            most_new_tokens=most,
             model=self.choice.shown,
             models=self.choice.offered(),
             examples=EXAMPLES,
@@ -91,10 +99,10 @@ class Visit:
         )
 
     @property
-    def looks_at(self) -> tuple[Step | None, tuple[int, int] | None]:
+    def looks_at(self) -> tuple[Mark | None, tuple[int, int] | None]:
         """What the pictures of a lens page depend on: the step under the cursor, and the locked head."""
         steps = self.player.trace.steps
-        return (steps[min(self.cursor, len(steps) - 1)] if steps else None), self.head
+        return (steps[min(self.cursor, len(steps) - 1)].mark if steps else None), self.head
 
     def status(self) -> Status:
         """One word and one sentence on how things stand."""
@@ -105,15 +113,17 @@ class Visit:
             player.error = ""
         if player.error or job.error:
             return Status("error", player.error or job.error)
+        if problem := limits().problem:
+            return Status("error", problem)
         if player.is_running:
-            return Status("running", "Generating.")
+            return running(player.place, bool(player.trace.steps))
         if job.is_loading:
             return Status("loading", job.message)
         if player.is_recorded:
             return Status("recorded", "A recorded run; press Run to make your own.")
         if player.why_full:
             return Status("full", player.why_full)
-        return Status("paused", player.notice or "Paused.")
+        return Status("paused", player.notice or "Paused.", is_news=bool(player.notice))
 
     def answer(self, action: Action) -> None:
         """Do what the stage asked for; a refusal becomes one sentence, pauses the run and changes nothing else."""
@@ -121,6 +131,8 @@ class Visit:
         if action.name in ("run", "play", "step", "settings"):
             self.player.error = self.choice.error = ""
         try:
+            if action.name in ("run", "play", "step"):
+                limits().check()
             match action.name:
                 case "draft":
                     if values.get("text") != self.tried:  # the text that was refused may be told late
@@ -146,18 +158,26 @@ class Visit:
                     self._take_settings(values)
                     tokens, speed = (1, 0.0) if action.name == "step" else (self.max_new_tokens, self.speed)
                     cursor = whole(values, "cursor", self.cursor, "The step")
+                    limits().check_prompt(len(self.player.trace.prompt_ids))  # an opened run's may be longer
                     self.player.play(self._engine(), cursor, self.sampling, tokens, speed)
         except GPT2Error as error:
             self.player.pause()
             self.player.error = str(error)
 
-    def open(self, recorded: Trace) -> None:
-        """Put a recorded run on the stage, at its last step."""
-        self.player.open(recorded)
+    @property
+    def most_new_tokens(self) -> int:
+        """How many tokens one press of Run or Play may generate: the model's context, or what the host allows."""
+        return min(self._checkpoint.config.n_positions, limits().new_tokens)
+
+    def open(self, recorded: Trace, is_own: bool = False) -> None:
+        """Put a recorded run on the stage, at its last step; `is_own` where no other visitor shares it."""
+        self.player.open(recorded, is_own)
         self.cursor, self.head = len(recorded.steps) - 1, None
 
     def _begin(self, prompt: str) -> None:
-        self.player.new(self._engine(), prompt, self.sampling, self.max_new_tokens, self.speed)
+        engine = self._engine()
+        limits().check_prompt(len(encode_prompt(prompt, engine.tokenizer, engine.config)))
+        self.player.new(engine, prompt, self.sampling, self.max_new_tokens, self.speed)
         self.cursor = 0
         self.draft_tokens = self.draft_error = None
 
@@ -186,7 +206,7 @@ class Visit:
         try:
             self.draft_tokens = count_tokens(text, checkpoint.tokenizer)
             if text:
-                encode_prompt(text, checkpoint.tokenizer, checkpoint.config)
+                limits().check_prompt(len(encode_prompt(text, checkpoint.tokenizer, checkpoint.config)))
         except GPT2Error as error:
             self.draft_error = str(error)
 
@@ -210,42 +230,28 @@ class Visit:
             top_p=number(values, "top_p", now.top_p),
             seed=whole(values, "seed", now.seed, "The seed"),
         )
-        tokens = whole(values, "max_new_tokens", self.max_new_tokens, "The number of new tokens")
-        if not 1 <= tokens <= MAX_NEW_TOKENS:
-            raise SettingsError(f"The number of new tokens must be from 1 to {MAX_NEW_TOKENS}, not {tokens}.")
+        most = self.most_new_tokens
+        tokens = whole(values, "max_new_tokens", min(self.max_new_tokens, most), "The number of new tokens")
+        if not 1 <= tokens <= most:
+            raise SettingsError(f"The number of new tokens must be from 1 to {most}, not {tokens}.")
         speed = number(values, "speed", self.speed)
         if speed != 0 and not SLOWEST <= speed <= 60:
             raise SettingsError(
                 f"The speed must be from {SLOWEST:g} to 60 tokens a second, or 0 for as fast as it goes, not {speed:g}."
             )
+        # Refuses what does not fit the model's vocabulary, before anything is changed.
         sampling.check_vocabulary(self._checkpoint.config.vocab_size)
         self.sampling, self.max_new_tokens, self.speed = sampling, tokens, speed
 
 
-def number(values: dict[str, Any], name: str, default: float) -> float:
-    """A number from the browser, which may be text a person typed.
-
-    Raises:
-        SettingsError: if it is no number.
-    """
-    value = values.get(name, default)
-    try:
-        return float(default if value is None else value)
-    except (TypeError, ValueError):
-        raise SettingsError(f"{name.replace('_', ' ').capitalize()} must be a number, not {value!r}.") from None
-
-
-def whole(values: dict[str, Any], name: str, default: int, title: str) -> int:
-    """A whole number from the browser.
-
-    Raises:
-        SettingsError: if it is none.
-    """
-    value = values.get(name, default)
-    try:
-        return int(str(default if value is None else value))
-    except ValueError:
-        raise SettingsError(f"{title} must be a whole number, not {value!r}.") from None
+def running(place: int, has_begun: bool) -> Status:
+    """How a run that is under way stands, with its place where others make it wait."""
+    if not place:
+        return Status("running", "Generating.")
+    if has_begun:
+        return Status("running", f"Generating in turns with {place} other visitor{'s' * (place > 1)}.", is_news=True)
+    verb = "visitor is" if place == 1 else "visitors are"
+    return Status("running", f"Waiting; {place} {verb} before you.", is_news=True)
 
 
 def comes_from_this_machine() -> bool:

@@ -21,21 +21,21 @@ from . import sentences
 PATTERN_WINDOW = 128
 FULL = 65535
 BARS, SEGMENTS, NEAREST = 16, 40, 4
-NORMS = ("hook_resid_pre", "hook_attn_out", "hook_resid_mid", "hook_mlp_out", "hook_resid_post")
 KEPT, CUT_BY_TOP_K, CUT_BY_TOP_P = 0, 1, 2
 
 
 def pack_step(trace: Trace, index: int, tables: Tables | None) -> bytes:
     """The record of step `index`; it depends on this step and the tokens before it alone."""
-    step, vocabulary = trace.steps[index], trace.vocabulary
-    distribution = None if step.draw is None else step.distribution
-    patterns = np.stack([step.captures[f"blocks.{n}.attn.hook_pattern"] for n in range(trace.config.n_layer)])
+    step, vocabulary = trace.step(index), trace.vocabulary
+    distribution = None if step.draw is None or "logits" not in step.captures else step.distribution
+    names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(trace.config.n_layer)]
+    patterns = np.stack([step.captures[name][:, -PATTERN_WINDOW:] for name in names])  # [layer, head, query, key]
     newest = patterns[:, :, -1]  # [layer, head, key]
     embedding = np.stack([step.captures[name][-1] for name in ("hook_embed", "hook_pos_embed")])
-    norms = layer_norms(step, trace.config.n_layer)
-    labels = [vocabulary.label(token) for token in trace.computed_ids[: step.stop]]
+    norms = step.norms[:, :, -1].astype("<f4")  # [5, layer]
+    labels = trace.labels[: step.stop]
     layer, head, key = sentences.sharpest_head(newest)
-    window, first = pattern_window(patterns, step.start)
+    window, first = pattern_window(patterns, step.stop - patterns.shape[2])
     meta = {
         "start": step.start,
         "stop": step.stop,
@@ -52,7 +52,7 @@ def pack_step(trace: Trace, index: int, tables: Tables | None) -> bytes:
             "residual": sentences.say_residual(norms[1], norms[3]),
             "heads": sentences.say_heads(newest, labels),
             "lens": sentences.say_lens(step, vocabulary),
-            **say_next(step.draw, distribution, vocabulary),
+            **say_next(step, distribution, vocabulary),
         },
     }
     arrays = {
@@ -99,17 +99,15 @@ def pattern_window(patterns: NDArray[np.floating], start: int) -> tuple[NDArray[
     """
     seq, width = patterns.shape[2], min(patterns.shape[3], PATTERN_WINDOW)
     rows = min(seq, PATTERN_WINDOW)
-    fixed = np.rint(patterns[:, :, seq - rows :].astype(np.float64) * FULL).astype("<u2")
     query = np.arange(start + seq - rows, start + seq)
     key = query[:, None] - width + 1 + np.arange(width)  # [row, width]
-    window = np.where(key >= 0, np.take_along_axis(fixed, np.maximum(key, 0)[None, None], 3), 0)
-    return window.astype("<u2"), fixed[:, :, :, 0]
+    shown = patterns[:, :, seq - rows :]
+    window = np.where(key >= 0, np.take_along_axis(shown, np.maximum(key, 0)[None, None], 3), 0)
+    return _fixed(window), _fixed(shown[:, :, :, 0])
 
 
-def layer_norms(step: Step, n_layer: int) -> NDArray[np.float32]:
-    """Lengths at the newest position. Shapes: [5, layer], in the order of `NORMS`."""
-    rows = np.stack([[step.captures[f"blocks.{n}.{name}"][-1] for n in range(n_layer)] for name in NORMS])
-    return np.linalg.norm(rows, axis=2).astype("<f4")
+def _fixed(shares: NDArray[np.floating]) -> NDArray[np.uint16]:
+    return np.rint(shares.astype(np.float64) * FULL).astype("<u2")
 
 
 def nearest_tokens(trace: Trace, token: int, tables: Tables | None) -> list[list[Any]]:
@@ -176,14 +174,13 @@ def bar(distribution: Distribution, rank: int, drawn: int, vocabulary: Vocabular
     }
 
 
-def say_next(
-    draw: Draw | None, distribution: Distribution | None, vocabulary: Vocabulary
-) -> dict[str, sentences.Sentence]:
+def say_next(step: Step, distribution: Distribution | None, vocabulary: Vocabulary) -> dict[str, sentences.Sentence]:
     """The sentences on the distribution and the draw."""
-    if draw is None or distribution is None:
-        nothing = ("Nothing was drawn at this step.",)
+    if step.draw is None or distribution is None:
+        let_go = "This step's logits were let go to save memory, and the model that made the run is not loaded."
+        nothing = ("Nothing was drawn at this step." if step.draw is None else let_go,)
         return {"bars": nothing, "draw": nothing}
     return {
-        "bars": sentences.say_bars(entropy_bits(distribution.raw), distribution, draw),
-        "draw": sentences.say_draw(distribution, draw, vocabulary),
+        "bars": sentences.say_bars(entropy_bits(distribution.raw), distribution, step.draw),
+        "draw": sentences.say_draw(distribution, step.draw, vocabulary),
     }

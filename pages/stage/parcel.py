@@ -95,8 +95,8 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
     trace = snapshot.trace
     return {
         "run": trace.run_id,
-        "labels": [trace.vocabulary.label(token) for token in trace.ids],
-        "prompt_tokens": len(trace.prompt_ids),
+        "labels": [trace.vocabulary.label(token) for token in snapshot.ids],
+        "prompt_tokens": snapshot.prompt_tokens,
         "n_layer": trace.config.n_layer,
         "n_head": trace.config.n_head,
         "d_model": trace.config.n_embd,
@@ -112,6 +112,7 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
         "context": snapshot.context,
         "sampling": snapshot.sampling.to_dict(),
         "max_new_tokens": snapshot.max_new_tokens,
+        "most_new_tokens": snapshot.most_new_tokens,
         "model": snapshot.model,
         "models": [asdict(choice) for choice in snapshot.models],
         "examples": [asdict(example) for example in snapshot.examples],

@@ -6,8 +6,9 @@ import threading
 import weakref
 from collections import OrderedDict
 
+from gpt2.step import Mark, Step
 from gpt2.tables import Tables
-from gpt2.trace import Step, Trace
+from gpt2.trace import Trace
 
 from .pack import pack_step
 
@@ -26,7 +27,7 @@ class Shelf:
         self._max_records, self._max_bytes = max_records, max_bytes
         self._records: OrderedDict[tuple[str, int, bool], bytes] = OrderedDict()
         self._bytes = 0
-        self._stamps: dict[int, tuple[weakref.ref[Step], int]] = {}
+        self._stamps: dict[int, tuple[weakref.ref[Mark], int]] = {}
         self._next = itertools.count(1)
         self._lock = threading.RLock()
 
@@ -40,12 +41,13 @@ class Shelf:
         return self._bytes
 
     def stamp(self, step: Step) -> int:
-        """The number of this very step, for as long as it lives."""
-        key = id(step)
+        """The number of this very step, for as long as it lives; squeezed, it is the same step."""
+        mark = step.mark
+        key = id(mark)
         with self._lock:
             known = self._stamps.get(key)
-            if known is None or known[0]() is not step:
-                known = weakref.ref(step, lambda gone: self._forget(key, gone)), next(self._next)
+            if known is None or known[0]() is not mark:
+                known = weakref.ref(mark, lambda gone: self._forget(key, gone)), next(self._next)
                 self._stamps[key] = known
             return known[1]
 
@@ -65,7 +67,7 @@ class Shelf:
                 self._bytes -= len(self._records.popitem(last=False)[1])
         return packed
 
-    def _forget(self, key: int, gone: "weakref.ref[Step]") -> None:
+    def _forget(self, key: int, gone: "weakref.ref[Mark]") -> None:
         with self._lock:
             if key in self._stamps and self._stamps[key][0] is gone:
                 del self._stamps[key]

@@ -10,10 +10,15 @@ from gpt2.trace import Trace
 
 @dataclass(frozen=True)
 class Status:
-    """How things stand: one word for the program, one plain sentence for the visitor."""
+    """How things stand: one word for the program, one plain sentence for the visitor.
+
+    Attributes:
+        is_news: whether the sentence says more than the word does, and is to be read without asking for it.
+    """
 
     kind: Literal["recorded", "loading", "ready", "running", "paused", "full", "error"]
     text: str
+    is_news: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,11 +54,14 @@ class Snapshot:
     """Everything that one message to the browser is made from.
 
     Attributes:
-        trace: the whole run, live or recorded; it may have no steps yet.
+        trace: the whole run, live or recorded; it may have no steps yet, or none any more.
+        ids, prompt_tokens: the run's text as tokens, and how many of them are the prompt's; they stay when the trace
+            has let its steps go.
         tables: the embedding tables, for the nearest tokens; None where the model is not loaded.
         prompt: the text that the run began with.
         draft_tokens, draft_error: of the text being typed, where it has been counted.
-        context: how many positions the model can read.
+        context: how many positions the model can read, or fewer where the host allows fewer.
+        most_new_tokens: the highest that `max_new_tokens` may be set to.
         model: what is chosen in the list of models; it may still be on its way.
         other_models: what may be typed instead, in words; empty where the host allows none.
         coming: the model on its way, if one is.
@@ -62,6 +70,8 @@ class Snapshot:
     """
 
     trace: Trace
+    ids: tuple[int, ...]
+    prompt_tokens: int
     tables: Tables | None
     status: Status
     prompt: str
@@ -70,6 +80,7 @@ class Snapshot:
     context: int
     sampling: Sampling
     max_new_tokens: int
+    most_new_tokens: int
     model: str
     models: tuple[ModelChoice, ...]
     examples: tuple[Example, ...]

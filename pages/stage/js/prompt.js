@@ -45,6 +45,9 @@ function paintPrompt(parts) {
   const tokens = typed ? header.draft_tokens : header.prompt_tokens;
   setText(count, `${tokens ?? "–"} / ${header.context} tokens`);
   const wrong = (typed && header.draft_error) || (header.status.kind === "error" ? header.status.text : "");
-  setText(error, wrong || (parts.popover.hidden ? header.model_error : "")); // else it stands in there
+  const { kind, text: told, is_news: isNews } = header.status;
+  const ofModel = parts.popover.hidden ? header.model_error : ""; // else it stands in there
+  setText(error, wrong || ofModel || (kind === "paused" && isNews ? told : ""));
+  error.dataset.kind = wrong || ofModel ? "error" : "notice";
   text.setAttribute("aria-invalid", wrong ? "true" : "false");
 }

@@ -72,6 +72,8 @@ function paintSettings(parts) {
     const input = parts.fields.elements[name];
     if (parts.root.activeElement !== input && input.value !== String(now[name])) input.value = String(now[name]);
   }
+  const hint = parts.fields.elements.max_new_tokens.nextElementSibling;
+  setText(hint, `at most, for each run; up to ${header.most_new_tokens}`);
   fillExamples(parts, header.examples);
 }
 

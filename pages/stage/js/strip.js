@@ -84,7 +84,7 @@ function paintStatus(parts) {
   const { kind, text } = header.status;
   parts.status.dataset.kind = kind;
   parts.badge.hidden = !header.recorded;
-  const said = kind === "recorded" ? "" : kind === "loading" ? text : STATES[kind];
-  setText(parts.statusText, said);
+  const tells = kind === "loading" || (kind === "running" && header.status.is_news);
+  setText(parts.statusText, kind === "recorded" ? "" : tells ? text : STATES[kind]);
   parts.status.title = text;
 }

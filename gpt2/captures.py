@@ -1,0 +1,157 @@
+"""How one step's captures are kept: all of them as the graph gave them, or squeezed where a run outgrows its budget.
+
+There are three levels. WHOLE: every capture in float32. STREAM: the residual stream at every point, the embeddings and
+the logits in float32, attention patterns in half precision without the half above the diagonal; what attention and MLP
+add is the difference of two points of the stream, and everything else is let go, because a layer can be computed again
+from the stream that enters it. UNREAD: the logits go too; they can be read again from the last point of the stream.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+Kept = Literal["float32", "difference", "float16", "recomputed"]
+
+WHOLE, STREAM, UNREAD = LEVELS = range(3)
+# From the closest to what the graph gave to the farthest from it.
+KEPT: tuple[Kept, ...] = ("float32", "difference", "float16", "recomputed")
+
+# What the squeezed levels keep in float32, by the end of its name.
+KEPT_WHOLE = ("hook_embed", "hook_pos_embed", "hook_resid_pre", "hook_resid_mid", "hook_resid_post")
+PATTERN = "attn.hook_pattern"
+# What is added to the stream is the difference of these two points.
+DIFFERENCES = {
+    "hook_attn_out": ("hook_resid_mid", "hook_resid_pre"),
+    "hook_mlp_out": ("hook_resid_post", "hook_resid_mid"),
+}
+BAND = 16
+
+
+@dataclass(frozen=True)
+class Triangle:
+    """A pattern without the half above the diagonal, in half precision: relative error at most 2^-11.
+
+    Shapes: bands of at most `BAND` queries, each [head, query, key] with the keys up to the band's last query. A single
+    query, as every generated token has, is one band.
+    """
+
+    bands: tuple[NDArray[np.float16], ...]
+
+    @classmethod
+    def of(cls, pattern: Array) -> "Triangle":
+        """Pack a pattern [head, query, key] whose last query is the last key."""
+        queries, keys = pattern.shape[1:]
+        stops = [min(first + BAND, queries) for first in range(0, queries, BAND)]
+        return cls(
+            tuple(
+                pattern[:, first:stop, : keys - queries + stop].astype(np.float16)
+                for first, stop in zip(range(0, queries, BAND), stops, strict=True)
+            )
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(band.nbytes for band in self.bands)
+
+    def into(self, room: Array) -> None:
+        """Write the pattern into the zeros of `room` [head, query, key]."""
+        first = 0
+        for band in self.bands:
+            room[:, first : first + band.shape[1], : band.shape[2]] = band
+            first += band.shape[1]
+
+    def pattern(self) -> Array:
+        """The pattern in float32. Shapes: [head, query, key]."""
+        last = self.bands[-1]
+        room = np.zeros((last.shape[0], sum(band.shape[1] for band in self.bands), last.shape[2]), np.float32)
+        self.into(room)
+        room.setflags(write=False)
+        return room
+
+
+class Captures(Mapping[str, Array]):
+    """One step's captures by name, read-only; it has those that are kept, and those that are a difference of two kept.
+
+    Attributes: `level` is how far they have been squeezed, `n_layer` how many blocks they are of.
+    """
+
+    def __init__(self, stored: Mapping[str, Array | Triangle], level: int = WHOLE) -> None:
+        """Lock the arrays: a step that is on a screen must not change."""
+        for part in stored.values():
+            for array in part.bands if isinstance(part, Triangle) else (part,):
+                array.setflags(write=False)
+        self._stored, self.level = dict(stored), level
+        self.n_layer = sum(name.endswith("hook_resid_pre") for name in stored)
+
+    def __getitem__(self, name: str) -> Array:
+        """One capture; a KeyError if it was let go."""
+        part = self._stored.get(name)
+        if isinstance(part, Triangle):
+            return part.pattern()
+        if part is not None:
+            return part
+        block, _, hook = name.rpartition(".")
+        after, before = DIFFERENCES[hook]
+        difference = self._stored[f"{block}.{after}"] - self._stored[f"{block}.{before}"]  # type: ignore[operator]
+        difference.setflags(write=False)
+        return difference
+
+    def __contains__(self, name: object) -> bool:
+        """Whether this capture is there."""
+        return self.kept(str(name)) != "recomputed"
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of what is kept, and of what is a difference of two kept."""
+        yield from self._stored
+        for name in self._stored:
+            block, _, hook = name.rpartition(".")
+            for difference, (after, _) in DIFFERENCES.items():
+                if hook == after and f"{block}.{difference}" not in self._stored:
+                    yield f"{block}.{difference}"
+
+    def __len__(self) -> int:
+        """How many captures there are."""
+        return sum(1 for _ in self)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held; an array that stands under two names counts once."""
+        return sum({id(part): part.nbytes for part in self._stored.values()}.values())
+
+    def kept(self, name: str) -> Kept:
+        """How a capture is kept; `recomputed` where it was let go and must be computed again."""
+        if name in self._stored:
+            return "float16" if isinstance(self._stored[name], Triangle) else "float32"
+        block, _, hook = name.rpartition(".")
+        ends = DIFFERENCES.get(hook, ())
+        return "difference" if ends and all(f"{block}.{end}" in self._stored for end in ends) else "recomputed"
+
+    def part(self, name: str) -> Array | Triangle | None:
+        """What is stored under a name, as it is stored; None if nothing is."""
+        return self._stored.get(name)
+
+    def having(self, name: str, array: Array) -> "Captures":
+        """The same captures and one more."""
+        return Captures({**self._stored, name: array}, self.level)
+
+    def squeezed(self, level: int) -> "Captures":
+        """The same captures, kept as `level` keeps them; what is there already in fewer bytes stays so."""
+        if level <= self.level:
+            return self
+        stored: dict[str, Array | Triangle] = {}
+        for name, part in self._stored.items():
+            if name.endswith(PATTERN):
+                stored[name] = part if isinstance(part, Triangle) else Triangle.of(part)
+            elif name.endswith(KEPT_WHOLE) or (name == "logits" and level < UNREAD):
+                stored[name] = part
+        for layer in range(self.n_layer - 1):
+            # The same vector unless an intervention adds to the stream in between: kept once, under both names.
+            above, below = f"blocks.{layer + 1}.hook_resid_pre", f"blocks.{layer}.hook_resid_post"
+            if above in stored and below in stored and np.array_equal(stored[above], stored[below]):  # type: ignore[arg-type]
+                stored[below] = stored[above]
+        return Captures(stored, level)

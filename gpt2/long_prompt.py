@@ -1,0 +1,63 @@
+"""A prompt whose captures would not fit in the run's budget: run layer by layer, each squeezed before the next one.
+
+A whole prefill of 1,024 tokens holds some gigabytes for a moment; this way it is one layer's share.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cache import KVCache
+from .captures import KEPT_WHOLE, PATTERN, STREAM, Captures, Triangle
+from .config import GPT2Config
+from .hooks import BLOCK_HOOKS
+from .interventions import Interventions
+from .step import NORMS, lengths
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+Array = NDArray[np.float32]
+
+
+def whole_bytes(config: GPT2Config, seq: int) -> int:
+    """Bytes that all captures of a prompt of `seq` tokens hold."""
+    size = {"seq": seq, "query": seq, "key": seq, "head": config.n_head, "d_head": config.d_head}
+    size |= {"d_model": config.n_embd, "d_mlp": config.n_inner}
+    block = sum(int(np.prod([size[axis] for axis in axes], dtype=np.int64)) for axes in BLOCK_HOOKS.values())
+    return 4 * (config.n_layer * block + 3 * seq * config.n_embd + config.vocab_size)
+
+
+def prefill_by_layers(
+    engine: "Engine", ids: Sequence[int], interventions: Interventions, cache: KVCache
+) -> tuple[Captures, tuple[Array, Array]]:
+    """Run a prompt and fill the empty cache.
+
+    Returns:
+        The squeezed captures, and the two norms of `step.Summary`.
+    """
+    config, weights, seq = engine.config, engine.checkpoint.weights, len(ids)
+    changes = interventions.inputs(config, 0, seq)
+    token, position = weights["wte.weight"][list(ids)], weights["wpe.weight"][:seq].copy()
+    stored: dict[str, Array | Triangle] = {"hook_embed": token, "hook_pos_embed": position}
+    stream = token + position  # [seq, d_model]
+    norms = np.zeros((len(NORMS), config.n_layer, seq), np.float32)
+    value_norms = np.zeros((config.n_layer, seq, config.n_head), np.float32)
+    keys, values = [], []
+    for layer, change in enumerate(changes):
+        captures = engine.layer(layer, stream + change.resid_add, change)
+        for name, array in captures.items():
+            if name == PATTERN:
+                stored[f"blocks.{layer}.{name}"] = Triangle.of(array)
+            elif name.endswith(KEPT_WHOLE):
+                stored[f"blocks.{layer}.{name}"] = array
+        norms[:, layer] = [lengths(captures[name]) for name in NORMS]
+        value_norms[layer] = lengths(captures["attn.hook_v"])
+        keys.append(captures["attn.hook_k"])
+        values.append(captures["attn.hook_v"])
+        stream = captures["hook_resid_post"]
+    cache.extend(keys, values)
+    stored["logits"] = engine.lens(stream[-1:])
+    return Captures(stored).squeezed(STREAM), (norms, value_norms)

@@ -1,0 +1,35 @@
+"""The machine's memory: how much there is for this process, and giving back what was freed."""
+
+import ctypes
+import os
+from functools import cache
+from pathlib import Path
+
+# Where Linux tells how much memory a container may use, in either version of control groups.
+CGROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+# Where nothing tells how much memory there is.
+ASSUMED = 2_000_000_000
+
+
+@cache
+def machine_bytes() -> int:
+    """The memory that this process may use: the container's, or the machine's where there is no smaller container."""
+    told = []
+    for path in CGROUPS:
+        try:
+            told.append(int(path.read_text(encoding="ascii")))
+        except (OSError, ValueError):  # not Linux, or "max"
+            continue
+    try:
+        told.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
+        told.append(ASSUMED)
+    return min(told)
+
+
+def give_back() -> None:
+    """Give freed memory back to the system, where the C library would keep it for later: glibc keeps arrays of MBs."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):  # not glibc
+        return

@@ -1,0 +1,66 @@
+"""The memory of all visitors' runs, kept in one budget: the runs that nobody has looked at for longest go first."""
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from .limits import limits
+from .memory import give_back
+
+if TYPE_CHECKING:
+    from .player import Player
+
+
+class Traces:
+    """Knows every player for as long as its visit lasts, and no longer: it holds them weakly."""
+
+    def __init__(self, budget: Callable[[], int]) -> None:
+        """Begin with no visitor.
+
+        Args:
+            budget: the bytes that all runs together may take, asked for each time.
+        """
+        self._budget = budget
+        self._players: WeakSet[Player] = WeakSet()
+        self._lock = threading.Lock()
+
+    def add(self, player: "Player") -> None:
+        """Count this player's run from now on."""
+        with self._lock:
+            self._players.add(player)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that all runs hold; steps that two runs share are counted for both."""
+        with self._lock:
+            return sum(player.nbytes for player in self._players)
+
+    @property
+    def share(self) -> int:
+        """The bytes that each run under way may take when memory is short."""
+        with self._lock:
+            return self._budget() // max(1, sum(player.is_running for player in self._players))
+
+    def make_room(self, keep: "Player | None" = None) -> int:
+        """Let idle runs go, the one looked at longest ago first, until the rest fits the budget.
+
+        A run under way is never let go, nor is that of `keep`.
+
+        Returns:
+            The bytes that are still too many.
+        """
+        with self._lock:
+            players = list(self._players)
+            over = before = sum(player.nbytes for player in players) - self._budget()
+            for player in sorted(players, key=lambda player: player.looked_at):
+                if over <= 0:
+                    break
+                if player is not keep:
+                    over -= player.let_go()
+        if over < before:
+            give_back()
+        return max(0, over)
+
+
+TRACES = Traces(lambda: limits().traces_bytes)

@@ -1,0 +1,110 @@
+"""What a host may limit: read when asked for, shown on the stage, refused in one sentence."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpt2.errors import SettingsError
+from pages.frame import memory
+from pages.frame.limits import LEAST_TRACES, limits
+from pages.frame.memory import machine_bytes
+from pages.frame.player import Player
+from pages.frame.visit import Visit
+from pages.stage.component import Action
+from tests.test_pages import wait
+
+NAMES = ("GPT2_MAX_PROMPT_TOKENS", "GPT2_MAX_NEW_TOKENS", "GPT2_TRACES_MB")
+
+
+@pytest.fixture
+def visit(engine, trace, monkeypatch) -> Visit:
+    monkeypatch.setattr(Visit, "_engine", lambda _: engine)
+    return Visit(Player(trace, "Once upon a time"), speed=0)
+
+
+def test_without_settings_the_models_context_is_the_limit(visit, monkeypatch) -> None:
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    shown = visit.snapshot()
+    n_positions = shown.trace.config.n_positions
+    assert (shown.context, shown.most_new_tokens, limits().problem) == (n_positions, n_positions, "")
+    assert LEAST_TRACES // 10**6 <= limits().traces_bytes // 10**6 <= machine_bytes() // 10**6
+
+
+def test_settings_are_read_when_they_are_asked_for(visit, monkeypatch) -> None:
+    for told in ("20", " 7 "):
+        for name in NAMES:
+            monkeypatch.setenv(name, told)
+        number = int(told)
+        assert (limits().prompt_tokens, limits().new_tokens, limits().traces_bytes) == (number, number, number * 10**6)
+        shown = visit.snapshot()
+        assert (shown.context, shown.most_new_tokens, shown.max_new_tokens) == (number, number, number)
+
+
+def test_a_prompt_that_is_longer_than_the_host_allows_is_refused(visit, trace, monkeypatch) -> None:
+    monkeypatch.setenv("GPT2_MAX_PROMPT_TOKENS", "6")
+    text = " the" * 8
+    visit.answer(Action(1, "draft", {"text": text}))
+    sentence = "The prompt has 8 tokens, 2 more than the 6 allowed here; shorten it."
+    assert visit.draft_error == sentence
+    visit.answer(Action(2, "run", {"text": text}))
+    assert visit.status().text == sentence and visit.player.trace is trace
+    visit.answer(Action(3, "run", {"text": " the" * 6, "max_new_tokens": 2}))
+    wait(visit)
+    assert len(visit.player.trace.prompt_ids) == 6 and visit.player.error == ""
+
+
+def test_an_opened_run_with_a_longer_prompt_is_looked_at_and_not_gone_on_with(engine, visit, monkeypatch) -> None:
+    monkeypatch.setenv("GPT2_MAX_PROMPT_TOKENS", "6")
+    opened = engine.run(" the" * 8)
+    visit.open(opened, is_own=True)
+    visit.answer(Action(1, "play", {"cursor": 0}))
+    assert "8 tokens, 2 more" in visit.status().text and visit.player.trace is opened
+
+
+def test_more_new_tokens_than_the_host_allows_are_refused(visit, trace, monkeypatch) -> None:
+    monkeypatch.setenv("GPT2_MAX_NEW_TOKENS", "5")
+    visit.answer(Action(1, "run", {"text": "A hen", "max_new_tokens": 6}))
+    assert visit.status().text == "The number of new tokens must be from 1 to 5, not 6."
+    visit.answer(Action(2, "run", {"text": "A hen"}))
+    wait(visit)
+    assert len(visit.player.trace.steps) == 5
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(told=st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1))
+def test_a_setting_that_cannot_be_read_is_told_in_one_sentence_and_its_default_stands_in(name: str, told: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(name, told)
+        found = limits()
+    assert min(found.prompt_tokens, found.new_tokens, found.traces_bytes) >= 1
+    if found.problem:
+        assert found.problem.startswith(f"{name} is ") and "\n" not in found.problem
+        with pytest.raises(SettingsError, match="whole number from 1 up"):
+            found.check()
+
+
+@pytest.mark.parametrize("told", ["0", "-1", "1.5", "many", "٣", "1e3", "9" * 13])
+def test_what_is_no_whole_number_from_one_up_stops_orders_until_it_is_put_right(
+    visit, trace, told, monkeypatch
+) -> None:
+    monkeypatch.setenv("GPT2_MAX_NEW_TOKENS", told)
+    assert visit.status().kind == "error" and "whoever hosts this app" in visit.status().text
+    visit.answer(Action(1, "run", {"text": "A hen"}))
+    assert visit.player.trace is trace and not visit.player.is_running
+    monkeypatch.setenv("GPT2_MAX_NEW_TOKENS", "3")
+    visit.answer(Action(2, "run", {"text": "A hen"}))
+    wait(visit)
+    assert len(visit.player.trace.steps) == 3
+
+
+def test_a_containers_limit_counts_where_it_is_smaller(tmp_path, monkeypatch) -> None:
+    """Both versions of control groups, "max", and no file at all."""
+    for told, expected in (("300000000\n", 300_000_000), ("max\n", None), (None, None), ("9223372036854771712", None)):
+        file = tmp_path / "memory.max"
+        file.unlink(missing_ok=True)
+        if told is not None:
+            file.write_text(told)
+        monkeypatch.setattr(memory, "CGROUPS", (tmp_path / "none", file))
+        whole = machine_bytes.__wrapped__()
+        assert whole == expected if expected else whole > 10**9
