@@ -8,10 +8,13 @@ Read in the order of the forward pass:
 
 Around it: `hooks` what is captured, `interventions` what may be changed, `graphs` the graphs that are compiled,
 `cache` keys and values kept, `turns` one pass at a time, `engine` and `run` running them, `timing` where a step's
-milliseconds go, `uncached` what a token would cost without the cache, `trace` and `trace_file` what a run leaves behind,
-`report` a draw told in numbers, `lens` and `tables` the stream and the embeddings read in NumPy alone, `errors` what a
-caller can put right, `catalog`, `hub` and `weights` checkpoints, `random_checkpoint` random ones, `compiled` precompiled
-graphs, `parity` the comparison with Hugging Face transformers, `bench` speed and memory beside it, `train` how the bundled model came to be.
+milliseconds go, `uncached` what a token would cost without the cache, `captures`, `step` and
+`trace` what a run leaves behind, `trace_file` and `trace_arrays` the same in a file, `budget` what is let go of a
+long run, `long_prompt` a long prompt run in little memory, `recompute` what was let go computed again, `report` a
+draw told in numbers, `lens` and `tables` the stream and the embeddings read in NumPy alone, `errors` what a caller
+can put right, `catalog`, `hub`, `listing` and `weights` checkpoints, `random_checkpoint` random ones, `download`,
+`fetch` and `transfer` the way from the hub, `compiled` precompiled graphs, `parity` the comparison with Hugging Face
+transformers, `bench` speed and memory beside it, `train` how the bundled model came to be.
 """
 
 from collections.abc import Callable
@@ -30,7 +33,8 @@ def load(model: str = "bundled", progress: Callable[[str], None] | None = None) 
     """A model ready to run; graphs that are not precompiled for it are compiled once, in a process of their own.
 
     Args:
-        model: `bundled`, a Hugging Face id, or a folder in the Hugging Face layout.
+        model: `bundled`, a short name of `catalog`, a Hugging Face id with an optional @revision, or a folder in the
+            Hugging Face layout. What is not on this machine is downloaded.
         progress: told in one sentence each what is being waited for.
 
     Raises:
@@ -40,11 +44,16 @@ def load(model: str = "bundled", progress: Callable[[str], None] | None = None) 
     from .hub import model_folder
     from .weights import load_checkpoint
 
-    return bind(load_checkpoint(model_folder(model), model), progress)
+    tell = progress or (lambda _: None)
+    return bind(load_checkpoint(model_folder(model, tell), model), tell)
 
 
-def bind(checkpoint: "Checkpoint", progress: Callable[[str], None] | None = None) -> "Engine":
-    """A checkpoint bound to its compiled graphs; `load` in its second half.
+def bind(
+    checkpoint: "Checkpoint",
+    progress: Callable[[str], None] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> "Engine":
+    """A checkpoint bound to its compiled graphs; `load` in its second half. A compile ends once `stopped` is true.
 
     Raises:
         EngineError: if MAX cannot be imported, or a graph cannot be compiled.
@@ -57,5 +66,5 @@ def bind(checkpoint: "Checkpoint", progress: Callable[[str], None] | None = None
             f"MAX cannot be imported here ({error}); install it with pip install -r requirements.txt. "
             "Recorded runs still open."
         ) from None
-    compiled.compile_apart(checkpoint.config, progress or (lambda _: None))
+    compiled.compile_apart(checkpoint.config, progress or (lambda _: None), stopped)
     return Engine(checkpoint)

@@ -1,7 +1,8 @@
-"""The command line: `python -m gpt2 generate|trace|bench|parity|compile`."""
+"""The command line: `python -m gpt2 generate|trace|bench|parity|compile|models`."""
 
 import argparse
 import json
+import os
 import sys
 import time
 from codecs import getincrementaldecoder
@@ -30,7 +31,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
     def command(name: str, run: Callable[[argparse.Namespace], None], summary: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=summary, description=summary)
-        added.add_argument("--model", default="bundled", help="bundled, a Hugging Face id, or a folder")
+        if name != "models":
+            added.add_argument("--model", default="bundled", help="bundled, gpt2, a Hugging Face id, or a folder")
         added.add_argument("--json", action="store_true", help="print one JSON object")
         added.set_defaults(run=run)
         return added
@@ -59,6 +61,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     added.add_argument("--lengths", type=int, nargs="+", default=[10, 100], help="prompt lengths in tokens")
     added = command("compile", compile_graphs, "Compile a model's graphs ahead of time.")
     added.add_argument("--ship", action="store_true", help="keep them beside the bundled model, for the repository")
+    command("models", models, "List the models that can be chosen, their sizes, and where they are.")
     return parser.parse_args(arguments)
 
 
@@ -137,7 +140,7 @@ def parity(options: argparse.Namespace) -> None:
     """Compare and print the table; exit status 1 if a difference is too large."""
     from .parity import report, table
 
-    found = report(model_folder(options.model), options.model, tuple(options.lengths))
+    found = report(model_folder(options.model, tell), options.model, tuple(options.lengths))
     answer(options, found, table(found))
     if not found["passed"]:
         sys.exit(1)
@@ -160,7 +163,7 @@ def compile_graphs(options: argparse.Namespace) -> None:
     from . import compiled
     from .weights import load_checkpoint
 
-    config = load_checkpoint(model_folder(options.model), options.model).config
+    config = load_checkpoint(model_folder(options.model, tell), options.model).config
     if options.ship:
         for kind in compiled.compile_here(config, compiled.SHIPPED):
             tell(f"Compiling {kind}.")
@@ -168,6 +171,16 @@ def compile_graphs(options: argparse.Namespace) -> None:
         compiled.compile_apart(config, tell)
     folder = compiled.SHIPPED if options.ship else compiled.cache_folder()
     answer(options, {"model": options.model, "folder": str(folder)}, f"All graphs of {options.model} are compiled.")
+
+
+def models(options: argparse.Namespace) -> None:
+    """Print the bundled model, those with a short name, and the host's own."""
+    from .catalog import KNOWN
+    from .listing import listed, table
+
+    own = [name.strip() for name in os.environ.get("GPT2_MODELS", "").split(",") if name.strip()]
+    rows = [listed(name) for name in dict.fromkeys(["bundled", *KNOWN, *own])]
+    answer(options, {"models": [row.to_dict() for row in rows]}, table(rows))
 
 
 def answer(options: argparse.Namespace, told: dict[str, Any], sentence: str) -> None:

@@ -14,6 +14,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -42,6 +43,8 @@ SOURCES = (
 )
 MAX_MEF_BYTES = 200_000_000
 SECONDS_A_GRAPH = 60
+# One compile at a time in this process: each takes all cores and over a gigabyte.
+TURN = threading.Lock()
 
 
 def cache_folder() -> Path:
@@ -204,8 +207,21 @@ def compile_apart(
     Raises:
         EngineError: if the child fails or is stopped.
     """
+    if not missing(config):
+        return
+    while not TURN.acquire(timeout=0.2):
+        progress("Waiting until another model's graphs are compiled.")
+        if stopped():
+            raise EngineError("Compiling was stopped; choose the model again to start anew.")
+    try:
+        _compile_in_turn(config, progress, stopped)
+    finally:
+        TURN.release()
+
+
+def _compile_in_turn(config: GPT2Config, progress: Callable[[str], None], stopped: Callable[[], bool]) -> None:
     names = [GraphKey.of(kind, config).file_name for kind in missing(config)]
-    if not names:
+    if not names:  # whoever had the turn before compiled the same
         return
     command = [sys.executable, "-m", "gpt2.compiled", json.dumps(config.to_dict())]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}

@@ -1,60 +1,153 @@
-"""From a model's name to a folder on disk: the bundled model, a local folder, or a Hugging Face repository.
+"""From a model's name to where it lies: the bundled model, a local folder, or a Hugging Face repository in its cache.
 
-Only configuration, tokenizer and safetensors files are ever downloaded.
+All of this is read from the disk alone; `download` fetches what is not there.
 """
 
-from contextlib import suppress
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from .catalog import KNOWN
 from .errors import CheckpointError
+from .weights import weight_files
 
 BUNDLED = Path(__file__).parent / "bundled"
-FILES = ["config.json", "tokenizer.json", "vocab.json", "merges.txt", "*.safetensors", "*.safetensors.index.json"]
+# What the hub allows as an id: a name, or an owner and a name.
+REPOSITORY = re.compile(r"(?:[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*", re.ASCII)
+REVISION = re.compile(r"[A-Za-z0-9][\w./-]*", re.ASCII)
+COMMIT = re.compile(r"[0-9a-f]{40}")
+MAX_NAME = 96
+
+State = Literal["bundled", "folder", "downloaded", "partly downloaded", "to download"]
 
 
-def model_folder(model: str) -> Path:
-    """The folder of a model: `bundled`, a path, or an id such as `openai-community/gpt2`.
+@dataclass(frozen=True)
+class Place:
+    """Where a model lies, as far as it does.
+
+    Attributes:
+        name: as it was given.
+        folder: the checkpoint's folder, or None where it is not (wholly) on this machine.
+        repo, revision: of the hub; empty for the bundled model and for folders.
+        here_bytes, total_bytes: of the weights: what is on the disk, and what the whole is where that is known.
+    """
+
+    name: str
+    state: State
+    folder: Path | None
+    repo: str = ""
+    revision: str = ""
+    here_bytes: int = 0
+    total_bytes: int | None = None
+
+
+def locate(model: str, folders: bool = True) -> Place:
+    """Where a model lies: `bundled`, a short name of `catalog.KNOWN`, a folder, or a hub id with an optional @revision.
+
+    A short name comes before a folder of that name; write ./gpt2 for the folder. Without `folders`, none is looked for.
 
     Raises:
-        CheckpointError: if there is no such model, or it cannot be reached.
+        CheckpointError: if no model can have this name, or it names a file.
     """
     if model == "bundled":
-        return BUNDLED
+        size = (BUNDLED / "model.safetensors").stat().st_size
+        return Place(model, "bundled", BUNDLED, here_bytes=size, total_bytes=size)
+    name, _, revision = model.partition("@")
+    if name in KNOWN:
+        return _cached(model, KNOWN[name].repo, revision or "main")
+    if folders and (folder := _folder(model)) is not None:
+        size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+        return Place(model, "folder", folder, here_bytes=size, total_bytes=size)
+    fits = REPOSITORY.fullmatch(name) and len(name) <= MAX_NAME and not re.search(r"--|\.\.|\.git$", name)
+    if not fits or ("@" in model and (not REVISION.fullmatch(revision) or ".." in revision)):
+        raise CheckpointError(
+            f"There is no model {model[:100]!r}: give bundled, gpt2, a folder, or a Hugging Face id such as "
+            "openai-community/gpt2."
+        )
+    return _cached(model, name, revision or "main")
+
+
+def model_folder(
+    model: str,
+    progress: Callable[[str], None] = lambda _: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Path:
+    """The folder of a model, downloaded first if it is not on this machine.
+
+    Args:
+        model: as `locate` takes it.
+        progress: told in one sentence how far the download is.
+        stopped: asked all the time; once true, the download ends and what has come is kept.
+
+    Raises:
+        CheckpointError: if there is no such model, it cannot be reached, or it is no GPT-2.
+    """
+    place = locate(model)
+    if place.folder is not None:
+        return place.folder
+    from .download import download
+
+    return download(place, lambda transfer: progress(transfer.sentence), stopped)
+
+
+def cache_folder() -> Path:
+    """Where the hub's client keeps what it downloads; it reads the same variables, but once in a process's life."""
+    told = os.environ.get
+    home = told("HF_HOME") or f"{told('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
+    cache = told("HF_HUB_CACHE") or told("HUGGINGFACE_HUB_CACHE") or f"{home}/hub"
+    return Path(os.path.expandvars(cache)).expanduser()
+
+
+def storage_folder(repo: str) -> Path:
+    """A repository's folder in the cache: `blobs`, `snapshots` and `refs` are in it."""
+    return cache_folder() / f"models--{repo.replace('/', '--')}"
+
+
+def is_offline() -> bool:
+    """Whether the hub must not be asked: `HF_HUB_OFFLINE`, as its client reads it."""
+    told = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return told.upper() in ("1", "ON", "YES", "TRUE")
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether config, tokenizer and all weights are in a folder; what is in the files is not read."""
+    try:
+        weight_files(folder)
+    except CheckpointError:
+        return False
+    has_tokenizer = (folder / "tokenizer.json").exists() or (
+        (folder / "vocab.json").exists() and (folder / "merges.txt").exists()
+    )
+    return has_tokenizer and (folder / "config.json").exists()
+
+
+def _folder(model: str) -> Path | None:
     try:
         path = Path(model).expanduser()
         found = bool(model) and path.exists()
-    except (OSError, RuntimeError):  # a name too long for any file, or the home of nobody
-        found = False
-    if found:
-        if not path.is_dir():
-            raise CheckpointError(f"{model} is a file; give the folder that holds config.json and model.safetensors.")
-        return path
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
-
-    try:
-        return Path(snapshot_download(model, allow_patterns=FILES))
-    except (RepositoryNotFoundError, HFValidationError):
-        raise CheckpointError(
-            f"There is no model {model[:100]!r}: give bundled, a folder, or a Hugging Face id such as "
-            "openai-community/gpt2."
-        ) from None
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"{model} cannot be downloaded ({reason[:200]}); check the network.") from None
-
-
-def local_folder(model: str) -> Path | None:
-    """The folder of a model whose weights are on this machine, or None; the network is not asked."""
-    if model == "bundled":
-        return BUNDLED
-    with suppress(OSError, RuntimeError):  # a name too long for any file, or the home of nobody
-        if model and (path := Path(model).expanduser()).is_dir():
-            return path
-    from huggingface_hub import snapshot_download
-
-    try:
-        folder = Path(snapshot_download(model, allow_patterns=FILES, local_files_only=True))
-    except (OSError, ValueError):  # not downloaded, or no name that a repository can have
+    except (OSError, RuntimeError, ValueError):  # a name too long for any file, or the home of nobody
         return None
-    return folder if any(folder.glob("*.safetensors")) else None
+    if found and not path.is_dir():
+        raise CheckpointError(f"{model} is a file; give the folder that holds config.json and model.safetensors.")
+    return path if found else None
+
+
+def _cached(name: str, repo: str, revision: str) -> Place:
+    total = next((known.download_bytes for known in KNOWN.values() if known.repo == repo), None)
+    storage = storage_folder(repo)
+    try:
+        commit = revision if COMMIT.fullmatch(revision) else (storage / "refs" / revision).read_text().strip()
+        snapshot = storage / "snapshots" / commit
+        if is_whole(snapshot):
+            size = sum(path.stat().st_size for path in weight_files(snapshot))
+            return Place(name, "downloaded", snapshot, repo, revision, size, size)
+    except (OSError, ValueError):
+        pass  # nothing there, or nothing that can be read: it is to be downloaded
+    parts = [*storage.glob("blobs/*.incomplete")]
+    for snapshot in storage.glob("snapshots/*"):  # shards that are there before the others
+        parts += [] if is_whole(snapshot) else snapshot.glob("*.safetensors")
+    came = sum(path.stat().st_size for path in parts if path.exists())
+    return Place(name, "partly downloaded" if came else "to download", None, repo, revision, came, total)

@@ -46,7 +46,7 @@ with direction, st.container(border=True, height="stretch"):
     chart = residual.direction_bars(view.trace, position, view.palette)
     st.altair_chart(chart, theme=None, alt=residual.DIRECTION_TITLE, key=view.key("direction"))
 
-if view.checkpoint is None:
+if view.read_lens is None:
     layout.sentence(
         f"The logit lens needs the weights that this run was made with ({view.trace.model}), and others are loaded: "
         "run a prompt of your own to read it."

@@ -110,9 +110,10 @@ def test_charts_see_neither_the_engine_nor_the_run() -> None:
 
 
 def test_the_network_is_reached_in_one_place_and_never_on_import() -> None:
-    assert importers("huggingface_hub") == {"gpt2/hub.py"}
-    assert not importers("huggingface_hub", lazy=False)
-    for library in ("requests", "httpx", "urllib.request", "http.client", "aiohttp"):
+    assert importers("huggingface_hub") == importers("httpx") == {"gpt2/fetch.py", "gpt2/transfer.py"}
+    for library in ("huggingface_hub", "httpx"):
+        assert not importers(library, lazy=False)
+    for library in ("requests", "urllib.request", "http.client", "aiohttp"):
         assert not importers(library), library
 
 

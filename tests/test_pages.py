@@ -6,13 +6,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gpt2.errors import GPT2Error
+import gpt2
+from gpt2.errors import EngineError
 from gpt2.sampling import Sampling
 from gpt2.trace import Trace
+from pages.frame.models import Pool
 from pages.frame.player import Player
 from pages.frame.visit import STILL_LOADING, Visit
 from pages.stage.component import Action
@@ -107,7 +110,6 @@ def test_a_lens_looks_at_the_step_under_the_cursor(name, trace):
         ({"max_new_tokens": 0}, "number of new tokens"),
         ({"speed": 1000}, "speed"),
         ({"speed": 1e-300}, "speed"),
-        ({"model": "/etc"}, "not offered"),
         ({"text": ""}, "empty"),
         ({"text": " the" * 600}, "88 more than the 512"),
         ({"text": "a\ud800"}, "surrogate"),
@@ -149,27 +151,25 @@ def test_a_refusal_stays_until_something_else_is_typed_or_asked_for(visit):
     assert visit.status().kind == "paused"
 
 
-class Failed:
-    """A model that could not be loaded."""
-
-    engine, error, is_loading, message = None, "No memory.", False, ""
-
-
 def test_a_model_that_failed_is_tried_again_and_what_is_said_meanwhile_goes_by_itself(trace, monkeypatch):
-    visit, jobs = Visit(Player(trace, "")), [Failed()]
-    monkeypatch.setattr(Visit, "job", property(lambda _: jobs[-1]))
-    cleared = []
-    monkeypatch.setattr("pages.frame.visit.model_job.clear", cleared.append)
+    own = Pool()
+    monkeypatch.setattr("pages.frame.visit.pool", lambda: own)
+    monkeypatch.setattr("pages.frame.choice.pool", lambda: own)
+    visit = Visit(Player(trace, ""))
+    monkeypatch.setattr(gpt2, "bind", refuse_to_bind)
+    own.want("bundled").wait(60)
     assert visit.status() == Status("error", "No memory.")
-    with pytest.raises(GPT2Error, match="still loading") as refusal:
-        visit._engine()
-    assert cleared == ["bundled"]
-    visit.player.error = str(refusal.value)
-    jobs.append(Failed())
-    jobs[-1].error, jobs[-1].is_loading = "", True
-    assert visit.status() == Status("loading", STILL_LOADING)
-    jobs[-1].is_loading = False
+    monkeypatch.undo()
+    monkeypatch.setattr("pages.frame.visit.pool", lambda: own)
+    monkeypatch.setattr("pages.frame.choice.pool", lambda: own)
+    visit.answer(Action(1, "run", {"text": "The bird"}))
+    assert visit.player.error == STILL_LOADING
+    own.want("bundled").wait(60)
     assert visit.status().kind == "recorded" and not visit.player.error
+
+
+def refuse_to_bind(*_: object) -> NoReturn:
+    raise EngineError("No memory.")
 
 
 def test_a_refused_setting_ends_the_run_that_is_under_way(visit):
@@ -202,7 +202,7 @@ def test_a_lens_page_is_drawn_again_when_its_step_changes_under_a_resting_cursor
 
 
 def test_weights_of_the_same_sizes_that_did_not_make_the_run_are_not_read_with_it(visit, trace):
-    assert visit.job.has_made(trace) and visit.snapshot().tables is visit.job.tables
+    assert visit.maker is visit.job and visit.snapshot().tables is visit.job.tables
     first = trace.steps[0]
     moved = {**first.captures, "hook_embed": first.captures["hook_embed"] + 0.05}
     foreign = trace.cut(0).append(replace(first, captures=moved))

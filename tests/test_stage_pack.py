@@ -35,7 +35,6 @@ def snapshot(trace: Trace) -> Snapshot:
         model="bundled",
         models=(),
         examples=(),
-        progress=None,
     )
 
 

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from gpt2.turns import Turn
 from pages.frame import order
-from pages.frame.models import model_job
+from pages.frame.models import pool
 from pages.frame.player import GONE, GONE_SECONDS, LET_GO, Player
 from pages.frame.visit import Visit
 from pages.stage.component import Action
@@ -31,7 +31,7 @@ PROMPTS = [f"{who} {did}" for who in ("The king", "A mouse", "My dear child", "T
 @pytest.fixture(autouse=True, scope="module")
 def ready() -> None:
     """Visits find their model loaded."""
-    while model_job("bundled").is_loading:
+    while pool().want("bundled").is_loading:
         time.sleep(0.05)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..catalog import KNOWN
 from ..config import GPT2Config
-from ..hub import local_folder, model_folder
+from ..hub import locate, model_folder
 from ..random_checkpoint import write_random_checkpoint
 
 Tell = Callable[[str], None]
@@ -43,7 +43,7 @@ def subject(model: str, tell: Tell) -> Iterator[Subject]:
         CheckpointError: if there is no such model, or no room for a random one.
     """
     known = KNOWN.get(model) or next((known for known in KNOWN.values() if known.repo == model), None)
-    folder = local_folder(known.repo if known else model)  # a short name stands for the repository, not for a folder
+    folder = locate(model).folder
     if folder is None and known is not None:
         with tempfile.TemporaryDirectory(prefix="gpt2-random-") as temporary:
             tell(f"{model}'s weights are not here; writing random ones of its shape.")

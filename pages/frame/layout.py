@@ -19,10 +19,10 @@ from gpt2.lens import read_lens
 from gpt2.step import Step
 from gpt2.tables import Tables
 from gpt2.trace import Trace
-from gpt2.weights import Checkpoint
 from pages.stage.component import stage
 
 from .again import with_source
+from .job import ModelJob
 from .palette import DARK, LIGHT, Palette
 from .visit import Visit, this_visit
 
@@ -36,18 +36,18 @@ class View:
     Attributes:
         trace: the run as it was at the shown step; what it let go is computed again where the model is loaded.
         step: that step with its logits, or None where the run is empty.
-        checkpoint, tables: the model's weights, or None where the recorded run is of a model that is not loaded.
+        tables, read_lens: the embeddings and the logit lens of the model that made the run, or None where it is not
+            loaded.
         head: (layer, head) that the visitor has locked, if any.
     """
 
     name: str
     trace: Trace
     step: Step | None
-    checkpoint: Checkpoint | None
     tables: Tables | None
     palette: Palette
     head: tuple[int, int] | None
-    read_lens: Callable[[Rows], Rows]
+    read_lens: Callable[[Rows], Rows] | None
 
     def key(self, name: str) -> str:
         """A widget key of this page alone."""
@@ -99,20 +99,26 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
 def open_page(name: str) -> View:
     """Put the strip on top of a lens page and return what the page looks at."""
     visit = show_stage("strip")
-    job, engine = visit.job, visit.job.engine
-    fits = job.has_made(visit.player.trace)
-    whole = with_source(visit.player.trace, engine if fits else None)
+    maker = visit.maker
+    whole = with_source(visit.player.trace, maker.engine if maker else None)
     shown = whole.cut(min(visit.cursor + 1, len(whole.steps)))
     return View(
         name=name,
         trace=shown,
         step=shown.step(-1) if shown.steps else None,
-        checkpoint=job.checkpoint if fits else None,
-        tables=job.tables if fits else None,
+        tables=maker.tables if maker else None,
         palette=palette(),
         head=visit.head,
-        read_lens=engine.lens if engine is not None and fits else lambda rows: read_lens(job.checkpoint, rows),
+        read_lens=lens_of(maker),
     )
+
+
+def lens_of(maker: ModelJob | None) -> Callable[[Rows], Rows] | None:
+    """How rows of the residual stream are read: by the engine, in NumPy where it is not ready, or not at all."""
+    if maker is not None and maker.engine is not None:
+        return maker.engine.lens
+    checkpoint = maker.checkpoint if maker else None
+    return None if checkpoint is None else lambda rows: read_lens(checkpoint, rows)
 
 
 def question(text: str) -> None:

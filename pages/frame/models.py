@@ -1,74 +1,124 @@
-"""Models in memory: one engine for all visitors, loaded in the background while a recorded run is on the stage."""
+"""Models in memory: one job a model for all visitors, within a budget; the least recently used goes first."""
 
 import gc
 import threading
-from typing import TYPE_CHECKING
+from collections import OrderedDict
+from functools import cache
+from typing import Protocol
+from weakref import WeakSet
 
-import streamlit as st
-
-import gpt2
+from gpt2.catalog import PROGRAM_BYTES, in_words, memory_needed, weight_bytes
+from gpt2.config import GPT2Config
 from gpt2.errors import GPT2Error
-from gpt2.hub import model_folder
-from gpt2.tables import Tables
-from gpt2.trace import Trace
-from gpt2.weights import Checkpoint, load_checkpoint
+from gpt2.hub import locate
 
-if TYPE_CHECKING:
-    from gpt2.engine import Engine
+from . import host
+from .job import ModelJob
+from .memory import give_back
 
-MAX_MODELS = 2
+ALWAYS = "bundled"  # where every visit begins; small, part of the program, and never let go
+MAX_MODELS = 3
 
 
-class ModelJob:
-    """A model being loaded. The checkpoint is there at once; the engine follows, or an error says why not."""
-
-    def __init__(self, model: str) -> None:
-        """Read the checkpoint and start loading the engine in a thread.
-
-        Raises:
-            CheckpointError: if there is no such model.
-        """
-        self.checkpoint: Checkpoint = load_checkpoint(model_folder(model), model)
-        self.tables = Tables(self.checkpoint.weights["wte.weight"], self.checkpoint.weights["wpe.weight"])
-        self.engine: Engine | None = None
-        self.message, self.error = "Loading the model.", ""
-        threading.Thread(target=self._load, name=f"load {model}", daemon=True).start()
-
-    def _load(self) -> None:
-        try:
-            self.engine = gpt2.bind(self.checkpoint, self._tell)
-            # What is loaded now stays: keep the collector from walking it after every rerun.
-            gc.collect()
-            gc.freeze()
-            self.message = ""
-        except GPT2Error as error:
-            self.error = str(error)
-        except Exception as error:
-            self.error = f"The model could not be loaded ({type(error).__name__}: {error}); press Run to try again."
-
-    def _tell(self, sentence: str) -> None:
-        self.message = sentence
-
-    def has_made(self, trace: Trace) -> bool:
-        """Whether this trace came from these very weights: the sizes agree, and its tokens' embeddings do.
-
-        A model chosen for the next run, and a file from elsewhere, may have the same sizes and other weights.
-        """
-        if trace.config != self.checkpoint.config:
-            return False
-        return not trace.steps or self.tables.hold(trace.prompt_ids, trace.steps[0].captures["hook_embed"])
+class User(Protocol):
+    """Whoever must not lose the models that it uses."""
 
     @property
-    def is_loading(self) -> bool:
-        """Whether the engine is still on its way."""
-        return self.engine is None and not self.error
+    def uses(self) -> frozenset[str]:
+        """Their names."""
+        ...
 
 
-@st.cache_resource(max_entries=MAX_MODELS, show_spinner=False)
-def model_job(model: str) -> ModelJob:
-    """The one job of this model for all visitors; it returns once the checkpoint is read, before the engine is ready.
+class Pool:
+    """The models that are loaded or on their way, at most `MAX_MODELS` beside the bundled one."""
 
-    Raises:
-        CheckpointError: if there is no such model.
-    """
-    return ModelJob(model)
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._jobs: OrderedDict[str, ModelJob] = OrderedDict()
+        self._users: WeakSet[User] = WeakSet()
+        self._lock = threading.RLock()
+
+    def join(self, user: User) -> None:
+        """Keep what this user uses for as long as it lives and uses it."""
+        with self._lock:
+            self._users.add(user)
+
+    def get(self, name: str) -> ModelJob | None:
+        """The job of a model, if there is one; nothing is started."""
+        with self._lock:
+            if job := self._jobs.get(name):
+                self._jobs.move_to_end(name)
+            return job
+
+    def want(self, name: str) -> ModelJob:
+        """The one job of this model, begun if need be, and begun anew if it had failed or was cancelled.
+
+        It returns at once; only the bundled model's checkpoint is read before.
+
+        Raises:
+            CheckpointError: if the bundled model cannot be read.
+        """
+        with self._lock:
+            job = self.get(name)
+            if job is None or (job.stage in ("failed", "cancelled")):
+                job = ModelJob(name, self._reserve, host.may_be_folder(name))
+                job.start(locate(name) if name == ALWAYS else None)
+                self._jobs[name] = job
+                self._jobs.move_to_end(name)
+            return job
+
+    def leave(self, name: str) -> None:
+        """Cancel a model that is on its way if nobody waits for it any more."""
+        with self._lock:
+            job = self._jobs.get(name)
+            if job is not None and job.is_loading and name != ALWAYS and name not in self._in_use():
+                self._drop(name)
+
+    def _in_use(self) -> set[str]:
+        return {ALWAYS, *(name for user in self._users for name in user.uses)}
+
+    def _drop(self, name: str) -> None:
+        """Let go of a model; the collector must look again at what was frozen, as an engine's parts form rings."""
+        self._jobs.pop(name).cancel()
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+        give_back()
+
+    def _reserve(self, job: ModelJob, config: GPT2Config) -> None:
+        """Count a model's memory from now on, letting others go that nobody uses.
+
+        Raises:
+            GPT2Error: if it cannot fit at all, or not beside the models that are in use.
+        """
+        if job.name == ALWAYS:
+            job.config = config
+            return
+        budget, needed = host.memory_budget(), memory_needed(config)
+        if needed > budget:
+            raise GPT2Error(
+                f"{job.name} needs {in_words(needed)} of memory, and the program may take {in_words(budget)} here; "
+                "choose a smaller model."
+            )
+        with self._lock:
+            while True:
+                others = [one for one in self._jobs.values() if one.config and one is not job and one.name != ALWAYS]
+                taken = sum(weight_bytes(one.config) for one in others if one.config)
+                if len(others) < MAX_MODELS and needed + taken <= budget:
+                    job.config = config
+                    return
+                in_use = self._in_use()
+                free = [one for one in others if one.name not in in_use]
+                if not free:
+                    raise GPT2Error(
+                        f"{job.name} does not fit in memory beside the models that are in use now "
+                        f"({in_words(PROGRAM_BYTES + taken)} of {in_words(budget)}); try again later, or choose a "
+                        "smaller one."
+                    )
+                self._drop(free[0].name)
+
+
+@cache
+def pool() -> Pool:
+    """The one pool of this process."""
+    return Pool()

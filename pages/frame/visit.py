@@ -1,6 +1,5 @@
 """One visit: what this browser session has on its stage, and how it answers what the stage asks for."""
 
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +10,18 @@ from gpt2.prompt import count_tokens, encode_prompt
 from gpt2.sampling import Sampling
 from gpt2.step import Mark
 from gpt2.trace import Trace
+from gpt2.weights import Checkpoint
 from pages.stage.component import Action
-from pages.stage.snapshot import ModelChoice, Snapshot, Status
+from pages.stage.snapshot import Snapshot, Status
 
 from .again import with_source
+from .choice import Choice
 from .examples import EXAMPLES, recorded_run
+from .job import ModelJob
 from .limits import limits
-from .models import ModelJob, model_job
+from .models import ALWAYS, pool
 from .player import Player
+from .typed import number, whole
 
 if TYPE_CHECKING:
     from gpt2.engine import Engine
@@ -29,12 +32,12 @@ SLOWEST = 0.1
 STILL_LOADING = "The model is still loading; try again in a moment."
 
 
-@dataclass
+@dataclass(eq=False)
 class Visit:
     """All that is kept for one visitor between reruns."""
 
     player: Player
-    model: str = "bundled"
+    choice: Choice = field(default_factory=Choice)
     sampling: Sampling = field(default_factory=lambda: Sampling(0.8, 0, 0.95, 1))
     max_new_tokens: int = 40
     speed: float = 8.0
@@ -44,37 +47,55 @@ class Visit:
     draft_error: str | None = None
     tried: str | None = None
 
+    def __post_init__(self) -> None:
+        """Keep its models in memory for as long as it lives."""
+        pool().join(self)
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The models that this visit needs: the chosen ones, and that of the run on its stage."""
+        return self.choice.names | {self.player.trace.model}
+
     @property
     def job(self) -> ModelJob:
-        """The model of this visit, loaded or on its way."""
-        return model_job(self.model)
+        """The model that Run uses: read, and its engine loaded or (the bundled one alone) on its way."""
+        self.choice.settle()
+        job = pool().get(self.choice.model)
+        return job if job is not None and job.checkpoint is not None else pool().get(ALWAYS) or pool().want(ALWAYS)
+
+    @property
+    def maker(self) -> ModelJob | None:
+        """The model that made the run on the stage, where it is loaded."""
+        trace = self.player.trace
+        jobs = (self.job, pool().get(trace.model))
+        return next((job for job in jobs if job is not None and job.has_made(trace)), None)
 
     def snapshot(self) -> Snapshot:
         """What the stage shows now; asking for it tells that the visitor is there."""
         self.player.look()
-        job = self.job
         status = self.status()  # before the trace: what is said to have ended must be there whole
-        trace, score = self.player.trace, self.player.score
-        most = self.most_new_tokens(self.model)
-        fits = job.has_made(trace)
+        trace, score, maker = self.player.trace, self.player.score, self.maker
+        most = self.most_new_tokens
         return Snapshot(
-            trace=with_source(trace, job.engine if fits else None),
+            trace=with_source(trace, maker.engine if maker else None),
             ids=trace.ids if score is None else score.ids,
             prompt_tokens=len(trace.prompt_ids if score is None else score.prompt_ids),
-            tables=job.tables if fits else None,
+            tables=maker.tables if maker else None,
             status=status,
             prompt=self.player.prompt,
             draft_tokens=self.draft_tokens,
             draft_error=self.draft_error,
-            context=min(job.checkpoint.config.n_positions, limits().prompt_tokens),
+            context=min(self._checkpoint.config.n_positions, limits().prompt_tokens),
             sampling=self.sampling,
             max_new_tokens=min(self.max_new_tokens, most),
             most_new_tokens=most,
-            model=self.model,
-            models=offered_models(),
+            model=self.choice.shown,
+            models=self.choice.offered(),
             examples=EXAMPLES,
-            progress=None,
             recorded=self.player.is_recorded,
+            other_models=self.choice.takes_others,
+            coming=self.choice.coming(),
+            model_error=self.choice.error,
         )
 
     @property
@@ -108,7 +129,7 @@ class Visit:
         """Do what the stage asked for; a refusal becomes one sentence, pauses the run and changes nothing else."""
         values = action.values
         if action.name in ("run", "play", "step", "settings"):
-            self.player.error = ""
+            self.player.error = self.choice.error = ""
         try:
             if action.name in ("run", "play", "step"):
                 limits().check()
@@ -121,6 +142,10 @@ class Visit:
                     self._look(values)
                 case "pause":
                     self.player.pause()
+                case "cancel":
+                    self.choice.cancel()
+                case "model":
+                    self.choice.take(str(values.get("name", "")))
                 case "settings":
                     self._take_settings(values)
                     if self.cursor >= len(self.player.trace.steps) - 1:
@@ -139,9 +164,10 @@ class Visit:
             self.player.pause()
             self.player.error = str(error)
 
-    def most_new_tokens(self, model: str) -> int:
+    @property
+    def most_new_tokens(self) -> int:
         """How many tokens one press of Run or Play may generate: the model's context, or what the host allows."""
-        return min(model_job(model).checkpoint.config.n_positions, limits().new_tokens)
+        return min(self._checkpoint.config.n_positions, limits().new_tokens)
 
     def open(self, recorded: Trace, is_own: bool = False) -> None:
         """Put a recorded run on the stage, at its last step; `is_own` where no other visitor shares it."""
@@ -165,11 +191,17 @@ class Visit:
         if job.engine is not None:
             return job.engine
         if job.error:
-            model_job.clear(self.model)
+            pool().want(job.name)
         raise GPT2Error(STILL_LOADING)
 
-    def _count(self, text: str) -> None:
+    @property
+    def _checkpoint(self) -> Checkpoint:
         checkpoint = self.job.checkpoint
+        assert checkpoint is not None  # `job` sees to it
+        return checkpoint
+
+    def _count(self, text: str) -> None:
+        checkpoint = self._checkpoint
         self.draft_tokens = self.draft_error = None
         try:
             self.draft_tokens = count_tokens(text, checkpoint.tokenizer)
@@ -198,10 +230,7 @@ class Visit:
             top_p=number(values, "top_p", now.top_p),
             seed=whole(values, "seed", now.seed, "The seed"),
         )
-        model = str(values.get("model") or self.model)
-        if model not in [choice.name for choice in offered_models()]:
-            raise SettingsError(f"The model {model!r} is not offered here; choose one from the list.")
-        most = self.most_new_tokens(model)  # refuses what is not a checkpoint
+        most = self.most_new_tokens
         tokens = whole(values, "max_new_tokens", min(self.max_new_tokens, most), "The number of new tokens")
         if not 1 <= tokens <= most:
             raise SettingsError(f"The number of new tokens must be from 1 to {most}, not {tokens}.")
@@ -211,8 +240,8 @@ class Visit:
                 f"The speed must be from {SLOWEST:g} to 60 tokens a second, or 0 for as fast as it goes, not {speed:g}."
             )
         # Refuses what does not fit the model's vocabulary, before anything is changed.
-        sampling.check_vocabulary(model_job(model).checkpoint.config.vocab_size)
-        self.model, self.sampling, self.max_new_tokens, self.speed = model, sampling, tokens, speed
+        sampling.check_vocabulary(self._checkpoint.config.vocab_size)
+        self.sampling, self.max_new_tokens, self.speed = sampling, tokens, speed
 
 
 def running(place: int, has_begun: bool) -> Status:
@@ -225,43 +254,16 @@ def running(place: int, has_begun: bool) -> Status:
     return Status("running", f"Waiting; {place} {verb} before you.", is_news=True)
 
 
-def offered_models() -> tuple[ModelChoice, ...]:
-    """The bundled model, and what the host offers in `GPT2_MODELS`: ids or folders, separated by commas."""
-    names = [name.strip() for name in os.environ.get("GPT2_MODELS", "").split(",")]
-    more = (ModelChoice(name, name.rstrip("/").rpartition("/")[2]) for name in names if name and name != "bundled")
-    return (ModelChoice("bundled", "Bundled storyteller"), *more)
-
-
-def number(values: dict[str, Any], name: str, default: float) -> float:
-    """A number from the browser, which may be text a person typed.
-
-    Raises:
-        SettingsError: if it is no number.
-    """
-    value = values.get(name, default)
-    try:
-        return float(default if value is None else value)
-    except (TypeError, ValueError):
-        raise SettingsError(f"{name.replace('_', ' ').capitalize()} must be a number, not {value!r}.") from None
-
-
-def whole(values: dict[str, Any], name: str, default: int, title: str) -> int:
-    """A whole number from the browser.
-
-    Raises:
-        SettingsError: if it is none.
-    """
-    value = values.get(name, default)
-    try:
-        return int(str(default if value is None else value))
-    except ValueError:
-        raise SettingsError(f"{title} must be a whole number, not {value!r}.") from None
+def comes_from_this_machine() -> bool:
+    """Whether the visitor's browser is on the machine that the app runs on, with no proxy between."""
+    return st.context.ip_address is None and "X-Forwarded-For" not in st.context.headers
 
 
 def this_visit() -> Visit:
     """The visit of this browser session, begun with a recorded run on the stage."""
     if "visit" not in st.session_state:
         recorded = recorded_run(FIRST_RUN)
-        st.session_state["visit"] = Visit(Player(recorded, FIRST_PROMPT), cursor=len(recorded.steps) - 1)
+        choice = Choice(is_at_home=comes_from_this_machine())
+        st.session_state["visit"] = Visit(Player(recorded, FIRST_PROMPT), choice, cursor=len(recorded.steps) - 1)
     visit: Visit = st.session_state["visit"]
     return visit

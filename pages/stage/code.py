@@ -15,6 +15,7 @@ SCRIPTS = (
     "markup",
     "prompt",
     "settings",
+    "models",
     "strip",
     "surface",
     "pointer",

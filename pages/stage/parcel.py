@@ -116,5 +116,7 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
         "model": snapshot.model,
         "models": [asdict(choice) for choice in snapshot.models],
         "examples": [asdict(example) for example in snapshot.examples],
-        "progress": snapshot.progress,
+        "other_models": snapshot.other_models,
+        "model_error": snapshot.model_error,
+        "coming": asdict(snapshot.coming) if snapshot.coming else None,
     }

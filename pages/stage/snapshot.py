@@ -23,10 +23,21 @@ class Status:
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """A model that can be chosen: its name for the program and its label for the visitor."""
+    """A model that can be chosen: its name for the program, its label for the visitor, and its memory and state."""
 
     name: str
     label: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Coming:
+    """A model on its way, or just ready: its label, what is said of it, and the share that is there (0 to 1)."""
+
+    label: str
+    text: str
+    share: float | None
+    is_ready: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,10 @@ class Snapshot:
         draft_tokens, draft_error: of the text being typed, where it has been counted.
         context: how many positions the model can read, or fewer where the host allows fewer.
         most_new_tokens: the highest that `max_new_tokens` may be set to.
-        progress: from 0 to 1 while a model loads, where it is known.
+        model: what is chosen in the list of models; it may still be on its way.
+        other_models: what may be typed instead, in words; empty where the host allows none.
+        coming: the model on its way, if one is.
+        model_error: why the model that was chosen last did not come, in one sentence.
         recorded: the run on the stage was not made by this visitor, whatever else the status has to say.
     """
 
@@ -70,8 +84,10 @@ class Snapshot:
     model: str
     models: tuple[ModelChoice, ...]
     examples: tuple[Example, ...]
-    progress: float | None
     recorded: bool = False
+    other_models: str = ""
+    coming: Coming | None = None
+    model_error: str = ""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,11 @@ const TOP = `
   <div class="settings">
     <button type="button" class="chip" aria-haspopup="dialog" aria-expanded="false"></button>
     <div class="popover" role="dialog" aria-label="Sampling settings and examples" hidden>
+      <form class="models" novalidate>
+        <label><span>Model</span><select name="model" aria-label="Model" aria-describedby="model-note"></select></label>
+        <p class="model-note" id="model-note"></p>
+        <label class="other" hidden><span>Which one</span><input name="other_model" aria-label="Another model" autocomplete="off" spellcheck="false"></label>
+      </form>
       <form class="fields" novalidate>
         ${field("temperature", "Temperature", "0 takes the likeliest", 'inputmode="decimal"')}
         ${field("top_k", "Top-k", "0 keeps all", 'inputmode="numeric"')}
@@ -39,12 +44,18 @@ const TOP = `
         ${field("seed", "Seed", "same seed, same draws", 'inputmode="numeric"')}
         ${field("max_new_tokens", "New tokens", "at most, for each run", 'inputmode="numeric"')}
         ${field("speed", "Speed", "tokens a second, 0 flat out", 'inputmode="decimal"')}
-        <label><span>Model</span><select name="model"></select><small>for the next run</small></label>
       </form>
       <div class="examples" role="group" aria-label="Examples"><h3>Examples</h3></div>
     </div>
   </div>
-  <div class="status"><div class="facts"></div><div class="state"><b>recorded run</b><i></i><span></span></div></div>
+  <div class="status">
+    <div class="lines">
+      <div class="facts"></div>
+      <div class="coming" aria-valuemin="0" aria-valuemax="100" hidden><b></b> <span></span></div>
+      <div class="state"><b>recorded run</b><i></i><span></span></div>
+    </div>
+    <button type="button" class="cancel" hidden>Cancel</button>
+  </div>
   <div class="error" role="alert"></div>
 </div>
 <div class="strip">

@@ -1,6 +1,6 @@
 // Actions on their way to Python. A trigger may be lost, so all that is pending is sent again until it is echoed.
 
-const LATEST_ONLY = new Set(["draft", "view", "settings", "need", "code", "tick"]);
+const LATEST_ONLY = new Set(["draft", "view", "settings", "model", "need", "code", "tick"]);
 const outbox = (box.outbox ??= { serial: 0, pending: [], timer: 0, wait: 0, debounced: {} });
 
 function send(name, values = {}) {
@@ -34,13 +34,14 @@ function flush() {
 }
 
 // While something is under way, ask for the next message soon after each one.
-const TICK_MS = 40;
+const TICK_MS = 40, SLOW_TICK_MS = 300;
 let tickTimer = 0;
 function keepTicking(header) {
   clearTimeout(tickTimer);
-  if (!["running", "loading"].includes(header.status.kind)) return;
+  const isFast = ["running", "loading"].includes(header.status.kind);
+  if (!isFast && !header.coming) return;
   outbox.pending = outbox.pending.filter((letter) => letter.name !== "tick"); // any message answers it
-  tickTimer = setTimeout(() => { if (!outbox.pending.length) send("tick"); }, TICK_MS);
+  tickTimer = setTimeout(() => { if (!outbox.pending.length) send("tick"); }, isFast ? TICK_MS : SLOW_TICK_MS);
 }
 
 // Python names the highest serial it has taken. What it has just been given it answers in the message after this one.

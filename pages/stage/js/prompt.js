@@ -46,7 +46,8 @@ function paintPrompt(parts) {
   setText(count, `${tokens ?? "–"} / ${header.context} tokens`);
   const wrong = (typed && header.draft_error) || (header.status.kind === "error" ? header.status.text : "");
   const { kind, text: told, is_news: isNews } = header.status;
-  setText(error, wrong || (kind === "paused" && isNews ? told : ""));
-  error.dataset.kind = wrong ? "error" : "notice";
+  const ofModel = parts.popover.hidden ? header.model_error : ""; // else it stands in there
+  setText(error, wrong || ofModel || (kind === "paused" && isNews ? told : ""));
+  error.dataset.kind = wrong || ofModel ? "error" : "notice";
   text.setAttribute("aria-invalid", wrong ? "true" : "false");
 }

@@ -1,10 +1,10 @@
 // The settings chip and its small dialog; what is typed is passed on as typed, Python judges it.
 
-const SETTINGS = ["temperature", "top_k", "top_p", "seed", "max_new_tokens", "speed", "model"];
+const SETTINGS = ["temperature", "top_k", "top_p", "seed", "max_new_tokens", "speed"];
 
 function headerSettings() {
-  const { sampling, max_new_tokens, model } = memory.header;
-  return { ...sampling, max_new_tokens, model, speed: memory.speed };
+  const { sampling, max_new_tokens } = memory.header;
+  return { ...sampling, max_new_tokens, speed: memory.speed };
 }
 
 function settingValues() {
@@ -21,7 +21,7 @@ function wireSettings(parts) {
   popover.addEventListener("keydown", (event) => {
     event.stopPropagation();
     if (event.key === "Escape") closePopover();
-    else if (event.key === "Enter" && event.target.matches("input")) changeSetting(event.target.name, event.target.value);
+    else if (event.key === "Enter" && event.target.matches(".fields input")) changeSetting(event.target.name, event.target.value);
   });
 }
 
@@ -54,7 +54,7 @@ function changeSetting(name, value) {
   if (String(settingValues()[name]) === typed) return;
   memory.typed = { ...memory.typed, [name]: typed };
   if (memory.mode === "generate") generate();
-  else if (name === "model" || name === "max_new_tokens" || memory.cursor === lastStep()) send("settings", settingValues());
+  else if (name === "max_new_tokens" || memory.cursor === lastStep()) send("settings", settingValues());
   else memory.held = true; // it will count from the step under the cursor on, when Play is pressed
   requestPaint();
 }
@@ -70,19 +70,11 @@ function paintSettings(parts) {
   setText(parts.chip, bits.join(" · ") + (memory.held ? " · from here" : ""));
   for (const name of SETTINGS) {
     const input = parts.fields.elements[name];
-    if (name === "model") fillModels(input, header.models);
     if (parts.root.activeElement !== input && input.value !== String(now[name])) input.value = String(now[name]);
   }
   const hint = parts.fields.elements.max_new_tokens.nextElementSibling;
   setText(hint, `at most, for each run; up to ${header.most_new_tokens}`);
   fillExamples(parts, header.examples);
-}
-
-function fillModels(select, models) {
-  const key = JSON.stringify(models);
-  if (select.dataset.filled === key) return;
-  select.dataset.filled = key;
-  select.replaceChildren(...models.map((choice) => new Option(choice.label, choice.name)));
 }
 
 function fillExamples(parts, examples) {

@@ -7,7 +7,8 @@ const stages = new WeakMap();
 const ELEMENTS = {
   top: ".top", text: "textarea", count: ".count", error: ".error", first: ".first", back: ".back", play: ".play",
   sign: ".sign", word: ".word", forward: ".forward", last: ".last", run: ".run", chip: ".chip", popover: ".popover",
-  fields: ".fields", examples: ".examples", status: ".status", facts: ".facts", badge: ".state b", statusText: ".state span",
+  fields: ".fields", examples: ".examples", status: ".status", facts: ".facts", coming: ".coming", cancel: ".cancel",
+  models: ".models", other: ".other", modelNote: ".model-note", badge: ".state b", statusText: ".state span",
   tokens: ".tokens", scrubber: ".scrubber",
 };
 
@@ -23,6 +24,7 @@ function build(parent, view) {
   const stage = { parent, sheet, root, parts, view, surfaces: [], tip: root.querySelector(".tip"), aloud: root.querySelector(".aloud") };
   wirePrompt(parts);
   wireSettings(parts);
+  wireModels(parts);
   wireStrip(parts);
   if (view === "live") addPanels(stage);
   root.addEventListener("keydown", onKey);
@@ -94,6 +96,7 @@ function paint() {
   stage.record = record ?? stage.record;
   paintPrompt(parts);
   paintSettings(parts);
+  paintModels(parts, stage);
   paintStrip(parts, record);
   paintTransport(parts, stage.record);
   if (record && stage.view === "live") paintPanels(stage, record); // until it comes they stay as they are

@@ -83,11 +83,8 @@ function paintStatus(parts) {
   sayInto(parts.facts, ["", header.run_model, ` · ${bits.join(" · ")}`]);
   const { kind, text } = header.status;
   parts.status.dataset.kind = kind;
-  const share = header.progress === null ? "" : ` ${Math.round(100 * header.progress)}\u00a0%`;
   parts.badge.hidden = !header.recorded;
   const tells = kind === "loading" || (kind === "running" && header.status.is_news);
-  const said = kind === "recorded" ? "" : tells ? text : STATES[kind];
-  setText(parts.statusText, said + (kind === "loading" ? share : ""));
+  setText(parts.statusText, kind === "recorded" ? "" : tells ? text : STATES[kind]);
   parts.status.title = text;
-  parts.status.style.setProperty("--share", header.progress === null ? "0" : String(header.progress));
 }

@@ -1,0 +1,138 @@
+"""One model on its way into memory: fetched, read and bound in a thread, for all visitors who wait for it."""
+
+import gc
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+import gpt2
+from gpt2.config import GPT2Config
+from gpt2.download import Transfer, download
+from gpt2.errors import GPT2Error
+from gpt2.hub import Place, locate
+from gpt2.tables import Tables
+from gpt2.trace import Trace
+from gpt2.weights import Checkpoint, load_checkpoint
+
+if TYPE_CHECKING:
+    from gpt2.engine import Engine
+
+Stage = Literal["checking", "downloading", "reading", "compiling", "ready", "failed", "cancelled"]
+ENDED = ("ready", "failed", "cancelled")
+
+
+class ModelJob:
+    """A model being loaded, or loaded.
+
+    Attributes:
+        name: as `hub.locate` takes it.
+        stage, message: how far it is, in one word and in one sentence.
+        progress: from 0 to 1 while it is known, else None.
+        error: why it failed, in one sentence that says what to do.
+        checkpoint, tables: there once the weights have been read; whole in memory, whatever happens to the files.
+        engine: there once it is ready.
+    """
+
+    def __init__(self, name: str, reserve: Callable[["ModelJob", GPT2Config], None], folders: bool = True) -> None:
+        """Prepare to load; `reserve` is told the config before weights are fetched or read, and may refuse it.
+
+        Without `folders` the name is one on the hub, whatever lies on this machine.
+        """
+        self.name, self._reserve, self._folders = name, reserve, folders
+        self.stage: Stage = "checking"
+        self.message, self.error = "Looking it up.", ""
+        self.progress: float | None = None
+        self.config: GPT2Config | None = None
+        self.checkpoint: Checkpoint | None = None
+        self.tables: Tables | None = None
+        self.engine: Engine | None = None
+        self._cancelled, self._was_read_first = threading.Event(), False
+        self._thread = threading.Thread(target=self._load, name=f"load {name}", daemon=True)
+
+    def start(self, place: Place | None = None) -> None:
+        """Go on in a thread; with `place`, a small model's checkpoint is read first, before this returns.
+
+        Raises:
+            CheckpointError: if that cannot be read.
+        """
+        self._was_read_first = place is not None
+        if place is not None:
+            self._read(place)
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """End it within a second, wherever it is; what has been downloaded or compiled is kept."""
+        self._cancelled.set()
+
+    def wait(self, seconds: float) -> None:
+        """Return once it has ended, or after so many seconds."""
+        self._thread.join(seconds)
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether the engine is still on its way."""
+        return self.stage not in ENDED
+
+    def has_made(self, trace: Trace) -> bool:
+        """Whether this trace came from these very weights: the sizes agree, and its tokens' embeddings do.
+
+        A model chosen for the next run, and a file from elsewhere, may have the same sizes and other weights.
+        """
+        if self.checkpoint is None or self.tables is None or trace.config != self.checkpoint.config:
+            return False
+        return not trace.steps or self.tables.hold(trace.prompt_ids, trace.steps[0].captures["hook_embed"])
+
+    def _load(self) -> None:
+        try:
+            if self.checkpoint is None:
+                self._read(self._fetched())
+            assert self.checkpoint is not None
+            self._go_on("compiling", "Loading the model.")
+            self.engine = gpt2.bind(self.checkpoint, self._tell, self._cancelled.is_set)
+            # What is loaded now stays: keep the collector from walking it after every rerun.
+            gc.collect()
+            gc.freeze()
+            self._go_on("ready", "")
+        except GPT2Error as error:
+            self._fail(str(error))
+        except Exception as error:
+            self._fail(f"The model could not be loaded ({type(error).__name__}: {error}); choose it again to retry.")
+
+    def _fetched(self) -> Place:
+        place = locate(self.name, self._folders)
+        if place.folder is None:
+            download(place, self._follow, self._cancelled.is_set, lambda config: self._reserve(self, config))
+            place = locate(self.name, self._folders)
+        return place
+
+    def _read(self, place: Place) -> None:
+        assert place.folder is not None
+        self._go_on("reading", "Reading the weights.")
+        if self.config is None:
+            self._reserve(self, GPT2Config.from_file(place.folder / "config.json"))
+        checkpoint = load_checkpoint(place.folder, self.name)
+        self.tables = Tables(checkpoint.weights["wte.weight"], checkpoint.weights["wpe.weight"])
+        self.checkpoint = checkpoint
+
+    def _follow(self, transfer: Transfer) -> None:
+        self.stage, self.progress, self.message = "downloading", transfer.share, transfer.figures
+
+    def _tell(self, sentence: str) -> None:
+        self.message = sentence
+
+    def _go_on(self, stage: Stage, message: str) -> None:
+        """Enter the next stage.
+
+        Raises:
+            GPT2Error: if it was cancelled.
+        """
+        if self._cancelled.is_set():
+            raise GPT2Error("Loading the model was cancelled; choose it again to go on.")
+        self.message, self.progress, self.stage = message, None, stage
+
+    def _fail(self, sentence: str) -> None:
+        """Say why it ended, and let go of what has been read; what was there from the first serves recorded runs."""
+        if not self._was_read_first:
+            self.config = self.checkpoint = self.tables = None
+        self.error, self.message, self.progress = sentence, "", None
+        self.stage = "cancelled" if self._cancelled.is_set() else "failed"

@@ -1,0 +1,83 @@
+// The list of models, the line for one that is not in it, and what is said of a model on its way.
+
+const ANOTHER = ""; // the list's last entry: a line to type in appears
+
+function wireModels(parts) {
+  const { model, other_model: other } = parts.models.elements;
+  parts.models.addEventListener("submit", (event) => event.preventDefault());
+  model.addEventListener("change", () => {
+    memory.typesModel = model.value === ANOTHER;
+    if (memory.typesModel) {
+      parts.other.hidden = false;
+      other.value = ""; // what was typed before and is typed again counts too
+      other.focus();
+    } else chooseModel(model.value);
+    requestPaint();
+  });
+  other.addEventListener("change", () => chooseModel(other.value.trim()));
+  parts.cancel.addEventListener("click", (event) => {
+    send("cancel");
+    if (event.detail > 0) parts.cancel.blur();
+    requestPaint();
+  });
+}
+
+function chooseModel(name) {
+  if (!name || name === memory.header.model || name === memory.chosenModel) return;
+  memory.chosenModel = name;
+  send("model", { name });
+}
+
+function paintModels(parts, stage) {
+  const { header } = memory;
+  const { model, other_model: other } = parts.models.elements;
+  fillModels(model, header);
+  if (!isPending("model") && memory.chosenModel) {
+    if (memory.chosenModel === header.model || !header.model_error) memory.typesModel = false; // taken
+    memory.chosenModel = null;
+  }
+  const value = memory.typesModel ? ANOTHER : memory.chosenModel ?? header.model;
+  if (model.value !== value) model.value = value;
+  parts.other.hidden = !memory.typesModel;
+  if (other.placeholder !== header.other_models) other.placeholder = header.other_models;
+  paintComing(parts, stage);
+}
+
+function fillModels(select, { models, other_models: others }) {
+  const names = [...models.map((choice) => choice.name), ...(others ? [ANOTHER] : [])];
+  const labels = [...models.map(({ label, detail }) => `${label} · ${detail}`), "Another…"];
+  if (select.dataset.names !== JSON.stringify(names)) {
+    select.dataset.names = JSON.stringify(names);
+    select.replaceChildren(...names.map((name) => new Option("", name)));
+  }
+  names.forEach((name, n) => setText(select.options[n], labels[n]));
+}
+
+// A model on its way takes the line of the run's facts; nothing else moves.
+function paintComing(parts, stage) {
+  const { coming } = memory.header;
+  const { facts, coming: line, cancel, modelNote } = parts;
+  const isOnItsWay = coming !== null && !coming.is_ready;
+  facts.hidden = coming !== null;
+  line.hidden = coming === null;
+  cancel.hidden = !isOnItsWay || isPending("cancel");
+  const waits = isOnItsWay ? `Run stays with the loaded model until ${coming.label} is ready.` : "For the next run.";
+  const { model_error: wrong } = memory.header;
+  modelNote.classList.toggle("wrong", Boolean(wrong));
+  modelNote.setAttribute("role", wrong ? "alert" : "note");
+  setText(modelNote, wrong || waits);
+  if (!coming) return;
+  const text = coming.text.replace(/\.$/, "");
+  setText(line.querySelector("b"), coming.label);
+  setText(line.querySelector("span"), text);
+  line.title = `${coming.label}: ${coming.text}`;
+  cancel.setAttribute("aria-label", `Cancel loading ${coming.label}`);
+  line.dataset.kind = coming.is_ready ? "ready" : coming.share === null ? "unknown" : "known";
+  line.style.setProperty("--share", String(coming.share ?? 0));
+  line.setAttribute("role", coming.is_ready ? "status" : "progressbar");
+  line.setAttribute("aria-label", `${coming.is_ready ? "Loaded" : "Loading"} ${coming.label}`);
+  line.setAttribute("aria-valuetext", text);
+  if (coming.share === null) line.removeAttribute("aria-valuenow");
+  else line.setAttribute("aria-valuenow", String(Math.round(100 * coming.share)));
+  if (coming.is_ready) setText(stage.aloud, `${coming.label} is ready for the next run.`);
+}

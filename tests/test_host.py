@@ -1,0 +1,50 @@
+"""Claims about what the host of the app can set."""
+
+import pytest
+
+from gpt2.catalog import KNOWN
+from gpt2.errors import SettingsError
+from pages.frame import host
+from pages.frame.memory import machine_bytes
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that has set nothing."""
+    for name in ("GPT2_MODELS", "GPT2_DEFAULT_MODEL", "GPT2_MEMORY_MB", "GPT2_PUBLIC"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_unset_the_bundled_and_the_known_models_are_offered_and_others_may_be_typed():
+    assert host.offered_models() == ("bundled", *KNOWN)
+    assert host.takes_other_ids() and host.takes_folders(True) and not host.takes_folders(False)
+    assert host.default_model() == "bundled"
+
+
+def test_a_list_is_offered_exactly_and_nothing_else_may_be_typed(monkeypatch):
+    monkeypatch.setenv("GPT2_MODELS", "gpt2, someone/tiny,,gpt2")
+    assert host.offered_models() == ("bundled", "gpt2", "someone/tiny")
+    assert not host.takes_other_ids() and not host.takes_folders(True)
+    monkeypatch.setenv("GPT2_MODELS", "")
+    assert host.offered_models() == ("bundled",)
+
+
+def test_the_default_is_always_among_what_is_offered(monkeypatch):
+    monkeypatch.setenv("GPT2_MODELS", "gpt2")
+    monkeypatch.setenv("GPT2_DEFAULT_MODEL", "someone/tiny")
+    assert host.offered_models() == ("bundled", "gpt2", "someone/tiny") and host.default_model() == "someone/tiny"
+
+
+@pytest.mark.parametrize(("told", "public"), [("1", True), ("true", True), ("0", False), ("", False), ("no", False)])
+def test_on_a_public_host_nothing_is_typed(monkeypatch, told, public):
+    monkeypatch.setenv("GPT2_PUBLIC", told)
+    assert host.is_public() is public and host.takes_other_ids() is not public
+
+
+def test_the_budget_is_what_the_host_says_or_a_share_of_what_there_is(monkeypatch):
+    assert 0 < host.memory_budget() < machine_bytes()
+    monkeypatch.setenv("GPT2_MEMORY_MB", "1500")
+    assert host.memory_budget() == 1_500_000_000
+    monkeypatch.setenv("GPT2_MEMORY_MB", "plenty")
+    with pytest.raises(SettingsError, match="GPT2_MEMORY_MB must be a number"):
+        host.memory_budget()

@@ -1,0 +1,298 @@
+"""Claims about models in memory: one job for all, a budget, who goes first, and what a visit does meanwhile.
+
+Models here are copies of the bundled one under other names, so that their graphs are compiled already.
+"""
+
+import shutil
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import gpt2
+from gpt2.catalog import PROGRAM_BYTES
+from gpt2.config import GPT2Config
+from pages.frame import choice as choosing
+from pages.frame import host
+from pages.frame import visit as visits
+from pages.frame.choice import Choice
+from pages.frame.models import MAX_MODELS, Pool
+from pages.frame.player import Player
+from pages.frame.visit import Visit
+from pages.stage.component import Action
+from tests.checkpoints import edit_config, write_checkpoint
+from tests.conftest import BUNDLED
+from tests.stand_in_hub import StandInHub, stand_in_hub
+
+SIZE = 4 * GPT2Config.from_file(BUNDLED / "config.json").n_params
+
+
+class Someone:
+    """A user of models."""
+
+    def __init__(self, *names: str) -> None:
+        self.uses = frozenset(names)
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A host that has set nothing, and an empty cache."""
+    for name in ("GPT2_MODELS", "GPT2_DEFAULT_MODEL", "GPT2_MEMORY_MB", "GPT2_PUBLIC", "HF_TOKEN", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> Pool:
+    """A pool of this test alone, for its visits too."""
+    own = Pool()
+    monkeypatch.setattr(visits, "pool", lambda: own)
+    monkeypatch.setattr(choosing, "pool", lambda: own)
+    return own
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInHub]:
+    """A hub with a copy of the bundled model."""
+    with stand_in_hub() as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.url)
+        served.add("someone/copy", BUNDLED)
+        yield served
+
+
+def copies(folder: Path, *names: str) -> list[str]:
+    """Copies of the bundled model; their names are whole paths."""
+    return [
+        str(shutil.copytree(BUNDLED, folder / name, ignore=shutil.ignore_patterns("graphs", "runs"))) for name in names
+    ]
+
+
+def loaded(pool: Pool, name: str) -> None:
+    job = pool.want(name)
+    job.wait(60)
+    assert (job.stage, job.error) == ("ready", "")
+
+
+def room_for(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GPT2_MEMORY_MB", str((PROGRAM_BYTES + count * SIZE + SIZE // 2) / 1e6))
+
+
+def test_the_bundled_checkpoint_is_there_at_once_and_everyone_gets_the_same_job(pool):
+    job = pool.want("bundled")
+    assert job.checkpoint is not None and job.tables is not None
+    assert pool.want("bundled") is job and pool.get("bundled") is job
+    job.wait(60)
+    assert job.stage == "ready" and not job.is_loading
+
+
+def test_a_model_is_loaded_in_the_background_and_runs(pool, tmp_path, engine):
+    (name,) = copies(tmp_path, "a")
+    loaded(pool, name)
+    ids = [step.draw.token for step in pool.get(name).engine.generate("The bird", 5)]
+    assert ids == [step.draw.token for step in engine.generate("The bird", 5)]
+
+
+def test_the_least_recently_used_goes_and_its_weights_leave_memory(pool, tmp_path, monkeypatch):
+    names = copies(tmp_path, "a", "b", "c")
+    room_for(2, monkeypatch)
+    loaded(pool, names[0])
+    loaded(pool, names[1])
+    pool.get(names[0])  # used again: b is now the least recent
+    gone = weakref.ref(pool.get(names[1]).checkpoint.weights["wte.weight"])
+    pool.get(names[0])
+    loaded(pool, names[2])
+    assert pool.get(names[1]) is None and pool.get(names[0]) is not None
+    assert gone() is None
+
+
+def test_at_most_a_set_number_stay_loaded(pool, tmp_path, monkeypatch):
+    names = copies(tmp_path, *"abcd")
+    assert len(names) == MAX_MODELS + 1
+    room_for(20, monkeypatch)
+    for name in names:
+        loaded(pool, name)
+    assert [name for name in names if pool.get(name)] == names[1:]
+
+
+def test_a_model_in_use_never_goes_and_who_comes_too_much_is_told(pool, tmp_path, monkeypatch):
+    names = copies(tmp_path, "a", "b")
+    room_for(1, monkeypatch)
+    user = Someone(names[0])
+    pool.join(user)
+    loaded(pool, names[0])
+    job = pool.want(names[1])
+    job.wait(60)
+    assert job.stage == "failed" and "beside the models that are in use now" in job.error
+    assert pool.get(names[0]).stage == "ready"
+    del user  # the visit has ended
+    loaded(pool, names[1])
+    assert pool.get(names[0]) is None
+
+
+def test_what_cannot_fit_is_refused_before_any_weights_are_fetched(pool, hub, monkeypatch):
+    room_for(0, monkeypatch)
+    job = pool.want("someone/copy")
+    job.wait(60)
+    assert job.stage == "failed" and "choose a smaller model" in job.error
+    assert hub.names() == {"config.json"}
+
+
+def test_a_loaded_model_goes_on_when_its_files_change(pool, tmp_path):
+    (name,) = copies(tmp_path, "a")
+    loaded(pool, name)
+    before = [step.draw.token for step in pool.get(name).engine.generate("The bird", 5)]
+    weights = Path(name) / "model.safetensors"
+    weights.write_bytes(bytes(weights.stat().st_size))
+    assert [step.draw.token for step in pool.get(name).engine.generate("The bird", 5)] == before
+
+
+def test_a_model_that_failed_can_be_tried_again(pool, tmp_path):
+    (name,) = copies(tmp_path, "a")
+    edit_config(Path(name), model_type="llama")
+    job = pool.want(name)
+    job.wait(60)
+    assert job.stage == "failed" and "llama" in job.error
+    edit_config(Path(name), model_type="gpt2")
+    loaded(pool, name)
+
+
+def test_two_visits_share_one_download_which_ends_when_the_last_has_left(pool, hub, trace):
+    hub.hold_at = 1_000_000
+    first, second = (Visit(Player(trace, "")) for _ in range(2))
+    for visit in (first, second):
+        visit.answer(Action(1, "model", {"name": "someone/copy"}))
+    job = pool.get("someone/copy")
+    assert hub.held.wait(30)
+    first.answer(Action(2, "cancel", {}))
+    assert pool.get("someone/copy") is job and first.choice.coming() is None
+    second.answer(Action(2, "cancel", {}))
+    job.wait(10)
+    assert job.stage == "cancelled" and pool.get("someone/copy") is None
+    assert hub.begins() == [0]
+
+
+def test_a_cancelled_download_is_gone_on_with_when_it_is_chosen_again(pool, hub, trace):
+    hub.hold_at = 1_000_000
+    visit = Visit(Player(trace, ""))
+    visit.answer(Action(1, "model", {"name": "someone/copy"}))
+    assert hub.held.wait(30)
+    job = pool.get("someone/copy")
+    visit.answer(Action(2, "cancel", {}))
+    job.wait(10)
+    hub.hold_at = None
+    visit.answer(Action(3, "model", {"name": "someone/copy"}))
+    pool.get("someone/copy").wait(60)
+    visit.snapshot()
+    assert visit.choice.model == "someone/copy"
+    assert hub.begins()[0] == 0 and 0 < hub.begins()[1] <= 1_000_000
+
+
+def test_run_stays_with_the_loaded_model_until_the_new_one_is_ready(pool, hub, trace):
+    loaded(pool, "bundled")
+    hub.hold_at = 1_000_000
+    visit = Visit(Player(trace, ""), max_new_tokens=2, speed=0)
+    visit.answer(Action(1, "model", {"name": "someone/copy"}))
+    assert hub.held.wait(30)
+    visit.answer(Action(2, "run", {"text": "The bird"}))
+    shown = visit.snapshot()
+    assert (shown.model, shown.trace.model) == ("someone/copy", "bundled")
+    assert shown.coming.label == "copy" and not shown.coming.is_ready
+    hub.go.set()
+    pool.get("someone/copy").wait(60)
+    assert visit.snapshot().coming.is_ready
+    visit.answer(Action(3, "run", {"text": "The bird"}))
+    assert visit.snapshot().trace.model == "someone/copy"
+    assert visit.uses == {"someone/copy"}
+
+
+def test_the_model_of_the_run_on_the_stage_is_kept_and_read_with_it(pool, tmp_path, trace, monkeypatch):
+    names = copies(tmp_path, "a", "b")
+    monkeypatch.setenv("GPT2_MODELS", ",".join(names))
+    visit = Visit(Player(trace, ""), max_new_tokens=1, speed=0)
+    for name in names:
+        visit.answer(Action(1, "model", {"name": name}))
+        pool.get(name).wait(60)
+        if name == names[0]:
+            visit.answer(Action(2, "run", {"text": "The bird"}))
+    visit.choice.settle()
+    assert visit.uses == set(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("/etc", "not offered"), ("wrong name!", "not offered"), ("", "not offered"), ("../x", "not offered")],
+)
+def test_a_model_that_is_refused_leaves_everything_as_it_was(pool, trace, name, sentence):
+    visit = Visit(Player(trace, ""))
+    visit.answer(Action(1, "model", {"name": name}))
+    assert sentence in visit.snapshot().model_error and visit.choice.shown == "bundled"
+    assert visit.status().kind != "error"
+    visit.answer(Action(2, "settings", {}))
+    assert visit.snapshot().model_error == ""
+
+
+def test_folders_are_for_visitors_on_the_same_machine_alone(pool, tmp_path, monkeypatch):
+    (name,) = copies(tmp_path, "a")
+    monkeypatch.chdir(tmp_path)
+    away, home = Choice(), Choice(is_at_home=True)
+    away.take(name)
+    assert "not offered" in away.error and pool.get(name) is None
+    home.take("./a")
+    assert home.wanted == name and home.error == ""
+    pool.get(name).wait(60)
+    monkeypatch.setenv("GPT2_PUBLIC", "1")
+    again = Choice(is_at_home=True)
+    again.take(name)
+    assert "not offered" in again.error and again.takes_others == ""
+
+
+def test_an_id_that_is_also_a_folder_here_is_looked_for_on_the_hub(pool, hub, tmp_path, monkeypatch):
+    write_checkpoint(tmp_path / "someone" / "else")
+    monkeypatch.chdir(tmp_path)
+    choice = Choice()
+    choice.take("someone/else")
+    job = pool.get("someone/else")
+    job.wait(30)
+    assert job.stage == "failed" and "There is no model someone/else on the hub" in job.error
+
+
+def test_a_host_limits_what_can_be_chosen(pool, monkeypatch):
+    assert host.offered_models() == ("bundled", *gpt2.catalog.KNOWN)
+    monkeypatch.setenv("GPT2_MODELS", "gpt2, someone/copy")
+    choice = Choice()
+    assert [offer.name for offer in choice.offered()] == ["bundled", "gpt2", "someone/copy"]
+    assert choice.takes_others == ""
+    choice.take("gpt2-xl")
+    assert "not offered here; choose one from the list" in choice.error
+    monkeypatch.setenv("GPT2_MODELS", "")
+    assert host.offered_models() == ("bundled",)
+
+
+def test_the_hosts_default_is_on_its_way_from_the_first(pool, tmp_path, trace, monkeypatch):
+    (name,) = copies(tmp_path, "a")
+    monkeypatch.setenv("GPT2_DEFAULT_MODEL", name)
+    visit = Visit(Player(trace, ""))
+    assert visit.snapshot().model == name and visit.choice.model == "bundled"
+    pool.get(name).wait(60)
+    visit.snapshot()
+    assert visit.choice.model == name
+
+
+def test_many_who_want_one_model_at_once_start_it_once(pool, tmp_path):
+    (name,) = copies(tmp_path, "a")
+    start, jobs = threading.Barrier(8), []
+
+    def want() -> None:
+        start.wait()
+        jobs.append(pool.want(name))
+
+    threads = [threading.Thread(target=want) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(job) for job in jobs}) == 1
+    jobs[0].wait(60)
+    assert jobs[0].stage == "ready"
