@@ -15,6 +15,7 @@ LENSES = {
     "attention": "Who is each token looking at?",
     "residual": "What does each layer add?",
     "sampling": "How is the next token chosen?",
+    "cost": "What does a token cost?",
 }
 
 

@@ -27,6 +27,7 @@ LENSES = {
     "attention": "Who is each token looking at?",
     "residual": "What does each layer add?",
     "sampling": "How is the next token chosen?",
+    "cost": "What does a token cost?",
 }
 
 
@@ -223,7 +224,7 @@ WITHOUT_MAX = """
 import sys
 sys.modules["max"] = None
 from streamlit.testing.v1 import AppTest
-for name in ("live", "embeddings", "attention", "residual", "sampling"):
+for name in ("live", "embeddings", "attention", "residual", "sampling", "cost"):
     test = AppTest.from_file(f"pages/{name}.py", default_timeout=60).run()
     assert not test.exception, (name, test.exception)
 visit = test.session_state["visit"]
