@@ -23,7 +23,7 @@ NAMES = {
     "lens": "logit lens",
     "sampling": "sampling",
     "keeping": "keeping",
-    "waiting": "waiting for others",
+    "waiting": "waiting",
 }
 WHOLE = "forward pass, not split"
 
@@ -47,9 +47,9 @@ def is_split(run: Trace) -> bool:
     return all(step.timing is not None for step in run.steps)
 
 
-def parts_of(step: Step) -> dict[str, float]:
+def parts_of(step: Step, split: bool = True) -> dict[str, float]:
     """A step's milliseconds by the names of their parts; of one that was not split, its forward pass alone."""
-    if step.timing is None:
+    if step.timing is None or not split:
         return {WHOLE: step.ms}
     return {name: getattr(step.timing, part) for part, name in NAMES.items()}
 
@@ -66,24 +66,25 @@ def generated(run: Trace) -> tuple[Step, ...]:
 
 def bars(run: Trace) -> list[Bar]:
     """A bar for the prompt's step, and one for each step after it or, of a long run, for as many as fit together."""
-    width = -(-(len(run.steps) - 1) // MOST_BARS) or 1
+    width, split = steps_a_bar(run), is_split(run)
     ranges = [(0, 0), *((first, min(first + width, len(run.steps)) - 1) for first in range(1, len(run.steps), width))]
-    return [Bar(first, last, means(run.steps[first : last + 1])) for first, last in ranges]
+    parts = [parts_of(step, split) for step in run.steps]
+    return [
+        Bar(first, last, {name: fmean(told[name] for told in parts[first : last + 1]) for name in parts[first]})
+        for first, last in ranges
+    ]
 
 
-def means(steps: Sequence[Step]) -> dict[str, float]:
-    """The mean of each part over some steps; only what all of them tell."""
-    told = [parts_of(step) for step in steps]
-    if any(WHOLE in parts for parts in told):
-        return {WHOLE: fmean(step.ms for step in steps)}
-    return {name: fmean(parts[name] for parts in told) for name in told[0]}
+def steps_a_bar(run: Trace) -> int:
+    """How many steps after the prompt's share a bar."""
+    return -(-(len(run.steps) - 1) // MOST_BARS) or 1
 
 
 def top_of(totals: Sequence[float]) -> float:
     """Where the axis ends: at the highest bar, unless a few are so high that the others would be flat."""
     highest = max(totals)
-    usual = quantiles(totals, n=20)[-1] if len(totals) > 2 else highest
-    return 1.08 * (highest if highest <= 1.8 * usual else 1.35 * usual)
+    usual = quantiles(totals, n=10)[-1] if len(totals) > 2 else highest
+    return 1.1 * (highest if highest <= 1.6 * usual else 1.25 * usual)
 
 
 def cost_rows(run: Trace, shown: int) -> dict[str, Rows]:
@@ -107,23 +108,26 @@ def cost_rows(run: Trace, shown: int) -> dict[str, Rows]:
         if bar.total > top:
             beyond.append({"x": (bar.first + bar.last) / 2, "y": top, "text": f"▲ {milliseconds(bar.total)}"})
     marked = next(bar for bar in drawn if bar.first <= shown <= bar.last)
-    mark = {"x": marked.first - 0.5, "x2": marked.last + 0.5, "y": 0.0, "y2": top}
-    return {"pieces": pieces, "mark": [mark], "beyond": beyond}
+    mark = {"x": marked.first - 0.5, "x2": marked.last + 0.5, "middle": (marked.first + marked.last) / 2}
+    mark |= {"y": 0.0, "y2": min(marked.total, top)}
+    # The corners of the picture: with them in the data and not in the spec, a new step replaces data alone.
+    frame: Rows = [{"x": -0.6, "y": 0.0}, {"x": len(run.steps) - 0.4, "y": top}]
+    return {"pieces": pieces, "mark": [mark], "beyond": beyond, "frame": frame}
 
 
 def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
     """Bars stacked in greys from dark to hollow, sampling in its own colour; the shown step carries the mark."""
-    rows = cost_rows(run, shown)
     names = list(NAMES.values()) if is_split(run) else [WHOLE]
     fills = [palette.text, palette.muted, palette.line, palette.sampling, palette.panel, palette.panel]
     edges = [palette.text, palette.muted, palette.muted, palette.sampling, palette.text, palette.muted]
     if names == [WHOLE]:
         fills, edges = [palette.muted], [palette.muted]
-    top, last = rows["mark"][0]["y2"], len(run.steps) - 1
-    x = alt.X("x:Q", scale=alt.Scale(domain=[-0.6, last + 0.6], nice=False)).axis(
+    dashes = [[1, 0]] * (len(names) - 1) + [[2, 2] if len(names) > 1 else [1, 0]]
+    across, up = alt.Scale(zero=False, nice=False), alt.Scale(nice=False)
+    x = alt.X("x:Q", scale=across).axis(
         title="step (0 takes in the prompt, each later one a single token)", grid=False, tickMinStep=1, format="d"
     )
-    y = alt.Y("y:Q", scale=alt.Scale(domain=[0, top], nice=False), title="milliseconds")
+    y = alt.Y("y:Q", scale=up, title="milliseconds")
     box = {"x": x, "x2": "x2:Q", "y": y, "y2": "y2:Q"}
     tip = [
         alt.Tooltip("steps:N", title="step"),
@@ -133,21 +137,25 @@ def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
         alt.Tooltip("total:Q", title="whole step, ms", format=".3f"),
     ]
     legend = alt.Legend(title=None, symbolType="square", symbolSize=110, symbolStrokeWidth=1, columns=6)
-    pieces, mark, beyond = (style.named(name) for name in ("pieces", "mark", "beyond"))
+    pieces, mark, beyond, frame = (style.named(name) for name in ("pieces", "mark", "beyond", "frame"))
     layers = [
-        mark.mark_rect(color=palette.sampling, opacity=0.22).encode(**box),
+        frame.mark_point(opacity=0).encode(x=x, y=y),
         pieces.mark_rect(strokeWidth=0.75).encode(
             **box,
             fill=alt.Fill("part:N", scale=alt.Scale(domain=names, range=fills), legend=legend),
             stroke=alt.Stroke("part:N", scale=alt.Scale(domain=names, range=edges), legend=legend),
+            strokeDash=alt.StrokeDash("part:N", scale=alt.Scale(domain=names, range=dashes), legend=legend),
             tooltip=tip,
         ),
         mark.mark_rect(filled=False, stroke=palette.sampling, strokeWidth=2).encode(**box),
+        mark.mark_text(text="▼", dy=-9, fontSize=style.TEXT, color=palette.sampling).encode(
+            x=alt.X("middle:Q", scale=across), y=alt.Y("y2:Q", scale=up)
+        ),
         beyond.mark_text(align="left", dx=6, dy=9, fontSize=style.LABEL, color=palette.text).encode(
             x=x, y=y, text="text:N"
         ),
     ]
-    return style.dressed(alt.layer(*layers), palette, HEIGHT, **rows)
+    return style.dressed(alt.layer(*layers), palette, HEIGHT, **cost_rows(run, shown))
 
 
 def milliseconds(ms: float) -> str:
@@ -164,8 +172,8 @@ def cost_sentence(run: Trace, shown: int) -> str:
     this = f"step {shown}, {token}," if shown else f"step 0, the prompt of {len(step.ids)} tokens,"
     if not is_split(run):
         return (
-            f"A forward pass took {milliseconds(usual)} where this run was recorded, {this} {milliseconds(step.ms)}; "
-            "it does not tell what else its steps cost. Press Run to see that of a run of your own."
+            f"A forward pass took {milliseconds(usual)} (median) where this run was recorded; {this} took "
+            f"{milliseconds(step.ms)}. What else its steps cost it does not tell: press Run for a run that does."
         )
     model = median(timing.model for timing in timings(generated(run)))
     if len(run.steps) == 1:
@@ -174,20 +182,19 @@ def cost_sentence(run: Trace, shown: int) -> str:
             "Step to see what a token costs."
         )
     return (
-        f"A token takes {milliseconds(usual)}, {milliseconds(model)} of it in the model, so {1000 / usual:,.0f} tokens "
-        f"can be made in a second; {this} took {milliseconds(total_ms(step))}. (Medians.)"
+        f"A token takes {milliseconds(usual)} (median), {milliseconds(model)} of it in the model: "
+        f"{1000 / usual:,.0f} tokens a second. {this[0].upper()}{this[1:]} took {milliseconds(total_ms(step))}."
     )
 
 
 def cost_caption(run: Trace) -> str:
     """What a bar is, and what is left out."""
-    steps = len(run.steps) - 1
-    width = -(-steps // MOST_BARS) or 1
+    steps, width = len(run.steps) - 1, steps_a_bar(run)
     each = "Each bar is a step" if width == 1 else f"Step 0, then the mean of each {width} of the {steps:,} later steps"
     return (
-        f"{each}. Capture: making arrays of every activation, and filling the KV cache. Keeping: adding the step to "
-        "the trace within its budget. A bar that is too high is cut at ▲, with its height. Drawing it in the browser "
-        "comes on top."
+        f"{each}; ▼ is the one shown, and what does not fit is cut at ▲. Capture: making arrays of every "
+        "activation, and filling the KV cache. Keeping: adding the step to the trace within its budget. Waiting: while "
+        "other runs have their turn. Drawing the step in the browser comes on top."
     )
 
 

@@ -7,7 +7,7 @@ from statistics import median
 import altair as alt
 
 from gpt2.trace import Trace
-from gpt2.uncached import LONG, ROUNDS, Rerun
+from gpt2.uncached import LENGTHS, LONG, ROUNDS, Rerun
 from pages.charts import style
 from pages.charts.cost import milliseconds, top_of
 from pages.charts.style import Rows
@@ -15,7 +15,7 @@ from pages.frame.palette import Palette
 
 TITLE = "What the KV cache saves"
 HEIGHT = 300
-WINDOW = 9
+WINDOW = 15
 WITH, WITHOUT = "with the cache", "without: all run again"
 
 
@@ -51,35 +51,37 @@ def cache_chart(run: Trace, reruns: Sequence[Rerun], palette: Palette) -> alt.La
     top = max([top_of(usual), *(1.08 * row["ms"] for row in again)])
     for row in cached:
         row["drawn"] = min(row["ms"], top)
-    x = alt.X("tokens:Q", scale=alt.Scale(domain=[0, run.seq + 1], nice=False)).axis(
+    x = alt.X("tokens:Q", scale=alt.Scale(nice=False)).axis(
         title="position: tokens up to and with this one", grid=False, tickMinStep=1, format="d"
     )
-    scale = alt.Scale(domain=[0, top], nice=False)
+    scale = alt.Scale(nice=False)
     y, title = alt.Y("ms:Q", scale=scale), "milliseconds of the forward pass"
-    colour = alt.Color(
-        "what:N",
-        scale=alt.Scale(domain=[WITH, WITHOUT][: 1 + bool(again)], range=[palette.text, palette.muted]),
-        legend=alt.Legend(title=None, symbolType="stroke", symbolStrokeWidth=3),
-    )
+    names, legend = [WITH, WITHOUT][: 1 + bool(again)], alt.Legend(title=None, symbolType="stroke", symbolSize=400)
+    colour = alt.Color("what:N", scale=alt.Scale(domain=names, range=[palette.text, palette.muted]), legend=legend)
+    dash = alt.StrokeDash("what:N", scale=alt.Scale(domain=names, range=[[1, 0], [7, 4]]), legend=legend)
     tip = [alt.Tooltip("tokens:Q", title="position"), alt.Tooltip("ms:Q", title="ms", format=".3f")]
     steps, whole = style.named("cached"), style.named("again")
     layers = [
+        style.named("frame").mark_point(opacity=0).encode(x=x, y=y.title(title)),
         steps.mark_circle(size=22, opacity=0.45, color=palette.text).encode(
             x=x, y=alt.Y("drawn:Q", scale=scale, title=title), tooltip=[*tip, alt.Tooltip("what:N", title="how")]
         ),
-        steps.mark_line(strokeWidth=3).encode(x=x, y=alt.Y("running:Q", scale=scale, title=title), color=colour),
-        whole.mark_line(strokeWidth=3, strokeDash=[7, 4]).encode(x=x, y=y.title(title), color=colour),
+        steps.mark_line(strokeWidth=3).encode(
+            x=x, y=alt.Y("running:Q", scale=scale, title=title), color=colour, strokeDash=dash
+        ),
+        whole.mark_line(strokeWidth=3).encode(x=x, y=y.title(title), color=colour, strokeDash=dash),
         whole.mark_point(filled=True, size=90, opacity=1).encode(
             x=x,
             y=y.title(title),
             color=colour,
             tooltip=[*tip, alt.Tooltip("what:N", title="how"), alt.Tooltip("passes:Q", title="passes, median of")],
         ),
-        whole.mark_text(align="right", dx=-9, dy=-10, fontSize=style.TEXT, fontWeight="bold").encode(
+        whole.mark_text(dy=-14, fontSize=style.TEXT, fontWeight="bold").encode(
             x=x, y=y.title(title), text=alt.Text("ms:Q", format=",.0f")
         ),
     ]
-    return style.dressed(alt.layer(*layers), palette, HEIGHT, cached=cached, again=again)
+    frame: Rows = [{"tokens": 0, "ms": 0.0}, {"tokens": 1.02 * run.seq + 1, "ms": top}]
+    return style.dressed(alt.layer(*layers), palette, HEIGHT, cached=cached, again=again, frame=frame)
 
 
 def cache_sentence(run: Trace, reruns: Sequence[Rerun]) -> str:
@@ -114,5 +116,6 @@ def cache_caption(run: Trace) -> str:
     times = f"{ROUNDS} passes each" if run.seq <= LONG else f"{ROUNDS} passes each, one beyond {LONG} tokens"
     return (
         f"With the cache: every step of this run, and the median of {WINDOW} around it. Without: the first n tokens "
-        f"run again from nothing at up to five lengths, median of {times}; model and capture, nothing kept."
+        f"run again from nothing at up to {LENGTHS} lengths, median of {times}; model and capture, nothing kept. A "
+        "point beyond the axis lies on its edge."
     )
