@@ -27,9 +27,10 @@ with picture, st.container(border=True, height="stretch"):
     st.altair_chart(chart, theme=None, alt="Stacked bars: milliseconds of every step", key=view.key("steps"))
     st.caption(cost.cost_caption(run))
 with bill, st.container(border=True, height="stretch"):
-    st.markdown("**The bill**")
+    st.markdown(f"**{cost_table.TITLE}**")
     table = cost_table.cost_table(run, facts)
-    st.table(table, border="horizontal", hide_index=True, hide_header=True)
+    chart = cost_table.bill_chart(table, view.palette)
+    st.altair_chart(chart, theme=None, alt=cost_table.in_words(table), key=view.key("bill"))
 
 show_saving(view)
 layout.how("How it is computed", cost_table.FORMULA, cost_table.kv_operands(run), [Run.advance, Clock, KVCache])

@@ -96,7 +96,7 @@ def test_a_run_without_a_split_shows_its_passes_and_says_so(trace: Trace) -> Non
     assert {piece["part"] for piece in pieces} == {cost.WHOLE}
     half = replace(trace, steps=(*run.steps[:5], *trace.steps[5:]))
     assert {part for bar in cost.bars(half) for part in bar.parts} == {cost.WHOLE}
-    assert not any(row["what"] == "· model" for row in cost_table.cost_table(run, OWN))
+    assert not any(row["what"] == "model" for row in cost_table.cost_table(run, OWN))
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK])
@@ -124,10 +124,10 @@ def test_the_table_adds_up_the_run(trace: Trace) -> None:
     run = timed(trace, Timing(model=8.0), *(Timing(n / 10, n, 1, 2, 3, 0.25) for n in (4.0, 9.0, 5.0)))
     assert value(run, OWN, "Prompt") == "5 tokens in 8.0\u00a0ms, 1.6\u00a0ms each"
     assert value(run, OWN, "A token") == "11.8\u00a0ms, 3 of them made"
-    assert value(run, OWN, "· model") == "5.0\u00a0ms"
-    assert value(run, OWN, "· keeping") == "0.25\u00a0ms"
-    assert value(run, OWN, "· waiting") == "0.50\u00a0ms, 0.90\u00a0ms at most"
-    assert value(run, OWN, "· painting") == "8.2\u00a0ms in this browser"
+    assert value(run, OWN, "model") == "5.0\u00a0ms"
+    assert value(run, OWN, "keeping") == "0.25\u00a0ms"
+    assert value(run, OWN, "waiting") == "0.50\u00a0ms, 0.90\u00a0ms at most"
+    assert value(run, OWN, "painting") == "8.2\u00a0ms in this browser"
     assert value(run, OWN, "KV cache").startswith(f"{2 * 6 * 256 * 4 * 8 / 1e3:.0f}\u00a0kB")
     assert value(run, OWN, "Loading") == "0.6 s"
     assert value(run, OWN, "Compiling") == cost_table.NOTHING_COMPILED
@@ -147,7 +147,7 @@ def test_a_recorded_run_has_no_cache_and_may_have_no_model(trace: Trace) -> None
     recorded = Facts(is_live=False, budget=None, is_loaded=False)
     assert value(trace, recorded, "KV cache").startswith("none")
     assert value(trace, recorded, "Loading") == "the model of this run is not loaded"
-    assert value(trace, recorded, "· painting") == "not timed; open Live"
+    assert value(trace, recorded, "painting") == "not timed; open Live"
 
 
 def test_the_operands_give_the_size_of_the_cache(trace: Trace) -> None:
@@ -209,3 +209,11 @@ def test_a_run_that_has_just_begun_is_drawn(trace: Trace, steps: int) -> None:
 )
 def test_a_duration_has_about_three_digits(ms: float, said: str) -> None:
     assert cost.milliseconds(ms).replace("\u00a0", " ") == said
+
+
+def test_the_bill_draws_every_line_of_the_table_and_tells_it_in_words(trace: Trace) -> None:
+    table = cost_table.cost_table(trace, OWN)
+    rows = cost_table.bill_chart(table, LIGHT).to_dict()["datasets"]["lines"]
+    assert [(row["what"], row["measured"]) for row in rows] == [(row["what"], row["measured"]) for row in table]
+    assert [row["what"] for row in rows if row["is_part"]] == [*cost.NAMES.values(), "painting"]
+    assert all(row["measured"] in cost_table.in_words(table) for row in rows)

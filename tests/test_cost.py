@@ -1,8 +1,10 @@
 """What a run cost: the parts of a step are all of it, and measuring without the cache disturbs nobody."""
 
+import gc
 import io
 import threading
 import time
+import weakref
 from dataclasses import asdict
 
 import numpy as np
@@ -18,6 +20,10 @@ from gpt2.timing import Clock, Timing
 from gpt2.trace import Trace
 from gpt2.turns import Turn, Withdrawn
 from gpt2.uncached import LENGTHS, LONG, ROUNDS, plan, rerun
+from pages.frame.examples import recorded_run
+from pages.frame.job import ModelJob
+from pages.frame.measurement import NO_RUN, NOT_LOADED, Measurement
+from pages.frame.typed import paint_time
 from tests.conftest import PROMPT
 
 SECONDS = 30  # far more than anything here takes: a wait that is this long has hung
@@ -79,8 +85,6 @@ def test_a_saved_run_keeps_its_timings_and_an_old_one_has_none(engine: Engine) -
     run.trace.save(file)
     file.seek(0)
     assert Trace.load(file).steps[0].timing == run.trace.steps[0].timing
-    from pages.frame.examples import recorded_run
-
     assert {step.timing for step in recorded_run("once").steps} == {None}
 
 
@@ -123,3 +127,66 @@ def test_measuring_ends_at_once_where_it_waits_for_its_turn(engine: Engine) -> N
         engine.turns.withdraw(stop)
         assert ended.wait(SECONDS)
     assert len(engine.turns) == 0
+
+
+def test_a_measurement_is_of_its_run_alone_and_ends_by_itself(engine: Engine, trace: Trace) -> None:
+    measurement = Measurement(trace, engine)
+    measurement.wait(SECONDS)
+    assert not measurement.is_running and not measurement.error
+    assert measurement.run_id == trace.run_id
+    assert [run.tokens for run in measurement.reruns] == plan(trace.seq) and measurement.total == len(plan(trace.seq))
+
+
+def test_a_measurement_that_is_stopped_is_over_at_once_and_keeps_what_it_has(engine: Engine, trace: Trace) -> None:
+    with Turn(engine.turns):
+        measurement = Measurement(trace, engine)
+        assert measurement.is_running
+        measurement.stop()
+        assert not measurement.is_running
+        measurement.wait(SECONDS)
+    assert measurement.reruns == () and not measurement.error
+    assert len(engine.turns) == 0
+
+
+def test_what_was_measured_keeps_no_model_in_memory(checkpoint, trace: Trace) -> None:
+    own = Engine(checkpoint)
+    measurement, gone = Measurement(trace.cut(1), own), weakref.ref(own)
+    measurement.wait(SECONDS)
+    del own
+    gc.collect()
+    assert gone() is None and measurement.reruns
+
+
+def test_a_measurement_is_refused_in_one_sentence(engine: Engine, trace: Trace) -> None:
+    for measurement, sentence in ((Measurement(trace, None), NOT_LOADED), (Measurement(trace.cut(0), engine), NO_RUN)):
+        assert measurement.error == sentence and not measurement.is_running
+        measurement.stop()
+        assert measurement.reruns == ()
+
+
+def test_a_budget_that_cannot_be_read_ends_a_measurement_in_one_sentence(engine, trace, monkeypatch) -> None:
+    monkeypatch.setenv("GPT2_TRACE_MB", "lots")
+    measurement = Measurement(trace, engine)
+    measurement.wait(SECONDS)
+    assert "GPT2_TRACE_MB must be" in measurement.error and "\n" not in measurement.error
+
+
+@given(st.one_of(st.none(), st.booleans(), st.text(max_size=5), st.integers(), st.floats(), st.lists(st.integers())))
+def test_only_a_time_that_can_be_is_taken_from_the_browser(told: object) -> None:
+    taken = paint_time(told)
+    assert taken is None or (taken == told and 0 <= taken <= 10_000 and not isinstance(told, bool))
+    if isinstance(told, float) and 0 <= told <= 10_000:
+        assert taken == told
+
+
+def test_a_model_tells_how_long_it_took_to_come() -> None:
+    since = time.monotonic()
+    job = ModelJob("bundled", lambda job, config: None)
+    job.start()
+    job.wait(60)
+    wall = time.monotonic() - since
+    assert job.stage == "ready" and set(job.seconds) == {"reading", "binding"}
+    assert min(job.seconds.values()) > 0 and sum(job.seconds.values()) <= wall
+    job._tell("Compiling.")
+    job._tell("Compiling.")
+    assert job.seconds["compiling"] >= 0

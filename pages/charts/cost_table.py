@@ -3,11 +3,18 @@
 from dataclasses import dataclass
 from statistics import median
 
+import altair as alt
+
 from gpt2.captures import STREAM, UNREAD, WHOLE
 from gpt2.trace import Trace
+from pages.charts import style
 from pages.charts.cost import NAMES, generated, milliseconds, timings, total_ms
+from pages.charts.style import Rows
+from pages.frame.palette import Palette
 
 FORMULA = r"\text{KV cache} = 2 \cdot n_\text{layer} \cdot n_\text{embd} \cdot 4\,\text{bytes} \cdot \text{positions}"
+TITLE = "The bill"
+ROW = 28
 NOTHING_COMPILED = "nothing: the graphs were there already"
 
 
@@ -34,8 +41,35 @@ class Facts:
     notice: str = ""
 
 
-def cost_table(run: Trace, facts: Facts) -> list[dict[str, str]]:
-    """Two columns: what, and how much of it. No text of a visitor is in it."""
+def bill_chart(table: Rows, palette: Palette) -> alt.LayerChart:
+    """The table as a picture: what on the left, how much of it on the right."""
+    y = alt.Y("line:Q", scale=alt.Scale(reverse=True, nice=False), axis=None)
+    left, right = alt.value(0), alt.value("width")
+    lines, frame = style.named("lines"), style.named("frame")
+    layers = [
+        frame.mark_point(opacity=0).encode(y=y),
+        frame.mark_rule(color=palette.line).encode(x=left, x2=right, y=y),
+        *(
+            lines.transform_filter(f"{sign}datum.is_part").mark_text(align="left", dx=dx, fontSize=size, color=colour)
+            .encode(x=left, y=y, text="what:N")
+            for sign, dx, size, colour in (("!", 0, style.TEXT, palette.text), ("", 14, style.LABEL, palette.muted))
+        ),
+        lines.mark_text(align="right", fontSize=style.LABEL, color=palette.text).encode(
+            x=right, y=y, text="measured:N"
+        ),
+    ]  # fmt: skip
+    frames: Rows = [{"line": at - 0.5} for at in range(len(table) + 1)]
+    rows: Rows = [{"line": at, **row} for at, row in enumerate(table)]
+    return style.dressed(alt.layer(*layers), palette, ROW * len(table), lines=rows, frame=frames)
+
+
+def in_words(table: Rows) -> str:
+    """The whole table for those who listen to it."""
+    return ". ".join(f"{row['what']}: {row['measured']}" for row in table)
+
+
+def cost_table(run: Trace, facts: Facts) -> Rows:
+    """What, how much of it, and whether it is a part of the token above it. No text of a visitor is in it."""
     prompt, steps = run.steps[0], run.steps[1:]
     read = milliseconds(prompt.ms)
     lines = [("Prompt", f"{len(prompt.ids):,} tokens in {read}, {milliseconds(prompt.ms / len(prompt.ids))} each")]
@@ -45,8 +79,8 @@ def cost_table(run: Trace, facts: Facts) -> list[dict[str, str]]:
         for part, name in NAMES.items():
             spent = [getattr(timing, part) for timing in told]
             most = f", {milliseconds(max(spent))} at most" if part == "waiting" else ""
-            lines.append((f"· {name}", f"{milliseconds(median(spent))}{most}"))
-    lines.append(("· painting", painting(facts)))
+            lines.append((name, f"{milliseconds(median(spent))}{most}"))
+    lines.append(("painting", painting(facts)))
     lines.append(("KV cache", kv_line(run, facts)))
     lines.append(("Trace", trace_line(run, facts)))
     if facts.is_loaded:
@@ -54,7 +88,7 @@ def cost_table(run: Trace, facts: Facts) -> list[dict[str, str]]:
         lines.append(("Compiling", f"{facts.compiling:.0f} s" if facts.compiling else NOTHING_COMPILED))
     else:
         lines.append(("Loading", "the model of this run is not loaded"))
-    return [{"what": what, "measured": measured} for what, measured in lines]
+    return [{"what": what, "measured": measured, "is_part": what[0].islower()} for what, measured in lines]
 
 
 def painting(facts: Facts) -> str:
