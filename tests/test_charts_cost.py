@@ -67,7 +67,7 @@ def test_a_long_run_is_drawn_in_bins_that_hold_every_step_once(long: Trace) -> N
 
 @given(st.lists(st.floats(0.01, 1e5), min_size=1, max_size=80))
 def test_the_axis_shows_the_usual_bars_whole_and_is_never_lower_than_half_of_them(totals: list[float]) -> None:
-    top = cost.top_of(totals)
+    top = cost.usual_top(totals)
     assert 0 < top <= 1.1 * max(totals) * 1.0001
     assert top >= median(totals)
 
@@ -75,8 +75,12 @@ def test_the_axis_shows_the_usual_bars_whole_and_is_never_lower_than_half_of_the
 def test_a_bar_that_is_cut_says_how_high_it_is(trace: Trace) -> None:
     usual = [Timing(model=10.0)] * 20
     rows = cost.cost_rows(timed(trace, *usual, Timing(model=900.0)), 3)
-    assert [row["text"] for row in rows["beyond"]] == ["▲ 900\u00a0ms"]
+    assert [row["x"] for row in rows["beyond"]] == [20] and rows["mark"][0]["sign"] == "▼"
     assert max(piece["y2"] for piece in rows["pieces"]) == rows["beyond"][0]["y"] < 50
+    assert "▲ marks what is cut, up to 900\u00a0ms" in cost.cost_caption(timed(trace, *usual, Timing(model=900.0)))
+    assert "▲" not in cost.cost_caption(timed(trace, *usual))
+    shown = cost.cost_rows(timed(trace, *usual, Timing(model=900.0)), 20)
+    assert shown["beyond"] == [] and shown["mark"][0]["sign"] == "▲"
 
 
 def test_the_sentence_tells_the_median_token_and_the_shown_step(trace: Trace) -> None:
@@ -123,7 +127,7 @@ def value(run: Trace, facts: Facts, what: str) -> str:
 def test_the_table_adds_up_the_run(trace: Trace) -> None:
     run = timed(trace, Timing(model=8.0), *(Timing(n / 10, n, 1, 2, 3, 0.25) for n in (4.0, 9.0, 5.0)))
     assert value(run, OWN, "Prompt") == "5 tokens in 8.0\u00a0ms, 1.6\u00a0ms each"
-    assert value(run, OWN, "A token") == "11.8\u00a0ms, 3 of them made"
+    assert value(run, OWN, "A token") == "11.8\u00a0ms, median of 3"
     assert value(run, OWN, "model") == "5.0\u00a0ms"
     assert value(run, OWN, "keeping") == "0.25\u00a0ms"
     assert value(run, OWN, "waiting") == "0.50\u00a0ms, 0.90\u00a0ms at most"
@@ -168,8 +172,10 @@ def reruns(*lengths: tuple[int, float]) -> tuple[Rerun, ...]:
 def test_the_cached_line_is_the_running_median_of_the_steps(trace: Trace) -> None:
     rows, times = cost_cache.cached_rows(trace), [step.ms for step in trace.steps[1:]]
     assert [row["tokens"] for row in rows] == list(range(6, 45)) and [row["ms"] for row in rows] == times
-    for at, row in enumerate(rows):
-        assert row["running"] == median(times[max(0, at - 7) : at + 8])
+    for at, row in enumerate(rows[7:-7]):
+        assert row["running"] == median(times[at : at + 15])
+    assert {row["running"] for row in rows[:7]} == {median(times[:15])}
+    assert {row["running"] for row in rows[-7:]} == {median(times[-15:])}
 
 
 def test_passes_of_one_length_are_one_point_at_their_median() -> None:

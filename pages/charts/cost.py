@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, quantiles
+from typing import Any
 
 import altair as alt
 
@@ -40,6 +41,11 @@ class Bar:
     def total(self) -> float:
         """Its height."""
         return sum(self.parts.values())
+
+    @property
+    def middle(self) -> float:
+        """Its place on the axis."""
+        return (self.first + self.last) / 2
 
 
 def is_split(run: Trace) -> bool:
@@ -80,17 +86,22 @@ def steps_a_bar(run: Trace) -> int:
     return -(-(len(run.steps) - 1) // MOST_BARS) or 1
 
 
-def top_of(totals: Sequence[float]) -> float:
-    """Where the axis ends: at the highest bar, unless a few are so high that the others would be flat."""
+def top_of(drawn: Sequence[Bar]) -> float:
+    """Where the axis ends: the prompt's bar, which may be far higher than a token's, has no say in it."""
+    return usual_top([bar.total for bar in drawn[1:] or drawn])
+
+
+def usual_top(totals: Sequence[float]) -> float:
+    """Where an axis ends: above the highest, unless a few are so high that the others would be flat."""
     highest = max(totals)
     usual = quantiles(totals, n=10)[-1] if len(totals) > 2 else highest
     return 1.1 * (highest if highest <= 1.6 * usual else 1.25 * usual)
 
 
 def cost_rows(run: Trace, shown: int) -> dict[str, Rows]:
-    """The pieces of the bars, the mark of the shown step, and the height of each bar that goes beyond the axis."""
-    drawn, pieces, beyond = bars(run), [], []
-    top = top_of([bar.total for bar in drawn[1:] or drawn])
+    """The pieces of the bars, the mark of the shown step, and where bars go beyond the axis."""
+    drawn, pieces = bars(run), []
+    top = top_of(drawn)
     for bar in drawn:
         step = run.steps[bar.last]
         whole = {
@@ -105,11 +116,10 @@ def cost_rows(run: Trace, shown: int) -> dict[str, Rows]:
             piece = {"part": name, "ms": ms, "y": min(floor, top), "y2": min(floor + ms, top)}
             pieces.append(whole | piece)
             floor += ms
-        if bar.total > top:
-            beyond.append({"x": (bar.first + bar.last) / 2, "y": top, "text": f"▲ {milliseconds(bar.total)}"})
     marked = next(bar for bar in drawn if bar.first <= shown <= bar.last)
-    mark = {"x": marked.first - 0.5, "x2": marked.last + 0.5, "middle": (marked.first + marked.last) / 2}
-    mark |= {"y": 0.0, "y2": min(marked.total, top)}
+    mark: dict[str, Any] = {"x": marked.first - 0.5, "x2": marked.last + 0.5, "middle": marked.middle}
+    mark |= {"y": 0.0, "y2": min(marked.total, top), "sign": "▲" if marked.total > top else "▼"}
+    beyond: Rows = [{"x": bar.middle, "y": top} for bar in drawn if bar.total > top and bar is not marked]
     # The corners of the picture: with them in the data and not in the spec, a new step replaces data alone.
     frame: Rows = [{"x": -0.6, "y": 0.0}, {"x": len(run.steps) - 0.4, "y": top}]
     return {"pieces": pieces, "mark": [mark], "beyond": beyond, "frame": frame}
@@ -148,12 +158,10 @@ def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
             tooltip=tip,
         ),
         mark.mark_rect(filled=False, stroke=palette.sampling, strokeWidth=2).encode(**box),
-        mark.mark_text(text="▼", dy=-9, fontSize=style.TEXT, color=palette.sampling).encode(
-            x=alt.X("middle:Q", scale=across), y=alt.Y("y2:Q", scale=up)
+        mark.mark_text(dy=-9, fontSize=style.TEXT, color=palette.sampling).encode(
+            x=alt.X("middle:Q", scale=across), y=alt.Y("y2:Q", scale=up), text="sign:N"
         ),
-        beyond.mark_text(align="left", dx=6, dy=9, fontSize=style.LABEL, color=palette.text).encode(
-            x=x, y=y, text="text:N"
-        ),
+        beyond.mark_text(text="▲", dy=-9, fontSize=style.TEXT, color=palette.text).encode(x=x, y=y),
     ]
     return style.dressed(alt.layer(*layers), palette, HEIGHT, **cost_rows(run, shown))
 
@@ -189,12 +197,13 @@ def cost_sentence(run: Trace, shown: int) -> str:
 
 def cost_caption(run: Trace) -> str:
     """What a bar is, and what is left out."""
-    steps, width = len(run.steps) - 1, steps_a_bar(run)
+    steps, width, drawn = len(run.steps) - 1, steps_a_bar(run), bars(run)
     each = "Each bar is a step" if width == 1 else f"Step 0, then the mean of each {width} of the {steps:,} later steps"
+    highest, top = max(bar.total for bar in drawn), top_of(drawn)
+    cut = f", and ▲ marks what is cut, up to {milliseconds(highest)}" if highest > top else ""
     return (
-        f"{each}; ▼ is the one shown, and what does not fit is cut at ▲. Capture: making arrays of every "
-        "activation, and filling the KV cache. Keeping: adding the step to the trace within its budget. Waiting: while "
-        "other runs have their turn. Drawing the step in the browser comes on top."
+        f"{each}; the one shown is framed{cut}. Capture: making arrays of all activations, and filling the KV cache. "
+        "Keeping: fitting the trace into its budget. Waiting: for other runs' turns. Painting is not in it."
     )
 
 

@@ -9,7 +9,7 @@ import altair as alt
 from gpt2.trace import Trace
 from gpt2.uncached import LENGTHS, LONG, ROUNDS, Rerun
 from pages.charts import style
-from pages.charts.cost import milliseconds, top_of
+from pages.charts.cost import milliseconds, usual_top
 from pages.charts.style import Rows
 from pages.frame.palette import Palette
 
@@ -20,14 +20,18 @@ WITH, WITHOUT = "with the cache", "without: all run again"
 
 
 def cached_rows(run: Trace) -> Rows:
-    """A row for each single-token step: its position, its forward pass, and the median of the passes around it."""
+    """A row for each single-token step: its position, its forward pass, and the median of the passes around it.
+
+    At either end these are the first or the last `WINDOW`, so that one odd pass cannot lift the end of the line.
+    """
     steps = run.steps[1:]
+    last = max(0, len(steps) - WINDOW)
     times = [step.ms for step in steps]
     return [
         {
             "tokens": step.stop,
             "ms": step.ms,
-            "running": median(times[max(0, at - WINDOW // 2) : at + WINDOW // 2 + 1]),
+            "running": median(times[(first := min(max(0, at - WINDOW // 2), last)) : first + WINDOW]),
             "what": WITH,
         }
         for at, step in enumerate(steps)
@@ -48,7 +52,7 @@ def cache_chart(run: Trace, reruns: Sequence[Rerun], palette: Palette) -> alt.La
     """Points and a running median with the cache; joined points without it, once measured. Linear, from zero."""
     cached, again = cached_rows(run), rerun_rows(reruns)
     usual = [row["ms"] for row in cached] or [1.0]
-    top = max([top_of(usual), *(1.08 * row["ms"] for row in again)])
+    top = max([usual_top(usual), *(1.08 * row["ms"] for row in again)])
     for row in cached:
         row["drawn"] = min(row["ms"], top)
     x = alt.X("tokens:Q", scale=alt.Scale(nice=False)).axis(

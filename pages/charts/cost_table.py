@@ -74,7 +74,7 @@ def cost_table(run: Trace, facts: Facts) -> Rows:
     read = milliseconds(prompt.ms)
     lines = [("Prompt", f"{len(prompt.ids):,} tokens in {read}, {milliseconds(prompt.ms / len(prompt.ids))} each")]
     if steps:
-        lines.append(("A token", f"{milliseconds(median(map(total_ms, steps)))}, {len(steps):,} of them made"))
+        lines.append(("A token", f"{milliseconds(median(map(total_ms, steps)))}, median of {len(steps):,}"))
     if told := timings(generated(run)):
         for part, name in NAMES.items():
             spent = [getattr(timing, part) for timing in told]
