@@ -36,6 +36,7 @@ def snapshot(trace: Trace) -> Snapshot:
         models=(),
         examples=(),
         progress=None,
+        tick_ms=40,
     )
 
 

@@ -42,10 +42,15 @@ class Traces:
             return sum(player.nbytes for player in self._players)
 
     @property
+    def running(self) -> int:
+        """How many runs are under way."""
+        with self._lock:
+            return sum(player.is_running for player in self._players)
+
+    @property
     def share(self) -> int:
         """The bytes that each run under way may take when memory is short."""
-        with self._lock:
-            return self._budget() // max(1, sum(player.is_running for player in self._players))
+        return self._budget() // max(1, self.running)
 
     def make_room(self, keep: "Player | None" = None) -> int:
         """Let idle runs go, the one looked at longest ago first, until the rest fits the budget.

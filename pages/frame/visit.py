@@ -17,6 +17,7 @@ from .examples import EXAMPLES, recorded_run
 from .limits import limits
 from .models import ModelJob, model_job
 from .player import Player
+from .traces import TRACES
 
 if TYPE_CHECKING:
     from gpt2.engine import Engine
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 FIRST_RUN = "once"
 FIRST_PROMPT = "Once upon a time"
 SLOWEST = 0.1
+# How soon a stage asks for news while its run is the only one under way, and at most: runs that take turns have news
+# more rarely, and twenty stages that ask as often as one would keep a core busy.
+TICK_MS, SLOWEST_TICK_MS = 40, 1000
 STILL_LOADING = "The model is still loading; try again in a moment."
 
 
@@ -71,6 +75,7 @@ class Visit:
             models=offered_models(),
             examples=EXAMPLES,
             progress=None,
+            tick_ms=min(SLOWEST_TICK_MS, TICK_MS * max(1, TRACES.running)),
             recorded=self.player.is_recorded,
         )
 

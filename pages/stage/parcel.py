@@ -117,4 +117,5 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
         "models": [asdict(choice) for choice in snapshot.models],
         "examples": [asdict(example) for example in snapshot.examples],
         "progress": snapshot.progress,
+        "tick_ms": snapshot.tick_ms,
     }

@@ -52,6 +52,7 @@ class Snapshot:
         context: how many positions the model can read, or fewer where the host allows fewer.
         most_new_tokens: the highest that `max_new_tokens` may be set to.
         progress: from 0 to 1 while a model loads, where it is known.
+        tick_ms: how long the stage waits before it asks for the next message, while something is under way.
         recorded: the run on the stage was not made by this visitor, whatever else the status has to say.
     """
 
@@ -71,6 +72,7 @@ class Snapshot:
     models: tuple[ModelChoice, ...]
     examples: tuple[Example, ...]
     progress: float | None
+    tick_ms: int
     recorded: bool = False
 
 

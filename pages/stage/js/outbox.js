@@ -33,14 +33,13 @@ function flush() {
   outbox.wait = Math.min(3000, outbox.wait * 2);
 }
 
-// While something is under way, ask for the next message soon after each one.
-const TICK_MS = 40;
+// While something is under way, ask for the next message after each one, as soon as Python says there may be news.
 let tickTimer = 0;
 function keepTicking(header) {
   clearTimeout(tickTimer);
   if (!["running", "loading"].includes(header.status.kind)) return;
   outbox.pending = outbox.pending.filter((letter) => letter.name !== "tick"); // any message answers it
-  tickTimer = setTimeout(() => { if (!outbox.pending.length) send("tick"); }, TICK_MS);
+  tickTimer = setTimeout(() => { if (!outbox.pending.length) send("tick"); }, header.tick_ms);
 }
 
 // Python names the highest serial it has taken. What it has just been given it answers in the message after this one.
