@@ -1,5 +1,6 @@
 """The memory of all visitors' runs, kept in one budget: the runs that nobody has looked at for longest go first."""
 
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -60,19 +61,23 @@ class Traces:
         Returns:
             The bytes that are still too many.
         """
+        now = time.monotonic()
+        is_due = now - self._given_back > GIVE_BACK_SECONDS
+        if is_due:
+            self._given_back = now
+            if self.nbytes > self._budget():
+                gc.collect()  # visits that are over hold on to themselves: they go before any that is not
         with self._lock:
-            players = list(self._players)
-            over = before = sum(player.nbytes for player in players) - self._budget()
+            freed, players = 0, list(self._players)
+            over = sum(player.nbytes for player in players) - self._budget()
             for player in sorted(players, key=lambda player: player.looked_at):
-                if over <= 0:
+                if freed >= over:
                     break
                 if player is not keep:
-                    over -= player.let_go()
-        now = time.monotonic()
-        if over < before or now - self._given_back > GIVE_BACK_SECONDS:
-            self._given_back = now
+                    freed += player.let_go()
+        if is_due or freed:
             give_back()
-        return max(0, over)
+        return max(0, over - freed)
 
 
 TRACES = Traces(lambda: limits().traces_bytes)
