@@ -7,7 +7,9 @@ Read in the order of the forward pass:
 `transformer` the stack · `lm_head` vectors to logits · `sampling` logits to the next token.
 
 Around it: `hooks` what is captured, `interventions` what may be changed, `graphs` the graphs that are compiled,
-`cache` keys and values kept, `engine` and `run` running them, `trace` and `trace_file` what a run leaves behind,
+`cache` keys and values kept, `engine` and `run` running them, `captures`, `step` and `trace` what a run leaves behind,
+`trace_file` and `trace_arrays` the same in a file, `budget` what is let go of a long run, `long_prompt` a long prompt
+run in little memory, `recompute` what was let go computed again,
 `report` a draw told in numbers, `lens` and `tables` the stream and the embeddings read in NumPy alone, `errors` what a
 caller can put right, `catalog`, `hub` and `weights` checkpoints, `compiled` precompiled graphs, `parity` the comparison
 with Hugging Face transformers, `train` how the bundled model came to be.
