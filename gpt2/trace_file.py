@@ -46,7 +46,7 @@ def save_trace(trace: Trace, file: Path | BinaryIO, half: bool = False) -> None:
         "header": np.frombuffer(json.dumps(_header(trace, layout)).encode(), np.uint8),
         "vocabulary": np.frombuffer(trace.vocabulary.to_bytes(), np.uint8),
     }
-    # As `numpy.savez_compressed` would, but one array after the other and quicker: a long run has hundreds of megabytes.
+    # As `numpy.savez_compressed` would, but one array after the other and quicker: a long run has many megabytes.
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in chain(text.items(), to_arrays(trace, layout, half), _lenses(trace)):
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
