@@ -226,7 +226,7 @@ def test_a_stopped_compile_ends_its_child_at_once(empty: Path, monkeypatch: pyte
     with pytest.raises(EngineError, match="stopped"):
         compiled.compile_apart(TINY, told.append, stopped=lambda: bool(told))
     assert time.monotonic() - since < 20
-    assert told == [told[0]] and "0 of 3 done" in told[0]
+    assert told == [told[0]] and "0 of 4 done" in told[0]
 
 
 def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
