@@ -230,6 +230,17 @@ def test_a_stopped_compile_ends_its_child_at_once(empty: Path, monkeypatch: pyte
     assert told == [told[0]] and "0 of 4 done" in told[0]
 
 
+def test_one_compile_at_a_time_and_who_waits_can_be_stopped(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(empty.parent, monkeypatch, "exit 1")
+    told: list[str] = []
+    with compiled.TURN, pytest.raises(EngineError, match="stopped"):  # another model is being compiled
+        compiled.compile_apart(TINY, told.append, stopped=lambda: bool(told))
+    assert told == ["Waiting until another model's graphs are compiled."]
+    with pytest.raises(EngineError, match="failed"):  # its own turn has come, and is given back after
+        compiled.compile_apart(TINY, told.append)
+    assert not compiled.TURN.locked()
+
+
 def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """Put a shell script where the compiling process would start."""
     folder.mkdir(parents=True, exist_ok=True)
