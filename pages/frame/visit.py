@@ -22,7 +22,7 @@ from .player import Player
 if TYPE_CHECKING:
     from gpt2.engine import Engine
 
-MAX_NEW_TOKENS = 512
+MAX_NEW_TOKENS = 1024
 FIRST_RUN = "once"
 FIRST_PROMPT = "Once upon a time"
 SLOWEST = 0.1
