@@ -225,6 +225,14 @@ def test_a_prompt_run_layer_by_layer_is_the_prompt_run_at_once(engine: Engine, l
     np.testing.assert_allclose(shown.value_norms, whole.value_norms, rtol=1e-4)
 
 
+def test_a_long_prompt_run_in_python_has_every_capture(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = engine.run("Once upon a time there was a fox")
+    monkeypatch.setenv("GPT2_TRACE_MB", "0.3")
+    shown = engine.run("Once upon a time there was a fox")
+    assert shown.kept("blocks.0.attn.hook_q") == "recomputed" and whole.kept("blocks.0.attn.hook_q") == "float32"
+    assert_same_within(shown, whole, exact=False)
+
+
 def test_the_bytes_of_a_prompt_are_known_before_it_runs(engine: Engine) -> None:
     for length in (1, 7):
         captures = run_of(engine, length, 1, UNBOUNDED).trace.steps[0].captures
