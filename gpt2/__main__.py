@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import load
+from .catalog import SHIPPED
 from .errors import GPT2Error, SettingsError
-from .hub import model_folder
+from .hub import config_of, model_folder
 from .sampling import Sampling
 
 
@@ -60,7 +61,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     added = command("parity", parity, "Compare with Hugging Face transformers, number by number.")
     added.add_argument("--lengths", type=int, nargs="+", default=[10, 100], help="prompt lengths in tokens")
     added = command("compile", compile_graphs, "Compile a model's graphs ahead of time.")
-    added.add_argument("--ship", action="store_true", help="keep them beside the bundled model, for the repository")
+    added.add_argument("--ship", action="store_true", help="those in the repository, anew where they changed")
     command("models", models, "List the models that can be chosen, their sizes, and where they are.")
     return parser.parse_args(arguments)
 
@@ -161,16 +162,16 @@ def bench(options: argparse.Namespace) -> None:
 def compile_graphs(options: argparse.Namespace) -> None:
     """Compile what is missing and say where it is kept."""
     from . import compiled
-    from .weights import load_checkpoint
 
-    config = load_checkpoint(model_folder(options.model, tell), options.model).config
     if options.ship:
-        for kind in compiled.compile_here(config, compiled.SHIPPED):
-            tell(f"Compiling {kind}.")
-    else:
-        compiled.compile_apart(config, tell)
-    folder = compiled.SHIPPED if options.ship else compiled.cache_folder()
-    answer(options, {"model": options.model, "folder": str(folder)}, f"All graphs of {options.model} are compiled.")
+        told = [(model, config_of(model)) for model in SHIPPED]
+        for model, kind in compiled.ship(told):
+            tell(f"Compiling {kind} of {model}.")
+        answer(options, {"models": SHIPPED, "folder": str(compiled.SHIPPED)}, "The shipped graphs are up to date.")
+        return
+    compiled.compile_apart(config_of(options.model, tell), tell)
+    folder = str(compiled.cache_folder())
+    answer(options, {"model": options.model, "folder": folder}, f"All graphs of {options.model} are compiled.")
 
 
 def models(options: argparse.Namespace) -> None:

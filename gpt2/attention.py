@@ -49,19 +49,42 @@ class Attention(Module[..., Tensor]):
         q, k, v = (part.reshape(heads) for part in F.chunk(self.c_attn(x), 3, axis=1))
         q, k, v = self.hook_q(q), self.hook_k(k), self.hook_v(v)  # [seq, head, d_head]
 
-        # Past and new keys are scored apart, so that the cache is read in place and never copied.
+        # Past and new positions are looked at apart, so that the cache is read in place and never copied.
         keys = [k] if past is None else [past.k, k]
         values = [v] if past is None else [past.v, v]
-        query = q.permute([1, 0, 2]) / math.sqrt(self.d_head)  # [head, query, d_head]
-        scores = [query @ key.permute([1, 2, 0]) for key in keys]  # each [head, query, key]
+        parts = [score(q / math.sqrt(self.d_head), key) for key in keys]  # each [head, query, key]
         if mask is not None:
-            scores[-1] = scores[-1] + mask
-        attn_scores = self.hook_attn_scores(F.concat(scores, axis=-1))  # [head, query, key]
+            parts[-1] = parts[-1] + mask
+        attn_scores = self.hook_attn_scores(F.concat(parts, axis=-1))  # [head, query, key]
         pattern = self.hook_pattern(F.softmax(attn_scores, axis=-1))  # [head, query, key]
 
         n_past = 0 if past is None else past.k.shape[0]
         parts = [pattern] if past is None else [pattern[:, :, :n_past], pattern[:, :, n_past:]]
-        mixed = [part @ value.permute([1, 0, 2]) for part, value in zip(parts, values, strict=True)]
-        z = sum(mixed[1:], start=mixed[0]).permute([1, 0, 2])  # [seq, head, d_head]
+        mixed = [mix(part, value) for part, value in zip(parts, values, strict=True)]
+        z = sum(mixed[1:], start=mixed[0])  # [seq, head, d_head]
         z = self.hook_z(z * F.unsqueeze(head_scale, -1))  # a scale of 0 ablates the head
         return self.c_proj(z.reshape([-1, self.n_head * self.d_head]))
+
+
+def score(q: Tensor, k: Tensor) -> Tensor:
+    """How well every key answers every query: `q kᵀ` in each head.
+
+    A single query is multiplied and summed where the keys lie, because turning them costs more than the products.
+
+    Shapes: q [query, head, d_head], k [key, head, d_head] -> [head, query, key].
+    """
+    if q.shape[0] == 1:
+        return F.sum(k * q, axis=-1).permute([1, 2, 0])
+    return q.permute([1, 0, 2]) @ k.permute([1, 2, 0])
+
+
+def mix(pattern: Tensor, v: Tensor) -> Tensor:
+    """The values that each query looks at, weighted by how much: `pattern v` in each head.
+
+    A single query is summed where the values lie, as in `score`.
+
+    Shapes: pattern [head, query, key], v [key, head, d_head] -> [query, head, d_head].
+    """
+    if pattern.shape[1] == 1:
+        return F.sum(v * pattern.permute([2, 0, 1]), axis=0)
+    return (pattern @ v.permute([1, 0, 2])).permute([1, 0, 2])

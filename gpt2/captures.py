@@ -65,12 +65,18 @@ class Triangle:
             room[:, first : first + band.shape[1], : band.shape[2]] = band
             first += band.shape[1]
 
-    def pattern(self) -> Array:
-        """The pattern in float32. Shapes: [head, query, key]."""
-        last = self.bands[-1]
-        room = np.zeros((last.shape[0], sum(band.shape[1] for band in self.bands), last.shape[2]), np.float32)
-        self.into(room)
-        room.setflags(write=False)
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The pattern's shape: [head, query, key]."""
+        return len(self.bands[-1]), sum(band.shape[1] for band in self.bands), self.bands[-1].shape[2]
+
+    def rows(self, start: int, stop: int) -> Array:
+        """Some of its queries in float32. Shapes: [head, query, key]."""
+        room = np.zeros((self.shape[0], stop - start, self.shape[2]), np.float32)
+        for number in range(start // BAND, -(-stop // BAND)):
+            first, band = number * BAND, self.bands[number]
+            low, high = max(start, first), min(stop, first + band.shape[1])
+            room[:, low - start : high - start, : band.shape[2]] = band[:, low - first : high - first]
         return room
 
 
@@ -92,7 +98,9 @@ class Captures(Mapping[str, Array]):
         """One capture; a KeyError if it was let go."""
         part = self._stored.get(name)
         if isinstance(part, Triangle):
-            return part.pattern()
+            pattern = part.rows(0, part.shape[1])
+            pattern.setflags(write=False)
+            return pattern
         if part is not None:
             return part
         block, _, hook = name.rpartition(".")
@@ -134,6 +142,11 @@ class Captures(Mapping[str, Array]):
     def part(self, name: str) -> Array | Triangle | None:
         """What is stored under a name, as it is stored; None if nothing is."""
         return self._stored.get(name)
+
+    def rows(self, name: str, start: int, stop: int) -> Array:
+        """Some queries of a pattern or of scores, counted from the step's first. Shapes: [head, query, key]."""
+        part = self._stored.get(name)
+        return part.rows(start, stop) if isinstance(part, Triangle) else self[name][:, start:stop]
 
     def having(self, name: str, array: Array) -> "Captures":
         """The same captures and one more."""

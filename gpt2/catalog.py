@@ -36,6 +36,9 @@ KNOWN = {
     "gpt2-xl": _known("openai-community/gpt2-xl", "GPT-2 XL 1.6B", 48, 1600, 25, 6_431_829_964),
 }
 
+# The models whose compiled graphs are in the repository.
+SHIPPED = ("bundled", "distilgpt2", "gpt2", "gpt2-medium")
+
 # What the program takes before any weights: Python, Streamlit, MAX and the bundled model (README, How to check).
 PROGRAM_BYTES = 300_000_000
 FLOAT32_BYTES = 4

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
@@ -197,6 +197,25 @@ def compile_here(config: GPT2Config, folder: Path | None = None) -> Iterator[str
             mef = path.read_bytes()
             path.unlink()
         keep(key, mef, folder, origin(kind, config))
+
+
+def ship(models: Iterable[tuple[str, GPT2Config]]) -> Iterator[tuple[str, str]]:
+    """Bring the graphs in the repository up to date: name each (model, kind) that is compiled, delete what is replaced.
+
+    What the user's cache holds already is taken from there.
+    """
+    wanted: set[str] = set()
+    for model, config in models:
+        keys = [GraphKey(kind, trace(kind, config), version("max"), target()) for kind in GRAPH_KINDS]
+        wanted |= {key.file_name for key in keys}
+        for key in keys:
+            if not (SHIPPED / key.file_name).exists() and (mef := find(key)) is not None:
+                keep(key, mef, SHIPPED)
+        for kind in compile_here(config, SHIPPED):
+            yield model, kind
+    for path in SHIPPED.iterdir():
+        if path.name.removesuffix(".json") not in wanted:
+            path.unlink()
 
 
 def compile_apart(

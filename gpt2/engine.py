@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from max.driver import CPU, Buffer
@@ -14,6 +15,7 @@ from .config import GPT2Config
 from .hooks import GRAPH_KINDS, output_names
 from .interventions import Interventions, LayerInputs
 from .prompt import encode_prompt
+from .recompute import Recomputed
 from .run import Run
 from .sampling import Sampling
 from .timing import Clock
@@ -129,14 +131,14 @@ class Engine:
         return Run(self, encode_prompt(prompt, self.tokenizer, self.config), interventions or Interventions())
 
     def run(self, prompt: str, interventions: Interventions | None = None) -> Trace:
-        """One forward pass over the prompt, nothing drawn.
+        """One forward pass over the prompt, nothing drawn; what a long one has no room for is computed when asked for.
 
         Raises:
             PromptError: if the prompt cannot be run.
         """
         run = self.start(prompt, interventions)
         run.advance(None)
-        return run.trace
+        return replace(run.trace, source=Recomputed().source(self, run.trace))
 
     def generate(
         self,

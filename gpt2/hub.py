@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from .catalog import KNOWN
+from .config import GPT2Config
 from .errors import CheckpointError
 from .weights import weight_files
 
@@ -91,6 +92,17 @@ def model_folder(
     from .download import download
 
     return download(place, lambda transfer: progress(transfer.sentence), stopped)
+
+
+def config_of(model: str, progress: Callable[[str], None] = lambda _: None) -> GPT2Config:
+    """The sizes of a model; those with a short name are known without a download.
+
+    Raises:
+        CheckpointError: as `model_folder`.
+    """
+    if model in KNOWN:
+        return KNOWN[model].config
+    return GPT2Config.from_file(model_folder(model, progress) / "config.json")
 
 
 def cache_folder() -> Path:

@@ -45,7 +45,12 @@ class Tables:
         """The tokens whose embeddings point most nearly the same way, with their cosines, the token itself left out."""
         cosines = self.cosines(token)
         cosines[token] = -np.inf
-        best = np.argsort(-cosines, kind="stable")[: min(count, len(cosines) - 1)]
+        count = min(count, len(cosines) - 1)
+        if count < 1:
+            return []
+        # Only what reaches the last of them is sorted: a vocabulary has tens of thousands.
+        near = np.flatnonzero(cosines >= np.partition(cosines, -count)[-count])
+        best = near[np.argsort(-cosines[near], kind="stable")][:count]
         return [(int(other), float(cosines[other])) for other in best]
 
     def neighbourhood(self, tokens: Iterable[int], count: int) -> list[int]:

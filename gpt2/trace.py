@@ -191,18 +191,33 @@ class Trace:
         """Whether a capture has this name."""
         return name in self.axes
 
+    def queries(self, name: str, start: int, stop: int) -> Array:
+        """Some queries of a pattern or of attention scores, over all keys. Shapes: [head, query, key]."""
+        if self.kept(name) == "recomputed":
+            return self[name][:, start:stop]
+        fill = -np.inf if name.endswith("attn_scores") else 0
+        room = np.full((self.config.n_head, stop - start, self.seq), fill, np.float32)
+        for step in self.steps[self._index(start) : self._index(stop - 1) + 1]:
+            low, high = max(start, step.start), min(stop, step.stop)
+            rows = step.kept.rows(name, low - step.start, high - step.start)
+            room[:, low - start : high - start, : step.stop] = rows
+        return room
+
+    def _index(self, position: int) -> int:
+        """The step that took a position: all steps but the first took one token."""
+        return max(0, position - self.steps[0].stop + 1)
+
     def row(self, name: str, position: int) -> Array:
         """One hook at one position, without putting all others together. Shapes: the hook's without `seq`."""
-        # All steps but the first took one token.
-        step = self.steps[max(0, position - self.steps[0].stop + 1)]
+        step = self.steps[self._index(position)]
         return step.captures[name][position - step.start] if name in step.captures else self[name][position]
 
-    @property
+    @cached_property
     def norms(self) -> Array:
         """Lengths of every position's vectors at `step.NORMS`. Shapes: [5, layer, seq]."""
         return np.concatenate([step.norms for step in self.steps], axis=2)
 
-    @property
+    @cached_property
     def value_norms(self) -> Array:
         """Lengths of every position's value vectors. Shapes: [layer, seq, head]."""
         return np.concatenate([step.value_norms for step in self.steps], axis=1)

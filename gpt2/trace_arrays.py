@@ -5,6 +5,7 @@ as its lower triangle in float16, row after row, the logits of its newest steps,
 are squeezed alike, and what they let go is not in the file.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,26 +79,28 @@ def least_arrays(n_layer: int, level: int) -> int:
     return n_layer * (len(BLOCK_HOOKS) if level == WHOLE else 3)
 
 
-def to_arrays(trace: Trace, layout: Layout, half: bool) -> Arrays:
-    """All arrays of a trace whose steps are all at the layout's level; whole captures as float16 with `half`."""
+def to_arrays(trace: Trace, layout: Layout, half: bool) -> Iterator[tuple[str, NDArray[Any]]]:
+    """All arrays of a trace whose steps are all at the layout's level, one by one: together they may be large.
+
+    Whole captures are float16 with `half`.
+    """
     kind = np.float16 if half and layout.level == WHOLE else np.float32
     logits = [step.logits for step in trace.steps[layout.first_logits :]]
-    arrays: Arrays = {"logits": np.stack(logits) if logits else np.zeros((0, trace.config.vocab_size), np.float32)}
+    yield "logits", np.stack(logits) if logits else np.zeros((0, trace.config.vocab_size), np.float32)
     for name in layout.shapes():
         if layout.level > WHOLE and name.endswith(PATTERN):
-            arrays[name] = trace[name][:, np.tri(layout.seq, dtype=bool)].astype(np.float16)
+            yield name, trace[name][:, np.tri(layout.seq, dtype=bool)].astype(np.float16)
         elif name != "logits" and name not in SUMMARY:
-            arrays[name] = trace[name].astype(kind)
+            yield name, trace[name].astype(kind)
     if layout.level > WHOLE:
         choices = [step.choice for step in trace.steps]
         told = [(entropy, np.nan if surprisal is None else surprisal) for entropy, surprisal in choices]
-        arrays |= dict(zip(SUMMARY, (trace.norms, trace.value_norms, np.array(told)), strict=True))
+        yield from zip(SUMMARY, (trace.norms, trace.value_norms, np.array(told)), strict=True)
         for layer in range(trace.config.n_layer - 1):
             # There only where an intervention adds to the stream in between; see `captures`.
-            post, pre = trace[f"blocks.{layer}.hook_resid_post"], arrays[f"blocks.{layer + 1}.hook_resid_pre"]
-            if not np.array_equal(post, pre):
-                arrays[f"blocks.{layer}.hook_resid_post"] = post
-    return arrays
+            below = f"blocks.{layer}.hook_resid_post"
+            if not np.array_equal(trace[below], trace[f"blocks.{layer + 1}.hook_resid_pre"]):
+                yield below, trace[below]
 
 
 def from_arrays(arrays: Arrays, layout: Layout) -> list[tuple[Captures, Summary | None]]:
@@ -130,7 +133,9 @@ def from_arrays(arrays: Arrays, layout: Layout) -> list[tuple[Captures, Summary 
         given = arrays.pop(below, None)
         post = None if given is None else _checked(below, given, (layout.seq, layout.config.n_embd))
         for captures, (start, stop) in zip(stored, spans, strict=True):
-            captures[below] = captures[above] if post is None else post[start:stop].copy()
+            captures[below] = captures[above]
+            if post is not None and not np.array_equal(post[start:stop], captures[above]):
+                captures[below] = post[start:stop].copy()
     shapes = layout.shapes()
     norms, value_norms = (_checked(name, arrays[name], shapes[name]) for name in SUMMARY[:2])
     choice = arrays[SUMMARY[2]]

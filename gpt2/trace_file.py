@@ -3,9 +3,9 @@
 import json
 import math
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -43,19 +43,24 @@ def save_trace(trace: Trace, file: Path | BinaryIO, half: bool = False) -> None:
     if not trace.steps:
         raise TraceError("This run has no steps yet, so there is nothing to save.")
     trace, layout = _alike(trace)
-    arrays: dict[str, NDArray[Any]] = {
+    text = {
         "header": np.frombuffer(json.dumps(_header(trace, layout)).encode(), np.uint8),
         "vocabulary": np.frombuffer(trace.vocabulary.to_bytes(), np.uint8),
-        **to_arrays(trace, layout, half),
     }
+    # As `numpy.savez_compressed` would, but one array after the other and quicker: a long run has many megabytes.
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in chain(text.items(), to_arrays(trace, layout, half), _lenses(trace)):
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def _lenses(trace: Trace) -> Iterator[tuple[str, NDArray[Any]]]:
     lenses = [step.lens for step in trace.steps]
     if whole := [lens for lens in lenses if lens is not None]:
         if len(whole) != len(lenses):
             raise TraceError("Only some steps of this run have a logit lens; it cannot be saved.")
-        arrays["lens.tokens"] = np.stack([lens.tokens for lens in whole])
-        arrays["lens.probabilities"] = np.stack([lens.probabilities for lens in whole])
-        arrays["lens.drawn"] = np.stack([lens.drawn for lens in whole])
-    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        for name in LENS:
+            yield name, np.stack([getattr(lens, name.removeprefix("lens.")) for lens in whole])
 
 
 def _alike(trace: Trace) -> tuple[Trace, Layout]:

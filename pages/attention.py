@@ -18,6 +18,7 @@ if view.step is None:
     layout.sentence("Type a prompt above and run it: every head's attention appears here.")
     st.stop()
 
+layout.how_kept(view, "attn.hook_q", "attn.hook_k", "attn.hook_attn_scores", "attn.hook_pattern")
 large, beside = st.columns([10, 9], gap="medium")
 with beside, st.container(border=True):
     shown = st.segmented_control(
@@ -56,29 +57,29 @@ with beside, st.container(border=True):
     chart = attention_row.attention_row(view.trace, subject, reading, view.palette)
     st.altair_chart(chart, theme=None, alt=attention_row.TITLE, key=view.key("row"))
 
-with st.container(border=True):
-    heading, window = st.columns([3, 2], vertical_alignment="center")
-    positions = window.segmented_control(
-        "Positions shown",
-        list(attention_stages.WINDOWS),
-        default="Newest 32",
-        required=True,
-        key=view.key("window"),
-        persist_state="session",
-    )
-    stages = attention_stages.Stages.of(view.trace, *head, attention_stages.WINDOWS[positions])
-    with heading:
-        st.markdown(f"**How {stages.name} comes to its weights**")
-        layout.sentence(stages.sentence)
-    key = view.key("stages")
-    cell = chosen_cell(key, stages.shape, stages.strongest, start=(stages.start, stages.start))
-    unmasked, masked, pattern = stages.pictures(cell, SQUARE)
-    first, second, third = st.columns(3, gap="medium")
-    with first:
-        matrix(unmasked, key=view.key("unmasked"), selected=cell)
-    with second:
-        matrix(masked, key=view.key("masked"), selected=cell)
-    with third:
-        selectable_matrix(pattern, key=key, otherwise=stages.strongest)
-
-layout.how("How it is computed", attention_stages.FORMULA, stages.operands(cell), SOURCES)
+with layout.or_why_not():
+    with st.container(border=True):
+        heading, window = st.columns([3, 2], vertical_alignment="center")
+        positions = window.segmented_control(
+            "Positions shown",
+            list(attention_stages.WINDOWS),
+            default="Newest 32",
+            required=True,
+            key=view.key("window"),
+            persist_state="session",
+        )
+        stages = attention_stages.Stages.of(view.trace, *head, attention_stages.WINDOWS[positions])
+        with heading:
+            st.markdown(f"**How {stages.name} comes to its weights**")
+            layout.sentence(stages.sentence)
+        key = view.key("stages")
+        cell = chosen_cell(key, stages.shape, stages.strongest, start=(stages.start, stages.start))
+        unmasked, masked, pattern = stages.pictures(cell, SQUARE)
+        first, second, third = st.columns(3, gap="medium")
+        with first:
+            matrix(unmasked, key=view.key("unmasked"), selected=cell)
+        with second:
+            matrix(masked, key=view.key("masked"), selected=cell)
+        with third:
+            selectable_matrix(pattern, key=key, otherwise=stages.strongest)
+    layout.how("How it is computed", attention_stages.FORMULA, stages.operands(cell), SOURCES)

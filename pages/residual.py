@@ -20,6 +20,7 @@ if view.step is None:
     layout.sentence("Type a prompt above and run it: the residual stream of every token appears here.")
     st.stop()
 
+layout.how_kept(view, "hook_attn_out", "hook_mlp_out")
 with st.container(border=True):
     large = st.container()
     without_first = st.toggle(

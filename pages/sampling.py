@@ -18,6 +18,11 @@ if view.step is None or view.step.draw is None:
     layout.sentence("Nothing has been drawn at this step; press Play or Step above to draw a token.")
     st.stop()
 
+layout.how_kept(view, "logits")
+if "logits" not in view.step.captures:
+    layout.sentence("Move the cursor to a newer step, or load the model that made this run.")
+    st.stop()
+
 step, vocabulary = view.step, view.trace.vocabulary
 drawn = Outcome.drawn(step)
 picture, controls = st.columns([5, 1.35])

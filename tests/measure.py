@@ -1,8 +1,9 @@
-"""Measures what a person waits for: `python -m tests.measure start|live|visitors`.
+"""Measures what a person waits for: `python -m tests.measure start|live|visitors|model`.
 
 `start`: seconds from starting the server to the first generated token on the screen, and the app's memory.
 `live`: paints a second on the Live page with all panels while 64 tokens come in at a given rate, and mounts.
 `visitors`: twenty at once without a browser: the wait for the first token, and memory over 200 runs.
+`model FOLDER`: a large model, from choosing it to its first token and to the end of its context, and every page then.
 """
 
 import argparse
@@ -134,12 +135,18 @@ def measure_live(log: Path, tokens: int = 64, rate: float = 8) -> dict[str, Any]
 def main() -> None:
     """Measure one thing and print it."""
     parser = argparse.ArgumentParser(prog="python -m tests.measure", description=__doc__)
-    parser.add_argument("what", choices=("start", "live", "visitors"))
-    what = parser.parse_args().what
+    parser.add_argument("what", choices=("start", "live", "visitors", "model"))
+    parser.add_argument("folder", nargs="?", help="of the model to be measured")
+    options = parser.parse_args()
+    what = options.what
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
         if what == "visitors":
             measured = measure_visitors()
+        elif what == "model":
+            from tests.measure_model import measure_model
+
+            measured = measure_model(log, options.folder)
         else:
             measured = measure_start(log) if what == "start" else measure_live(log)
     print(json.dumps(measured))

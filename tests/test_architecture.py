@@ -1,6 +1,7 @@
 """Claims about the tree: which room may import what, how long a file may be, and that the docs name what exists."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -119,7 +120,11 @@ def test_the_network_is_reached_in_one_place_and_never_on_import() -> None:
 
 def python(code: str) -> str:
     """Run code in a fresh interpreter from the root; its output."""
-    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=240)
+    command, own = (
+        [sys.executable, "-c", code],
+        dict(os.environ),
+    )  # not what MAX has left in the C library's environment
+    told = subprocess.run(command, env=own, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert told.returncode == 0, told.stderr[-2000:]
     return told.stdout
 

@@ -42,6 +42,7 @@ def found() -> dict:
         capture_output=True,
         text=True,
         cwd=ROOT,
+        env=dict(os.environ),  # Python's own copy: MAX leaves variables in the process that name another home
     )
     assert told.returncode == 0, told.stderr[-2000:]
     return json.loads(told.stdout)

@@ -1,6 +1,7 @@
 """Claims about finding a model on this machine: the bundled one, a folder, or what is in the hub's cache."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -141,7 +142,9 @@ def test_the_cache_is_where_the_hubs_client_has_it(variables: dict[str, str], mo
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    told = subprocess.run([sys.executable, "-c", WHERE], capture_output=True, text=True, check=True).stdout.strip()
+    # MAX, once it has run, leaves variables in the C library's environment that lead Python elsewhere: pass our own.
+    command, own = [sys.executable, "-c", WHERE], dict(os.environ)
+    told = subprocess.run(command, env=own, capture_output=True, text=True, check=True).stdout.strip()
     assert cache_folder() == Path(told).expanduser()
 
 

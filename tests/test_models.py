@@ -7,17 +7,17 @@ import shutil
 import threading
 import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-import gpt2
 from gpt2.catalog import PROGRAM_BYTES
 from gpt2.config import GPT2Config
 from pages.frame import choice as choosing
-from pages.frame import host
 from pages.frame import visit as visits
 from pages.frame.choice import Choice
+from pages.frame.job import ModelJob
 from pages.frame.models import MAX_MODELS, Pool
 from pages.frame.player import Player
 from pages.frame.visit import Visit
@@ -148,6 +148,15 @@ def test_a_loaded_model_goes_on_when_its_files_change(pool, tmp_path):
     assert [step.draw.token for step in pool.get(name).engine.generate("The bird", 5)] == before
 
 
+def test_failures_are_forgotten_once_those_who_waited_are_told(pool, tmp_path):
+    names = [str(tmp_path / f"none{n}") for n in range(4)]
+    user = Someone(names[0])
+    pool.join(user)
+    for name in names:
+        pool.want(name).wait(60)
+    assert [name for name in names if pool.get(name)] == [names[0], names[-1]]
+
+
 def test_a_model_that_failed_can_be_tried_again(pool, tmp_path):
     (name,) = copies(tmp_path, "a")
     edit_config(Path(name), model_type="llama")
@@ -259,15 +268,12 @@ def test_an_id_that_is_also_a_folder_here_is_looked_for_on_the_hub(pool, hub, tm
 
 
 def test_a_host_limits_what_can_be_chosen(pool, monkeypatch):
-    assert host.offered_models() == ("bundled", *gpt2.catalog.KNOWN)
     monkeypatch.setenv("GPT2_MODELS", "gpt2, someone/copy")
     choice = Choice()
     assert [offer.name for offer in choice.offered()] == ["bundled", "gpt2", "someone/copy"]
     assert choice.takes_others == ""
     choice.take("gpt2-xl")
     assert "not offered here; choose one from the list" in choice.error
-    monkeypatch.setenv("GPT2_MODELS", "")
-    assert host.offered_models() == ("bundled",)
 
 
 def test_the_hosts_default_is_on_its_way_from_the_first(pool, tmp_path, trace, monkeypatch):
@@ -282,17 +288,13 @@ def test_the_hosts_default_is_on_its_way_from_the_first(pool, tmp_path, trace, m
 
 def test_many_who_want_one_model_at_once_start_it_once(pool, tmp_path):
     (name,) = copies(tmp_path, "a")
-    start, jobs = threading.Barrier(8), []
+    start = threading.Barrier(8)
 
-    def want() -> None:
+    def want(_: int) -> ModelJob:
         start.wait()
-        jobs.append(pool.want(name))
+        return pool.want(name)
 
-    threads = [threading.Thread(target=want) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(8) as threads:
+        jobs = list(threads.map(want, range(8)))
     assert len({id(job) for job in jobs}) == 1
-    jobs[0].wait(60)
-    assert jobs[0].stage == "ready"
+    loaded(pool, name)

@@ -35,6 +35,7 @@ def snapshot(trace: Trace) -> Snapshot:
         model="bundled",
         models=(),
         examples=(),
+        tick_ms=40,
     )
 
 

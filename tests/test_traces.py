@@ -16,6 +16,7 @@ from gpt2.run import Run
 from gpt2.sampling import Sampling
 from gpt2.trace import Trace
 from gpt2.turns import Turn
+from pages.frame import traces as module
 from pages.frame.limits import default_traces_bytes
 from pages.frame.player import FILE_LET_GO, LET_GO, NO_ROOM, Player
 from pages.frame.traces import Traces
@@ -255,6 +256,22 @@ def test_a_visit_that_ends_takes_its_run_with_it(engine, traces, trace) -> None:
     del thread
     gc.collect()
     assert run() is None and traces.nbytes == 0
+
+
+def test_visits_that_are_over_go_before_any_that_is_not(engine, budget, traces, trace, monkeypatch) -> None:
+    """A session that ends may lie in memory for long, as nothing but itself holds it; it is not waited for."""
+    monkeypatch.setattr(module, "GIVE_BACK_SECONDS", 0)
+    here, over = (played(engine, traces, trace, prompt) for prompt in ("The king", "A mouse"))
+    over.look()
+    over.itself = over
+    budget.nbytes = here.nbytes
+    gc.disable()
+    try:
+        del over
+        assert traces.nbytes > budget.nbytes
+        assert traces.make_room() == 0 and here.trace.steps
+    finally:
+        gc.enable()
 
 
 def test_an_order_that_is_just_being_taken_is_not_waited_for(engine, traces, trace) -> None:

@@ -15,7 +15,7 @@ from gpt2.turns import Turn
 from pages.frame import order
 from pages.frame.models import pool
 from pages.frame.player import GONE, GONE_SECONDS, LET_GO, Player
-from pages.frame.visit import Visit
+from pages.frame.visit import TICK_MS, Visit
 from pages.stage.component import Action
 from pages.stage.parcel import Post, wrap
 from pages.stage.shelf import Shelf
@@ -145,6 +145,21 @@ def test_every_page_says_what_to_do_with_a_run_that_was_let_go(engine, trace, na
     assert not test.run().exception
 
 
+@pytest.mark.parametrize("name", ["live", "embeddings", "attention", "residual", "sampling"])
+def test_no_page_that_is_open_holds_on_to_numbers_that_were_let_go(engine, trace, name) -> None:
+    player = Player(trace, "")
+    player.new(engine, "The king", SAMPLING, 4, 0)
+    held = [weakref.ref(step) for step in finish(player).steps]
+    test = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+    test.session_state["visit"] = Visit(player, cursor=2)
+    assert not test.run().exception and not test.run().exception
+    # Run by itself a page is the process's `__main__`, which keeps its last variables until another script is.
+    AppTest.from_string("pass").run()
+    assert player.let_go() > 0
+    gc.collect()
+    assert [ref() for ref in held] == [None] * 4
+
+
 def test_the_same_run_pressed_again_after_it_was_let_go_has_the_same_text(engine, trace, monkeypatch) -> None:
     monkeypatch.setattr(Visit, "_engine", lambda _: engine)
     visit = Visit(Player(trace, ""), speed=0)
@@ -176,6 +191,14 @@ def test_a_browser_gets_records_of_its_own_run_alone(engine, trace) -> None:
         assert set(header["stamps"]) == set(own) and set(records) <= set(own) and not theirs & set(own)
         assert b"secret" not in message and visits[0].player.trace.run_id not in json.dumps(header)
     assert b"secret" in hidden
+
+
+def test_the_more_runs_are_under_way_the_more_rarely_each_stage_asks(engine, crowd, trace) -> None:
+    """Six take turns: a stage has news a sixth as often, and asks a sixth as often."""
+    assert Visit(crowd[0]).snapshot().tick_ms == 6 * TICK_MS
+    for player in crowd:
+        player.pause()
+    assert Visit(crowd[0]).snapshot().tick_ms == TICK_MS
 
 
 def test_run_ids_cannot_be_guessed(engine, trace) -> None:

@@ -1,12 +1,20 @@
 """Who looks at whom: every head's pattern as one mosaic, and its means over heads, layers and the whole model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.trace import Trace
+from pages.charts.attention_shares import (
+    Reading,
+    Subject,
+    all_layers,
+    newest_rows,
+    pool,
+    pooled_heads,
+    shares,
+)
 from pages.charts.style import percent, spoken
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share
@@ -17,111 +25,6 @@ BY_VALUE = "Weigh by the size of what is read (× ‖v‖)"
 WITHOUT_FIRST = "Leave out the first token, rescale the rest"
 TILE = 64
 LAYER_TILE = 128
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How patterns are read.
-
-    Attributes:
-        by_value: weigh each key by the norm of its value vector (Kobayashi et al., 2020), rescaled to sum to 1.
-        without_first: leave the first token out, where heads park what they do not need (Xiao et al., 2023), and
-            rescale what is left to sum to 1.
-    """
-
-    by_value: bool = False
-    without_first: bool = False
-
-    @property
-    def sentence(self) -> str:
-        """What was done to the patterns, or nothing where they are shown as they are."""
-        done = []
-        if self.by_value:
-            done.append("weights are multiplied by the norm of the key's value vector")
-        if self.without_first:
-            done.append("the first token is left out (hatched)")
-        told = " and ".join(done)
-        return f"{told[0].upper()}{told[1:]}; rows are rescaled to 100 %." if told else ""
-
-    @property
-    def label(self) -> str:
-        """What the scale measures."""
-        return "share of attention × ‖v‖" if self.by_value else "attention weight"
-
-
-@dataclass(frozen=True)
-class Subject:
-    """Whose attention is meant: one head, or the mean over all heads of some layers where `head` is None."""
-
-    layers: tuple[int, ...]
-    head: int | None = None
-
-    @property
-    def name(self) -> str:
-        """In a few characters, such as `L2·H4`."""
-        if self.head is not None:
-            return f"L{self.layers[0]}·H{self.head}"
-        last = "" if len(self.layers) == 1 else f" to L{self.layers[-1]}"
-        return f"Mean of L{self.layers[0]}{last}"
-
-
-def head_shares(trace: Trace, layer: int, reading: Reading) -> Array:
-    """One layer's patterns under a reading. Shapes: -> [head, query, key]."""
-    return _rescaled(_weights(trace, layer, reading), reading)
-
-
-def shares(trace: Trace, subject: Subject, reading: Reading) -> Array:
-    """Where a subject looks; heads are averaged before rows are rescaled. Shapes: -> [query, key]."""
-    total = np.zeros((trace.seq, trace.seq), np.float32)
-    for layer in subject.layers:
-        weights = _weights(trace, layer, reading)
-        total += weights.mean(axis=0) if subject.head is None else weights[subject.head]
-    return _rescaled(total / np.float32(len(subject.layers)), reading)
-
-
-def newest_rows(trace: Trace, reading: Reading) -> Array:
-    """Where the newest token looks, in every head. Shapes: -> [layer, head, key]."""
-    captures, layers = trace.steps[-1].captures, range(trace.config.n_layer)
-    last = [captures[f"blocks.{layer}.attn.hook_pattern"][:, -1:] for layer in layers]  # each [head, 1, key]
-    return np.stack([_rescaled(_weighed(trace, layer, last[layer], reading), reading)[:, 0] for layer in layers])
-
-
-def _weights(trace: Trace, layer: int, reading: Reading) -> Array:
-    return _weighed(trace, layer, trace[f"blocks.{layer}.attn.hook_pattern"], reading)
-
-
-def _weighed(trace: Trace, layer: int, pattern: Array, reading: Reading) -> Array:
-    """Shapes: pattern [head, query, key], of any queries -> the same."""
-    if not reading.by_value:
-        return pattern
-    return pattern * trace.value_norms[layer].T[:, None, :]
-
-
-def _rescaled(weights: Array, reading: Reading) -> Array:
-    if not (reading.by_value or reading.without_first):
-        return weights
-    kept = weights.copy()
-    if reading.without_first:
-        kept[..., 0] = np.nan
-    total = np.nansum(kept, axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(total > 0, kept / total, np.nan).astype(np.float32)
-
-
-def pool(weights: Array, side: int) -> tuple[Array, int]:
-    """At most `side` cells a side, each the largest of the `factor` × `factor` cells it stands for.
-
-    Shapes: [..., query, key] -> [..., side, side], factor.
-    """
-    seq = weights.shape[-1]
-    factor = -(-seq // side)
-    if factor == 1:
-        return weights, 1
-    across = -(-seq // factor)
-    room = np.full((*weights.shape[:-2], across * factor, across * factor), np.nan, np.float32)
-    room[..., :seq, :seq] = weights
-    cells = room.reshape(*weights.shape[:-2], across, factor, across, factor)
-    return np.fmax.reduce(np.fmax.reduce(cells, axis=-1), axis=-2), factor
 
 
 def looks(trace: Trace, row: Array) -> str:
@@ -138,18 +41,14 @@ def looks(trace: Trace, row: Array) -> str:
 def mosaic_of_heads(trace: Trace, reading: Reading, height: int) -> Picture:
     """Every head of every layer, one tile each; the stack grows upwards, its first layer at the bottom."""
     upwards, heads = range(trace.config.n_layer)[::-1], range(trace.config.n_head)
-    tiles, newest, factor = [], [], 1
-    for layer in upwards:
-        weights = head_shares(trace, layer, reading)  # [head, query, key]
-        pooled, factor = pool(weights, TILE)
-        tiles.append(pooled)
-        newest.append(weights[:, -1])
+    factor = -(-trace.seq // TILE)
+    tiles = np.stack([pooled_heads(trace, layer, reading, factor) for layer in upwards])
     names = [[Subject((layer,), head).name for head in heads] for layer in upwards]
     return _mosaic(
         trace,
-        np.stack(tiles),
+        tiles,
         factor,
-        np.stack(newest),
+        newest_rows(trace, reading)[::-1],
         names,
         reading,
         rows=[f"L{layer}" for layer in upwards],
@@ -182,8 +81,9 @@ def mosaic_of_layers(trace: Trace, reading: Reading, height: int) -> Picture:
     """The mean over the heads of every layer, one tile each, read like a line of text."""
     n_layer = trace.config.n_layer
     across = layers_across(n_layer)
+    factor = -(-trace.seq // LAYER_TILE)
     weights = [shares(trace, Subject((layer,)), reading) for layer in range(n_layer)]
-    tiles, factor = pool(np.stack(weights), LAYER_TILE)  # [layer, side, side]
+    tiles = np.stack([pool(one, factor) for one in weights])  # [layer, side, side]
     names = [[f"Mean of L{layer}" for layer in range(at, at + across)] for at in range(0, n_layer, across)]
     return _mosaic(
         trace,
@@ -278,8 +178,3 @@ def first_head(trace: Trace, reading: Reading, wanted: tuple[int, int] | None) -
 def layer_at(trace: Trace, tile: tuple[int, int]) -> Subject:
     """The mean of the layer that a tile of `mosaic_of_layers` shows."""
     return Subject((tile[0] * layers_across(trace.config.n_layer) + tile[1],))
-
-
-def all_layers(trace: Trace) -> Subject:
-    """The mean of everything."""
-    return Subject(tuple(range(trace.config.n_layer)))

@@ -4,7 +4,8 @@ import altair as alt
 import numpy as np
 
 from gpt2.trace import Trace
-from pages.charts.attention import Reading, Subject, looks, shares
+from pages.charts.attention import looks
+from pages.charts.attention_shares import Reading, Subject, newest_row
 from pages.charts.style import MONO, SMALL, Rows, dressed, named, percent, spoken, token_axis
 from pages.frame.palette import Palette
 
@@ -15,7 +16,7 @@ ROW_HEIGHT = 21
 
 def looked_at(trace: Trace, subject: Subject, reading: Reading) -> Rows:
     """The keys with the largest weights, largest first, and the rest in one row."""
-    row = shares(trace, subject, reading)[-1]  # [key]
+    row = newest_row(trace, subject, reading)  # [key]
     order = [int(key) for key in np.argsort(-np.nan_to_num(row, nan=-1.0), kind="stable") if not np.isnan(row[key])]
     labels, newest = trace.labels, trace.seq - 1
     shown, rest = order[:BARS], order[BARS:]
@@ -76,7 +77,7 @@ def attention_row(trace: Trace, subject: Subject, reading: Reading, palette: Pal
 
 def attention_row_sentence(trace: Trace, subject: Subject, reading: Reading) -> str:
     """The largest weight of the newest row, and the first token's."""
-    row = shares(trace, subject, reading)[-1]
+    row = newest_row(trace, subject, reading)
     told = f"{subject.name}: {spoken(trace.labels[-1])} {looks(trace, row)}."
     if not reading.without_first and trace.seq > 1:
         told += f" The first token, {spoken(trace.labels[0])}, takes {percent(float(row[0]))}."

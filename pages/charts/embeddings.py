@@ -108,16 +108,20 @@ def parts_sentence(trace: Trace) -> str:
 
 
 def norm_rows(trace: Trace) -> Rows:
-    """The length of every row of the three matrices."""
+    """The length of the latest rows of the three matrices, as many as those show."""
+    start = max(0, trace.seq - SHOWN_ROWS)
+    labels = trace.labels[start:]
     return [
         {"place": f"{at}|{label}", "position": at, "token": label, "part": part, "norm": float(norm)}
         for part, hook in PARTS.items()
-        for at, (label, norm) in enumerate(zip(trace.labels, np.linalg.norm(trace[hook], axis=1), strict=True))
+        for at, (label, norm) in enumerate(
+            zip(labels, np.linalg.norm(trace[hook][start:], axis=1), strict=True), start=start
+        )
     ]
 
 
 def norms_chart(trace: Trace, palette: Palette) -> alt.LayerChart:
-    """Lengths of token, position and sum for every token of the run; the newest carries the mark."""
+    """Lengths of token, position and sum for the latest tokens of the run; the newest carries the mark."""
     parts = alt.Scale(domain=list(PARTS), range=[palette.token, palette.position, palette.residual])
     axis = style.token_axis(labelExpr=AFTER_BAR, labelAngle=-90, labelOverlap="parity", labelPadding=6)
     x = alt.X("place:O", sort=None, scale=alt.Scale(type="point", padding=0.6), axis=axis)
@@ -151,6 +155,7 @@ def norms_sentence(trace: Trace) -> str:
         f"{spoken(trace.labels[-1])}: token {token[-1]:.2f}, position {position[-1]:.2f}, sum {total[-1]:.2f}. "
         f"The token's part is the longer one at {heavier} of {trace.seq} positions; "
         f"the longest sum is {total[longest]:.2f}, {spoken(trace.labels[longest])} at position {longest}."
+        + (f" The latest {SHOWN_ROWS} positions are drawn." if trace.seq > SHOWN_ROWS else "")
     )
 
 

@@ -73,7 +73,7 @@ class Choice:
         if job.stage == "ready":
             self.model, self.wanted = self.wanted, None
             self._said_until = time.monotonic() + SAID_SECONDS
-        elif job.stage in ("failed", "cancelled"):
+        elif job.has_failed:
             self.wanted, self.error = None, job.error
 
     def coming(self) -> Coming | None:

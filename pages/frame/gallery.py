@@ -4,7 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from gpt2.errors import TraceError
+from gpt2.budget import fit, trace_budget
+from gpt2.errors import GPT2Error
 from gpt2.trace import Trace
 
 from .examples import RECORDED, recorded_run
@@ -57,8 +58,8 @@ def runs(visit: Visit) -> None:
     elif st.session_state.get("opened_id") != uploaded.file_id:
         st.session_state["opened_id"] = uploaded.file_id
         try:
-            visit.open(Trace.load(uploaded), is_own=True)
-        except TraceError as error:
+            visit.open(fit(Trace.load(uploaded), trace_budget()), is_own=True)
+        except GPT2Error as error:
             st.session_state["opened_error"] = str(error)
         else:
             st.session_state.pop("opened_error", None)
@@ -73,4 +74,4 @@ def runs(visit: Visit) -> None:
         mime="application/octet-stream",
         on_click="ignore",
     )
-    st.caption("All steps up to now, with every activation.")
+    st.caption("All steps up to now, with every activation that the run has kept.")

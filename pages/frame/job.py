@@ -78,6 +78,11 @@ class ModelJob:
         """Whether the engine is still on its way."""
         return self.stage not in ENDED
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended without an engine."""
+        return self.stage in ("failed", "cancelled")
+
     def has_made(self, trace: Trace) -> bool:
         """Whether this trace came from these very weights: the sizes agree, and its tokens' embeddings do.
 

@@ -19,6 +19,7 @@ from gpt2.lens import read_lens
 from gpt2.step import Step
 from gpt2.tables import Tables
 from gpt2.trace import Trace
+from pages.charts.keeping import kept_sentence
 from pages.stage.component import stage
 
 from .again import with_source
@@ -136,6 +137,12 @@ def or_why_not() -> Iterator[None]:
         yield
     except TraceError as error:
         sentence(str(error))
+
+
+def how_kept(view: View, *hooks: str) -> None:
+    """Say which of the hooks that the page shows are not as they were captured, if any."""
+    if told := kept_sentence(view.trace, hooks):
+        sentence(told)
 
 
 def sentence(text: str) -> None:

@@ -60,7 +60,8 @@ class Pool:
         """
         with self._lock:
             job = self.get(name)
-            if job is None or (job.stage in ("failed", "cancelled")):
+            if job is None or job.has_failed:
+                self._forget_failures()
                 job = ModelJob(name, self._reserve, host.may_be_folder(name))
                 job.start(locate(name) if name == ALWAYS else None)
                 self._jobs[name] = job
@@ -76,6 +77,13 @@ class Pool:
 
     def _in_use(self) -> set[str]:
         return {ALWAYS, *(name for user in self._users for name in user.uses)}
+
+    def _forget_failures(self) -> None:
+        """Whoever waited for them has been told; the checkpoint of the bundled model serves recorded runs."""
+        in_use = self._in_use()
+        for job in list(self._jobs.values()):
+            if job.has_failed and job.name not in in_use:
+                del self._jobs[job.name]
 
     def _drop(self, name: str) -> None:
         """Let go of a model; the collector must look again at what was frozen, as an engine's parts form rings."""

@@ -22,6 +22,7 @@ from .limits import limits
 from .measurement import Measurement
 from .models import ALWAYS, pool
 from .player import Player
+from .traces import TRACES
 from .typed import number, paint_time, whole
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 FIRST_RUN = "once"
 FIRST_PROMPT = "Once upon a time"
 SLOWEST = 0.1
+# How soon a stage asks for news while its run is the only one under way, and at most: runs that take turns have news
+# more rarely, and twenty stages that ask as often as one would keep a core busy.
+TICK_MS, SLOWEST_TICK_MS = 40, 1000
 STILL_LOADING = "The model is still loading; try again in a moment."
 
 
@@ -95,6 +99,7 @@ class Visit:
             model=self.choice.shown,
             models=self.choice.offered(),
             examples=EXAMPLES,
+            tick_ms=min(SLOWEST_TICK_MS, TICK_MS * max(1, TRACES.running)),
             recorded=self.player.is_recorded,
             other_models=self.choice.takes_others,
             coming=self.choice.coming(),

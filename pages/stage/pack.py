@@ -28,8 +28,9 @@ def pack_step(trace: Trace, index: int, tables: Tables | None) -> bytes:
     """The record of step `index`; it depends on this step and the tokens before it alone."""
     step, vocabulary = trace.step(index), trace.vocabulary
     distribution = None if step.draw is None or "logits" not in step.captures else step.distribution
+    shown = max(0, len(step.ids) - PATTERN_WINDOW)
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(trace.config.n_layer)]
-    patterns = np.stack([step.captures[name][:, -PATTERN_WINDOW:] for name in names])  # [layer, head, query, key]
+    patterns = np.stack([step.kept.rows(name, shown, len(step.ids)) for name in names])  # [layer, head, query, key]
     newest = patterns[:, :, -1]  # [layer, head, key]
     embedding = np.stack([step.captures[name][-1] for name in ("hook_embed", "hook_pos_embed")])
     norms = step.norms[:, :, -1].astype("<f4")  # [5, layer]

@@ -119,4 +119,5 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
         "other_models": snapshot.other_models,
         "model_error": snapshot.model_error,
         "coming": asdict(snapshot.coming) if snapshot.coming else None,
+        "tick_ms": snapshot.tick_ms,
     }

@@ -66,6 +66,7 @@ class Snapshot:
         other_models: what may be typed instead, in words; empty where the host allows none.
         coming: the model on its way, if one is.
         model_error: why the model that was chosen last did not come, in one sentence.
+        tick_ms: how long the stage waits before it asks for the next message, while a run is under way.
         recorded: the run on the stage was not made by this visitor, whatever else the status has to say.
     """
 
@@ -84,6 +85,7 @@ class Snapshot:
     model: str
     models: tuple[ModelChoice, ...]
     examples: tuple[Example, ...]
+    tick_ms: int
     recorded: bool = False
     other_models: str = ""
     coming: Coming | None = None

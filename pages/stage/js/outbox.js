@@ -33,15 +33,16 @@ function flush() {
   outbox.wait = Math.min(3000, outbox.wait * 2);
 }
 
-// While something is under way, ask for the next message soon after each one.
-const TICK_MS = 40, SLOW_TICK_MS = 300;
+// While something is under way, ask for the next message after each one, as soon as Python says there may be news.
+const COMING_TICK_MS = 300; // of a model on its way
 let tickTimer = 0;
 function keepTicking(header) {
   clearTimeout(tickTimer);
   const isFast = ["running", "loading"].includes(header.status.kind);
   if (!isFast && !header.coming) return;
   outbox.pending = outbox.pending.filter((letter) => letter.name !== "tick"); // any message answers it
-  tickTimer = setTimeout(() => { if (!outbox.pending.length) send("tick"); }, isFast ? TICK_MS : SLOW_TICK_MS);
+  const wait = isFast ? header.tick_ms : COMING_TICK_MS;
+  tickTimer = setTimeout(() => { if (!outbox.pending.length) send("tick"); }, wait);
 }
 
 // Python names the highest serial it has taken. What it has just been given it answers in the message after this one.

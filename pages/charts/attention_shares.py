@@ -1,0 +1,130 @@
+"""Shares of attention under a reading: of one head or a mean of many, of all queries or the newest, whole or pooled.
+
+A long run's patterns are large, so they are read a few queries at a time and never stand whole in memory.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt2.trace import Trace
+
+Array = NDArray[np.float32]
+# As many queries of all heads as are read at a time.
+AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How patterns are read.
+
+    Attributes:
+        by_value: weigh each key by the norm of its value vector (Kobayashi et al., 2020), rescaled to sum to 1.
+        without_first: leave the first token out, where heads park what they do not need (Xiao et al., 2023), and
+            rescale what is left to sum to 1.
+    """
+
+    by_value: bool = False
+    without_first: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """What was done to the patterns, or nothing where they are shown as they are."""
+        done = []
+        if self.by_value:
+            done.append("weights are multiplied by the norm of the key's value vector")
+        if self.without_first:
+            done.append("the first token is left out (hatched)")
+        told = " and ".join(done)
+        return f"{told[0].upper()}{told[1:]}; rows are rescaled to 100 %." if told else ""
+
+    @property
+    def label(self) -> str:
+        """What the scale measures."""
+        return "share of attention × ‖v‖" if self.by_value else "attention weight"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose attention is meant: one head, or the mean over all heads of some layers where `head` is None."""
+
+    layers: tuple[int, ...]
+    head: int | None = None
+
+    @property
+    def name(self) -> str:
+        """In a few characters, such as `L2·H4`."""
+        if self.head is not None:
+            return f"L{self.layers[0]}·H{self.head}"
+        last = "" if len(self.layers) == 1 else f" to L{self.layers[-1]}"
+        return f"Mean of L{self.layers[0]}{last}"
+
+
+def shares(trace: Trace, subject: Subject, reading: Reading) -> Array:
+    """Where a subject looks; heads are averaged before rows are rescaled. Shapes: -> [query, key]."""
+    blocks = range(0, trace.seq, AT_ONCE)
+    return np.concatenate([_mean(trace, subject, reading, at, min(at + AT_ONCE, trace.seq)) for at in blocks])
+
+
+def newest_row(trace: Trace, subject: Subject, reading: Reading) -> Array:
+    """Where a subject looks from the newest token: the last row of `shares`. Shapes: -> [key]."""
+    return _mean(trace, subject, reading, trace.seq - 1, trace.seq)[0]
+
+
+def newest_rows(trace: Trace, reading: Reading) -> Array:
+    """Where the newest token looks, in every head. Shapes: -> [layer, head, key]."""
+    layers = range(trace.config.n_layer)
+    rows = [_weights(trace, layer, reading, trace.seq - 1, trace.seq) for layer in layers]  # each [head, 1, key]
+    return np.stack([_rescaled(row, reading)[:, 0] for row in rows])
+
+
+def pooled_heads(trace: Trace, layer: int, reading: Reading, factor: int) -> Array:
+    """One layer's patterns, each cell the largest of the `factor` × `factor` it stands for.
+
+    Shapes: -> [head, side, side].
+    """
+    firsts = range(0, trace.seq, factor)
+    tiles = []
+    for first in firsts:
+        weights = _weights(trace, layer, reading, first, min(first + factor, trace.seq))  # [head, query, key]
+        rows = np.fmax.reduce(_rescaled(weights, reading), axis=1)  # [head, key]
+        tiles.append(np.fmax.reduceat(rows, firsts, axis=1))  # [head, side]
+    return np.stack(tiles, axis=1)
+
+
+def pool(weights: Array, factor: int) -> Array:
+    """Each cell the largest of the `factor` × `factor` it stands for. Shapes: [query, key] -> [side, side]."""
+    firsts = np.arange(0, len(weights), factor)
+    return np.fmax.reduceat(np.fmax.reduceat(weights, firsts, axis=0), firsts, axis=1)
+
+
+def all_layers(trace: Trace) -> Subject:
+    """The mean of everything."""
+    return Subject(tuple(range(trace.config.n_layer)))
+
+
+def _mean(trace: Trace, subject: Subject, reading: Reading, start: int, stop: int) -> Array:
+    """Rows of a subject's shares. Shapes: -> [query, key]."""
+    total = np.zeros((stop - start, trace.seq), np.float32)
+    for layer in subject.layers:
+        weights = _weights(trace, layer, reading, start, stop)
+        total += weights.mean(axis=0) if subject.head is None else weights[subject.head]
+    return _rescaled(total / np.float32(len(subject.layers)), reading)
+
+
+def _weights(trace: Trace, layer: int, reading: Reading, start: int, stop: int) -> Array:
+    """The patterns of some queries, not rescaled yet. Shapes: -> [head, query, key]."""
+    pattern = trace.queries(f"blocks.{layer}.attn.hook_pattern", start, stop)
+    return pattern * trace.value_norms[layer].T[:, None, :] if reading.by_value else pattern
+
+
+def _rescaled(weights: Array, reading: Reading) -> Array:
+    if not (reading.by_value or reading.without_first):
+        return weights
+    kept = weights.copy()
+    if reading.without_first:
+        kept[..., 0] = np.nan
+    total = np.nansum(kept, axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(total > 0, kept / total, np.nan).astype(np.float32)

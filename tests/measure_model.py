@@ -1,0 +1,83 @@
+"""Measures a large model in the real app: from choosing it to a token on the screen, and a run to the context's end."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+from tests.browser import Server, browser, open_page, serve
+from tests.measure import STAGE, begin, megabytes, run_id, stage_number, wait_for_new_run
+
+PAGES = ("Embeddings", "Attention", "Residual stream", "Sampling", "Cost", "Live")
+IS_DRAWN = """() => {
+    const app = document.querySelector('[data-testid="stApp"]');
+    const charts = [...document.querySelectorAll('[data-testid="stVegaLiteChart"]')];
+    return app.dataset.testScriptState === "notRunning"
+        && charts.every((chart) => chart.querySelector("canvas, svg"));
+}"""
+
+
+def measure_model(log: Path, folder: str) -> dict[str, Any]:
+    """Seconds from choosing the model in the list to its first token, then to the end of its context, and memory."""
+    with browser() as opened, serve(log, GPT2_MODELS=folder) as server:
+        page = open_page(opened, server.url)
+        page.wait_for_selector(STAGE, timeout=60_000)
+        page.wait_for_timeout(4000)
+        since = time.monotonic()
+        choose(page, folder)
+        page.get_by_role("status", name="Loaded").wait_for(timeout=600_000)
+        ready = time.monotonic() - since
+        before = run_id(page)
+        begin(page, "The old woman went to the market, and there she")
+        wait_for_new_run(page, before, 1)
+        token = time.monotonic() - since
+        memory = megabytes(server.process.pid)
+        return {
+            "ready_s": round(ready, 2),
+            "first_token_s": round(token, 2),
+            "memory_mb": round(memory),
+            **measure_whole_context(page, server),
+        }
+
+
+def choose(page: Page, name: str) -> None:
+    """Choose a model of the list by its value."""
+    page.locator("button.chip").click()
+    page.get_by_label("Model", exact=True).select_option(value=name)
+    page.keyboard.press("Escape")
+
+
+def measure_whole_context(page: Page, server: Server) -> dict[str, Any]:
+    """A run to the last position, as fast as it goes, and then every page's opening."""
+    page.locator("button.chip").click()
+    for name, value in (("max_new_tokens", "1024"), ("speed", "0")):
+        page.locator(f"input[name={name}]").fill(value)
+        page.locator(f"input[name={name}]").press("Enter")
+    page.wait_for_timeout(500)
+    page.keyboard.press("Escape")
+    before, since = run_id(page), time.monotonic()
+    begin(page, "Once upon a time there was a little girl who lived with her mother in a small house near the wood.")
+    wait_for_new_run(page, before, 1)
+    page.get_by_text("tokens is full").first.wait_for(timeout=600_000)
+    seconds, steps = time.monotonic() - since, stage_number(page, "steps")
+    opened = {}
+    for title in PAGES:
+        link = page.get_by_role("link", name=title, exact=True)
+        if not link.count():
+            continue
+        since = time.monotonic()
+        link.click()
+        page.wait_for_url("**/" if title == "Live" else f"**/{title.split()[0].lower()}")
+        if title != "Live":
+            page.get_by_role("heading", level=2).first.wait_for(timeout=60_000)
+        page.wait_for_function(IS_DRAWN, timeout=60_000)
+        opened[title] = round(time.monotonic() - since, 2)
+        page.wait_for_timeout(1500)
+    return {
+        "context_steps": steps,
+        "context_s": round(seconds, 1),
+        "pages_open_s": opened,
+        "memory_at_the_end_mb": round(megabytes(server.process.pid)),
+        "page_errors": page.errors,  # type: ignore[attr-defined]
+    }

@@ -1,0 +1,253 @@
+"""Claims about long runs: they stay within their budget, and what they let go comes back as it was."""
+
+import weakref
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gpt2.budget import TRACE_MB, fit, trace_budget
+from gpt2.captures import KEPT, STREAM, UNREAD, WHOLE
+from gpt2.engine import Engine
+from gpt2.errors import GPT2Error, SettingsError, TraceError
+from gpt2.hooks import BLOCK_HOOKS
+from gpt2.interventions import Interventions
+from gpt2.long_prompt import whole_bytes
+from gpt2.recompute import Recomputed
+from gpt2.sampling import Sampling
+from gpt2.trace import Trace
+from tests.long_runs import CHANGES, UNBOUNDED, WARM, run_of, squeezed, with_source
+from tests.reference import relative_difference
+
+
+def assert_same_within(shown: Trace, whole: Trace, exact: bool) -> None:
+    """Every capture within what the way it is kept promises."""
+    for name in whole.axes:
+        one, two = shown[name], whole[name]
+        finite = np.isfinite(two)
+        assert np.array_equal(np.isfinite(one), finite), name
+        one, two = one[finite], two[finite]
+        match shown.kept(name):
+            case "float32" if exact:
+                np.testing.assert_array_equal(one, two, err_msg=name)
+            case "float16" if exact:
+                np.testing.assert_allclose(one, two, rtol=2**-11, atol=2**-25, err_msg=name)
+            case "float16":
+                np.testing.assert_allclose(one, two, rtol=2**-10, atol=1e-5, err_msg=name)
+            case "difference":
+                stream = whole[name.replace("attn_out", "resid_mid").replace("mlp_out", "resid_post")]
+                assert np.abs(one - two).max() <= 1e-5 * np.abs(stream).max(), name
+            case _:
+                assert relative_difference(one, two) <= 1e-5, name
+
+
+orders = st.lists(
+    st.one_of(
+        st.tuples(st.just("advance"), st.integers(1, 6)),
+        st.tuples(st.sampled_from(["cut", "branch"]), st.floats(0.1, 1)),
+        st.tuples(st.just("redraw"), st.integers(0, 99)),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=25)
+@given(length=st.integers(1, 60), budget=st.integers(200_000, 8_000_000), orders=orders, changed=st.booleans())
+def test_any_run_stays_within_any_budget_and_is_the_same_run(
+    engine: Engine, length: int, budget: int, orders: list, changed: bool
+) -> None:
+    """However it is continued, cut, branched and drawn again: the bytes, every number, and what was handed out."""
+    changes = CHANGES if changed else Interventions()
+    run, twin = (run_of(engine, length, 1, limit, changes) for limit in (budget, UNBOUNDED))
+    handed = []
+    for order, value in orders:
+        if run.is_full:
+            break
+        for one in (run, twin):
+            if order == "advance":
+                for _ in range(value):
+                    if not one.is_full and len(one.trace.steps) <= len(twin.trace.steps):
+                        one.advance(WARM)
+                        assert run.trace.nbytes <= budget or run.is_full
+            elif order == "redraw":
+                one.redraw(Sampling(1.1, seed=value))
+            else:
+                getattr(one, order)(max(1, round(value * len(one.trace.steps))))
+        twin.cut(len(run.trace.steps))
+        handed.append((run.trace, run.trace["hook_embed"], run.trace["blocks.2.attn.hook_pattern"], run.trace.nbytes))
+    shown, whole = run.trace, twin.trace
+    assert shown.ids == whole.ids and shown.labels == whole.labels
+    assert [step.draw for step in shown.steps] == [step.draw for step in whole.steps]
+    assert shown.nbytes <= budget or "GPT2_TRACE_MB" in run.why_full
+    assert_same_within(with_source(engine, shown), whole, exact=whole_bytes(engine.config, length) <= budget)
+    for trace, embed, pattern, held in handed:
+        np.testing.assert_array_equal(trace["hook_embed"], embed)
+        np.testing.assert_array_equal(trace["blocks.2.attn.hook_pattern"], pattern)
+        assert sum(step.nbytes for step in trace.steps) == held
+
+
+def test_a_run_that_cannot_be_squeezed_further_stops_with_one_sentence(engine: Engine) -> None:
+    run = run_of(engine, 10, 1, 100_000)
+    assert "GPT2_TRACE_MB" in run.why_full and "\n" not in run.why_full
+    with pytest.raises(GPT2Error, match="GPT2_TRACE_MB"):
+        run.advance(WARM)
+    run.budget = UNBOUNDED
+    assert not run.is_full and run.advance(WARM).start == 10
+
+
+def test_the_oldest_steps_are_squeezed_first_and_each_once_a_level(engine: Engine) -> None:
+    run, made, before = run_of(engine, 10, 1, 1_500_000), 0, ()
+    while len(run.trace.steps) < 60:
+        run.advance(WARM)
+        steps = run.trace.steps
+        levels = [step.kept.level for step in steps]
+        assert levels == sorted(levels, reverse=True) and levels[-1] < UNREAD
+        made += sum(new is not old for new, old in zip(steps, before, strict=False))
+        before = steps
+    assert levels[0] == UNREAD and levels.count(UNREAD) <= made <= 2 * len(levels)
+
+
+def test_a_run_within_its_budget_is_left_as_it_is(trace: Trace) -> None:
+    assert fit(trace, trace.nbytes) is trace
+    tighter = fit(trace, trace.nbytes - 1)
+    assert tighter.nbytes < trace.nbytes and tighter.steps[1:] == trace.steps[1:]
+
+
+@pytest.mark.parametrize("level", [STREAM, UNREAD])
+def test_squeezing_frees_what_it_lets_go(trace: Trace, level: int) -> None:
+    step = replace(trace.steps[5])
+    gone = weakref.ref(step)
+    small = step.squeezed(level)
+    assert small.nbytes < step.nbytes / 2
+    del step
+    assert gone() is None
+    assert "blocks.0.mlp.hook_pre" not in small.captures and ("logits" in small.captures) == (level < UNREAD)
+
+
+def test_every_capture_that_a_squeezed_step_names_is_there_and_read_only(trace: Trace) -> None:
+    for step in squeezed(trace, UNREAD).steps[:3]:
+        assert len(step.captures) == len(list(step.captures)) == len(set(step.captures))
+        for name, array in step.captures.items():
+            assert not array.flags.writeable, name
+        assert {KEPT.index(step.kept.kept(name)) for name in step.captures} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("prompt", [4, 30])
+def test_a_layer_computed_again_equals_what_was_captured(engine: Engine, prompt: int) -> None:
+    """With changes at chosen positions, over a prompt and single tokens alike."""
+    whole = run_of(engine, prompt, 12, UNBOUNDED, CHANGES).trace
+    shown = with_source(engine, squeezed(whole, UNREAD))
+    for layer in range(engine.config.n_layer):
+        for hook in BLOCK_HOOKS:
+            name = f"blocks.{layer}.{hook}"
+            one, two = shown[name], whole[name]
+            finite = np.isfinite(two)
+            bound = 2**-11 if shown.kept(name) == "float16" else 1e-5
+            assert relative_difference(one[finite], two[finite]) <= bound, name
+    assert relative_difference(shown["logits"], whole["logits"]) <= 1e-5
+    assert relative_difference(shown["ln_final.hook_normalized"], whole["ln_final.hook_normalized"]) <= 1e-5
+
+
+def test_where_a_vector_is_added_between_two_layers_both_points_are_kept(engine: Engine) -> None:
+    whole = run_of(engine, 12, 2, UNBOUNDED, CHANGES).trace
+    shown = squeezed(whole, UNREAD)
+    for layer in (1, 4):
+        below, above = f"blocks.{layer}.hook_resid_post", f"blocks.{layer + 1}.hook_resid_pre"
+        assert np.array_equal(shown[below], whole[below]) and np.array_equal(shown[above], whole[above])
+        assert not np.array_equal(shown[below], shown[above])
+
+
+def test_a_cut_of_a_run_computes_the_same_numbers_as_the_run(engine: Engine) -> None:
+    whole = run_of(engine, 6, 8, UNBOUNDED).trace
+    shown = with_source(engine, squeezed(whole, UNREAD)).cut(3)
+    assert relative_difference(shown["blocks.2.attn.hook_q"], whole.cut(3)["blocks.2.attn.hook_q"]) <= 1e-5
+    assert shown["blocks.2.attn.hook_attn_scores"].shape == (8, 8, 8)
+
+
+def test_what_was_let_go_is_one_sentence_where_no_model_is_loaded(trace: Trace) -> None:
+    shown = squeezed(trace, UNREAD)
+    for name in ("blocks.1.attn.hook_q", "blocks.1.attn.hook_attn_scores", "ln_final.hook_normalized"):
+        assert shown.kept(name) == "recomputed"
+        with pytest.raises(TraceError, match="let go to save memory"):
+            _ = shown[name]
+    for refused in (lambda: shown["logits"], lambda: shown.steps[2].distribution, lambda: shown.step(2).logits):
+        with pytest.raises(TraceError, match="let go to save memory"):
+            refused()
+
+
+def test_what_is_computed_again_is_kept_for_the_next_look_and_bounded(engine: Engine, trace: Trace) -> None:
+    small = squeezed(trace, STREAM)
+    one_layer = sum(trace[f"blocks.0.attn.hook_{part}"].nbytes for part in ("q", "k", "v", "z", "attn_scores"))
+    recomputed = Recomputed(max_bytes=2 * one_layer)
+    source = recomputed.source(engine, small)
+    first = source.hook(3, "attn.hook_q")
+    assert source.hook(3, "attn.hook_q") is first and not first.flags.writeable
+    for layer in range(engine.config.n_layer):
+        for hook in BLOCK_HOOKS:
+            source.hook(layer, hook)
+            assert recomputed.nbytes <= 2 * one_layer
+    assert source.hook(3, "attn.hook_q") is not first
+
+
+def test_two_runs_never_share_what_is_computed_again(engine: Engine) -> None:
+    recomputed = Recomputed()
+    for length in (5, 6):
+        whole = run_of(engine, length, 3, UNBOUNDED).trace
+        source = recomputed.source(engine, squeezed(whole, STREAM))
+        assert relative_difference(source.hook(2, "attn.hook_k"), whole["blocks.2.attn.hook_k"]) <= 1e-5
+
+
+def test_a_step_stepped_back_to_can_be_drawn_again_though_its_logits_were_let_go(engine: Engine) -> None:
+    run = run_of(engine, 10, 40, 1_100_000)
+    assert "logits" not in run.trace.steps[3].captures
+    draws = [step.draw for step in run.trace.steps]
+    run.cut(4)
+    assert run.redraw(WARM).draw == draws[3]
+    assert run.redraw(Sampling(0)).draw.token == int(run.trace.steps[3].logits.argmax())
+    entropy, surprisal = run.trace.steps[3].choice
+    assert surprisal == pytest.approx(run.trace.steps[3].distribution.surprisal_bits(run.trace.steps[3].draw.token))
+    assert entropy > 0
+
+
+@pytest.mark.parametrize("length", [1, 15, 16, 17, 100])
+def test_a_prompt_run_layer_by_layer_is_the_prompt_run_at_once(engine: Engine, length: int) -> None:
+    runs = [
+        run_of(engine, length, 4, budget, CHANGES) for budget in (UNBOUNDED, whole_bytes(engine.config, length) - 1)
+    ]
+    whole, shown = (run.trace for run in runs)
+    assert shown.steps[0].kept.level == STREAM and whole.steps[0].kept.level == WHOLE
+    assert shown.ids == whole.ids
+    assert_same_within(with_source(engine, shown), whole, exact=False)
+    np.testing.assert_allclose(shown.norms, whole.norms, rtol=1e-4)
+    np.testing.assert_allclose(shown.value_norms, whole.value_norms, rtol=1e-4)
+
+
+def test_a_long_prompt_run_in_python_has_every_capture(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = engine.run("Once upon a time there was a fox")
+    monkeypatch.setenv("GPT2_TRACE_MB", "0.3")
+    shown = engine.run("Once upon a time there was a fox")
+    assert shown.kept("blocks.0.attn.hook_q") == "recomputed" and whole.kept("blocks.0.attn.hook_q") == "float32"
+    assert_same_within(shown, whole, exact=False)
+
+
+def test_the_bytes_of_a_prompt_are_known_before_it_runs(engine: Engine) -> None:
+    for length in (1, 7):
+        captures = run_of(engine, length, 1, UNBOUNDED).trace.steps[0].captures
+        assert whole_bytes(engine.config, length) == sum(array.nbytes for array in captures.values())
+
+
+@pytest.mark.parametrize("told", ["abc", "0", "-5", "nan", "inf"])
+def test_a_budget_that_is_none_is_refused(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GPT2_TRACE_MB", told)
+    with pytest.raises(SettingsError, match="GPT2_TRACE_MB"):
+        trace_budget()
+
+
+def test_the_budget_is_what_the_host_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GPT2_TRACE_MB", raising=False)
+    assert trace_budget() == TRACE_MB * 10**6
+    monkeypatch.setenv("GPT2_TRACE_MB", "1.5")
+    assert trace_budget() == 1_500_000

@@ -1,0 +1,97 @@
+"""Every page works on a run that was squeezed into little memory, and says what it could not keep as captured."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from gpt2.captures import STREAM, UNREAD
+from gpt2.trace import Trace
+from pages.charts.keeping import kept_sentence
+from pages.frame.models import model_job
+from pages.frame.player import Player
+from pages.frame.visit import Visit
+from tests.long_runs import squeezed
+
+ROOT = Path(__file__).parents[1]
+SAYS = {
+    "attention": ("half precision", "computed again"),
+    "residual": ("difference of two points of the stream",),
+    "sampling": ("logits are computed again",),
+}
+SAVING = "To stay within the memory of one run"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded() -> None:
+    """The bundled model, ready: what was let go is computed again by it."""
+    job, until = model_job("bundled"), time.monotonic() + 60
+    while job.is_loading and time.monotonic() < until:
+        time.sleep(0.02)
+    assert job.engine is not None, job.error
+
+
+def page(name: str, trace: Trace, cursor: int) -> AppTest:
+    test = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+    test.session_state["visit"] = Visit(Player(trace, "Once upon a time"), cursor=cursor)
+    return test.run()
+
+
+def texts(test: AppTest) -> str:
+    return "\n".join(element.value for element in (*test.text, *test.caption, *test.info))
+
+
+@pytest.mark.parametrize("level", [STREAM, UNREAD])
+@pytest.mark.parametrize("name", ["live", "embeddings", "attention", "residual", "sampling"])
+def test_every_page_opens_on_a_squeezed_run_and_says_what_changed(name: str, level: int, trace: Trace) -> None:
+    test = page(name, squeezed(trace, level), 20)
+    assert not test.exception
+    said = texts(test)
+    expected = () if name == "sampling" and level == STREAM else SAYS.get(name, ())
+    assert all(part in said for part in expected)
+    assert (SAVING in said) == bool(expected)
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_a_page_says_nothing_of_memory_where_all_is_as_captured(name: str, trace: Trace) -> None:
+    assert SAVING not in texts(page(name, trace, 20))
+
+
+def foreign(trace: Trace) -> Trace:
+    """The same run of a model that is not loaded."""
+    return replace(trace, model="someone/else", config=replace(trace.config, layer_norm_epsilon=2e-5))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("attention", "blocks.1.attn.hook_q was let go to save memory"),
+        ("residual", "difference of two points"),
+        ("sampling", "load the model that made this run"),
+    ],
+)
+def test_what_cannot_be_computed_again_is_one_sentence_in_its_place(name: str, said: str, trace: Trace) -> None:
+    test = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+    test.session_state["visit"] = Visit(Player(foreign(squeezed(trace, UNREAD)), ""), cursor=20, head=(1, 3))
+    test.run()
+    assert not test.exception
+    assert said in texts(test)
+
+
+def test_the_pictures_of_a_squeezed_run_quote_the_same_numbers(trace: Trace) -> None:
+    """What a page writes in sentences, to the digits it writes."""
+    for name in ("attention", "residual", "sampling", "embeddings"):
+        whole, small = (texts(page(name, run, 25)).splitlines() for run in (trace, squeezed(trace, UNREAD)))
+        changed = [line for line in small if line not in whole and SAVING not in line]
+        assert len(changed) <= len(whole) // 4, (name, changed)
+
+
+def test_the_sentence_counts_the_positions_that_are_not_as_captured(trace: Trace) -> None:
+    steps = trace.steps
+    mixed = replace(trace, steps=(*(step.squeezed(UNREAD) for step in steps[:10]), *steps[10:]))
+    count = steps[9].stop
+    assert f"at {count} of {trace.seq} positions: " in kept_sentence(mixed, ["attn.hook_q", "attn.hook_pattern"])
+    assert f"at all {trace.seq} positions: " in kept_sentence(squeezed(trace, STREAM), ["hook_attn_out"])
+    assert kept_sentence(mixed, ["hook_resid_pre"]) == kept_sentence(trace, ["attn.hook_q"]) == ""

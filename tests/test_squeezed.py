@@ -1,0 +1,118 @@
+"""Claims about squeezed steps: what they keep, how the stage shows them, and how they are saved."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpt2.captures import UNREAD, WHOLE, Triangle
+from gpt2.engine import Engine
+from gpt2.interventions import Interventions
+from gpt2.sampling import Sampling
+from gpt2.step import NORMS
+from gpt2.trace import Trace
+from pages.stage.pack import pack_step, split
+from pages.stage.shelf import Shelf
+from tests.long_runs import CHANGES, UNBOUNDED, WARM, run_of, squeezed, with_source
+
+
+@given(
+    data=st.data(),
+    heads=st.integers(1, 3),
+    keys=st.integers(1, 80),
+)
+def test_a_triangle_is_the_pattern_within_half_precision(data: st.DataObject, heads: int, keys: int) -> None:
+    queries = data.draw(st.integers(1, keys))
+    weights = np.random.default_rng(keys).random((heads, queries, keys)).astype(np.float32)
+    pattern = weights * np.tri(queries, keys, keys - queries, dtype=np.float32)
+    packed = Triangle.of(pattern)
+    assert packed.shape == pattern.shape
+    start = data.draw(st.integers(0, queries - 1))
+    stop = data.draw(st.integers(start + 1, queries))
+    np.testing.assert_allclose(packed.rows(start, stop), pattern[:, start:stop], rtol=2**-11, atol=2**-25)
+    room = np.zeros_like(pattern)
+    packed.into(room)
+    np.testing.assert_array_equal(room, packed.rows(0, queries))
+    assert packed.nbytes <= pattern.nbytes // 2
+
+
+def test_some_queries_of_a_pattern_are_those_of_the_whole(trace: Trace) -> None:
+    for shown in (trace, squeezed(trace, UNREAD)):
+        whole = shown["blocks.3.attn.hook_pattern"]
+        for start, stop in ((0, 1), (0, shown.seq), (2, 7), (shown.seq - 1, shown.seq)):
+            np.testing.assert_array_equal(
+                shown.queries("blocks.3.attn.hook_pattern", start, stop), whole[:, start:stop]
+            )
+
+
+def test_norms_are_lengths_of_what_they_are_named_after(trace: Trace) -> None:
+    for shown in (trace, squeezed(trace, UNREAD)):
+        for row, hook in enumerate(NORMS):
+            expected = np.linalg.norm(trace[f"blocks.4.{hook}"].astype(np.float64), axis=1)
+            np.testing.assert_allclose(shown.norms[row, 4], expected, rtol=1e-5)
+        expected = np.linalg.norm(trace["blocks.4.attn.hook_v"].astype(np.float64), axis=2)
+        np.testing.assert_allclose(shown.value_norms[4], expected, rtol=1e-5)
+
+
+def test_one_position_is_that_row_of_the_whole(engine: Engine, trace: Trace) -> None:
+    for shown in (trace, with_source(engine, squeezed(trace, UNREAD))):
+        for name in ("hook_embed", "blocks.2.hook_attn_out", "blocks.5.attn.hook_q"):
+            for position in (0, 3, trace.seq - 1):
+                np.testing.assert_array_equal(shown.row(name, position), shown[name][position])
+
+
+def test_a_squeezed_step_keeps_its_stamp_and_one_drawn_again_gets_another(engine: Engine) -> None:
+    shelf, run = Shelf(), run_of(engine, 10, 3, 2_000_000)
+    stamps = [shelf.stamp(step) for step in run.trace.steps]
+    for _ in range(40):
+        run.advance(WARM)
+    assert run.trace.steps[0].kept.level > WHOLE
+    assert [shelf.stamp(step) for step in run.trace.steps[:3]] == stamps
+    run.cut(3)
+    run.redraw(Sampling(0))
+    assert shelf.stamp(run.trace.steps[2]) not in stamps
+
+
+@pytest.mark.parametrize("index", [0, 5])
+def test_the_record_of_a_squeezed_step_is_that_of_the_whole_one(engine: Engine, index: int) -> None:
+    whole = run_of(engine, 140, 8, UNBOUNDED).trace
+    before, numbers = split(pack_step(whole, index, None))
+    after, again = split(pack_step(with_source(engine, squeezed(whole, UNREAD)), index, None))
+    assert after["next"]["token"] == before["next"]["token"] and after["labels"] == before["labels"]
+    assert after["next"]["entropy"] == pytest.approx(before["next"]["entropy"], abs=1e-4)
+    assert after["lens"] == before["lens"]
+    np.testing.assert_allclose(again["pattern"] / 65535, numbers["pattern"] / 65535, atol=2**-11)
+    np.testing.assert_array_equal(again["embedding"], numbers["embedding"])
+    np.testing.assert_allclose(again["norms"], numbers["norms"], rtol=1e-5)
+
+
+def test_a_squeezed_step_has_a_record_where_no_model_is_loaded(trace: Trace) -> None:
+    meta, _ = split(pack_step(squeezed(trace, UNREAD), 4, None))
+    assert meta["next"] is None and "let go" in meta["says"]["bars"][0]
+
+
+@pytest.mark.parametrize("changes", [None, CHANGES])
+@pytest.mark.parametrize("budget", [900_000, 3_000_000])
+def test_a_squeezed_run_read_back_is_the_same_run(engine: Engine, budget: int, changes: Interventions | None) -> None:
+    whole = run_of(engine, 12, 30, budget, changes).trace
+    assert whole.steps[0].kept.level > WHOLE
+    file = io.BytesIO()
+    whole.save(file)
+    file.seek(0)
+    read = Trace.load(file)
+    assert read.ids == whole.ids and [step.draw for step in read.steps] == [step.draw for step in whole.steps]
+    assert [step.interventions for step in read.steps] == [step.interventions for step in whole.steps]
+    for name in ("hook_embed", "blocks.2.hook_resid_pre", "blocks.2.hook_resid_post", "blocks.4.hook_resid_mid"):
+        np.testing.assert_array_equal(read[name], whole[name], err_msg=name)
+    pattern = "blocks.3.attn.hook_pattern"
+    np.testing.assert_array_equal(read[pattern], whole[pattern].astype(np.float16).astype(np.float32))
+    assert read.kept("blocks.3.attn.hook_q") == "recomputed" and read.source is None
+    choices = [[step.choice for step in trace.steps] for trace in (read, whole)]
+    np.testing.assert_allclose(*choices, rtol=1e-12)
+    np.testing.assert_allclose(read.norms, whole.norms, rtol=1e-6)
+    with_logits = ["logits" in step.captures for step in read.steps]
+    assert with_logits == ["logits" in step.captures for step in whole.steps] and with_logits[-1]
+    np.testing.assert_array_equal(read.steps[-1].logits, whole.steps[-1].logits)
+    assert read.nbytes <= whole.nbytes
