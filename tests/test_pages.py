@@ -109,16 +109,22 @@ def told(test: AppTest) -> str:
 
 def test_the_cost_of_a_run_is_measured_at_the_press_of_a_button(trace):
     test = page("cost", trace)
-    assert "has not been measured yet" in told(test)
     visit = test.session_state["visit"]
+    assert "press Run or Play for a run made here" in told(test) and test.button(key="cost.measure").disabled
     visit.job.wait(60)
+    visit.answer(Action(1, "run", {"text": "The bird", "max_new_tokens": 9, "speed": 0}))
+    wait(visit)
+    visit.cursor = 8
     test = test.run()
-    assert "nothing: the graphs were there already" in told(test)
+    assert "has not been measured yet" in told(test) and "nothing: the graphs were there already" in told(test)
     test.button(key="cost.measure").click().run()
     visit.measurement.wait(60)
     test = test.run()
     assert not test.exception and not visit.measurement.error
-    assert f"At {trace.seq} tokens the cache " in told(test)
+    assert f"At {visit.player.trace.seq} tokens the cache " in told(test)
+    visit.measure()
+    visit.answer(Action(2, "run", {"text": "The fox", "max_new_tokens": 1}))
+    assert not visit.measurement.is_running
 
 
 def test_the_cost_page_tells_of_recorded_squeezed_and_foreign_runs(trace):
@@ -128,8 +134,7 @@ def test_the_cost_page_tells_of_recorded_squeezed_and_foreign_runs(trace):
     config = replace(trace.config, layer_norm_epsilon=2e-5)
     test = page("cost", replace(trace, model="someone/else", config=config))
     assert "the model of this run is not loaded" in told(test)
-    test.button(key="cost.measure").click().run()
-    assert "not loaded, so nothing can be run again" in told(test) and not test.exception
+    assert "press Run or Play for a run made here" in told(test) and not test.exception
 
 
 def test_the_cost_page_says_that_a_run_was_let_go(engine, trace, monkeypatch):

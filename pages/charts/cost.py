@@ -201,10 +201,11 @@ def cost_caption(run: Trace) -> str:
     each = "Each bar is a step" if width == 1 else f"Step 0, then the mean of each {width} of the {steps:,} later steps"
     highest, top = max(bar.total for bar in drawn), top_of(drawn)
     cut = f", and ▲ marks what is cut, up to {milliseconds(highest)}" if highest > top else ""
-    return (
-        f"{each}; the one shown is framed{cut}. Capture: making arrays of all activations, and filling the KV cache. "
-        "Keeping: fitting the trace into its budget. Waiting: for other runs' turns. Painting is not in it."
+    parts = (
+        "Capture: making arrays of all activations, and filling the KV cache. Keeping: fitting the trace into its "
+        "budget. Waiting: for other runs' turns. Painting is not in it."
     )
+    return f"{each}; the one shown is framed{cut}. {parts if is_split(run) else ''}".strip()
 
 
 def timings(steps: Sequence[Step]) -> list[Timing]:

@@ -115,6 +115,12 @@ def cache_sentence(run: Trace, reruns: Sequence[Rerun]) -> str:
     )
 
 
+RECORDED = (
+    "These times are of the machine that the run was recorded on: press Run or Play for a run made here, which can be "
+    "measured without the cache too."
+)
+
+
 def cache_caption(run: Trace) -> str:
     """How both sides are measured."""
     times = f"{ROUNDS} passes each" if run.seq <= LONG else f"{ROUNDS} passes each, one beyond {LONG} tokens"

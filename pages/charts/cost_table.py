@@ -25,7 +25,7 @@ class Facts:
     Attributes:
         is_live: whether the run was made by this visitor, and has a KV cache.
         budget: bytes that its trace may hold; None where nothing limits it.
-        is_loaded: whether the model that made it is loaded.
+        is_loaded, is_coming: whether the model that made it is loaded, or on its way.
         downloading, loading, compiling: seconds that this model took to come; 0 where nothing was to be done.
         paint_ms: milliseconds to draw a step on the Live page, as the browser has timed it; None where it has not.
         notice: what is to be said of a run whose numbers were let go.
@@ -34,6 +34,7 @@ class Facts:
     is_live: bool
     budget: int | None
     is_loaded: bool
+    is_coming: bool = False
     downloading: float = 0.0
     loading: float = 0.0
     compiling: float = 0.0
@@ -87,7 +88,7 @@ def cost_table(run: Trace, facts: Facts) -> Rows:
         lines.append(("Loading", f"{facts.loading:.1f} s{downloading(facts)}"))
         lines.append(("Compiling", f"{facts.compiling:.0f} s" if facts.compiling else NOTHING_COMPILED))
     else:
-        lines.append(("Loading", "the model of this run is not loaded"))
+        lines.append(("Loading", "on its way" if facts.is_coming else "the model of this run is not loaded"))
     return [{"what": what, "measured": measured, "is_part": what[0].islower()} for what, measured in lines]
 
 

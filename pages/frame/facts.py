@@ -14,6 +14,7 @@ def facts_of(visit: Visit) -> Facts:
         is_live=not player.is_recorded,
         budget=None if player.is_recorded else trace_budget(),
         is_loaded=maker is not None and maker.engine is not None,
+        is_coming=maker is not None and maker.is_loading,
         downloading=seconds.get("downloading", 0.0),
         loading=seconds.get("reading", 0.0) + seconds.get("binding", 0.0) - seconds.get("compiling", 0.0),
         compiling=seconds.get("compiling", 0.0),

@@ -193,6 +193,8 @@ class Visit:
         engine = self._engine()
         limits().check_prompt(len(encode_prompt(prompt, engine.tokenizer, engine.config)))
         self.player.new(engine, prompt, self.sampling, self.max_new_tokens, self.speed)
+        if self.measurement is not None:  # it is of the run that leaves the stage
+            self.measurement.stop()
         self.cursor = 0
         self.draft_tokens = self.draft_error = None
 

@@ -37,10 +37,14 @@ def show_saving(view: View) -> None:
                 if st.button("Stop measuring", key=keys[2], width="stretch"):
                     own.stop()
                     st.rerun()
-            elif st.button("Measure without the cache", key=keys[1], width="stretch"):
+            elif st.button(
+                "Measure without the cache", key=keys[1], width="stretch", disabled=visit.player.is_recorded
+            ):
                 visit.measure()
                 st.rerun()
-            if own is not None and own.error:
+            if visit.player.is_recorded:
+                sentence(cost_cache.RECORDED)
+            elif own is not None and own.error:
                 sentence(own.error)
             st.caption(cost_cache.cache_caption(run))
 
