@@ -18,6 +18,7 @@ from .prompt import encode_prompt
 from .recompute import Recomputed
 from .run import Run
 from .sampling import Sampling
+from .timing import Clock
 from .trace import Step, Trace
 from .turns import Turns
 from .weights import Checkpoint
@@ -38,11 +39,17 @@ class Graph:
         self.names = output_names(kind, config.n_layer)
         self.model = session.init(compiled.load(kind, config), weights_registry=weights)
 
-    def __call__(self, *inputs: NDArray[np.generic]) -> Captures:
+    def __call__(self, *inputs: NDArray[np.generic], clock: Clock | None = None) -> Captures:
         """Run. Inputs must be contiguous and are read in place; outputs are copied, as MAX's buffers are larger."""
-        outputs = list(self.model(*(Buffer.from_dlpack(array) for array in inputs)))[::-1]
+        clock = clock or Clock()
+        buffers = [Buffer.from_dlpack(array) for array in inputs]
+        clock.spent("capture")
+        outputs = list(self.model(*buffers))[::-1]
+        clock.spent("model")
         # Each buffer goes as soon as it is copied: a long prompt's captures would not fit in memory twice.
-        return {name: outputs.pop().to_numpy().copy() for name in self.names}
+        captures = {name: outputs.pop().to_numpy().copy() for name in self.names}
+        clock.spent("capture")
+        return captures
 
 
 class Engine:
@@ -64,36 +71,39 @@ class Engine:
         self._layers: dict[int, Graph] = {}
         self._lock = threading.Lock()
 
-    def prefill(self, ids: Sequence[int], interventions: Interventions, cache: KVCache) -> Captures:
-        """Run a whole prompt and fill the empty cache.
+    def prefill(
+        self, ids: Sequence[int], interventions: Interventions, cache: KVCache, clock: Clock | None = None
+    ) -> Captures:
+        """Run a whole prompt and fill the empty cache; `clock` tells how long the model and the capture took.
 
         Shapes: every hook as `hooks.hook_axes` says, and `logits` [1, vocab] after the last token.
         """
         seq = len(ids)
         changes = interventions.inputs(self.config, 0, seq)
-        captures = self._graphs["prefill"](np.array(ids, np.int64), np.arange(seq), *_flat(changes))
+        captures = self._graphs["prefill"](np.array(ids, np.int64), np.arange(seq), *_flat(changes), clock=clock)
         self._remember(captures, cache)
         return captures
 
-    def decode(self, token: int, interventions: Interventions, cache: KVCache) -> Captures:
-        """Run one token after the positions in the cache, and add it to the cache.
+    def decode(self, token: int, interventions: Interventions, cache: KVCache, clock: Clock | None = None) -> Captures:
+        """Run one token after the positions in the cache, and add it to the cache; `clock` as in `prefill`.
 
         Shapes: as `prefill` with seq 1; `key` counts the cached positions and the new one.
         """
         changes = interventions.inputs(self.config, cache.length, cache.length + 1)
         past = [cache.past(layer) for layer in range(self.config.n_layer)]
-        captures = self._graphs["decode"](np.array([token]), np.array([cache.length]), *_flat(past), *_flat(changes))
+        inputs = np.array([token]), np.array([cache.length]), *_flat(past), *_flat(changes)
+        captures = self._graphs["decode"](*inputs, clock=clock)
         self._remember(captures, cache)
         return captures
 
-    def lens(self, rows: Array) -> Array:
+    def lens(self, rows: Array, clock: Clock | None = None) -> Array:
         """Final norm and unembedding of any rows of the residual stream.
 
         Shapes: [seq, d_model] -> logits [seq, vocab].
         """
-        return self._graphs["lens"](np.ascontiguousarray(rows, np.float32))["logits"]
+        return self._graphs["lens"](np.ascontiguousarray(rows, np.float32), clock=clock)["logits"]
 
-    def layer(self, layer: int, resid_pre: Array, changes: LayerInputs) -> Captures:
+    def layer(self, layer: int, resid_pre: Array, changes: LayerInputs, clock: Clock | None = None) -> Captures:
         """One block run again over all positions from the stream that enters it.
 
         `resid_pre` is the stream as `hook_resid_pre` captured it: what an intervention adds to it is in it already.
@@ -110,7 +120,7 @@ class Engine:
                 self._layers[layer] = Graph("layer", self.config, block, self._session)
         rows = np.ascontiguousarray(resid_pre, np.float32)
         inputs = changes._replace(resid_add=np.zeros_like(rows))
-        return self._layers[layer](rows, np.arange(len(rows)), *inputs)
+        return self._layers[layer](rows, np.arange(len(rows)), *inputs, clock=clock)
 
     def start(self, prompt: str, interventions: Interventions | None = None) -> Run:
         """A run that has not begun.

@@ -3,7 +3,7 @@
 A whole prefill of 1,024 tokens holds some gigabytes for a moment; this way it is one layer's share.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +15,13 @@ from .config import GPT2Config
 from .hooks import BLOCK_HOOKS
 from .interventions import Interventions
 from .step import NORMS, lengths
+from .timing import Clock
 
 if TYPE_CHECKING:
     from .engine import Engine
 
 Array = NDArray[np.float32]
+Norms = tuple[Array, Array]
 
 
 def whole_bytes(config: GPT2Config, seq: int) -> int:
@@ -30,9 +32,22 @@ def whole_bytes(config: GPT2Config, seq: int) -> int:
     return 4 * (config.n_layer * block + 3 * seq * config.n_embd + config.vocab_size)
 
 
+def read_prompt(
+    engine: "Engine", ids: Sequence[int], interventions: Interventions, cache: KVCache, budget: int, clock: Clock
+) -> tuple[Mapping[str, Array], Norms | None]:
+    """Run a prompt and fill the empty cache, in one pass where all its captures fit in `budget` bytes.
+
+    Returns:
+        The captures; and the two norms of `step.Summary` where they were squeezed.
+    """
+    if whole_bytes(engine.config, len(ids)) <= budget:
+        return engine.prefill(ids, interventions, cache, clock), None
+    return prefill_by_layers(engine, ids, interventions, cache, clock)
+
+
 def prefill_by_layers(
-    engine: "Engine", ids: Sequence[int], interventions: Interventions, cache: KVCache
-) -> tuple[Captures, tuple[Array, Array]]:
+    engine: "Engine", ids: Sequence[int], interventions: Interventions, cache: KVCache, clock: Clock
+) -> tuple[Captures, Norms]:
     """Run a prompt and fill the empty cache.
 
     Returns:
@@ -47,7 +62,7 @@ def prefill_by_layers(
     value_norms = np.zeros((config.n_layer, seq, config.n_head), np.float32)
     keys, values = [], []
     for layer, change in enumerate(changes):
-        captures = engine.layer(layer, stream + change.resid_add, change)
+        captures = engine.layer(layer, stream + change.resid_add, change, clock)
         for name, array in captures.items():
             if name == PATTERN:
                 stored[f"blocks.{layer}.{name}"] = Triangle.of(array)
@@ -59,5 +74,5 @@ def prefill_by_layers(
         values.append(captures["attn.hook_v"])
         stream = captures["hook_resid_post"]
     cache.extend(keys, values)
-    stored["logits"] = engine.lens(stream[-1:])
+    stored["logits"] = engine.lens(stream[-1:], clock)
     return Captures(stored).squeezed(STREAM), (norms, value_norms)

@@ -1,8 +1,8 @@
 """A run: one prompt being continued, with its cache and its trace; it can be stepped, cut back and branched."""
 
 import threading
-import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +12,10 @@ from .budget import fit, trace_budget
 from .cache import KVCache
 from .errors import GPT2Error
 from .interventions import Interventions
-from .long_prompt import prefill_by_layers, whole_bytes
+from .long_prompt import Norms, read_prompt
 from .sampling import Sampling, draw, most_likely
 from .step import LensRows, Step, Summary, choice_bits
+from .timing import Clock
 from .trace import Trace
 from .turns import Turn
 
@@ -105,24 +106,24 @@ class Run:
             if start + len(ids) > self.engine.config.n_positions:
                 raise GPT2Error(f"The context of {self.engine.config.n_positions} tokens is full.")
             self.turn = Turn(self.engine.turns, stop)
-            captures: Mapping[str, Array]
-            norms: tuple[Array, Array] | None = None
+            clock = Clock()
             with self.turn:
-                since = time.perf_counter()
-                if start:
-                    captures = self.engine.decode(ids[0], self.interventions, self._cache)
-                elif whole_bytes(self.engine.config, len(ids)) <= self.budget:
-                    captures = self.engine.prefill(ids, self.interventions, self._cache)
-                else:
-                    captures, norms = prefill_by_layers(self.engine, ids, self.interventions, self._cache)
-                ms = (time.perf_counter() - since) * 1000
+                clock.spent("waiting")
+                captures, norms = self._pass(ids, clock)
+                clock.spent("capture")
                 readings = self._read_lens(captures)
+                clock.spent("lens")
             drawn = None if sampling is None else draw(captures["logits"][-1], sampling, start + len(ids))
+            clock.spent("sampling")
             lens = self._lens(readings, None if drawn is None else drawn.token)
+            clock.spent("lens")
             known = Summary(*norms, *choice_bits(captures["logits"][-1], drawn)) if norms else None
-            step = Step(ids, start, captures, drawn, ms, lens, self.interventions, known)
-            self._trace = fit(self._trace.append(step), self.budget)
-            return step
+            clock.spent("sampling")
+            step = Step(ids, start, captures, drawn, clock.timing.forward, lens, self.interventions, known)
+            kept = fit(self._trace.append(step), self.budget)
+            clock.spent("keeping")
+            self._trace = replace(kept, steps=(*kept.steps[:-1], kept.steps[-1].timed(clock.timing)))
+            return step.timed(clock.timing)
 
     def redraw(self, sampling: Sampling) -> Step:
         """Draw the newest step's token again with other settings; the model does not run.
@@ -158,6 +159,12 @@ class Run:
             self._trace = self._trace.branch(n_steps)
             self._cache.cut(self._trace.seq)
             return self._trace
+
+    def _pass(self, ids: tuple[int, ...], clock: Clock) -> tuple[Mapping[str, Array], Norms | None]:
+        """The newest token after the cached positions, or the whole prompt; norms where it was squeezed."""
+        if self._cache.length:
+            return self.engine.decode(ids[0], self.interventions, self._cache, clock), None
+        return read_prompt(self.engine, ids, self.interventions, self._cache, self.budget, clock)
 
     def _read_lens(self, captures: Mapping[str, Array]) -> Array:
         below = [f"blocks.{layer}.hook_resid_post" for layer in range(self.engine.config.n_layer - 1)]

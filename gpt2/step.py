@@ -1,6 +1,7 @@
 """One forward pass of a run: what went in, what was captured, what was drawn."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -11,6 +12,7 @@ from .captures import Captures
 from .errors import TraceError
 from .interventions import Interventions
 from .sampling import Distribution, Draw, entropy_bits, softmax
+from .timing import Timing
 
 Array = NDArray[np.float32]
 
@@ -74,10 +76,11 @@ class Step:
         captures: every hook by name, for these positions only (`query` is these positions, `key` all up to them),
             and `logits` [1, vocab] of the last position. Arrays are read-only. A step that was squeezed lacks some.
         draw: the next token and how it was chosen; None where the run only looked.
-        ms: milliseconds the forward pass took.
+        ms: milliseconds the forward pass took: `timing`'s model and capture.
         lens: the logit lens at the last position, or None if it was not read.
         interventions: what was changed during this pass.
         known: the step's summary where it was taken before captures were let go.
+        timing: where all its milliseconds went; None in runs recorded before that was measured.
         mark: this very step's; a step drawn again is another one.
     """
 
@@ -89,6 +92,7 @@ class Step:
     lens: LensRows | None = None
     interventions: Interventions = field(default_factory=Interventions)
     known: Summary | None = None
+    timing: Timing | None = None
     mark: Mark = field(default_factory=Mark, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -170,6 +174,12 @@ class Step:
         known = self.known or Summary(self.norms, self.value_norms, *self.choice)
         step = replace(self, captures=self.kept.squeezed(level), known=known)
         object.__setattr__(step, "mark", self.mark)
+        return step
+
+    def timed(self, timing: Timing) -> "Step":
+        """The same step, told at last how long all of it took."""
+        step = copy(self)
+        object.__setattr__(step, "timing", timing)
         return step
 
     def with_logits(self, logits: Array) -> "Step":

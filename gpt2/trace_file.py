@@ -18,6 +18,7 @@ from .errors import GPT2Error, TraceError
 from .interventions import Addition, Interventions, Scale
 from .sampling import Draw, Sampling
 from .step import LensRows, Step, Summary
+from .timing import Timing
 from .trace import Lineage, Trace
 from .trace_arrays import Layout, from_arrays, least_arrays, to_arrays
 from .vocabulary import Vocabulary
@@ -90,6 +91,7 @@ def _header(trace: Trace, layout: Layout) -> dict[str, Any]:
             {
                 "ids": step.ids,
                 "ms": step.ms,
+                "timing": None if step.timing is None else asdict(step.timing),
                 "draw": None if step.draw is None else asdict(step.draw),
                 "interventions": asdict(step.interventions),
             }
@@ -191,7 +193,12 @@ def _step(
         lens=LensRows(*(arrays[name][index] for name in LENS)) if LENS[0] in arrays else None,
         interventions=interventions,
         known=kept[1],
+        timing=_timing(told.get("timing")),  # none in files that were written before it was measured
     )
+
+
+def _timing(told: dict[str, Any] | None) -> Timing | None:
+    return None if told is None else Timing(**{part: _number(ms, math.inf) for part, ms in told.items()})
 
 
 def _draw(told: dict[str, Any], config: GPT2Config) -> Draw:

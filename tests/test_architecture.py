@@ -145,7 +145,7 @@ def test_nothing_opens_a_connection_when_imported() -> None:
 
 def test_recorded_runs_open_and_are_drawn_where_neither_max_nor_torch_can_be_imported() -> None:
     names = ["config", "vocabulary", "tokenizer", "prompt", "sampling", "interventions", "hooks", "trace", "trace_file"]
-    names += ["weights", "tables", "lens", "report", "cache", "turns", "run", "errors", "hub"]
+    names += ["weights", "tables", "lens", "report", "cache", "turns", "timing", "uncached", "run", "errors", "hub"]
     gallery = tuple(n for n in GALLERY if n.count("/") >= 2)
     whole = [f"gpt2.{name}" for name in names] + modules(gallery)
     python(

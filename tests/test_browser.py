@@ -1,5 +1,6 @@
 """What a person sees: the app served for real, driven in a real Chromium that can reach no other host."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,7 @@ LENSES = {
     "attention": "Who is each token looking at?",
     "residual": "What does each layer add?",
     "sampling": "How is the next token chosen?",
+    "cost": "What does a token cost?",
 }
 
 
@@ -177,6 +179,18 @@ def test_changing_the_page_keeps_the_run(live):
     live.get_by_role("link", name="Live", exact=True).click()
     expect(live.locator(STAGE)).to_have_attribute("data-run", before)
     assert strip(live) == text
+
+
+def test_the_cost_page_knows_the_paints_and_measures_what_the_cache_saves(live):
+    run(live, "The fox", 12)
+    live.wait_for_timeout(1000)
+    live.get_by_role("link", name="Cost", exact=True).click()
+    bill = live.get_by_test_id("stVegaLiteChart").nth(1)
+    painted = re.compile(r"painting: [\d.]+\sms in this browser")
+    expect(bill).to_have_attribute("aria-label", painted, timeout=20_000)
+    live.get_by_role("button", name="Measure without the cache").click()
+    expect(live.get_by_text(re.compile(r"At \d+ tokens the cache "))).to_be_visible(timeout=60_000)
+    expect(live.get_by_role("button", name="Measure without the cache")).to_be_visible(timeout=60_000)
 
 
 def test_two_windows_do_not_disturb_each_other(chromium, server, live):

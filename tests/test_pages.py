@@ -13,11 +13,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import gpt2
+from gpt2.budget import fit
 from gpt2.errors import EngineError
 from gpt2.sampling import Sampling
 from gpt2.trace import Trace
+from pages.frame.examples import recorded_run
 from pages.frame.models import Pool
-from pages.frame.player import Player
+from pages.frame.player import LET_GO, Player
 from pages.frame.visit import STILL_LOADING, Visit
 from pages.stage.component import Action
 from pages.stage.snapshot import Status
@@ -28,6 +30,7 @@ LENSES = {
     "attention": "Who is each token looking at?",
     "residual": "What does each layer add?",
     "sampling": "How is the next token chosen?",
+    "cost": "What does a token cost?",
 }
 
 
@@ -96,6 +99,49 @@ def test_a_run_of_a_model_that_is_not_loaded_still_opens(name, trace):
 def test_a_lens_looks_at_the_step_under_the_cursor(name, trace):
     shown = [text.value for text in page(name, trace, cursor=5).text]
     assert shown != [text.value for text in page(name, trace, cursor=30).text]
+
+
+def told(test: AppTest) -> str:
+    """All that a page says, the texts that stand for its charts too."""
+    charts = [chart.proto.alt for chart in test.get("vega_lite_chart")]
+    return "\n".join([element.value for element in (*test.text, *test.caption)] + charts)
+
+
+def test_the_cost_of_a_run_is_measured_at_the_press_of_a_button(trace):
+    test = page("cost", trace)
+    assert "has not been measured yet" in told(test)
+    visit = test.session_state["visit"]
+    visit.job.wait(60)
+    test = test.run()
+    assert "nothing: the graphs were there already" in told(test)
+    test.button(key="cost.measure").click().run()
+    visit.measurement.wait(60)
+    test = test.run()
+    assert not test.exception and not visit.measurement.error
+    assert f"At {trace.seq} tokens the cache " in told(test)
+
+
+def test_the_cost_page_tells_of_recorded_squeezed_and_foreign_runs(trace):
+    assert "press Run for a run that does" in told(page("cost", recorded_run("once")))
+    squeezed = told(page("cost", fit(trace, trace.nbytes // 3)))
+    assert "40 steps squeezed" in squeezed
+    config = replace(trace.config, layer_norm_epsilon=2e-5)
+    test = page("cost", replace(trace, model="someone/else", config=config))
+    assert "the model of this run is not loaded" in told(test)
+    test.button(key="cost.measure").click().run()
+    assert "not loaded, so nothing can be run again" in told(test) and not test.exception
+
+
+def test_the_cost_page_says_that_a_run_was_let_go(engine, trace, monkeypatch):
+    monkeypatch.setattr(Visit, "_engine", lambda _: engine)
+    test = page("cost", trace)
+    visit = test.session_state["visit"]
+    visit.answer(Action(1, "run", {"text": "The bird", "max_new_tokens": 3, "speed": 0}))
+    wait(visit)
+    visit.cursor = 2
+    assert "of 256" in told(test.run())
+    assert visit.player.let_go() > 0
+    assert LET_GO in told(test.run()) and not test.exception
 
 
 @pytest.mark.parametrize(
@@ -224,7 +270,7 @@ WITHOUT_MAX = """
 import sys
 sys.modules["max"] = None
 from streamlit.testing.v1 import AppTest
-for name in ("live", "embeddings", "attention", "residual", "sampling"):
+for name in ("live", "embeddings", "attention", "residual", "sampling", "cost"):
     test = AppTest.from_file(f"pages/{name}.py", default_timeout=60).run()
     assert not test.exception, (name, test.exception)
 visit = test.session_state["visit"]

@@ -37,6 +37,7 @@ def show() -> None:
             st.Page(PAGES / "attention.py", title="Attention"),
             st.Page(PAGES / "residual.py", title="Residual stream"),
             st.Page(PAGES / "sampling.py", title="Sampling"),
+            st.Page(PAGES / "cost.py", title="Cost"),
         ],
         position="top",
     )

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
@@ -31,6 +32,8 @@ class ModelJob:
         error: why it failed, in one sentence that says what to do.
         checkpoint, tables: there once the weights have been read; whole in memory, whatever happens to the files.
         engine: there once it is ready.
+        seconds: how long "downloading", "reading", "compiling" and "binding" have taken, where they were done;
+            "binding" gives the weights to the compiled graphs, and waits for "compiling" where it is done.
     """
 
     def __init__(self, name: str, reserve: Callable[["ModelJob", GPT2Config], None], folders: bool = True) -> None:
@@ -46,6 +49,8 @@ class ModelJob:
         self.checkpoint: Checkpoint | None = None
         self.tables: Tables | None = None
         self.engine: Engine | None = None
+        self.seconds: dict[str, float] = {}
+        self._since: dict[str, float] = {}
         self._cancelled, self._was_read_first = threading.Event(), False
         self._thread = threading.Thread(target=self._load, name=f"load {name}", daemon=True)
 
@@ -93,7 +98,9 @@ class ModelJob:
                 self._read(self._fetched())
             assert self.checkpoint is not None
             self._go_on("compiling", "Loading the model.")
+            self._time("binding")
             self.engine = gpt2.bind(self.checkpoint, self._tell, self._cancelled.is_set)
+            self._time("binding")
             # What is loaded now stays: keep the collector from walking it after every rerun.
             gc.collect()
             gc.freeze()
@@ -113,17 +120,27 @@ class ModelJob:
     def _read(self, place: Place) -> None:
         assert place.folder is not None
         self._go_on("reading", "Reading the weights.")
+        self._time("reading")
         if self.config is None:
             self._reserve(self, GPT2Config.from_file(place.folder / "config.json"))
         checkpoint = load_checkpoint(place.folder, self.name)
         self.tables = Tables(checkpoint.weights["wte.weight"], checkpoint.weights["wpe.weight"])
         self.checkpoint = checkpoint
+        self._time("reading")
 
     def _follow(self, transfer: Transfer) -> None:
         self.stage, self.progress, self.message = "downloading", transfer.share, transfer.figures
+        self._time("downloading")
 
     def _tell(self, sentence: str) -> None:
+        """What is told while graphs are being compiled, once a second; nothing is where none has to be."""
         self.message = sentence
+        self._time("compiling")
+
+    def _time(self, what: str) -> None:
+        """Note how long something has taken since this was first called for it."""
+        now = time.monotonic()
+        self.seconds[what] = now - self._since.setdefault(what, now)
 
     def _go_on(self, stage: Stage, message: str) -> None:
         """Enter the next stage.

@@ -35,6 +35,7 @@ class View:
     """What a lens page looks at.
 
     Attributes:
+        run: the whole run on the stage.
         trace: the run as it was at the shown step; what it let go is computed again where the model is loaded.
         step: that step with its logits, or None where the run is empty.
         tables, read_lens: the embeddings and the logit lens of the model that made the run, or None where it is not
@@ -43,6 +44,7 @@ class View:
     """
 
     name: str
+    run: Trace
     trace: Trace
     step: Step | None
     tables: Tables | None
@@ -105,6 +107,7 @@ def open_page(name: str) -> View:
     shown = whole.cut(min(visit.cursor + 1, len(whole.steps)))
     return View(
         name=name,
+        run=whole,
         trace=shown,
         step=shown.step(-1) if shown.steps else None,
         tables=maker.tables if maker else None,

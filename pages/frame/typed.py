@@ -4,6 +4,8 @@ from typing import Any
 
 from gpt2.errors import SettingsError
 
+SLOWEST_PAINT_MS = 10_000
+
 
 def number(values: dict[str, Any], name: str, default: float) -> float:
     """A number from the browser, which may be text a person typed.
@@ -29,3 +31,10 @@ def whole(values: dict[str, Any], name: str, default: int, title: str) -> int:
         return int(str(default if value is None else value))
     except ValueError:
         raise SettingsError(f"{title} must be a whole number, not {value!r}.") from None
+
+
+def paint_time(told: object) -> float | None:
+    """The milliseconds that a browser says it paints for, or None where it says nothing, or what cannot be."""
+    if not isinstance(told, int | float) or isinstance(told, bool) or not 0 <= told <= SLOWEST_PAINT_MS:
+        return None
+    return float(told)

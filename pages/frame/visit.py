@@ -19,10 +19,11 @@ from .choice import Choice
 from .examples import EXAMPLES, recorded_run
 from .job import ModelJob
 from .limits import limits
+from .measurement import Measurement
 from .models import ALWAYS, pool
 from .player import Player
 from .traces import TRACES
-from .typed import number, whole
+from .typed import number, paint_time, whole
 
 if TYPE_CHECKING:
     from gpt2.engine import Engine
@@ -50,6 +51,8 @@ class Visit:
     draft_tokens: int | None = None
     draft_error: str | None = None
     tried: str | None = None
+    paint_ms: float | None = None  # to draw a step on the Live page, as this browser has timed it
+    measurement: Measurement | None = None  # what tokens of a run would cost without the cache
 
     def __post_init__(self) -> None:
         """Keep its models in memory for as long as it lives."""
@@ -174,6 +177,13 @@ class Visit:
         """How many tokens one press of Run or Play may generate: the model's context, or what the host allows."""
         return min(self._checkpoint.config.n_positions, limits().new_tokens)
 
+    def measure(self) -> None:
+        """Time the run on the stage without its cache, in the background; one that is under way ends."""
+        if self.measurement is not None:
+            self.measurement.stop()
+        maker = self.maker
+        self.measurement = Measurement(self.player.trace, maker.engine if maker else None)
+
     def open(self, recorded: Trace, is_own: bool = False) -> None:
         """Put a recorded run on the stage, at its last step; `is_own` where no other visitor shares it."""
         self.player.open(recorded, is_own)
@@ -217,6 +227,7 @@ class Visit:
 
     def _look(self, values: dict[str, Any]) -> None:
         self.cursor = max(0, whole(values, "cursor", self.cursor, "The step"))
+        self.paint_ms = paint_time(values.get("paint_ms"))
         layer, head = (whole(values, name, -1, f"The {name}") for name in ("layer", "head"))  # none: unlocked
         config = self.player.trace.config
         fits = layer in range(config.n_layer) and head in range(config.n_head)

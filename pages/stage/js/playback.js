@@ -11,6 +11,7 @@ function tellView() {
   const tell = memory.header.view === "strip" ? sendSoon : sendLater; // the pictures under a strip follow as they can
   tell("view", 150, () => ({
     cursor: memory.cursor, layer: memory.lock ? memory.lock.layer : null, head: memory.lock ? memory.lock.head : null,
+    paint_ms: paintTime(),
   }));
 }
 
@@ -106,6 +107,7 @@ function follow(header) {
   if (header.run !== memory.run) {
     const ours = answered && (memory.mode === "generate" || memory.stepTo >= 0);
     memory.run = header.run;
+    memory.paints = [];
     if (memory.mode === "replay") memory.mode = "still";
     if (!ours) {
       memory.cursor = lastStep();

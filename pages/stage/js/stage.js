@@ -93,6 +93,7 @@ function paint() {
   if (readTheme(stage.root) || !stage.worn) { wearTheme(stage.root); stage.worn = true; }
   const { parts, root } = stage;
   const record = recordAt(memory.cursor);
+  const isNew = record && record !== stage.record, since = performance.now();
   stage.record = record ?? stage.record;
   paintPrompt(parts);
   paintSettings(parts);
@@ -100,6 +101,7 @@ function paint() {
   paintStrip(parts, record);
   paintTransport(parts, stage.record);
   if (record && stage.view === "live") paintPanels(stage, record); // until it comes they stay as they are
+  if (isNew && stage.view === "live") keepPaint(performance.now() - since);
   memory.painted += 1;
   Object.assign(root.dataset, {
     step: memory.cursor, steps: stepCount(), run: memory.run, painted: memory.painted, mounts: memory.mounts,

@@ -4,7 +4,7 @@ const KEPT_RUNS = 3;
 const box = (globalThis.gpt2Stage ??= { waiting: [] });
 const memory = (box.memory ??= {
   epoch: "", records: new Map(), runs: [], header: null, run: "", cursor: 0, lock: null, speed: 8,
-  mode: "still", asked: 0, askedName: "", stepTo: -1, held: false, draft: null, promptSeen: null, mounts: 0, painted: 0,
+  mode: "still", asked: 0, askedName: "", stepTo: -1, held: false, draft: null, promptSeen: null, mounts: 0, painted: 0, paints: [],
 });
 
 function takeParcel(bytes) {
@@ -60,6 +60,14 @@ function weight(layer, head, query, key) {
   if (key === 0) return place.record.first[at];
   const back = query - key;
   return back < place.width ? place.record.pattern[(at + 1) * place.width - 1 - back] : undefined;
+}
+
+// What the newest steps of this run took to draw, all panels, in milliseconds; null where none was drawn.
+const KEPT_PAINTS = 50;
+function keepPaint(ms) { memory.paints = [...(memory.paints ?? []), ms].slice(-KEPT_PAINTS); }
+function paintTime() {
+  const paints = [...(memory.paints ?? [])].sort((a, b) => a - b);
+  return paints.length ? paints[paints.length >> 1] : null;
 }
 
 // The head shown large: the locked one, else the one that this step's sentence names.

@@ -1,0 +1,212 @@
+"""What every step of a run cost: its milliseconds stacked by what they were spent on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, median, quantiles
+from typing import Any
+
+import altair as alt
+
+from gpt2.step import Step
+from gpt2.timing import Timing
+from gpt2.trace import Trace
+from pages.charts import style
+from pages.charts.style import Rows, spoken
+from pages.frame.palette import Palette
+
+TITLE = "Where the milliseconds of every step went"
+MOST_BARS = 64
+HEIGHT = 380
+# What a step's milliseconds are spent on, from the bottom of a bar up; the last of them is other runs' doing.
+NAMES = {
+    "model": "model",
+    "capture": "capture",
+    "lens": "logit lens",
+    "sampling": "sampling",
+    "keeping": "keeping",
+    "waiting": "waiting",
+}
+WHOLE = "forward pass, not split"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar: the steps from `first` to `last`, and the mean milliseconds of each part."""
+
+    first: int
+    last: int
+    parts: dict[str, float]
+
+    @property
+    def total(self) -> float:
+        """Its height."""
+        return sum(self.parts.values())
+
+    @property
+    def middle(self) -> float:
+        """Its place on the axis."""
+        return (self.first + self.last) / 2
+
+
+def is_split(run: Trace) -> bool:
+    """Whether every step of the run tells what its milliseconds were spent on."""
+    return all(step.timing is not None for step in run.steps)
+
+
+def parts_of(step: Step, split: bool = True) -> dict[str, float]:
+    """A step's milliseconds by the names of their parts; of one that was not split, its forward pass alone."""
+    if step.timing is None or not split:
+        return {WHOLE: step.ms}
+    return {name: getattr(step.timing, part) for part, name in NAMES.items()}
+
+
+def total_ms(step: Step) -> float:
+    """All that the step took."""
+    return sum(parts_of(step).values())
+
+
+def generated(run: Trace) -> tuple[Step, ...]:
+    """The steps that took one token through the model; where there is none yet, the prompt's step."""
+    return run.steps[1:] or run.steps
+
+
+def bars(run: Trace) -> list[Bar]:
+    """A bar for the prompt's step, and one for each step after it or, of a long run, for as many as fit together."""
+    width, split = steps_a_bar(run), is_split(run)
+    ranges = [(0, 0), *((first, min(first + width, len(run.steps)) - 1) for first in range(1, len(run.steps), width))]
+    parts = [parts_of(step, split) for step in run.steps]
+    return [
+        Bar(first, last, {name: fmean(told[name] for told in parts[first : last + 1]) for name in parts[first]})
+        for first, last in ranges
+    ]
+
+
+def steps_a_bar(run: Trace) -> int:
+    """How many steps after the prompt's share a bar."""
+    return -(-(len(run.steps) - 1) // MOST_BARS) or 1
+
+
+def top_of(drawn: Sequence[Bar]) -> float:
+    """Where the axis ends: the prompt's bar, which may be far higher than a token's, has no say in it."""
+    return usual_top([bar.total for bar in drawn[1:] or drawn])
+
+
+def usual_top(totals: Sequence[float]) -> float:
+    """Where an axis ends: above the highest, unless a few are so high that the others would be flat."""
+    highest = max(totals)
+    usual = quantiles(totals, n=10)[-1] if len(totals) > 2 else highest
+    return 1.1 * (highest if highest <= 1.6 * usual else 1.25 * usual)
+
+
+def cost_rows(run: Trace, shown: int) -> dict[str, Rows]:
+    """The pieces of the bars, the mark of the shown step, and where bars go beyond the axis."""
+    drawn, pieces = bars(run), []
+    top = top_of(drawn)
+    for bar in drawn:
+        step = run.steps[bar.last]
+        whole = {
+            "x": bar.first - 0.42,
+            "x2": bar.last + 0.42,
+            "steps": f"{bar.first}" if bar.first == bar.last else f"{bar.first} to {bar.last}, mean",
+            "token": "the prompt" if not bar.first else run.vocabulary.label(step.ids[-1]),
+            "total": bar.total,
+        }
+        floor = 0.0
+        for name, ms in bar.parts.items():
+            piece = {"part": name, "ms": ms, "y": min(floor, top), "y2": min(floor + ms, top)}
+            pieces.append(whole | piece)
+            floor += ms
+    marked = next(bar for bar in drawn if bar.first <= shown <= bar.last)
+    mark: dict[str, Any] = {"x": marked.first - 0.5, "x2": marked.last + 0.5, "middle": marked.middle}
+    mark |= {"y": 0.0, "y2": min(marked.total, top), "sign": "▲" if marked.total > top else "▼"}
+    beyond: Rows = [{"x": bar.middle, "y": top} for bar in drawn if bar.total > top and bar is not marked]
+    # The corners of the picture: with them in the data and not in the spec, a new step replaces data alone.
+    frame: Rows = [{"x": -0.6, "y": 0.0}, {"x": len(run.steps) - 0.4, "y": top}]
+    return {"pieces": pieces, "mark": [mark], "beyond": beyond, "frame": frame}
+
+
+def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
+    """Bars stacked in greys from dark to hollow, sampling in its own colour; the shown step carries the mark."""
+    names = list(NAMES.values()) if is_split(run) else [WHOLE]
+    fills = [palette.text, palette.muted, palette.line, palette.sampling, palette.panel, palette.panel]
+    edges = [palette.text, palette.muted, palette.muted, palette.sampling, palette.text, palette.muted]
+    if names == [WHOLE]:
+        fills, edges = [palette.muted], [palette.muted]
+    dashes = [[1, 0]] * (len(names) - 1) + [[2, 2] if len(names) > 1 else [1, 0]]
+    across, up = alt.Scale(zero=False, nice=False), alt.Scale(nice=False)
+    x = alt.X("x:Q", scale=across).axis(
+        title="step (0 takes in the prompt, each later one a single token)", grid=False, tickMinStep=1, format="d"
+    )
+    y = alt.Y("y:Q", scale=up, title="milliseconds")
+    box = {"x": x, "x2": "x2:Q", "y": y, "y2": "y2:Q"}
+    tip = [
+        alt.Tooltip("steps:N", title="step"),
+        alt.Tooltip("token:N", title="takes in"),
+        alt.Tooltip("part:N", title="part"),
+        alt.Tooltip("ms:Q", title="ms", format=".3f"),
+        alt.Tooltip("total:Q", title="whole step, ms", format=".3f"),
+    ]
+    legend = alt.Legend(title=None, symbolType="square", symbolSize=110, symbolStrokeWidth=1, columns=6)
+    pieces, mark, beyond, frame = (style.named(name) for name in ("pieces", "mark", "beyond", "frame"))
+    layers = [
+        frame.mark_point(opacity=0).encode(x=x, y=y),
+        pieces.mark_rect(strokeWidth=0.75).encode(
+            **box,
+            fill=alt.Fill("part:N", scale=alt.Scale(domain=names, range=fills), legend=legend),
+            stroke=alt.Stroke("part:N", scale=alt.Scale(domain=names, range=edges), legend=legend),
+            strokeDash=alt.StrokeDash("part:N", scale=alt.Scale(domain=names, range=dashes), legend=legend),
+            tooltip=tip,
+        ),
+        mark.mark_rect(filled=False, stroke=palette.sampling, strokeWidth=2).encode(**box),
+        mark.mark_text(dy=-9, fontSize=style.TEXT, color=palette.sampling).encode(
+            x=alt.X("middle:Q", scale=across), y=alt.Y("y2:Q", scale=up), text="sign:N"
+        ),
+        beyond.mark_text(text="▲", dy=-9, fontSize=style.TEXT, color=palette.text).encode(x=x, y=y),
+    ]
+    return style.dressed(alt.layer(*layers), palette, HEIGHT, **cost_rows(run, shown))
+
+
+def milliseconds(ms: float) -> str:
+    """A duration with about three digits; a second and more in seconds."""
+    if ms >= 1000:
+        return f"{ms / 1000:.2f}\u00a0s"
+    return f"{ms:.0f}\u00a0ms" if ms >= 99.5 else f"{ms:.1f}\u00a0ms" if ms >= 1 else f"{ms:.2f}\u00a0ms"
+
+
+def cost_sentence(run: Trace, shown: int) -> str:
+    """What a token costs, how much of it is the model, and what the shown step took."""
+    step, usual = run.steps[shown], median(map(total_ms, generated(run)))
+    token = spoken(run.vocabulary.label(step.ids[-1]))
+    this = f"step {shown}, {token}," if shown else f"step 0, the prompt of {len(step.ids)} tokens,"
+    if not is_split(run):
+        return (
+            f"A forward pass took {milliseconds(usual)} (median) where this run was recorded; {this} took "
+            f"{milliseconds(step.ms)}. What else its steps cost it does not tell: press Run for a run that does."
+        )
+    model = median(timing.model for timing in timings(generated(run)))
+    if len(run.steps) == 1:
+        return (
+            f"Reading the prompt took {milliseconds(usual)}, {milliseconds(model)} of it in the model; press Play or "
+            "Step to see what a token costs."
+        )
+    return (
+        f"A token takes {milliseconds(usual)} (median), {milliseconds(model)} of it in the model: "
+        f"{1000 / usual:,.0f} tokens a second. {this[0].upper()}{this[1:]} took {milliseconds(total_ms(step))}."
+    )
+
+
+def cost_caption(run: Trace) -> str:
+    """What a bar is, and what is left out."""
+    steps, width, drawn = len(run.steps) - 1, steps_a_bar(run), bars(run)
+    each = "Each bar is a step" if width == 1 else f"Step 0, then the mean of each {width} of the {steps:,} later steps"
+    highest, top = max(bar.total for bar in drawn), top_of(drawn)
+    cut = f", and ▲ marks what is cut, up to {milliseconds(highest)}" if highest > top else ""
+    return (
+        f"{each}; the one shown is framed{cut}. Capture: making arrays of all activations, and filling the KV cache. "
+        "Keeping: fitting the trace into its budget. Waiting: for other runs' turns. Painting is not in it."
+    )
+
+
+def timings(steps: Sequence[Step]) -> list[Timing]:
+    """What the steps tell of their milliseconds."""
+    return [step.timing for step in steps if step.timing is not None]

@@ -1,0 +1,125 @@
+"""What the KV cache saves: a token's milliseconds with it, against running all tokens before it again."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from statistics import median
+
+import altair as alt
+
+from gpt2.trace import Trace
+from gpt2.uncached import LENGTHS, LONG, ROUNDS, Rerun
+from pages.charts import style
+from pages.charts.cost import milliseconds, usual_top
+from pages.charts.style import Rows
+from pages.frame.palette import Palette
+
+TITLE = "What the KV cache saves"
+HEIGHT = 300
+WINDOW = 15
+WITH, WITHOUT = "with the cache", "without: all run again"
+
+
+def cached_rows(run: Trace) -> Rows:
+    """A row for each single-token step: its position, its forward pass, and the median of the passes around it.
+
+    At either end these are the first or the last `WINDOW`, so that one odd pass cannot lift the end of the line.
+    """
+    steps = run.steps[1:]
+    last = max(0, len(steps) - WINDOW)
+    times = [step.ms for step in steps]
+    return [
+        {
+            "tokens": step.stop,
+            "ms": step.ms,
+            "running": median(times[(first := min(max(0, at - WINDOW // 2), last)) : first + WINDOW]),
+            "what": WITH,
+        }
+        for at, step in enumerate(steps)
+    ]
+
+
+def rerun_rows(reruns: Sequence[Rerun]) -> Rows:
+    """A row for each length that was measured, with the median of its passes."""
+    by_length = sorted(reruns, key=lambda rerun: rerun.tokens)
+    rows: Rows = []
+    for tokens, group in groupby(by_length, key=lambda rerun: rerun.tokens):
+        times = [rerun.ms for rerun in group]
+        rows.append({"tokens": tokens, "ms": median(times), "passes": len(times), "what": WITHOUT})
+    return rows
+
+
+def cache_chart(run: Trace, reruns: Sequence[Rerun], palette: Palette) -> alt.LayerChart:
+    """Points and a running median with the cache; joined points without it, once measured. Linear, from zero."""
+    cached, again = cached_rows(run), rerun_rows(reruns)
+    usual = [row["ms"] for row in cached] or [1.0]
+    top = max([usual_top(usual), *(1.08 * row["ms"] for row in again)])
+    for row in cached:
+        row["drawn"] = min(row["ms"], top)
+    x = alt.X("tokens:Q", scale=alt.Scale(nice=False)).axis(
+        title="position: tokens up to and with this one", grid=False, tickMinStep=1, format="d"
+    )
+    scale = alt.Scale(nice=False)
+    y, title = alt.Y("ms:Q", scale=scale), "milliseconds of the forward pass"
+    names, legend = [WITH, WITHOUT][: 1 + bool(again)], alt.Legend(title=None, symbolType="stroke", symbolSize=400)
+    colour = alt.Color("what:N", scale=alt.Scale(domain=names, range=[palette.text, palette.muted]), legend=legend)
+    dash = alt.StrokeDash("what:N", scale=alt.Scale(domain=names, range=[[1, 0], [7, 4]]), legend=legend)
+    tip = [alt.Tooltip("tokens:Q", title="position"), alt.Tooltip("ms:Q", title="ms", format=".3f")]
+    steps, whole = style.named("cached"), style.named("again")
+    layers = [
+        style.named("frame").mark_point(opacity=0).encode(x=x, y=y.title(title)),
+        steps.mark_circle(size=22, opacity=0.45, color=palette.text).encode(
+            x=x, y=alt.Y("drawn:Q", scale=scale, title=title), tooltip=[*tip, alt.Tooltip("what:N", title="how")]
+        ),
+        steps.mark_line(strokeWidth=3).encode(
+            x=x, y=alt.Y("running:Q", scale=scale, title=title), color=colour, strokeDash=dash
+        ),
+        whole.mark_line(strokeWidth=3).encode(x=x, y=y.title(title), color=colour, strokeDash=dash),
+        whole.mark_point(filled=True, size=90, opacity=1).encode(
+            x=x,
+            y=y.title(title),
+            color=colour,
+            tooltip=[*tip, alt.Tooltip("what:N", title="how"), alt.Tooltip("passes:Q", title="passes, median of")],
+        ),
+        whole.mark_text(dy=-14, fontSize=style.TEXT, fontWeight="bold").encode(
+            x=x, y=y.title(title), text=alt.Text("ms:Q", format=",.0f")
+        ),
+    ]
+    frame: Rows = [{"tokens": 0, "ms": 0.0}, {"tokens": 1.02 * run.seq + 1, "ms": top}]
+    return style.dressed(alt.layer(*layers), palette, HEIGHT, cached=cached, again=again, frame=frame)
+
+
+def cache_sentence(run: Trace, reruns: Sequence[Rerun]) -> str:
+    """How many times as cheap the cache makes the newest token that was measured both ways."""
+    cached, again = {row["tokens"]: row["running"] for row in cached_rows(run)}, rerun_rows(reruns)
+    if not cached:
+        return (
+            "No token has been made with the cache yet: the prompt is read in one pass. Press Play or Step to make one."
+        )
+    both = [row for row in again if row["tokens"] in cached]
+    if not both:
+        last = max(cached)
+        return (
+            f"With the cache, the token at position {last} takes {milliseconds(cached[last])}. What it would take "
+            "without has not been measured yet."
+        )
+    tokens, without, with_cache = both[-1]["tokens"], both[-1]["ms"], cached[both[-1]["tokens"]]
+    if without < 1.05 * with_cache:
+        return (
+            f"At {tokens} tokens the cache saves nothing yet: {milliseconds(with_cache)} with it, "
+            f"{milliseconds(without)} without. It pays as the text grows."
+        )
+    ratio = without / with_cache
+    return (
+        f"At {tokens} tokens the cache makes a token {ratio:.{0 if ratio >= 9.5 else 1}f} times as cheap: "
+        f"{milliseconds(with_cache)} instead of {milliseconds(without)}."
+    )
+
+
+def cache_caption(run: Trace) -> str:
+    """How both sides are measured."""
+    times = f"{ROUNDS} passes each" if run.seq <= LONG else f"{ROUNDS} passes each, one beyond {LONG} tokens"
+    return (
+        f"With the cache: every step of this run, and the median of {WINDOW} around it. Without: the first n tokens "
+        f"run again from nothing at up to {LENGTHS} lengths, median of {times}; model and capture, nothing kept. A "
+        "point beyond the axis lies on its edge."
+    )

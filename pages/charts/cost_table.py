@@ -1,0 +1,157 @@
+"""The bill of a run in a small table, and the formula of its KV cache with the real numbers in it."""
+
+from dataclasses import dataclass
+from statistics import median
+
+import altair as alt
+
+from gpt2.captures import STREAM, UNREAD, WHOLE
+from gpt2.trace import Trace
+from pages.charts import style
+from pages.charts.cost import NAMES, generated, milliseconds, timings, total_ms
+from pages.charts.style import Rows
+from pages.frame.palette import Palette
+
+FORMULA = r"\text{KV cache} = 2 \cdot n_\text{layer} \cdot n_\text{embd} \cdot 4\,\text{bytes} \cdot \text{positions}"
+TITLE = "The bill"
+ROW = 28
+NOTHING_COMPILED = "nothing: the graphs were there already"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a run beside its trace.
+
+    Attributes:
+        is_live: whether the run was made by this visitor, and has a KV cache.
+        budget: bytes that its trace may hold; None where nothing limits it.
+        is_loaded: whether the model that made it is loaded.
+        downloading, loading, compiling: seconds that this model took to come; 0 where nothing was to be done.
+        paint_ms: milliseconds to draw a step on the Live page, as the browser has timed it; None where it has not.
+        notice: what is to be said of a run whose numbers were let go.
+    """
+
+    is_live: bool
+    budget: int | None
+    is_loaded: bool
+    downloading: float = 0.0
+    loading: float = 0.0
+    compiling: float = 0.0
+    paint_ms: float | None = None
+    notice: str = ""
+
+
+def bill_chart(table: Rows, palette: Palette) -> alt.LayerChart:
+    """The table as a picture: what on the left, how much of it on the right."""
+    y = alt.Y("line:Q", scale=alt.Scale(reverse=True, nice=False), axis=None)
+    left, right = alt.value(0), alt.value("width")
+    lines, frame = style.named("lines"), style.named("frame")
+    layers = [
+        frame.mark_point(opacity=0).encode(y=y),
+        frame.mark_rule(color=palette.line).encode(x=left, x2=right, y=y),
+        *(
+            lines.transform_filter(f"{sign}datum.is_part").mark_text(align="left", dx=dx, fontSize=size, color=colour)
+            .encode(x=left, y=y, text="what:N")
+            for sign, dx, size, colour in (("!", 0, style.TEXT, palette.text), ("", 14, style.LABEL, palette.muted))
+        ),
+        lines.mark_text(align="right", fontSize=style.LABEL, color=palette.text).encode(
+            x=right, y=y, text="measured:N"
+        ),
+    ]  # fmt: skip
+    frames: Rows = [{"line": at - 0.5} for at in range(len(table) + 1)]
+    rows: Rows = [{"line": at, **row} for at, row in enumerate(table)]
+    return style.dressed(alt.layer(*layers), palette, ROW * len(table), lines=rows, frame=frames)
+
+
+def in_words(table: Rows) -> str:
+    """The whole table for those who listen to it."""
+    return ". ".join(f"{row['what']}: {row['measured']}" for row in table)
+
+
+def cost_table(run: Trace, facts: Facts) -> Rows:
+    """What, how much of it, and whether it is a part of the token above it. No text of a visitor is in it."""
+    prompt, steps = run.steps[0], run.steps[1:]
+    read = milliseconds(prompt.ms)
+    lines = [("Prompt", f"{len(prompt.ids):,} tokens in {read}, {milliseconds(prompt.ms / len(prompt.ids))} each")]
+    if steps:
+        lines.append(("A token", f"{milliseconds(median(map(total_ms, steps)))}, median of {len(steps):,}"))
+    if told := timings(generated(run)):
+        for part, name in NAMES.items():
+            spent = [getattr(timing, part) for timing in told]
+            most = f", {milliseconds(max(spent))} at most" if part == "waiting" else ""
+            lines.append((name, f"{milliseconds(median(spent))}{most}"))
+    lines.append(("painting", painting(facts)))
+    lines.append(("KV cache", kv_line(run, facts)))
+    lines.append(("Trace", trace_line(run, facts)))
+    if facts.is_loaded:
+        lines.append(("Loading", f"{facts.loading:.1f} s{downloading(facts)}"))
+        lines.append(("Compiling", f"{facts.compiling:.0f} s" if facts.compiling else NOTHING_COMPILED))
+    else:
+        lines.append(("Loading", "the model of this run is not loaded"))
+    return [{"what": what, "measured": measured, "is_part": what[0].islower()} for what, measured in lines]
+
+
+def painting(facts: Facts) -> str:
+    """What drawing a step on the Live page takes."""
+    return "not timed; open Live" if facts.paint_ms is None else f"{milliseconds(facts.paint_ms)} in this browser"
+
+
+def downloading(facts: Facts) -> str:
+    """How long the download took, where there was one."""
+    return f", after {facts.downloading:.0f} s of download" if facts.downloading else ""
+
+
+def kv_bytes(run: Trace) -> int:
+    """Bytes of keys and values of all positions run so far."""
+    return 2 * run.config.n_layer * run.config.n_embd * 4 * run.seq
+
+
+def kv_line(run: Trace, facts: Facts) -> str:
+    """The keys and values, or what they would take."""
+    size = in_bytes(kv_bytes(run))
+    return f"{size} for {run.seq:,} positions" if facts.is_live else f"none; {size} once it is gone on with"
+
+
+def trace_line(run: Trace, facts: Facts) -> str:
+    """What the trace holds, what it may hold, and what was let go for that."""
+    held = in_bytes(run.nbytes)
+    return f"{held}{f' of {in_bytes(facts.budget)}' if facts.budget else ''}; {squeezed(run)}"
+
+
+def squeezed(run: Trace) -> str:
+    """How many steps are kept in fewer bytes."""
+    steps = [step.kept.level for step in run.steps]
+    fewer, unread = sum(level >= STREAM for level in steps), sum(level == UNREAD for level in steps)
+    if max(steps) == WHOLE:
+        return "every step whole"
+    logits = f", {unread:,} without logits" if unread else ""
+    return f"{fewer:,} of {len(steps):,} steps squeezed{logits}"
+
+
+def in_bytes(count: int) -> str:
+    """A size in the unit that fits."""
+    if count >= 99.5e6:
+        return f"{count / 1e6:,.0f}\u00a0MB"
+    return f"{count / 1e6:.1f}\u00a0MB" if count >= 1e6 else f"{count / 1e3:.0f}\u00a0kB"
+
+
+def kv_operands(run: Trace) -> list[str]:
+    """The size of the KV cache with its own numbers, and why keys and values alone are kept."""
+    config, step = run.config, run.steps[-1]
+    each = 2 * config.n_layer * config.n_embd * 4
+    lines = [
+        f"2 × {config.n_layer} × {config.n_embd} × 4 bytes × {run.seq} positions = {kv_bytes(run):,} bytes",
+        f"so each further token adds {each:,} bytes; a full context of {config.n_positions:,} positions takes "
+        f"{in_bytes(each * config.n_positions)}",
+    ]
+    if step.timing is not None:
+        lines.append(
+            f"step {len(run.steps) - 1}: model {step.timing.model:.3f} + capture {step.timing.capture:.3f} = "
+            f"{step.timing.forward:.3f} ms, the forward pass"
+        )
+    return lines
+
+
+def why_nothing(facts: Facts) -> str:
+    """What to do where there is no step to tell of."""
+    return facts.notice or "Type a prompt above and run it: what each of its tokens costs appears here."
