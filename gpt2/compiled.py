@@ -42,6 +42,7 @@ SOURCES = (
     *("attention", "mlp", "block", "transformer", "lm_head", "graphs"),
 )
 MAX_MEF_BYTES = 200_000_000
+MAX_ORIGINS = 8
 SECONDS_A_GRAPH = 60
 # One compile at a time in this process: each takes all cores and over a gigabyte.
 TURN = threading.Lock()
@@ -129,7 +130,7 @@ def remembered(kind: str, config: GPT2Config) -> str | None:
         for manifest in sorted(folder.glob(f"{kind}-*.json")):
             with suppress(OSError, ValueError, KeyError, TypeError):
                 entry = json.loads(manifest.read_text(encoding="utf-8"))
-                if entry["origin"] == origin(kind, config):
+                if origin(kind, config) in entry["origins"]:
                     return str(entry["key"]["fingerprint"])
     return None
 
@@ -152,15 +153,21 @@ def find(key: GraphKey) -> bytes | None:
 
 
 def keep(key: GraphKey, mef: bytes, folder: Path, origin: str = "") -> None:
-    """Write a compiled graph and its manifest, so that readers see both whole or neither."""
+    """Write a compiled graph and its manifest, so that readers see both whole or neither.
+
+    Sizes that differ elsewhere may share a graph: it is remembered with the newest few of its origins.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     packed = lzma.compress(mef, preset=6)
-    features = sorted(PORTABLE_FEATURES if key.target == PORTABLE else cpu_features())
+    origins = [origin]
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        before = json.loads((folder / f"{key.file_name}.json").read_text(encoding="utf-8"))
+        origins += [str(other) for other in before["origins"] if other != origin and before["key"] == asdict(key)]
     manifest = {
         "key": asdict(key),
-        "origin": origin,
+        "origins": origins[:MAX_ORIGINS],
         "sha256": hashlib.sha256(packed).hexdigest(),
-        "cpu": features,
+        "cpu": sorted(PORTABLE_FEATURES if key.target == PORTABLE else cpu_features()),
     }
     told = json.dumps(manifest, indent=1).encode() + b"\n"
     for name, data in ((f"{key.file_name}.json", told), (key.file_name, packed)):

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from gpt2.captures import STREAM, UNREAD
 from gpt2.trace import Trace
 from pages.charts.keeping import kept_sentence
-from pages.frame.models import model_job
+from pages.frame.models import ALWAYS, pool
 from pages.frame.player import Player
 from pages.frame.visit import Visit
 from tests.long_runs import squeezed
@@ -27,7 +27,7 @@ SAVING = "To stay within the memory of one run"
 @pytest.fixture(scope="module", autouse=True)
 def loaded() -> None:
     """The bundled model, ready: what was let go is computed again by it."""
-    job, until = model_job("bundled"), time.monotonic() + 60
+    job, until = pool().get(ALWAYS) or pool().want(ALWAYS), time.monotonic() + 60
     while job.is_loading and time.monotonic() < until:
         time.sleep(0.02)
     assert job.engine is not None, job.error
