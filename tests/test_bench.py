@@ -159,7 +159,7 @@ def test_the_bytes_of_all_captures_are_about_what_a_pass_gives(engine):
 
 def test_a_size_without_weights_is_measured_with_random_ones_that_do_not_stay(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HOME", str(tmp_path))
-    monkeypatch.setitem(KNOWN, "gpt2", Known("nobody/has-this", TINY, 0))
+    monkeypatch.setitem(KNOWN, "gpt2", Known("nobody/has-this", "Tiny", TINY, 0))
     told: list[str] = []
     with subject("gpt2", told.append) as measured:
         assert (measured.is_random, measured.config) == (True, TINY)
