@@ -4,6 +4,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 import gpt2
@@ -105,6 +106,7 @@ class ModelJob:
             gc.collect()
             gc.freeze()
             self._go_on("ready", "")
+            import_module("altair")  # what lens pages draw with: the first one that is opened need not wait for it
         except GPT2Error as error:
             self._fail(str(error))
         except Exception as error:
