@@ -1,9 +1,11 @@
 """What tests share: the bundled model, loaded once, and a run of it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from playwright.sync_api import Browser, Page
 
 import gpt2
 from gpt2 import compiled
@@ -11,6 +13,8 @@ from gpt2.engine import Engine
 from gpt2.sampling import Sampling
 from gpt2.trace import Trace
 from gpt2.weights import Checkpoint, load_checkpoint
+from tests.browser import Server, browser, open_page
+from tests.measure import ready
 
 # A busy machine is not a failure; folders and engines that examples share are meant to be shared.
 settings.register_profile(
@@ -49,3 +53,20 @@ def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("GPT2_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(compiled, "SHIPPED", tmp_path / "shipped")
     return compiled.cache_folder()
+
+
+@pytest.fixture(scope="module")  # no longer: Playwright's event loop would run on under the tests of other modules
+def chromium() -> Iterator[Browser]:
+    """The browser of a module's tests."""
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def live(chromium: Browser, server: Server) -> Iterator[Page]:
+    """A fresh visitor on the Live page of the module's own `server`, the bundled model ready."""
+    page = open_page(chromium, server.url)
+    ready(page)
+    yield page
+    assert page.errors == []  # type: ignore[attr-defined]
+    page.context.close()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser import browser, open_page, serve
 from tests.measure_visitors import measure_visitors
@@ -37,6 +37,23 @@ def megabytes(process_id: int) -> float:
     """Resident memory of a process and its children, in MB."""
     parent = psutil.Process(process_id)
     return sum(process.memory_info().rss for process in (parent, *parent.children(recursive=True))) / 1e6
+
+
+def ready(page: Page) -> None:
+    """Return once the bundled model is loaded."""
+    page.wait_for_selector(STAGE, timeout=60_000)
+    expect(page.locator(f"{STAGE} .state")).not_to_contain_text("Loading", timeout=60_000)
+
+
+def settle(page: Page, **settings: float) -> None:
+    """Type settings of the dialog, by their names, and close it."""
+    page.locator("button.chip").click()
+    for name, value in settings.items():
+        field = page.locator(f"input[name={name}]")
+        field.fill(str(value))
+        field.press("Enter")
+    page.wait_for_timeout(500)
+    page.keyboard.press("Escape")
 
 
 def begin(page: Page, prompt: str) -> None:
@@ -100,12 +117,7 @@ def measure_live(log: Path, tokens: int = 64, rate: float = 8) -> dict[str, Any]
         page = open_page(opened, server.url)
         page.wait_for_selector(STAGE, timeout=60_000)
         page.wait_for_timeout(4000)
-        page.locator("button.chip").click()
-        for name, value in (("max_new_tokens", tokens), ("speed", rate)):
-            page.locator(f"input[name={name}]").fill(str(value))
-            page.locator(f"input[name={name}]").press("Enter")
-        page.wait_for_timeout(500)
-        page.keyboard.press("Escape")
+        settle(page, max_new_tokens=tokens, speed=rate)
         before = run_id(page)
         begin(
             page, "Once upon a time there was a little girl who lived with her mother in a small house near the wood."

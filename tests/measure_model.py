@@ -7,7 +7,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 from tests.browser import Server, browser, open_page, serve
-from tests.measure import STAGE, begin, megabytes, run_id, stage_number, wait_for_new_run
+from tests.measure import begin, megabytes, ready, run_id, settle, stage_number, wait_for_new_run
 
 PAGES = ("Embeddings", "Attention", "Residual stream", "Sampling", "Cost", "Live")
 IS_DRAWN = """() => {
@@ -22,19 +22,18 @@ def measure_model(log: Path, folder: str) -> dict[str, Any]:
     """Seconds from choosing the model in the list to its first token, then to the end of its context, and memory."""
     with browser() as opened, serve(log, GPT2_MODELS=folder) as server:
         page = open_page(opened, server.url)
-        page.wait_for_selector(STAGE, timeout=60_000)
-        page.wait_for_timeout(4000)
+        ready(page)
         since = time.monotonic()
         choose(page, folder)
         page.get_by_role("status", name="Loaded").wait_for(timeout=60_000)
-        ready = time.monotonic() - since
+        waited = time.monotonic() - since
         before = run_id(page)
         begin(page, "The old woman went to the market, and there she")
         wait_for_new_run(page, before, 1)
         token = time.monotonic() - since
         memory = megabytes(server.process.pid)
         return {
-            "ready_s": round(ready, 2),
+            "ready_s": round(waited, 2),
             "first_token_s": round(token, 2),
             "memory_mb": round(memory),
             **measure_whole_context(page, server),
@@ -60,12 +59,7 @@ def wait_for_the_end(page: Page, since: float, most_seconds: float = 300) -> tup
 
 def measure_whole_context(page: Page, server: Server) -> dict[str, Any]:
     """A run to the last position, as fast as it goes, and then every page's opening."""
-    page.locator("button.chip").click()
-    for name, value in (("max_new_tokens", "1024"), ("speed", "0")):
-        page.locator(f"input[name={name}]").fill(value)
-        page.locator(f"input[name={name}]").press("Enter")
-    page.wait_for_timeout(500)
-    page.keyboard.press("Escape")
+    settle(page, max_new_tokens=1024, speed=0)
     before, since = run_id(page), time.monotonic()
     begin(page, "Once upon a time there was a little girl who lived with her mother in a small house near the wood.")
     wait_for_new_run(page, before, 1)

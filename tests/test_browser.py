@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser import Server, browser, open_page, serve
-from tests.measure import STAGE, begin, run_id, stage_number, wait_for_new_run
+from tests.browser import Server, open_page, serve
+from tests.measure import STAGE, begin, ready, run_id, settle, stage_number, wait_for_new_run
 
 pytestmark = pytest.mark.browser
 
@@ -26,36 +26,9 @@ def server(tmp_path_factory) -> Iterator[Server]:
         yield served
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def live(chromium: Browser, server: Server) -> Iterator[Page]:
-    """A fresh visitor on the Live page, the model ready."""
-    page = open_page(chromium, server.url)
-    ready(page)
-    yield page
-    assert page.errors == []
-    page.context.close()
-
-
-def ready(page: Page) -> None:
-    page.wait_for_selector(STAGE)
-    expect(page.locator(f"{STAGE} .state")).not_to_contain_text("Loading", timeout=60_000)
-
-
 def run(page: Page, prompt: str, tokens: int = 8) -> None:
     """Run a prompt for some tokens, as fast as it goes, and wait for the last."""
-    page.locator("button.chip").click()
-    for name, value in (("max_new_tokens", tokens), ("speed", 0)):
-        field = page.locator(f"input[name={name}]")
-        field.fill(str(value))
-        field.press("Enter")
-    page.wait_for_timeout(400)
-    page.keyboard.press("Escape")
+    settle(page, max_new_tokens=tokens, speed=0)
     before = run_id(page)
     begin(page, prompt)
     wait_for_new_run(page, before, tokens)
@@ -130,12 +103,7 @@ def test_one_step_on_at_the_end_makes_one_new_token(live):
 
 def test_playing_and_pausing_by_the_space_key(live):
     run(live, "Far away in the", 5)
-    live.locator("button.chip").click()
-    for name, value in (("max_new_tokens", 300), ("speed", 6)):
-        live.locator(f"input[name={name}]").fill(str(value))
-        live.locator(f"input[name={name}]").press("Enter")
-    live.wait_for_timeout(500)
-    live.keyboard.press("Escape")
+    settle(live, max_new_tokens=300, speed=6)
     live.locator(f"{STAGE} h2").first.click()
     live.keyboard.press("Space")
     live.wait_for_timeout(2500)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser import Server, browser, open_page, serve
+from tests.browser import Server, open_page, serve
 from tests.conftest import BUNDLED
 from tests.measure import STAGE, begin, run_id, wait_for_new_run
 from tests.stand_in_hub import StandInHub, stand_in_hub
@@ -28,23 +28,6 @@ def server(hub: StandInHub, tmp_path: Path) -> Iterator[Server]:
     cache = str(tmp_path / "cache")
     with serve(tmp_path / "server.log", HF_ENDPOINT=hub.url, HF_HUB_CACHE=cache, HF_HUB_OFFLINE="") as served:
         yield served
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture
-def live(chromium: Browser, server: Server) -> Iterator[Page]:
-    """A fresh visitor on the Live page, the bundled model ready."""
-    page = open_page(chromium, server.url)
-    page.wait_for_selector(STAGE)
-    expect(page.locator(f"{STAGE} .state")).not_to_contain_text("Loading", timeout=60_000)
-    yield page
-    assert page.errors == []  # type: ignore[attr-defined]
-    page.context.close()
 
 
 def choose(page: Page, name: str) -> None:

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import Server, browser, open_page, serve
-from tests.measure import STAGE, begin, run_id, stage_number, wait_for_new_run
-from tests.test_browser import ready, run, strip
+from tests.browser import Server, open_page, serve
+from tests.measure import STAGE, begin, ready, run_id, settle, stage_number, wait_for_new_run
+from tests.test_browser import run, strip
 
 pytestmark = pytest.mark.browser
 
@@ -29,12 +29,6 @@ def small(tmp_path_factory) -> Iterator[Server]:
         yield served
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as opened:
-        yield opened
-
-
 @contextmanager
 def visitors(chromium: Browser, server: Server, count: int) -> Iterator[list[Page]]:
     """Visitors, each in a browser context of its own, the model ready."""
@@ -51,7 +45,7 @@ def test_five_at_once_see_their_own_runs_alone(chromium, server):
     with visitors(chromium, server, len(PROMPTS)) as pages:
         before = [run_id(page) for page in pages]
         for page in pages:
-            choose(page, tokens=12)
+            settle(page, max_new_tokens=12, speed=0)
         for page, prompt in zip(pages, PROMPTS, strict=True):
             begin(page, prompt)
         for page, recorded in zip(pages, before, strict=True):
@@ -88,14 +82,3 @@ def test_the_hosts_limits_are_shown_and_kept(chromium, small):
         begin(page, " the" * 50)
         expect(page.get_by_role("alert").filter(has_text="10 more than the 40 allowed here")).to_be_visible()
         assert run_id(page) == before
-
-
-def choose(page: Page, tokens: int) -> None:
-    """Set how many tokens are made, as fast as it goes."""
-    page.locator("button.chip").click()
-    for name, value in (("max_new_tokens", tokens), ("speed", 0)):
-        field = page.locator(f"input[name={name}]")
-        field.fill(str(value))
-        field.press("Enter")
-    page.wait_for_timeout(400)
-    page.keyboard.press("Escape")
