@@ -166,6 +166,14 @@ def test_traces_and_sampling_need_numpy_alone() -> None:
     assert own == {"gpt2", "numpy"}
 
 
+def test_everything_that_runs_is_installed_by_the_requirements_and_not_by_chance() -> None:
+    told = (ROOT / "requirements.txt").read_text()
+    required = {name.lower() for name in re.findall(r"^([A-Za-z_]+)", told, re.MULTILINE)}
+    imported = {found.split(".")[0] for name in (*ENGINE_ROOM, *GALLERY) for found in imports(name)}
+    others = imported - set(sys.stdlib_module_names) - {"gpt2", "pages", "torch", "transformers"}
+    assert {"pillow" if name == "PIL" else name for name in others} == required
+
+
 def test_the_top_level_is_as_designed() -> None:
     top = {name.split("/")[0] for name in TRACKED}
     designed = {"app.py", "gpt2", "pages", "tests", "requirements.txt", "README.md", "LICENSE", "pyproject.toml"}
