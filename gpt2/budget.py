@@ -38,11 +38,12 @@ def fit(trace: Trace, budget: int) -> Trace:
         return trace
     steps = list(trace.steps)
     for level in LEVELS[1:]:
-        for index in range(len(steps) - (level == UNREAD)):
+        for index, step in enumerate(steps):
             if held <= budget:
                 break
-            if steps[index].kept.level < level:
-                squeezed = steps[index].squeezed(level)
-                held += squeezed.nbytes - steps[index].nbytes
-                steps[index] = squeezed
+            squeezed = step.squeezed(level)
+            if index == len(steps) - 1 and "logits" in step.captures and level >= UNREAD:
+                squeezed = step if level == UNREAD else squeezed.with_logits(step.logits)
+            held += squeezed.nbytes - step.nbytes
+            steps[index] = squeezed
     return replace(trace, steps=tuple(steps))

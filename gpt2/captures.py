@@ -1,14 +1,15 @@
 """How one step's captures are kept: all of them as the graph gave them, or squeezed where a run outgrows its budget.
 
-There are three levels. WHOLE: every capture in float32. STREAM: the residual stream at every point, the embeddings and
+There are four levels. WHOLE: every capture in float32. STREAM: the residual stream at every point, the embeddings and
 the logits in float32, attention patterns in half precision without the half above the diagonal; what attention and MLP
 add is the difference of two points of the stream, and everything else is let go, because a layer can be computed again
 from the stream that enters it. UNREAD: the logits go too; they can be read again from the last point of the stream.
+BARE: the patterns go, and the points between attention and MLP.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,13 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 Kept = Literal["float32", "difference", "float16", "recomputed"]
 
-WHOLE, STREAM, UNREAD = LEVELS = range(3)
+WHOLE, STREAM, UNREAD, BARE = LEVELS = range(4)
 # From the closest to what the graph gave to the farthest from it.
 KEPT: tuple[Kept, ...] = ("float32", "difference", "float16", "recomputed")
 
-# What the squeezed levels keep in float32, by the end of its name.
-KEPT_WHOLE = ("hook_embed", "hook_pos_embed", "hook_resid_pre", "hook_resid_mid", "hook_resid_post")
+# What each squeezed level keeps in float32, by the end of its name; all but BARE keep the patterns too.
+ENDS = ("hook_embed", "hook_pos_embed", "hook_resid_pre", "hook_resid_post")
+KEPT_WHOLE = {STREAM: (*ENDS, "hook_resid_mid", "logits"), UNREAD: (*ENDS, "hook_resid_mid"), BARE: ENDS}
 PATTERN = "attn.hook_pattern"
 # What is added to the stream is the difference of these two points.
 DIFFERENCES = {
@@ -80,34 +82,43 @@ class Triangle:
         return room
 
 
+class Distant(Protocol):
+    """A capture that still lies in an accelerator's memory."""
+
+    nbytes: int
+
+    def fetch(self) -> Array:
+        """Copy it to this machine's memory."""
+
+
+Part = Array | Triangle | Distant
+
+
 class Captures(Mapping[str, Array]):
     """One step's captures by name, read-only; it has those that are kept, and those that are a difference of two kept.
+
+    What lies in an accelerator's memory is copied from there when it is first looked at.
 
     Attributes: `level` is how far they have been squeezed, `n_layer` how many blocks they are of.
     """
 
-    def __init__(self, stored: Mapping[str, Array | Triangle], level: int = WHOLE) -> None:
+    def __init__(self, stored: Mapping[str, Part], level: int = WHOLE) -> None:
         """Lock the arrays: a step that is on a screen must not change."""
-        for part in stored.values():
-            for array in part.bands if isinstance(part, Triangle) else (part,):
-                array.setflags(write=False)
         self._stored, self.level = dict(stored), level
+        for part in stored.values():
+            _lock(part)
         self.n_layer = sum(name.endswith("hook_resid_pre") for name in stored)
 
     def __getitem__(self, name: str) -> Array:
         """One capture; a KeyError if it was let go."""
-        part = self._stored.get(name)
+        part = self.part(name)
         if isinstance(part, Triangle):
-            pattern = part.rows(0, part.shape[1])
-            pattern.setflags(write=False)
-            return pattern
-        if part is not None:
-            return part
-        block, _, hook = name.rpartition(".")
-        after, before = DIFFERENCES[hook]
-        difference = self._stored[f"{block}.{after}"] - self._stored[f"{block}.{before}"]  # type: ignore[operator]
-        difference.setflags(write=False)
-        return difference
+            part = part.rows(0, part.shape[1])
+        elif part is None:
+            after, before = _ends(name)
+            part = self[after] - self[before]
+        part.setflags(write=False)
+        return part
 
     def __contains__(self, name: object) -> bool:
         """Whether this capture is there."""
@@ -117,10 +128,9 @@ class Captures(Mapping[str, Array]):
         """The names of what is kept, and of what is a difference of two kept."""
         yield from self._stored
         for name in self._stored:
-            block, _, hook = name.rpartition(".")
             for difference, (after, _) in DIFFERENCES.items():
-                if hook == after and f"{block}.{difference}" not in self._stored:
-                    yield f"{block}.{difference}"
+                if name.endswith(after) and self.kept(other := name.removesuffix(after) + difference) == "difference":
+                    yield other
 
     def __len__(self) -> int:
         """How many captures there are."""
@@ -135,17 +145,21 @@ class Captures(Mapping[str, Array]):
         """How a capture is kept; `recomputed` where it was let go and must be computed again."""
         if name in self._stored:
             return "float16" if isinstance(self._stored[name], Triangle) else "float32"
-        block, _, hook = name.rpartition(".")
-        ends = DIFFERENCES.get(hook, ())
-        return "difference" if ends and all(f"{block}.{end}" in self._stored for end in ends) else "recomputed"
+        if name.endswith(tuple(DIFFERENCES)) and all(end in self._stored for end in _ends(name)):
+            return "difference"
+        return "recomputed"
 
     def part(self, name: str) -> Array | Triangle | None:
         """What is stored under a name, as it is stored; None if nothing is."""
-        return self._stored.get(name)
+        part = self._stored.get(name)
+        if part is None or isinstance(part, (np.ndarray, Triangle)):
+            return part
+        fetched = self._stored[name] = part.fetch()
+        return fetched
 
     def rows(self, name: str, start: int, stop: int) -> Array:
         """Some queries of a pattern or of scores, counted from the step's first. Shapes: [head, query, key]."""
-        part = self._stored.get(name)
+        part = self.part(name)
         return part.rows(start, stop) if isinstance(part, Triangle) else self[name][:, start:stop]
 
     def having(self, name: str, array: Array) -> "Captures":
@@ -154,17 +168,34 @@ class Captures(Mapping[str, Array]):
 
     def squeezed(self, level: int) -> "Captures":
         """The same captures, kept as `level` keeps them; what is there already in fewer bytes stays so."""
-        if level <= self.level:
+        if level <= self.level and (level < UNREAD or "logits" not in self._stored):
             return self
-        stored: dict[str, Array | Triangle] = {}
-        for name, part in self._stored.items():
-            if name.endswith(PATTERN):
-                stored[name] = part if isinstance(part, Triangle) else Triangle.of(part)
-            elif name.endswith(KEPT_WHOLE) or (name == "logits" and level < UNREAD):
-                stored[name] = part
+        level = max(level, self.level)
+        stored: dict[str, Part] = {}
+        for name in self._stored:
+            if name.endswith(KEPT_WHOLE[level]):
+                stored[name] = self[name]
+            elif name.endswith(PATTERN) and level < BARE:
+                part = self.part(name)
+                stored[name] = part if isinstance(part, Triangle) else Triangle.of(self[name])
         for layer in range(self.n_layer - 1):
             # The same vector unless an intervention adds to the stream in between: kept once, under both names.
             above, below = f"blocks.{layer + 1}.hook_resid_pre", f"blocks.{layer}.hook_resid_post"
-            if above in stored and below in stored and np.array_equal(stored[above], stored[below]):  # type: ignore[arg-type]
+            if above in stored and below in stored and np.array_equal(self[above], self[below]):
                 stored[below] = stored[above]
         return Captures(stored, level)
+
+
+def _ends(name: str) -> tuple[str, str]:
+    """The two points of the stream, after and before, whose difference a capture is; a KeyError if it is none."""
+    for difference, ends in DIFFERENCES.items():
+        if name.endswith(difference):
+            after, before = (name.removesuffix(difference) + end for end in ends)
+            return after, before
+    raise KeyError(name)
+
+
+def _lock(part: Part) -> None:
+    for array in part.bands if isinstance(part, Triangle) else (part,):
+        if isinstance(array, np.ndarray):
+            array.setflags(write=False)

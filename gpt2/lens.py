@@ -18,7 +18,12 @@ def read_lens(checkpoint: Checkpoint, rows: Array) -> Array:
 
 def final_norm(checkpoint: Checkpoint, rows: Array) -> Array:
     """The norm above the last block. Shapes: [seq, d_model] -> [seq, d_model]."""
+    return layer_norm(checkpoint, rows, "ln_f")
+
+
+def layer_norm(checkpoint: Checkpoint, rows: Array, name: str) -> Array:
+    """Any of the norms, by its weights' name. Shapes: [seq, d_model] -> [seq, d_model]."""
     centred = rows - rows.mean(axis=1, keepdims=True)
     variance = (centred**2).mean(axis=1, keepdims=True)
     normalized = centred / np.sqrt(variance + checkpoint.config.layer_norm_epsilon)
-    return normalized * checkpoint.weights["ln_f.weight"] + checkpoint.weights["ln_f.bias"]
+    return normalized * checkpoint.weights[f"{name}.weight"] + checkpoint.weights[f"{name}.bias"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cache import KVCache
-from .captures import KEPT_WHOLE, PATTERN, STREAM, Captures, Triangle
+from .captures import BARE, KEPT_WHOLE, PATTERN, STREAM, Captures, Part, Triangle
 from .config import GPT2Config
 from .hooks import BLOCK_HOOKS
 from .interventions import Interventions
@@ -32,6 +32,12 @@ def whole_bytes(config: GPT2Config, seq: int) -> int:
     return 4 * (config.n_layer * block + 3 * seq * config.n_embd + config.vocab_size)
 
 
+def squeezed_bytes(config: GPT2Config, seq: int) -> int:
+    """Bytes that a prompt of `seq` tokens holds at the level STREAM."""
+    stream = 4 * seq * config.n_embd * (2 * config.n_layer + 3)
+    return stream + config.n_layer * config.n_head * seq * (seq + 1) + 4 * config.vocab_size
+
+
 def read_prompt(
     engine: "Engine", ids: Sequence[int], interventions: Interventions, cache: KVCache, budget: int, clock: Clock
 ) -> tuple[Mapping[str, Array], Norms | None]:
@@ -42,37 +48,38 @@ def read_prompt(
     """
     if whole_bytes(engine.config, len(ids)) <= budget:
         return engine.prefill(ids, interventions, cache, clock), None
-    return prefill_by_layers(engine, ids, interventions, cache, clock)
+    level = STREAM if squeezed_bytes(engine.config, len(ids)) <= budget else BARE
+    return prefill_by_layers(engine, ids, interventions, cache, clock, level)
 
 
 def prefill_by_layers(
-    engine: "Engine", ids: Sequence[int], interventions: Interventions, cache: KVCache, clock: Clock
+    engine: "Engine", ids: Sequence[int], interventions: Interventions, cache: KVCache, clock: Clock, level: int
 ) -> tuple[Captures, Norms]:
     """Run a prompt and fill the empty cache.
 
     Returns:
-        The squeezed captures, and the two norms of `step.Summary`.
+        The captures squeezed to `level`, and the two norms of `step.Summary`; with the logits in any case.
     """
     config, weights, seq = engine.config, engine.checkpoint.weights, len(ids)
     changes = interventions.inputs(config, 0, seq)
     token, position = weights["wte.weight"][list(ids)], weights["wpe.weight"][:seq].copy()
-    stored: dict[str, Array | Triangle] = {"hook_embed": token, "hook_pos_embed": position}
+    stored: dict[str, Part] = {"hook_embed": token, "hook_pos_embed": position}
     stream = token + position  # [seq, d_model]
     norms = np.zeros((len(NORMS), config.n_layer, seq), np.float32)
     value_norms = np.zeros((config.n_layer, seq, config.n_head), np.float32)
     keys, values = [], []
     for layer, change in enumerate(changes):
         captures = engine.layer(layer, stream + change.resid_add, change, clock)
-        for name, array in captures.items():
-            if name == PATTERN:
-                stored[f"blocks.{layer}.{name}"] = Triangle.of(array)
-            elif name.endswith(KEPT_WHOLE):
-                stored[f"blocks.{layer}.{name}"] = array
+        for name in captures:
+            if name == PATTERN and level < BARE:
+                stored[f"blocks.{layer}.{name}"] = Triangle.of(captures[name])
+            elif name.endswith(KEPT_WHOLE[level]):
+                stored[f"blocks.{layer}.{name}"] = captures[name]
         norms[:, layer] = [lengths(captures[name]) for name in NORMS]
         value_norms[layer] = lengths(captures["attn.hook_v"])
         keys.append(captures["attn.hook_k"])
         values.append(captures["attn.hook_v"])
         stream = captures["hook_resid_post"]
     cache.extend(keys, values)
-    stored["logits"] = engine.lens(stream[-1:], clock)
-    return Captures(stored).squeezed(STREAM), (norms, value_norms)
+    logits = engine.lens(stream[-1:], clock)
+    return Captures(stored).squeezed(level).having("logits", logits), (norms, value_norms)

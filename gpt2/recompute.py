@@ -1,4 +1,8 @@
-"""What a run let go, computed again: one layer at a time, by MAX, from the stream that enters it."""
+"""What a run let go, computed again from the stream that enters a layer: the whole layer by MAX, a few rows in NumPy.
+
+A page that shows every head of a bare run needs every layer's patterns, which have no room together: their rows come
+from the keys of each layer, which are small and kept.
+"""
 
 import threading
 from collections import OrderedDict
@@ -10,6 +14,7 @@ from numpy.typing import NDArray
 
 from .interventions import LayerInputs
 from .lens import final_norm
+from .rows import attn_out_row, keys, pattern_rows
 from .step import Mark
 from .trace import Trace
 
@@ -24,6 +29,9 @@ GROUPS = (
     ("ln1.hook_normalized", "attn.hook_q", "attn.hook_k", "attn.hook_v", "attn.hook_attn_scores", "attn.hook_z"),
     ("ln2.hook_normalized", "mlp.hook_pre", "mlp.hook_post"),
 )
+
+# Where a layer's keys are kept, turned so that queries meet them without a copy.
+KEYS = "attn.hook_k, turned"
 
 Key = tuple[Mark, int, str]
 
@@ -52,20 +60,51 @@ class Recomputed:
         The newest step's mark stands for the whole run: it was computed from all that came before it.
         """
         mark = trace.steps[-1].mark
-        with self._lock:
-            if (mark, layer, name) in self._hooks:
-                self._hooks.move_to_end((mark, layer, name))
-                return self._hooks[mark, layer, name]
+        if (known := self._known(mark, layer, name)) is not None:
+            return known
         captures = engine.layer(layer, trace[f"blocks.{layer}.hook_resid_pre"], changes(trace, layer))
+        group = next((group for group in GROUPS if name in group), ())
+        # Last what was asked for: it is dropped last.
+        self._keep(mark, layer, {other: captures[other] for other in (*(o for o in group if o != name), name)})
+        return captures[name]
+
+    def pattern_rows(self, engine: "Engine", trace: Trace, layer: int, start: int, stop: int) -> Array:
+        """The patterns of some queries of the trace. Shapes: [head, query, key], with all keys of the trace."""
+        mark, stream = trace.steps[-1].mark, f"blocks.{layer}.hook_resid_pre"
+        offered = self._known(mark, layer, KEYS)
+        if offered is None:
+            offered = keys(engine.checkpoint, layer, trace[stream])
+            self._keep(mark, layer, {KEYS: offered})
+        queries = np.concatenate([trace.row(stream, position)[None] for position in range(start, stop)])
+        return pattern_rows(engine.checkpoint, layer, queries, start, offered)
+
+    def attn_out(self, engine: "Engine", trace: Trace, layer: int, position: int) -> Array:
+        """What attention added at one position. Shapes: [d_model]."""
+        mark, name = trace.steps[-1].mark, f"hook_attn_out[{position}]"
+        if (known := self._known(mark, layer, name)) is not None:
+            return known
+        resid_pre = trace[f"blocks.{layer}.hook_resid_pre"][: position + 1]
+        pattern = self.pattern_rows(engine, trace, layer, position, position + 1)[:, 0, : position + 1]
+        scale = changes(trace, layer).head_scale[position]
+        row = attn_out_row(engine.checkpoint, layer, resid_pre, pattern, scale)
+        self._keep(mark, layer, {name: row})
+        return row
+
+    def _known(self, mark: Mark, layer: int, name: str) -> Array | None:
         with self._lock:
-            group = next((group for group in GROUPS if name in group), ())
-            for other in (*(other for other in group if other != name), name):  # last what was asked for: dropped last
-                captures[other].setflags(write=False)
-                self._hooks[mark, layer, other] = captures[other]
-                self._hooks.move_to_end((mark, layer, other))
+            if (mark, layer, name) not in self._hooks:
+                return None
+            self._hooks.move_to_end((mark, layer, name))
+            return self._hooks[mark, layer, name]
+
+    def _keep(self, mark: Mark, layer: int, hooks: dict[str, Array]) -> None:
+        with self._lock:
+            for name, array in hooks.items():
+                array.setflags(write=False)
+                self._hooks[mark, layer, name] = array
+                self._hooks.move_to_end((mark, layer, name))
             while self._hooks and self.nbytes > self._max_bytes:
                 self._hooks.popitem(last=False)
-        return captures[name]
 
 
 class RunSource:
@@ -78,6 +117,14 @@ class RunSource:
     def hook(self, layer: int, name: str) -> Array:
         """One hook of a layer, by its name within the block, over all positions of the run."""
         return self._recomputed.hook(self._engine, self._trace, layer, name)
+
+    def pattern_rows(self, layer: int, start: int, stop: int) -> Array:
+        """The patterns of some queries of a layer. Shapes: [head, query, key], with all keys of the run."""
+        return self._recomputed.pattern_rows(self._engine, self._trace, layer, start, stop)
+
+    def attn_out(self, layer: int, position: int) -> Array:
+        """What attention added at one position. Shapes: [d_model]."""
+        return self._recomputed.attn_out(self._engine, self._trace, layer, position)
 
     def final_norm(self, rows: Array) -> Array:
         """The final norm of the top of the stream, in NumPy. Shapes: [seq, d_model] -> the same."""

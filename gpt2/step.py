@@ -169,10 +169,11 @@ class Step:
 
     def squeezed(self, level: int) -> "Step":
         """The same step with its captures kept as `level` keeps them; see `captures`. Its mark stays."""
-        if level <= self.kept.level:
+        kept = self.kept.squeezed(level)
+        if kept is self.kept:
             return self
         known = self.known or Summary(self.norms, self.value_norms, *self.choice)
-        step = replace(self, captures=self.kept.squeezed(level), known=known)
+        step = replace(self, captures=kept, known=known)
         object.__setattr__(step, "mark", self.mark)
         return step
 

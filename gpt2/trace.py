@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .captures import KEPT, Kept, Triangle
+from .captures import KEPT, PATTERN, Kept, Triangle
 from .config import GPT2Config
 from .errors import TraceError
 from .hooks import SQUARE, hook_axes
@@ -24,6 +24,8 @@ from .vocabulary import Vocabulary
 
 Array = NDArray[np.float32]
 FINAL = "ln_final.hook_normalized"
+# What a bare step has let go between the stream that enters a block and the one that leaves it.
+BETWEEN = ("hook_attn_out", "hook_resid_mid", "hook_mlp_out")
 
 
 class Source(Protocol):
@@ -31,6 +33,12 @@ class Source(Protocol):
 
     def hook(self, layer: int, name: str) -> Array:
         """One hook of a layer, by its name within the block, over all positions of the run or more."""
+
+    def pattern_rows(self, layer: int, start: int, stop: int) -> Array:
+        """The patterns of some queries. Shapes: [head, query, key], with the keys of the run or more."""
+
+    def attn_out(self, layer: int, position: int) -> Array:
+        """What attention added at one position. Shapes: [d_model]."""
 
     def final_norm(self, rows: Array) -> Array:
         """The final norm of the top of the stream. Shapes: [seq, d_model] -> the same."""
@@ -193,11 +201,14 @@ class Trace:
 
     def queries(self, name: str, start: int, stop: int) -> Array:
         """Some queries of a pattern or of attention scores, over all keys. Shapes: [head, query, key]."""
-        if self.kept(name) == "recomputed":
-            return self[name][:, start:stop]
+        steps = self.steps[self._index(start) : self._index(stop - 1) + 1]
+        if any(name not in step.captures for step in steps):
+            if self.source is None or not name.endswith(PATTERN):
+                return self[name][:, start:stop]
+            return self.source.pattern_rows(int(name.split(".")[1]), start, stop)[:, :, : self.seq]
         fill = -np.inf if name.endswith("attn_scores") else 0
         room = np.full((self.config.n_head, stop - start, self.seq), fill, np.float32)
-        for step in self.steps[self._index(start) : self._index(stop - 1) + 1]:
+        for step in steps:
             low, high = max(start, step.start), min(stop, step.stop)
             rows = step.kept.rows(name, low - step.start, high - step.start)
             room[:, low - start : high - start, : step.stop] = rows
@@ -210,7 +221,16 @@ class Trace:
     def row(self, name: str, position: int) -> Array:
         """One hook at one position, without putting all others together. Shapes: the hook's without `seq`."""
         step = self.steps[self._index(position)]
-        return step.captures[name][position - step.start] if name in step.captures else self[name][position]
+        if name in step.captures:
+            return step.captures[name][position - step.start]
+        block, _, hook = name.rpartition(".")
+        if self.source is None or hook not in BETWEEN:
+            return self[name][position]
+        attn_out = self.source.attn_out(int(block.removeprefix("blocks.")), position)
+        resid_mid = self.row(f"{block}.hook_resid_pre", position) + attn_out
+        if hook == "hook_mlp_out":
+            return self.row(f"{block}.hook_resid_post", position) - resid_mid
+        return resid_mid if hook == "hook_resid_mid" else attn_out
 
     @cached_property
     def norms(self) -> Array:

@@ -1,8 +1,8 @@
 """The arrays of a trace file: every capture over all positions, or what a squeezed run has left of them.
 
 A whole run has one array for each hook. A squeezed one has the points of the residual stream in float32, each pattern
-as its lower triangle in float16, row after row, the logits of its newest steps, and its steps' summaries; all its steps
-are squeezed alike, and what they let go is not in the file.
+as its lower triangle in float16, row after row, the logits of its newest steps, and its steps' summaries; a bare one
+has no patterns and no points between attention and MLP. All steps are squeezed alike; what they let go is not there.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .captures import PATTERN, STREAM, UNREAD, WHOLE, Captures, Triangle
+from .captures import BARE, PATTERN, STREAM, UNREAD, WHOLE, Captures, Triangle
 from .config import GPT2Config
 from .errors import TraceError
 from .hooks import BLOCK_HOOKS, hook_axes
@@ -30,7 +30,7 @@ class Layout:
     Attributes:
         config: the model's.
         starts: the position at which each step starts, and after them how many positions there are.
-        level: how far all steps are squeezed.
+        level: how far all steps are squeezed: WHOLE, STREAM or BARE.
         first_logits: the first step that has its logits.
     """
 
@@ -58,12 +58,10 @@ class Layout:
         logits = {"logits": (self.steps - self.first_logits, config.vocab_size)}
         if self.level == WHOLE:
             return {name: tuple(size[axis] for axis in axes[name]) for name in axes} | logits
-        stream = {
-            name: (seq, config.n_embd)
-            for name in axes
-            if name.endswith(("hook_embed", "hook_pos_embed", "hook_resid_pre", "hook_resid_mid"))
-        }
-        patterns = {name: (config.n_head, seq * (seq + 1) // 2) for name in axes if name.endswith(PATTERN)}
+        points = ("hook_embed", "hook_pos_embed", "hook_resid_pre", *(["hook_resid_mid"] * (self.level < BARE)))
+        stream = {name: (seq, config.n_embd) for name in axes if name.endswith(points)}
+        triangle = (config.n_head, seq * (seq + 1) // 2)
+        patterns = {name: triangle for name in axes if name.endswith(PATTERN) and self.level < BARE}
         top = {f"blocks.{config.n_layer - 1}.hook_resid_post": (seq, config.n_embd)}
         shapes = ((len(NORMS), config.n_layer, seq), (config.n_layer, seq, config.n_head), (self.steps, 2))
         return stream | patterns | top | dict(zip(SUMMARY, shapes, strict=True)) | logits
@@ -76,7 +74,7 @@ class Layout:
 
 def least_arrays(n_layer: int, level: int) -> int:
     """How many arrays a run of this many layers has at least."""
-    return n_layer * (len(BLOCK_HOOKS) if level == WHOLE else 3)
+    return n_layer * {WHOLE: len(BLOCK_HOOKS), STREAM: 3, BARE: 1}[level]
 
 
 def to_arrays(trace: Trace, layout: Layout, half: bool) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -143,7 +141,7 @@ def from_arrays(arrays: Arrays, layout: Layout) -> list[tuple[Captures, Summary 
         raise TraceError("The entropies in this trace do not fit its steps.")
     return [
         (
-            Captures(captures, STREAM if "logits" in captures else UNREAD),
+            Captures(captures, max(layout.level, STREAM if "logits" in captures else UNREAD)),
             Summary(
                 norms[:, :, start:stop].copy(),
                 value_norms[:, start:stop].copy(),

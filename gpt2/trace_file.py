@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from .captures import STREAM, UNREAD, WHOLE, Captures
+from .captures import BARE, LEVELS, STREAM, UNREAD, WHOLE, Captures
 from .config import GPT2Config
 from .errors import GPT2Error, TraceError
 from .interventions import Addition, Interventions, Scale
@@ -24,7 +24,7 @@ from .trace_arrays import Layout, from_arrays, least_arrays, to_arrays
 from .vocabulary import Vocabulary
 
 FORMAT = "gpt2-under-glass trace"
-VERSIONS = (1, 2)
+VERSIONS = (1, 2, 3)
 MAX_BYTES = 600_000_000
 # Room for what is not a capture: header, vocabulary, lens.
 MARGIN = 20_000_000
@@ -34,8 +34,8 @@ LENS = ("lens.tokens", "lens.probabilities", "lens.drawn")
 def save_trace(trace: Trace, file: Path | BinaryIO, half: bool = False) -> None:
     """Write a trace; with `half` whole captures as float16, a quarter of a per cent at worst.
 
-    A run of which some steps are squeezed is written with all of them squeezed, and so is one that would be too large
-    to be read; the logits of the newest steps stay, and nothing is computed again.
+    A run of which some steps are squeezed is written with all of them squeezed alike, and so is one that would be too
+    large to be read; the logits of the newest steps stay where they can, and nothing is computed again.
 
     Raises:
         TraceError: if the trace has no steps.
@@ -66,12 +66,16 @@ def _lenses(trace: Trace) -> Iterator[tuple[str, NDArray[Any]]]:
 def _alike(trace: Trace) -> tuple[Trace, Layout]:
     """The trace with all its steps kept alike, in no more bytes than can be read back, and its layout."""
     starts = (*(step.start for step in trace.steps), trace.seq)
-    for level in (min(max(step.kept.level for step in trace.steps), STREAM), STREAM, UNREAD):
-        squeezed = replace(trace, steps=tuple(step.squeezed(level) for step in trace.steps))
+    newest, worst = trace.steps[-1], max(step.kept.level for step in trace.steps)
+    for level in LEVELS[STREAM if worst == UNREAD else worst :]:
+        steps = [step.squeezed(level) for step in trace.steps]
+        if "logits" in newest.captures:
+            steps[-1] = steps[-1].with_logits(newest.logits)
+        squeezed = replace(trace, steps=tuple(steps))
         has_logits = ["logits" in step.captures for step in squeezed.steps]
         # Oldest first is how logits are let go; those after the last gap are written.
         first_logits = len(has_logits) - next((n for n, has in enumerate(has_logits[::-1]) if not has), len(has_logits))
-        layout = Layout(trace.config, starts, min(level, STREAM), first_logits)
+        layout = Layout(trace.config, starts, STREAM if level == UNREAD else level, first_logits)
         if layout.nbytes() < MAX_BYTES - MARGIN:
             break
     return squeezed, layout
@@ -129,7 +133,7 @@ def _read(arrays: dict[str, NDArray[Any]]) -> Trace:
     if header["format"] != FORMAT:
         raise TraceError("This file is not a trace.")
     if header["version"] not in VERSIONS:
-        raise TraceError(f"This trace has version {header['version']}; this program reads version 1 and 2.")
+        raise TraceError(f"This trace has version {header['version']}; this program reads at most {VERSIONS[-1]}.")
     config = GPT2Config(**header["config"])
     vocabulary = Vocabulary.from_bytes(arrays["vocabulary"].tobytes())
     ids = [[int(token) for token in step["ids"]] for step in header["steps"]]
@@ -139,7 +143,7 @@ def _read(arrays: dict[str, NDArray[Any]]) -> Trace:
     if not ids or not ids[0] or ids[1:] != [[token] for token in drawn[: len(ids) - 1]]:
         raise TraceError("The steps of this trace do not follow from each other: each takes the token drawn before.")
     level, first_logits = (int(header[name]) if header["version"] > 1 else 0 for name in ("level", "first_logits"))
-    if level not in (WHOLE, STREAM) or not 0 <= first_logits <= (len(ids) if level else 0):
+    if level not in (WHOLE, STREAM, BARE) or not 0 <= first_logits <= (len(ids) if level else 0):
         raise TraceError("This trace does not tell what it has kept; save it again.")
     # Before any name is made from the config: a small file must not ask for more layers than it holds.
     if len(arrays) < least_arrays(config.n_layer, level):

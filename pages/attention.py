@@ -19,6 +19,7 @@ if view.step is None:
     st.stop()
 
 layout.how_kept(view, "attn.hook_q", "attn.hook_k", "attn.hook_attn_scores", "attn.hook_pattern")
+layout.stop_without(view, "attn.hook_pattern")
 large, beside = st.columns([10, 9], gap="medium")
 with beside, st.container(border=True):
     shown = st.segmented_control(
@@ -38,17 +39,17 @@ chosen = view.key("head")
 head = attention.first_head(view.trace, reading, st.session_state.get(chosen, view.head))
 with large, st.container(border=True):
     if shown == attention.EVERY_HEAD:
-        picture = attention.mosaic_of_heads(view.trace, reading, MOSAIC)
+        picture = view.drawn(attention.mosaic_of_heads, reading, MOSAIC)
         tile = selectable_matrix(picture, key=view.key("heads"), otherwise=attention.tile_of(view.trace, head))
         if tile != attention.tile_of(view.trace, head):
             st.session_state[chosen] = head = attention.head_at(view.trace, tile)
         subject = attention.Subject((head[0],), head[1])
     elif shown == attention.EVERY_LAYER:
-        picture = attention.mosaic_of_layers(view.trace, reading, MOSAIC)
+        picture = view.drawn(attention.mosaic_of_layers, reading, MOSAIC)
         tile = selectable_matrix(picture, key=view.key("layers"), otherwise=(0, 0))
         subject = attention.layer_at(view.trace, tile)
     else:
-        matrix(attention.mean_of_all(view.trace, reading, SQUARE), key=view.key("all"))
+        matrix(view.drawn(attention.mean_of_all, reading, SQUARE), key=view.key("all"))
         subject = attention.all_layers(view.trace)
 
 with beside, st.container(border=True):

@@ -21,6 +21,7 @@ if view.step is None:
     st.stop()
 
 layout.how_kept(view, "hook_attn_out", "hook_mlp_out")
+layout.stop_without(view, "hook_attn_out", "hook_mlp_out")
 with st.container(border=True):
     large = st.container()
     without_first = st.toggle(

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt2.budget import TRACE_MB, fit, trace_budget
-from gpt2.captures import KEPT, STREAM, UNREAD, WHOLE
+from gpt2.captures import BARE, KEPT, STREAM, UNREAD, WHOLE
 from gpt2.engine import Engine
 from gpt2.errors import GPT2Error, SettingsError, TraceError
 from gpt2.hooks import BLOCK_HOOKS
 from gpt2.interventions import Interventions
-from gpt2.long_prompt import whole_bytes
+from gpt2.long_prompt import squeezed_bytes, whole_bytes
 from gpt2.recompute import Recomputed
 from gpt2.sampling import Sampling
 from gpt2.trace import Trace
@@ -34,7 +34,7 @@ def assert_same_within(shown: Trace, whole: Trace, exact: bool) -> None:
                 np.testing.assert_array_equal(one, two, err_msg=name)
             case "float16" if exact:
                 np.testing.assert_allclose(one, two, rtol=2**-11, atol=2**-25, err_msg=name)
-            case "float16":
+            case "float16" | "recomputed" if name.endswith("hook_pattern"):  # of some steps it may be in half precision
                 np.testing.assert_allclose(one, two, rtol=2**-10, atol=1e-5, err_msg=name)
             case "difference":
                 stream = whole[name.replace("attn_out", "resid_mid").replace("mlp_out", "resid_post")]
@@ -55,7 +55,7 @@ orders = st.lists(
 
 
 @settings(max_examples=25)
-@given(length=st.integers(1, 60), budget=st.integers(200_000, 8_000_000), orders=orders, changed=st.booleans())
+@given(length=st.integers(1, 60), budget=st.integers(100_000, 8_000_000), orders=orders, changed=st.booleans())
 def test_any_run_stays_within_any_budget_and_is_the_same_run(
     engine: Engine, length: int, budget: int, orders: list, changed: bool
 ) -> None:
@@ -77,20 +77,20 @@ def test_any_run_stays_within_any_budget_and_is_the_same_run(
             else:
                 getattr(one, order)(max(1, round(value * len(one.trace.steps))))
         twin.cut(len(run.trace.steps))
-        handed.append((run.trace, run.trace["hook_embed"], run.trace["blocks.2.attn.hook_pattern"], run.trace.nbytes))
+        handed.append((run.trace, run.trace["hook_embed"], run.trace["blocks.2.hook_resid_pre"], run.trace.nbytes))
     shown, whole = run.trace, twin.trace
     assert shown.ids == whole.ids and shown.labels == whole.labels
     assert [step.draw for step in shown.steps] == [step.draw for step in whole.steps]
     assert shown.nbytes <= budget or "GPT2_TRACE_MB" in run.why_full
     assert_same_within(with_source(engine, shown), whole, exact=whole_bytes(engine.config, length) <= budget)
-    for trace, embed, pattern, held in handed:
+    for trace, embed, stream, held in handed:
         np.testing.assert_array_equal(trace["hook_embed"], embed)
-        np.testing.assert_array_equal(trace["blocks.2.attn.hook_pattern"], pattern)
+        np.testing.assert_array_equal(trace["blocks.2.hook_resid_pre"], stream)
         assert sum(step.nbytes for step in trace.steps) == held
 
 
 def test_a_run_that_cannot_be_squeezed_further_stops_with_one_sentence(engine: Engine) -> None:
-    run = run_of(engine, 10, 1, 100_000)
+    run = run_of(engine, 10, 1, 50_000)
     assert "GPT2_TRACE_MB" in run.why_full and "\n" not in run.why_full
     with pytest.raises(GPT2Error, match="GPT2_TRACE_MB"):
         run.advance(WARM)
@@ -110,13 +110,28 @@ def test_the_oldest_steps_are_squeezed_first_and_each_once_a_level(engine: Engin
     assert levels[0] == UNREAD and levels.count(UNREAD) <= made <= 2 * len(levels)
 
 
+def test_patterns_go_last_and_the_newest_step_can_always_be_drawn_from(engine: Engine) -> None:
+    """A run goes on for as long as the stream alone fits."""
+    run = run_of(engine, 10, 1, 700_000)
+    while not run.is_full:
+        run.advance(WARM)
+        levels = [step.kept.level for step in run.trace.steps]
+        assert levels == sorted(levels, reverse=True) and "logits" in run.trace.steps[-1].captures
+    assert set(levels) == {BARE} and "GPT2_TRACE_MB" in run.why_full and len(levels) > 40
+    assert ["logits" in step.captures for step in run.trace.steps] == [False] * (len(levels) - 1) + [True]
+    squeezed_less = run_of(engine, 10, 1, UNBOUNDED)
+    while len(squeezed_less.trace.steps) < len(levels):
+        squeezed_less.advance(WARM)
+    assert squeezed(squeezed_less.trace, UNREAD).nbytes > 1.5 * run.trace.nbytes
+
+
 def test_a_run_within_its_budget_is_left_as_it_is(trace: Trace) -> None:
     assert fit(trace, trace.nbytes) is trace
     tighter = fit(trace, trace.nbytes - 1)
     assert tighter.nbytes < trace.nbytes and tighter.steps[1:] == trace.steps[1:]
 
 
-@pytest.mark.parametrize("level", [STREAM, UNREAD])
+@pytest.mark.parametrize("level", [STREAM, UNREAD, BARE])
 def test_squeezing_frees_what_it_lets_go(trace: Trace, level: int) -> None:
     step = replace(trace.steps[5])
     gone = weakref.ref(step)
@@ -128,18 +143,20 @@ def test_squeezing_frees_what_it_lets_go(trace: Trace, level: int) -> None:
 
 
 def test_every_capture_that_a_squeezed_step_names_is_there_and_read_only(trace: Trace) -> None:
-    for step in squeezed(trace, UNREAD).steps[:3]:
-        assert len(step.captures) == len(list(step.captures)) == len(set(step.captures))
-        for name, array in step.captures.items():
-            assert not array.flags.writeable, name
-        assert {KEPT.index(step.kept.kept(name)) for name in step.captures} == {0, 1, 2}
+    for level, ways in ((UNREAD, {0, 1, 2}), (BARE, {0})):
+        for step in squeezed(trace, level).steps[:3]:
+            assert len(step.captures) == len(list(step.captures)) == len(set(step.captures))
+            for name, array in step.captures.items():
+                assert not array.flags.writeable, name
+            assert {KEPT.index(step.kept.kept(name)) for name in step.captures} == ways
 
 
+@pytest.mark.parametrize("level", [UNREAD, BARE])
 @pytest.mark.parametrize("prompt", [4, 30])
-def test_a_layer_computed_again_equals_what_was_captured(engine: Engine, prompt: int) -> None:
+def test_a_layer_computed_again_equals_what_was_captured(engine: Engine, prompt: int, level: int) -> None:
     """With changes at chosen positions, over a prompt and single tokens alike."""
     whole = run_of(engine, prompt, 12, UNBOUNDED, CHANGES).trace
-    shown = with_source(engine, squeezed(whole, UNREAD))
+    shown = with_source(engine, squeezed(whole, level))
     for layer in range(engine.config.n_layer):
         for hook in BLOCK_HOOKS:
             name = f"blocks.{layer}.{hook}"
@@ -168,11 +185,15 @@ def test_a_cut_of_a_run_computes_the_same_numbers_as_the_run(engine: Engine) -> 
 
 
 def test_what_was_let_go_is_one_sentence_where_no_model_is_loaded(trace: Trace) -> None:
-    shown = squeezed(trace, UNREAD)
-    for name in ("blocks.1.attn.hook_q", "blocks.1.attn.hook_attn_scores", "ln_final.hook_normalized"):
+    shown = squeezed(trace, BARE)
+    inside = ("attn.hook_q", "attn.hook_pattern", "hook_mlp_out")
+    for name in (*(f"blocks.1.{hook}" for hook in inside), "ln_final.hook_normalized"):
         assert shown.kept(name) == "recomputed"
-        with pytest.raises(TraceError, match="let go to save memory"):
-            _ = shown[name]
+        for look in (lambda name=name: shown[name], lambda name=name: shown.row(name, 3)):
+            with pytest.raises(TraceError, match="let go to save memory"):
+                look()
+    with pytest.raises(TraceError, match="let go to save memory"):
+        shown.queries("blocks.1.attn.hook_pattern", 0, 2)
     for refused in (lambda: shown["logits"], lambda: shown.steps[2].distribution, lambda: shown.step(2).logits):
         with pytest.raises(TraceError, match="let go to save memory"):
             refused()
@@ -223,6 +244,16 @@ def test_a_prompt_run_layer_by_layer_is_the_prompt_run_at_once(engine: Engine, l
     assert_same_within(with_source(engine, shown), whole, exact=False)
     np.testing.assert_allclose(shown.norms, whole.norms, rtol=1e-4)
     np.testing.assert_allclose(shown.value_norms, whole.value_norms, rtol=1e-4)
+
+
+def test_a_prompt_that_does_not_fit_squeezed_lets_its_patterns_go_layer_by_layer(engine: Engine) -> None:
+    length = 100
+    budget = squeezed_bytes(engine.config, length) - 1
+    bare, whole = (run_of(engine, length, 2, limit, CHANGES).trace for limit in (budget, UNBOUNDED))
+    assert bare.steps[0].kept.level == BARE and bare.ids == whole.ids and bare.nbytes <= budget
+    assert_same_within(with_source(engine, bare), whole, exact=False)
+    captures = run_of(engine, length, 1, UNBOUNDED).trace.steps[0].squeezed(STREAM).captures
+    assert squeezed_bytes(engine.config, length) == pytest.approx(captures.nbytes, rel=0.06)  # bands have corners
 
 
 def test_a_long_prompt_run_in_python_has_every_capture(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

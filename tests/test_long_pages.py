@@ -2,17 +2,23 @@
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gpt2.captures import STREAM, UNREAD
+from gpt2.captures import BARE, STREAM, UNREAD
 from gpt2.trace import Trace
+from pages.charts.attention import mosaic_of_heads
+from pages.charts.attention_shares import Reading
 from pages.charts.keeping import kept_sentence
+from pages.frame.again import Drawn
 from pages.frame.models import ALWAYS, pool
 from pages.frame.player import Player
 from pages.frame.visit import Visit
+from pages.matrix.blob import Picture
 from tests.long_runs import squeezed
 
 ROOT = Path(__file__).parents[1]
@@ -43,13 +49,15 @@ def texts(test: AppTest) -> str:
     return "\n".join(element.value for element in (*test.text, *test.caption, *test.info))
 
 
-@pytest.mark.parametrize("level", [STREAM, UNREAD])
+@pytest.mark.parametrize("level", [STREAM, UNREAD, BARE])
 @pytest.mark.parametrize("name", ["live", "embeddings", "attention", "residual", "sampling"])
 def test_every_page_opens_on_a_squeezed_run_and_says_what_changed(name: str, level: int, trace: Trace) -> None:
     test = page(name, squeezed(trace, level), 20)
     assert not test.exception
     said = texts(test)
     expected = () if name == "sampling" and level == STREAM else SAYS.get(name, ())
+    if level == BARE and name in ("attention", "residual"):
+        expected = ("hook_pattern are computed again" if name == "attention" else "hook_mlp_out are computed again",)
     assert all(part in said for part in expected)
     assert (SAVING in said) == bool(expected)
 
@@ -57,6 +65,24 @@ def test_every_page_opens_on_a_squeezed_run_and_says_what_changed(name: str, lev
 @pytest.mark.parametrize("name", SAYS)
 def test_a_page_says_nothing_of_memory_where_all_is_as_captured(name: str, trace: Trace) -> None:
     assert SAVING not in texts(page(name, trace, 20))
+
+
+def test_a_picture_is_drawn_once_for_each_run_step_and_reading_and_few_are_kept(trace: Trace) -> None:
+    drawn, made = Drawn(most=3), []
+
+    def picture(shown: Trace, reading: Reading) -> Picture:
+        made.append((shown.seq, reading))
+        return mosaic_of_heads(shown, reading, 400)
+
+    plain, by_value = Reading(), Reading(by_value=True)
+    asked = [(trace, plain), (trace.cut(5), plain), (trace, by_value), (squeezed(trace, STREAM), plain)]
+    for shown, reading in (*asked, *asked):
+        found = drawn.picture(shown, reading, partial(picture, shown, reading))
+        np.testing.assert_array_equal(found.values, mosaic_of_heads(trace.cut(len(shown.steps)), reading, 400).values)
+    assert len(made) == len(drawn) == 3
+    drawn.picture(trace.cut(7), plain, partial(picture, trace.cut(7), plain))
+    drawn.picture(trace.cut(5), plain, partial(picture, trace.cut(5), plain))
+    assert len(made) == 5 and len(drawn) == 3
 
 
 def foreign(trace: Trace) -> Trace:
@@ -80,10 +106,20 @@ def test_what_cannot_be_computed_again_is_one_sentence_in_its_place(name: str, s
     assert said in texts(test)
 
 
-def test_the_pictures_of_a_squeezed_run_quote_the_same_numbers(trace: Trace) -> None:
+@pytest.mark.parametrize(("name", "hook"), [("attention", "hook_pattern"), ("residual", "hook_mlp_out")])
+def test_a_bare_run_of_a_model_that_is_not_loaded_says_what_it_lacks(name: str, hook: str, trace: Trace) -> None:
+    test = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+    test.session_state["visit"] = Visit(Player(foreign(squeezed(trace, BARE)), ""), cursor=20)
+    test.run()
+    assert not test.exception
+    assert f"{hook} are not kept, and the model that would compute them again is not loaded" in texts(test)
+
+
+@pytest.mark.parametrize("level", [UNREAD, BARE])
+def test_the_pictures_of_a_squeezed_run_quote_the_same_numbers(trace: Trace, level: int) -> None:
     """What a page writes in sentences, to the digits it writes."""
     for name in ("attention", "residual", "sampling", "embeddings"):
-        whole, small = (texts(page(name, run, 25)).splitlines() for run in (trace, squeezed(trace, UNREAD)))
+        whole, small = (texts(page(name, run, 25)).splitlines() for run in (trace, squeezed(trace, level)))
         changed = [line for line in small if line not in whole and SAVING not in line]
         assert len(changed) <= len(whole) // 4, (name, changed)
 

@@ -1,13 +1,15 @@
 """Claims about squeezed steps: what they keep, how the stage shows them, and how they are saved."""
 
 import io
+from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt2.captures import UNREAD, WHOLE, Triangle
+from gpt2.captures import BARE, UNREAD, WHOLE, Triangle
 from gpt2.engine import Engine
 from gpt2.interventions import Interventions
 from gpt2.sampling import Sampling
@@ -47,8 +49,38 @@ def test_some_queries_of_a_pattern_are_those_of_the_whole(trace: Trace) -> None:
             )
 
 
+@pytest.mark.parametrize("changes", [None, CHANGES])
+def test_rows_computed_again_are_those_that_were_captured(engine: Engine, changes: Interventions | None) -> None:
+    """A few queries of a pattern, and what was added to the stream at one position, of the run and of a cut of it."""
+    whole = run_of(engine, 12, 20, UNBOUNDED, changes).trace
+    bare = with_source(engine, squeezed(whole, BARE))
+    for steps, layer in ((20, 0), (20, 3), (9, 1), (1, 5)):
+        shown, expected = bare.cut(steps), whole.cut(steps)
+        last = expected.seq - 1
+        for start, stop in ((0, 1), (5, 8), (last, last + 1), (0, last + 1)):
+            name = f"blocks.{layer}.attn.hook_pattern"
+            again, captured = shown.queries(name, start, stop), expected.queries(name, start, stop)
+            np.testing.assert_allclose(again, captured, rtol=1e-4, atol=1e-6)
+            assert again.shape == captured.shape and (again[captured == 0] == 0).all()
+        for hook, position in product(("hook_attn_out", "hook_resid_mid", "hook_mlp_out"), (0, 4, last)):
+            again, captured = (one.row(f"blocks.{layer}.{hook}", position) for one in (shown, expected))
+            stream = expected.row(f"blocks.{layer}.hook_resid_post", position)
+            assert np.abs(again - captured).max() <= 1e-5 * np.abs(stream).max(), hook
+
+
+def test_where_some_steps_have_their_patterns_those_are_shown_as_they_are(engine: Engine, trace: Trace) -> None:
+    steps = (*(step.squeezed(BARE) for step in trace.steps[:10]), *trace.steps[10:])
+    mixed, name = with_source(engine, replace(trace, steps=steps)), "blocks.2.attn.hook_pattern"
+    from_there = trace.steps[10].start
+    np.testing.assert_array_equal(mixed[name][:, from_there:], trace[name][:, from_there:])
+    np.testing.assert_array_equal(
+        mixed.queries(name, from_there, trace.seq), trace.queries(name, from_there, trace.seq)
+    )
+    np.testing.assert_allclose(mixed.queries(name, 0, trace.seq), trace[name], atol=1e-5)
+
+
 def test_norms_are_lengths_of_what_they_are_named_after(trace: Trace) -> None:
-    for shown in (trace, squeezed(trace, UNREAD)):
+    for shown in (trace, squeezed(trace, UNREAD), squeezed(trace, BARE)):
         for row, hook in enumerate(NORMS):
             expected = np.linalg.norm(trace[f"blocks.4.{hook}"].astype(np.float64), axis=1)
             np.testing.assert_allclose(shown.norms[row, 4], expected, rtol=1e-5)
@@ -75,11 +107,12 @@ def test_a_squeezed_step_keeps_its_stamp_and_one_drawn_again_gets_another(engine
     assert shelf.stamp(run.trace.steps[2]) not in stamps
 
 
+@pytest.mark.parametrize("level", [UNREAD, BARE])
 @pytest.mark.parametrize("index", [0, 5])
-def test_the_record_of_a_squeezed_step_is_that_of_the_whole_one(engine: Engine, index: int) -> None:
+def test_the_record_of_a_squeezed_step_is_that_of_the_whole_one(engine: Engine, index: int, level: int) -> None:
     whole = run_of(engine, 140, 8, UNBOUNDED).trace
     before, numbers = split(pack_step(whole, index, None))
-    after, again = split(pack_step(with_source(engine, squeezed(whole, UNREAD)), index, None))
+    after, again = split(pack_step(with_source(engine, squeezed(whole, level)), index, None))
     assert after["next"]["token"] == before["next"]["token"] and after["labels"] == before["labels"]
     assert after["next"]["entropy"] == pytest.approx(before["next"]["entropy"], abs=1e-4)
     assert after["lens"] == before["lens"]
@@ -89,8 +122,32 @@ def test_the_record_of_a_squeezed_step_is_that_of_the_whole_one(engine: Engine, 
 
 
 def test_a_squeezed_step_has_a_record_where_no_model_is_loaded(trace: Trace) -> None:
-    meta, _ = split(pack_step(squeezed(trace, UNREAD), 4, None))
+    meta, arrays = split(pack_step(squeezed(trace, UNREAD), 4, None))
     assert meta["next"] is None and "let go" in meta["says"]["bars"][0]
+    assert arrays["pattern"].size and "let go" not in "".join(meta["says"]["heads"])
+    for index in (0, 4):
+        meta, arrays = split(pack_step(squeezed(trace, BARE), index, None))
+        assert "patterns were let go" in meta["says"]["heads"][0] and meta["lens"] is not None
+        assert arrays["pattern"].size == arrays["first"].size == arrays["strongest"].size == 0
+
+
+@pytest.mark.parametrize("changes", [None, CHANGES])
+def test_a_bare_run_read_back_is_the_same_run(engine: Engine, changes: Interventions | None) -> None:
+    whole = run_of(engine, 12, 30, 600_000, changes).trace
+    assert whole.steps[0].kept.level == BARE
+    file = io.BytesIO()
+    whole.save(file)
+    file.seek(0)
+    read = Trace.load(file)
+    assert {step.kept.level for step in read.steps} == {BARE}
+    assert read.ids == whole.ids and [step.draw for step in read.steps] == [step.draw for step in whole.steps]
+    for name in ("hook_embed", "blocks.2.hook_resid_pre", "blocks.2.hook_resid_post"):
+        np.testing.assert_array_equal(read[name], whole[name], err_msg=name)
+    assert read.kept("blocks.3.attn.hook_pattern") == read.kept("blocks.3.hook_mlp_out") == "recomputed"
+    np.testing.assert_array_equal(read.steps[-1].logits, whole.steps[-1].logits)
+    np.testing.assert_allclose(read.norms, whole.norms, rtol=1e-6)
+    again, before = (with_source(engine, trace)["blocks.3.attn.hook_pattern"] for trace in (read, whole))
+    np.testing.assert_allclose(again, before, atol=2**-10)
 
 
 @pytest.mark.parametrize("changes", [None, CHANGES])

@@ -4,6 +4,7 @@ A long run's patterns are large, so they are read a few queries at a time and ne
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,8 +64,7 @@ class Subject:
 
 def shares(trace: Trace, subject: Subject, reading: Reading) -> Array:
     """Where a subject looks; heads are averaged before rows are rescaled. Shapes: -> [query, key]."""
-    blocks = range(0, trace.seq, AT_ONCE)
-    return np.concatenate([_mean(trace, subject, reading, at, min(at + AT_ONCE, trace.seq)) for at in blocks])
+    return _mean(trace, subject, reading, 0, trace.seq)
 
 
 def newest_row(trace: Trace, subject: Subject, reading: Reading) -> Array:
@@ -107,9 +107,11 @@ def all_layers(trace: Trace) -> Subject:
 def _mean(trace: Trace, subject: Subject, reading: Reading, start: int, stop: int) -> Array:
     """Rows of a subject's shares. Shapes: -> [query, key]."""
     total = np.zeros((stop - start, trace.seq), np.float32)
-    for layer in subject.layers:
-        weights = _weights(trace, layer, reading, start, stop)
-        total += weights.mean(axis=0) if subject.head is None else weights[subject.head]
+    # Layer after layer: what is computed again of one is needed for all its queries.
+    for layer, at in product(subject.layers, range(start, stop, AT_ONCE)):
+        until = min(at + AT_ONCE, stop)
+        weights = _weights(trace, layer, reading, at, until)
+        total[at - start : until - start] += weights.mean(axis=0) if subject.head is None else weights[subject.head]
     return _rescaled(total / np.float32(len(subject.layers)), reading)
 
 

@@ -5,7 +5,7 @@ from statistics import median
 
 import altair as alt
 
-from gpt2.captures import STREAM, UNREAD, WHOLE
+from gpt2.captures import BARE, STREAM, UNREAD
 from gpt2.trace import Trace
 from pages.charts import style
 from pages.charts.cost import NAMES, generated, milliseconds, timings, total_ms
@@ -122,11 +122,11 @@ def trace_line(run: Trace, facts: Facts) -> str:
 def squeezed(run: Trace) -> str:
     """How many steps are kept in fewer bytes."""
     steps = [step.kept.level for step in run.steps]
-    fewer, unread = sum(level >= STREAM for level in steps), sum(level == UNREAD for level in steps)
-    if max(steps) == WHOLE:
+    fewer, unread, bare = (sum(level >= least for level in steps) for least in (STREAM, UNREAD, BARE))
+    if not fewer:
         return "every step whole"
-    logits = f", {unread:,} without logits" if unread else ""
-    return f"{fewer:,} of {len(steps):,} steps squeezed{logits}"
+    without = [f"{count:,} without {what}" for count, what in ((unread, "logits"), (bare, "patterns")) if count]
+    return ", ".join([f"{fewer:,} of {len(steps):,} steps squeezed", *without])
 
 
 def in_bytes(count: int) -> str:

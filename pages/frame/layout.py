@@ -2,7 +2,7 @@
 
 import inspect
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -20,9 +20,10 @@ from gpt2.step import Step
 from gpt2.tables import Tables
 from gpt2.trace import Trace
 from pages.charts.keeping import kept_sentence
+from pages.matrix.blob import Picture
 from pages.stage.component import stage
 
-from .again import with_source
+from .again import DRAWN, with_source
 from .job import ModelJob
 from .palette import DARK, LIGHT, Palette
 from .visit import Visit, this_visit
@@ -55,6 +56,10 @@ class View:
     def key(self, name: str) -> str:
         """A widget key of this page alone."""
         return f"{self.name}.{name}"
+
+    def drawn(self, draw: Callable[..., Picture], *how: Hashable) -> Picture:
+        """The picture that `draw` makes of the trace, from the store that all visitors share."""
+        return DRAWN.picture(self.trace, (draw.__name__, *how), lambda: draw(self.trace, *how))
 
 
 def palette() -> Palette:
@@ -143,6 +148,12 @@ def how_kept(view: View, *hooks: str) -> None:
     """Say which of the hooks that the page shows are not as they were captured, if any."""
     if told := kept_sentence(view.trace, hooks):
         sentence(told)
+
+
+def stop_without(view: View, *hooks: str) -> None:
+    """End the page where its pictures need hooks that cannot be computed again; `how_kept` has said so."""
+    if view.trace.source is None and any(view.trace.kept(f"blocks.0.{hook}") == "recomputed" for hook in hooks):
+        st.stop()
 
 
 def sentence(text: str) -> None:

@@ -21,6 +21,7 @@ from . import sentences
 PATTERN_WINDOW = 128
 FULL = 65535
 BARS, SEGMENTS, NEAREST = 16, 40, 4
+LET_GO = "This step's {} were let go to save memory, and the model that made the run is not loaded."
 KEPT, CUT_BY_TOP_K, CUT_BY_TOP_P = 0, 1, 2
 
 
@@ -29,13 +30,12 @@ def pack_step(trace: Trace, index: int, tables: Tables | None) -> bytes:
     step, vocabulary = trace.step(index), trace.vocabulary
     distribution = None if step.draw is None or "logits" not in step.captures else step.distribution
     shown = max(0, len(step.ids) - PATTERN_WINDOW)
-    names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(trace.config.n_layer)]
-    patterns = np.stack([step.kept.rows(name, shown, len(step.ids)) for name in names])  # [layer, head, query, key]
+    patterns = pattern_rows(trace, step, shown)  # [layer, head, query, key]
     newest = patterns[:, :, -1]  # [layer, head, key]
     embedding = np.stack([step.captures[name][-1] for name in ("hook_embed", "hook_pos_embed")])
     norms = step.norms[:, :, -1].astype("<f4")  # [5, layer]
     labels = trace.labels[: step.stop]
-    layer, head, key = sentences.sharpest_head(newest)
+    has_patterns = newest.size > 0
     window, first = pattern_window(patterns, step.stop - patterns.shape[2])
     meta = {
         "start": step.start,
@@ -44,14 +44,14 @@ def pack_step(trace: Trace, index: int, tables: Tables | None) -> bytes:
         "labels": labels[step.start :],
         "ms": step.ms,
         "changed": bool(step.interventions),
-        "sharpest": [layer, head, key],
+        "sharpest": sentences.sharpest_head(newest) if has_patterns else [0, 0, 0],
         "nearest": nearest_tokens(trace, step.ids[-1], tables),
         "lens": lens_rows(step, trace),
         "next": next_token(step.draw, distribution, vocabulary),
         "says": {
             "embedding": sentences.say_embedding(labels[-1], trace.config.n_embd, step.stop - 1),
             "residual": sentences.say_residual(norms[1], norms[3]),
-            "heads": sentences.say_heads(newest, labels),
+            "heads": sentences.say_heads(newest, labels) if has_patterns else (LET_GO.format("patterns"),),
             "lens": sentences.say_lens(step, vocabulary),
             **say_next(step, distribution, vocabulary),
         },
@@ -60,12 +60,26 @@ def pack_step(trace: Trace, index: int, tables: Tables | None) -> bytes:
         "pattern": window,
         "first": first,
         # Of all keys, those before the window too.
-        "strongest": newest.argmax(axis=2).astype("<u2"),  # [layer, head]
-        "strongest_share": newest.max(axis=2).astype("<f4"),  # [layer, head]
+        "strongest": newest.argmax(axis=-1).astype("<u2"),  # [layer, head]
+        "strongest_share": newest.max(axis=-1).astype("<f4"),  # [layer, head]
         "embedding": np.vstack([embedding, embedding.sum(0)]),
         "norms": norms,
     }
     return join(meta, arrays)
+
+
+def pattern_rows(trace: Trace, step: Step, first: int) -> NDArray[np.float32]:
+    """The patterns of a step's queries from its `first` on; no heads where they were let go and cannot be computed.
+
+    Shapes: [layer, head, query, key].
+    """
+    names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(trace.config.n_layer)]
+    if all(name in step.captures for name in names):
+        return np.stack([step.kept.rows(name, first, len(step.ids)) for name in names])
+    if trace.source is None:
+        return np.zeros((trace.config.n_layer, 0, len(step.ids) - first, step.stop), np.float32)
+    rows = [trace.queries(name, step.start + first, step.stop) for name in names]
+    return np.stack(rows)[:, :, :, : step.stop]
 
 
 def join(meta: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:
@@ -178,8 +192,7 @@ def bar(distribution: Distribution, rank: int, drawn: int, vocabulary: Vocabular
 def say_next(step: Step, distribution: Distribution | None, vocabulary: Vocabulary) -> dict[str, sentences.Sentence]:
     """The sentences on the distribution and the draw."""
     if step.draw is None or distribution is None:
-        let_go = "This step's logits were let go to save memory, and the model that made the run is not loaded."
-        nothing = ("Nothing was drawn at this step." if step.draw is None else let_go,)
+        nothing = ("Nothing was drawn at this step." if step.draw is None else LET_GO.format("logits"),)
         return {"bars": nothing, "draw": nothing}
     return {
         "bars": sentences.say_bars(entropy_bits(distribution.raw), distribution, step.draw),

@@ -43,7 +43,7 @@ function drawMosaic(surface, record, unit) {
   return mosaicNote(seq, from, pool);
 }
 
-// The newest token's strongest key in one head.
+// The newest token's strongest key in one head; no key where the patterns were let go.
 function strongest(layer, head, record) {
   const at = layer * memory.header.n_head + head;
   return { key: record.strongest[at], share: record.strongest_share[at] };
@@ -52,6 +52,7 @@ function strongest(layer, head, record) {
 function headLines(layer, head, record) {
   const { key, share } = strongest(layer, head, record), seq = record.stop;
   const { labels } = memory.header;
+  if (key === undefined) return [`L${layer}·H${head}: not kept`];
   return [
     `L${layer}·H${head}: ${percent(share)} on ${labels[key]}`,
     `strongest weight of ${labels[seq - 1]}, ${seq - 1 - key} back`,

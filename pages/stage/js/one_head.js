@@ -37,7 +37,7 @@ function drawOneHead(surface, record, unit) {
     if (query < from || query >= seq || key < 0 || key > query || (key < from && key !== 0)) return null;
     const value = weight(layer, head, query, key);
     const name = `blocks.${layer}.attn.hook_pattern[${head}, ${query}, ${key}]`;
-    if (value === undefined) return { lines: ["on its way", name] };
+    if (value === undefined) return { lines: [recordAt(stepOfPosition(query)) ? "not kept" : "on its way", name] };
     return { lines: [percent(value / 65535, 2), `${labels[query]} (${query}) looks at ${labels[key]} (${key})`, name] };
   };
   return from ? `First token and the last ${seq - from} of ${seq} tokens; the gap stands for the others` : "";

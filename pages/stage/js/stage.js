@@ -115,7 +115,8 @@ function paintPanels(stage, record) {
   const says = { ...record.says, mosaic: record.says.heads };
   const { layer, head, locked } = shownHead(record);
   const { key, share } = strongest(layer, head, record);
-  says.one = ["rows ask, columns answer · most on ", memory.header.labels[key], ` (${percent(share, 0)})`];
+  const most = ["rows ask, columns answer · most on ", memory.header.labels[key], ` (${percent(share, 0)})`];
+  says.one = key === undefined ? record.says.heads : most;
   setText(stage.name, `Layer ${layer} · head ${head}`);
   stage.unlock.hidden = !locked;
   paintNear(stage.root.querySelector(".near"), record);

@@ -46,7 +46,7 @@ function stepOfPosition(position) { return Math.max(0, position - memory.header.
 // Where one query's weights lie in its record: pattern[(head * rows + row) * width + width - 1 - back].
 function patternRow(query) {
   const record = recordAt(stepOfPosition(query));
-  if (!record) return null;
+  if (!record || !record.pattern.length) return null; // it has not come, or its patterns were let go
   const [, , rows, width] = record.pattern.shape;
   const row = query - (record.stop - rows);
   return row < 0 ? null : { record, rows, width, row };
