@@ -34,6 +34,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         added = commands.add_parser(name, help=summary, description=summary)
         if name != "models":
             added.add_argument("--model", default="bundled", help="bundled, gpt2, a Hugging Face id, or a folder")
+        if name not in ("models", "bench"):
+            told = "auto takes a GPU where MAX can use one (cpu)"
+            added.add_argument("--device", choices=("auto", "cpu", "gpu"), default="cpu", help=told)
         added.add_argument("--json", action="store_true", help="print one JSON object")
         added.set_defaults(run=run)
         return added
@@ -83,7 +86,7 @@ def generate(options: argparse.Namespace) -> None:
     from .report import token_report
 
     sampling = sampling_of(options)
-    engine = load(options.model, tell)
+    engine = load(options.model, tell, options.device)
     run = engine.start(options.prompt)
     if not options.json:
         print(options.prompt, end="", flush=True)
@@ -115,7 +118,7 @@ def generate(options: argparse.Namespace) -> None:
 def trace(options: argparse.Namespace) -> None:
     """Write a run to a file."""
     sampling = sampling_of(options)
-    engine = load(options.model, tell)
+    engine = load(options.model, tell, options.device)
     run = engine.start(options.prompt)
     for _ in range(options.max_new_tokens):
         if run.is_full:
@@ -141,7 +144,7 @@ def parity(options: argparse.Namespace) -> None:
     """Compare and print the table; exit status 1 if a difference is too large."""
     from .parity import report, table
 
-    found = report(model_folder(options.model, tell), options.model, tuple(options.lengths))
+    found = report(model_folder(options.model, tell), options.model, tuple(options.lengths), options.device)
     answer(options, found, table(found))
     if not found["passed"]:
         sys.exit(1)
@@ -161,7 +164,7 @@ def bench(options: argparse.Namespace) -> None:
 
 def compile_graphs(options: argparse.Namespace) -> None:
     """Compile what is missing and say where it is kept."""
-    from . import compiled
+    from . import compiled, devices
 
     if options.ship:
         told = [(model, config_of(model)) for model in SHIPPED]
@@ -169,7 +172,7 @@ def compile_graphs(options: argparse.Namespace) -> None:
             tell(f"Compiling {kind} of {model}.")
         answer(options, {"models": SHIPPED, "folder": str(compiled.SHIPPED)}, "The shipped graphs are up to date.")
         return
-    compiled.compile_apart(config_of(options.model, tell), tell)
+    compiled.compile_apart(config_of(options.model, tell), tell, device=devices.resolve(options.device))
     folder = str(compiled.cache_folder())
     answer(options, {"model": options.model, "folder": folder}, f"All graphs of {options.model} are compiled.")
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import lzma
 import os
-import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,23 +19,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 
 from max._core.driver import set_virtual_cpu_target
-from max.driver import CPU
-from max.engine import CompiledModel, InferenceSession, read
+from max.engine import CompiledModel, read
 
+from . import devices
 from .config import GPT2Config
 from .errors import EngineError
 from .hooks import GRAPH_KINDS, output_names
 
 SHIPPED = Path(__file__).parent / "bundled" / "graphs"
-PORTABLE = "x86-64-v3"
-# What x86-64-v3 adds, as Linux names it (https://gitlab.com/x86-psABIs/x86-64-ABI).
-PORTABLE_FEATURES = frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"})
 # The files that decide what graph a config gives.
 SOURCES = (
     *("config", "hooks", "interventions", "linear", "embeddings", "mask", "layer_norm"),
@@ -43,7 +40,7 @@ SOURCES = (
 )
 MAX_MEF_BYTES = 200_000_000
 MAX_ORIGINS = 8
-SECONDS_A_GRAPH = 60
+SECONDS_A_GRAPH = {"cpu": 60, "gpu": 110}
 # One compile at a time in this process: each takes all cores and over a gigabyte.
 TURN = threading.Lock()
 
@@ -53,30 +50,6 @@ def cache_folder() -> Path:
     if own := os.environ.get("GPT2_CACHE"):
         return Path(own) / "graphs"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpt2-under-glass" / "graphs"
-
-
-@cache
-def cpu_features() -> frozenset[str]:
-    """The features of this CPU, as Linux names them; empty elsewhere."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return frozenset()
-    flags = next((line for line in lines if line.startswith("flags")), ":")
-    return frozenset(flags.partition(":")[2].split())
-
-
-def is_portable() -> bool:
-    """Whether this machine runs what is compiled for x86-64-v3 Linux."""
-    return sys.platform == "linux" and platform.machine() == "x86_64" and cpu_features() >= PORTABLE_FEATURES
-
-
-def target() -> str:
-    """What graphs are compiled for here: x86-64-v3 where it runs, else this very CPU."""
-    if is_portable():
-        return PORTABLE
-    features = hashlib.sha256(repr(sorted(cpu_features())).encode()).hexdigest()
-    return f"native {sys.platform} {platform.machine()} {features[:12]}"
 
 
 @dataclass(frozen=True)
@@ -90,9 +63,10 @@ class GraphKey:
 
     @classmethod
     @lru_cache(maxsize=32)
-    def of(cls, kind: str, config: GPT2Config) -> "GraphKey":
+    def of(cls, kind: str, config: GPT2Config, device: str = "cpu") -> "GraphKey":
         """The key of this code's graph; the weights are not in it."""
-        return cls(kind, remembered(kind, config) or trace(kind, config), version("max"), target())
+        fingerprint = remembered(kind, config, device) or trace(kind, config, device)
+        return cls(kind, fingerprint, version("max"), devices.target(device))
 
     @property
     def file_name(self) -> str:
@@ -101,36 +75,39 @@ class GraphKey:
         return f"{self.kind}-{digest[:16]}.mef.xz"
 
 
-def trace(kind: str, config: GPT2Config) -> str:
+def trace(kind: str, config: GPT2Config, device: str = "cpu") -> str:
     """The graph's fingerprint: the SHA-256 of its text, traced afresh.
+
+    The text's head lists the accelerators of the machine, whether the graph uses them or not: that part is left out.
 
     Raises:
         EngineError: if its outputs are not those that the engine expects.
     """
     from .graphs import stage
 
-    staged = stage(kind, config)
+    staged = stage(kind, config, devices.device_of(device))
     if list(staged.out_tree.leaf_paths) != output_names(kind, config.n_layer):
         raise EngineError(f"The {kind} graph has other outputs than hooks.output_names tells.")
-    return hashlib.sha256(str(staged).encode()).hexdigest()
+    return hashlib.sha256(re.sub(r", gpu = #M\.device_info<[^>]*>", "", str(staged)).encode()).hexdigest()
 
 
 @lru_cache(maxsize=32)
-def origin(kind: str, config: GPT2Config) -> str:
-    """SHA-256 of all that a fingerprint depends on: the model's source files, the config, the MAX version."""
-    whole = hashlib.sha256(json.dumps([kind, config.to_dict(), version("max")]).encode())
+def origin(kind: str, config: GPT2Config, device: str = "cpu") -> str:
+    """SHA-256 of all that a fingerprint depends on: the model's source files, the config, the MAX version, a GPU."""
+    told = [kind, config.to_dict(), version("max"), *([device] if device != "cpu" else [])]
+    whole = hashlib.sha256(json.dumps(told).encode())
     for name in SOURCES:
         whole.update(hashlib.sha256((Path(__file__).parent / f"{name}.py").read_bytes()).digest())
     return whole.hexdigest()
 
 
-def remembered(kind: str, config: GPT2Config) -> str | None:
+def remembered(kind: str, config: GPT2Config, device: str = "cpu") -> str | None:
     """The fingerprint that was traced when a graph of this very origin was kept, or None."""
     for folder in (SHIPPED, cache_folder()):
         for manifest in sorted(folder.glob(f"{kind}-*.json")):
             with suppress(OSError, ValueError, KeyError, TypeError):
                 entry = json.loads(manifest.read_text(encoding="utf-8"))
-                if origin(kind, config) in entry["origins"]:
+                if origin(kind, config, device) in entry["origins"]:
                     return str(entry["key"]["fingerprint"])
     return None
 
@@ -141,7 +118,7 @@ def find(key: GraphKey) -> bytes | None:
         try:
             entry = json.loads((folder / f"{key.file_name}.json").read_text(encoding="utf-8"))
             packed = (folder / key.file_name).read_bytes()
-            fits = entry["key"] == asdict(key) and cpu_features() >= frozenset(entry["cpu"])
+            fits = entry["key"] == asdict(key) and devices.cpu_features() >= frozenset(entry["cpu"])
             if fits and hashlib.sha256(packed).hexdigest() == entry["sha256"]:
                 unpack = lzma.LZMADecompressor(memlimit=2**28)
                 mef = unpack.decompress(packed, MAX_MEF_BYTES)
@@ -167,7 +144,7 @@ def keep(key: GraphKey, mef: bytes, folder: Path, origin: str = "") -> None:
         "key": asdict(key),
         "origins": origins[:MAX_ORIGINS],
         "sha256": hashlib.sha256(packed).hexdigest(),
-        "cpu": sorted(PORTABLE_FEATURES if key.target == PORTABLE else cpu_features()),
+        "cpu": sorted(devices.PORTABLE_FEATURES if key.target == devices.PORTABLE else devices.cpu_features()),
     }
     told = json.dumps(manifest, indent=1).encode() + b"\n"
     for name, data in ((f"{key.file_name}.json", told), (key.file_name, packed)):
@@ -176,12 +153,12 @@ def keep(key: GraphKey, mef: bytes, folder: Path, origin: str = "") -> None:
         partial.replace(folder / name)
 
 
-def missing(config: GPT2Config) -> list[str]:
+def missing(config: GPT2Config, device: str = "cpu") -> list[str]:
     """The kinds of graph that would have to be compiled for this config."""
-    return [kind for kind in GRAPH_KINDS if find(GraphKey.of(kind, config)) is None]
+    return [kind for kind in GRAPH_KINDS if find(GraphKey.of(kind, config, device)) is None]
 
 
-def compile_here(config: GPT2Config, folder: Path | None = None) -> Iterator[str]:
+def compile_here(config: GPT2Config, folder: Path | None = None, device: str = "cpu") -> Iterator[str]:
     """Compile what `folder` lacks in this process and keep it there, naming each graph before its compile starts.
 
     A graph that is there but was kept by other source files, which give the same graph, gets a new manifest only.
@@ -189,21 +166,21 @@ def compile_here(config: GPT2Config, folder: Path | None = None) -> Iterator[str
     """
     from .graphs import stage
 
-    if is_portable():
-        set_virtual_cpu_target(PORTABLE)
-    session = InferenceSession(devices=[CPU()])
+    if devices.is_portable():
+        set_virtual_cpu_target(devices.PORTABLE)
+    session = devices.session_on(device)
     folder = folder or cache_folder()
     for kind in GRAPH_KINDS:
-        key = GraphKey(kind, trace(kind, config), version("max"), target())
+        key = GraphKey(kind, trace(kind, config, device), version("max"), devices.target(device))
         mef = find(key) if (folder / key.file_name).exists() else None
         if mef is None:
             yield kind
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f".{key.file_name}.{os.getpid()}.raw"
-            session.compile(stage(kind, config).graph).export_mef(path)
+            session.compile(stage(kind, config, devices.device_of(device)).graph).export_mef(path)
             mef = path.read_bytes()
             path.unlink()
-        keep(key, mef, folder, origin(kind, config))
+        keep(key, mef, folder, origin(kind, config, device))
 
 
 def ship(models: Iterable[tuple[str, GPT2Config]]) -> Iterator[tuple[str, str]]:
@@ -213,7 +190,7 @@ def ship(models: Iterable[tuple[str, GPT2Config]]) -> Iterator[tuple[str, str]]:
     """
     wanted: set[str] = set()
     for model, config in models:
-        keys = [GraphKey(kind, trace(kind, config), version("max"), target()) for kind in GRAPH_KINDS]
+        keys = [GraphKey(kind, trace(kind, config), version("max"), devices.target()) for kind in GRAPH_KINDS]
         wanted |= {key.file_name for key in keys}
         for key in keys:
             if not (SHIPPED / key.file_name).exists() and (mef := find(key)) is not None:
@@ -226,35 +203,42 @@ def ship(models: Iterable[tuple[str, GPT2Config]]) -> Iterator[tuple[str, str]]:
 
 
 def compile_apart(
-    config: GPT2Config, progress: Callable[[str], None], stopped: Callable[[], bool] = lambda: False
+    config: GPT2Config,
+    progress: Callable[[str], None],
+    stopped: Callable[[], bool] = lambda: False,
+    device: str = "cpu",
 ) -> None:
     """Compile what is missing in a child process, telling how far it is; once `stopped`, the child is ended too.
 
     Raises:
         EngineError: if the child fails or is stopped.
     """
-    if not missing(config):
+    if not missing(config, device):
         return
     while not TURN.acquire(timeout=0.2):
         progress("Waiting until another model's graphs are compiled.")
         if stopped():
             raise EngineError("Compiling was stopped; choose the model again to start anew.")
     try:
-        _compile_in_turn(config, progress, stopped)
+        _compile_in_turn(config, progress, stopped, device)
     finally:
         TURN.release()
 
 
-def _compile_in_turn(config: GPT2Config, progress: Callable[[str], None], stopped: Callable[[], bool]) -> None:
-    names = [GraphKey.of(kind, config).file_name for kind in missing(config)]
+def _compile_in_turn(
+    config: GPT2Config, progress: Callable[[str], None], stopped: Callable[[], bool], device: str
+) -> None:
+    names = [GraphKey.of(kind, config, device).file_name for kind in missing(config, device)]
     if not names:  # whoever had the turn before compiled the same
         return
-    command = [sys.executable, "-m", "gpt2.compiled", json.dumps(config.to_dict())]
+    command = [sys.executable, "-m", "gpt2.compiled", json.dumps(config.to_dict()), device]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     since = time.monotonic()
     with (
         tempfile.TemporaryFile("w+") as messages,
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=messages, env=environment) as child,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=messages, env=environment
+        ) as child,
     ):
         while child.poll() is None:
             if stopped():
@@ -263,7 +247,7 @@ def _compile_in_turn(config: GPT2Config, progress: Callable[[str], None], stoppe
             seconds, done = time.monotonic() - since, sum((cache_folder() / name).exists() for name in names)
             progress(
                 f"Compiling this model's graphs, once: {done} of {len(names)} done after {seconds:.0f} s, "
-                f"about {len(names) * SECONDS_A_GRAPH / 60:.0f} min in all."
+                f"about {len(names) * SECONDS_A_GRAPH[device] / 60:.0f} min in all."
             )
             with suppress(subprocess.TimeoutExpired):
                 child.wait(1)
@@ -273,22 +257,28 @@ def _compile_in_turn(config: GPT2Config, progress: Callable[[str], None], stoppe
             raise EngineError(f"Compiling this model's graphs failed ({last[:300]}); choose it again to retry.")
 
 
-def load(kind: str, config: GPT2Config) -> CompiledModel:
+def load(kind: str, config: GPT2Config, device: str = "cpu") -> CompiledModel:
     """The compiled graph, ready to be given weights.
 
     Raises:
         EngineError: if it has not been compiled; `missing` and `compile_apart` come first.
     """
-    mef = find(GraphKey.of(kind, config))
+    mef = find(GraphKey.of(kind, config, device))
     if mef is None:
         raise EngineError(f"The {kind} graph is not compiled for this model; run python -m gpt2 compile.")
     return read(BytesIO(mef))
 
 
 def main() -> None:
-    """Compile one config's graphs, given as JSON: the child of `compile_apart`."""
-    for _ in compile_here(GPT2Config(**json.loads(sys.argv[1]))):
+    """Compile one config's graphs, given as JSON, for a device: the child of `compile_apart`, which ends with it."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    for _ in compile_here(GPT2Config(**json.loads(sys.argv[1])), device=sys.argv[2]):
         pass
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()  # nothing is ever written: it ends when the parent does
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from max.dtype import DType
 from max.experimental import functional as F
 from max.experimental.compilation import StagedGraph
 from max.experimental.nn import Module
-from max.experimental.tensor import Tensor
+from max.experimental.tensor import Tensor, default_device, default_dtype
 from max.graph import TensorType
 
 from .attention import Past
@@ -126,7 +126,11 @@ GRAPHS: dict[str, type[Module[..., dict[str, Tensor]]]] = {
 
 
 def stage(kind: str, config: GPT2Config, device: Device | None = None) -> StagedGraph[..., dict[str, Tensor]]:
-    """Trace the graph `kind` without compiling it; this takes well under a second."""
-    with F.lazy():
+    """Trace the graph `kind` without compiling it; this takes well under a second.
+
+    Where a machine has an accelerator, MAX would put parameters there by itself, and in bfloat16.
+    """
+    device = device or CPU()
+    with F.lazy(), default_device(device), default_dtype(DType.float32):
         module = GRAPHS[kind](config)
-    return module.trace(*input_types(kind, config, device or CPU()), name=kind, allow_subgraphs=False)
+        return module.trace(*input_types(kind, config, device), name=kind, allow_subgraphs=False)

@@ -214,9 +214,7 @@ def run_cached(engine: Engine, ids: Sequence[int], n_prefill: int) -> Pass:
     Logits come from the graph that drew from them; prefill gives only its last row, so earlier ones are read by the
     lens graph from the last block's output.
     """
-    from .cache import KVCache
-
-    cache, none, layers = KVCache(engine.config), Interventions(), range(engine.config.n_layer)
+    cache, none, layers = engine.new_cache(), Interventions(), range(engine.config.n_layer)
     steps = [engine.prefill(ids[:n_prefill], none, cache)]
     steps += [engine.decode(token, none, cache) for token in ids[n_prefill:]]
     earlier = steps[0][f"blocks.{layers[-1]}.hook_resid_post"][:-1]
@@ -252,7 +250,7 @@ def prompts_of(engine: Engine, lengths: Sequence[int]) -> dict[str, Sequence[int
     return prompts
 
 
-def report(model_folder: Path, name: str, lengths: tuple[int, ...]) -> dict[str, Any]:
+def report(model_folder: Path, name: str, lengths: tuple[int, ...], device: str = "cpu") -> dict[str, Any]:
     """Load a checkpoint, compiling its graphs if they are not there yet, and compare prompts of these lengths.
 
     Raises:
@@ -260,12 +258,10 @@ def report(model_folder: Path, name: str, lengths: tuple[int, ...]) -> dict[str,
         EngineError: if MAX, transformers or PyTorch is missing.
         SettingsError: if a length is below 2 or beyond the context.
     """
-    from . import compiled
+    from . import bind
     from .weights import load_checkpoint
 
-    checkpoint = load_checkpoint(model_folder, name)
-    compiled.compile_apart(checkpoint.config, lambda _: None)
-    engine = Engine(checkpoint)
+    engine = bind(load_checkpoint(model_folder, name), device=device)
     return compare(model_folder, engine, prompts_of(engine, lengths)).to_dict()
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .budget import fit, trace_budget
-from .cache import KVCache
 from .errors import GPT2Error
 from .interventions import Interventions
 from .long_prompt import Norms, read_prompt
@@ -44,7 +43,7 @@ class Run:
         self.engine, self.interventions = engine, interventions
         self.budget = trace_budget() if budget is None else budget
         self._prompt_ids = prompt_ids
-        self._cache = KVCache(engine.config)
+        self._cache = engine.new_cache()
         self._lock = threading.Lock()
         self.turn = Turn(engine.turns)  # the newest that was asked for
         self._trace = Trace(engine.checkpoint.name, engine.config, engine.tokenizer.vocabulary)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .budget import trace_budget
-from .cache import KVCache
 from .interventions import Interventions
 from .long_prompt import read_prompt
 from .timing import Clock
@@ -46,7 +45,7 @@ def rerun(engine: "Engine", ids: Sequence[int], interventions: Interventions, st
     for index, tokens in enumerate([*lengths[:1], *lengths]):
         with Turn(engine.turns, stop):
             clock = Clock()
-            read_prompt(engine, ids[:tokens], interventions, KVCache(engine.config), budget, clock)
+            read_prompt(engine, ids[:tokens], interventions, engine.new_cache(), budget, clock)
             clock.spent("capture")
         if index:  # the very first pass was to warm up
             yield Rerun(tokens, clock.timing.forward)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gpt2.cache import KVCache
 from gpt2.engine import Engine
 from gpt2.interventions import Interventions
 from gpt2.trace import Step, Trace
@@ -12,7 +11,7 @@ from gpt2.trace import Step, Trace
 
 def forced(engine: Engine, ids: Sequence[int], n_prefill: int, interventions: Interventions | None = None) -> Trace:
     """The first `n_prefill` tokens in one prefill, the rest one by one through the KV cache; nothing is drawn."""
-    changes, cache = interventions or Interventions(), KVCache(engine.config)
+    changes, cache = interventions or Interventions(), engine.new_cache()
     trace = Trace(engine.checkpoint.name, engine.config, engine.tokenizer.vocabulary)
     trace = trace.append(Step(tuple(ids[:n_prefill]), 0, engine.prefill(ids[:n_prefill], changes, cache), None, 0.0))
     for token in ids[n_prefill:]:

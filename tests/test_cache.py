@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from max.driver import CPU
 
 from gpt2.cache import KVCache
 from gpt2.config import GPT2Config
+from gpt2.devices import DeviceCache
 
 CONFIG = GPT2Config(vocab_size=10, n_positions=200, n_embd=6, n_layer=2, n_head=3, n_inner=8)
 MOVES = st.lists(
@@ -14,9 +16,13 @@ MOVES = st.lists(
 )
 
 
-@given(MOVES, st.integers(0, 2**32 - 1))
-def test_the_cache_equals_a_plain_list_through_any_moves(moves: list[tuple[str, int]], seed: int) -> None:
-    rng, cache = np.random.default_rng(seed), KVCache(CONFIG)
+KINDS = {"NumPy": KVCache, "device": lambda config: DeviceCache(config, CPU())}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(moves=MOVES, seed=st.integers(0, 2**32 - 1))
+def test_the_cache_equals_a_plain_list_through_any_moves(kind: str, moves: list[tuple[str, int]], seed: int) -> None:
+    rng, cache = np.random.default_rng(seed), KINDS[kind](CONFIG)
     plain = np.zeros((2, CONFIG.n_layer, 0, 3, 2), np.float32)
     for move, n in moves:
         if move == "cut":
@@ -28,7 +34,8 @@ def test_the_cache_equals_a_plain_list_through_any_moves(moves: list[tuple[str, 
             plain = np.concatenate([plain, new], axis=2)
     assert cache.length == plain.shape[2]
     for layer in range(CONFIG.n_layer):
-        for found, expected in zip(cache.past(layer), plain[:, layer], strict=True):
+        for past, expected in zip(cache.past(layer), plain[:, layer], strict=True):
+            found = past if kind == "NumPy" else past.to_numpy()
             assert np.array_equal(found, expected)
             assert found.flags.c_contiguous
 
@@ -41,8 +48,9 @@ def test_reading_copies_nothing() -> None:
     assert not np.shares_memory(cache.past(0)[0], cache.past(0)[1])
 
 
-def test_the_cache_grows_by_doubling_and_never_beyond_the_context() -> None:
-    cache, held = KVCache(CONFIG), []
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_cache_grows_by_doubling_and_never_beyond_the_context(kind: str) -> None:
+    cache, held = KINDS[kind](CONFIG), []
     one = [np.zeros((1, 3, 2), np.float32)] * 2
     for _ in range(CONFIG.n_positions):
         cache.extend(one, one)
@@ -56,7 +64,8 @@ def test_a_short_context_needs_no_more_room_than_it_has() -> None:
     assert KVCache(small).nbytes == 2 * 4 * 6 * 4
 
 
-def test_what_the_context_cannot_hold_does_not_fit() -> None:
-    cache = KVCache(CONFIG)
-    with pytest.raises(ValueError, match="broadcast"):
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_context_cannot_hold_does_not_fit(kind: str) -> None:
+    cache = KINDS[kind](CONFIG)
+    with pytest.raises(ValueError, match=r"broadcast|different sizes"):
         cache.extend([np.zeros((201, 3, 2), np.float32)] * 2, [np.zeros((201, 3, 2), np.float32)] * 2)

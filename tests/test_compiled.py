@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpt2 import compiled
+from gpt2 import compiled, devices
 from gpt2.catalog import SHIPPED
 from gpt2.compiled import GraphKey, find, keep
 from gpt2.errors import EngineError
@@ -26,7 +26,7 @@ from gpt2.weights import Checkpoint
 from tests.test_fingerprint import TINY, traced_key
 
 ROOT = Path(compiled.__file__).parent.parent
-KEY = GraphKey("prefill", "f" * 64, "26.7.0", compiled.PORTABLE)
+KEY = GraphKey("prefill", "f" * 64, "26.7.0", devices.PORTABLE)
 
 
 def refuse_native(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def test_shipped_graphs_are_for_the_pinned_release_and_any_recent_x86() -> None:
         told = json.loads(manifest.read_text())
         assert told["key"]["max_version"] == pinned[1] == version("max")
         assert told["key"]["target"] == "x86-64-v3"
-        assert set(told["cpu"]) == compiled.PORTABLE_FEATURES
+        assert set(told["cpu"]) == devices.PORTABLE_FEATURES
 
 
 def test_shipped_graphs_are_small_enough_for_the_repository() -> None:
@@ -144,19 +144,19 @@ def test_a_graph_for_something_else_is_not_used_even_under_this_name(empty: Path
 
 def test_a_cpu_without_a_needed_feature_uses_no_graph(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep(KEY, b"the graph", empty)
-    for lacking in compiled.PORTABLE_FEATURES:
-        monkeypatch.setattr(compiled, "cpu_features", lambda lacking=lacking: compiled.PORTABLE_FEATURES - {lacking})
+    for lacking in devices.PORTABLE_FEATURES:
+        monkeypatch.setattr(devices, "cpu_features", lambda lacking=lacking: devices.PORTABLE_FEATURES - {lacking})
         assert find(KEY) is None
-        assert not compiled.is_portable() and compiled.target().startswith("native")
-    monkeypatch.setattr(compiled, "cpu_features", lambda: compiled.PORTABLE_FEATURES | {"avx512f"})
+        assert not devices.is_portable() and devices.target().startswith("native")
+    monkeypatch.setattr(devices, "cpu_features", lambda: devices.PORTABLE_FEATURES | {"avx512f"})
     assert find(KEY) == b"the graph"
 
 
 def test_two_cpus_that_are_not_portable_do_not_share_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
     targets = set()
     for features in (frozenset(), frozenset({"neon"}), frozenset({"neon", "sve"})):
-        monkeypatch.setattr(compiled, "cpu_features", lambda features=features: features)
-        targets.add(compiled.target())
+        monkeypatch.setattr(devices, "cpu_features", lambda features=features: features)
+        targets.add(devices.target())
     assert len(targets) == 3
 
 

@@ -13,7 +13,7 @@ import pytest
 from max.experimental import functional as F
 
 import gpt2.transformer
-from gpt2 import compiled
+from gpt2 import compiled, devices
 from gpt2.compiled import GraphKey, keep
 from gpt2.config import GPT2Config
 from gpt2.graphs import GRAPHS, stage
@@ -27,7 +27,7 @@ TINY = GPT2Config(vocab_size=11, n_positions=8, n_embd=6, n_layer=1, n_head=2, n
 
 def traced_key(kind: str, config: GPT2Config) -> GraphKey:
     """The key with a fingerprint traced afresh, whatever is remembered."""
-    return GraphKey(kind, compiled.trace(kind, config), version("max"), compiled.target())
+    return GraphKey(kind, compiled.trace(kind, config), version("max"), devices.target())
 
 
 def test_the_fingerprint_is_the_same_in_another_process() -> None:

@@ -11,7 +11,7 @@ from pages.frame.memory import machine_bytes
 @pytest.fixture(autouse=True)
 def settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that has set nothing."""
-    for name in ("GPT2_MODELS", "GPT2_DEFAULT_MODEL", "GPT2_MEMORY_MB", "GPT2_PUBLIC"):
+    for name in ("GPT2_MODELS", "GPT2_DEFAULT_MODEL", "GPT2_MEMORY_MB", "GPT2_PUBLIC", "GPT2_DEVICE"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -39,6 +39,12 @@ def test_the_default_is_always_among_what_is_offered(monkeypatch):
 def test_on_a_public_host_nothing_is_typed(monkeypatch, told, public):
     monkeypatch.setenv("GPT2_PUBLIC", told)
     assert host.is_public() is public and host.takes_other_ids() is not public
+
+
+def test_models_run_where_the_host_says_or_on_the_cpu(monkeypatch):
+    assert host.device() == "cpu"
+    monkeypatch.setenv("GPT2_DEVICE", " Auto ")
+    assert host.device() == "auto"
 
 
 def test_the_budget_is_what_the_host_says_or_a_share_of_what_there_is(monkeypatch):

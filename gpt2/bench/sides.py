@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cache import KVCache
+from ..captures import Captures
 from ..interventions import Interventions
 from ..run import Run
 from ..sampling import Sampling
@@ -53,7 +53,7 @@ class Ours:
     def __init__(self, engine: "Engine") -> None:
         """Hold nothing yet."""
         self.engine = engine
-        self._cache, self._held = KVCache(engine.config), 0
+        self._cache, self._held = engine.new_cache(), 0
         self.model_ms: list[float] = []
         self.rest_ms: list[float] = []
 
@@ -61,20 +61,20 @@ class Ours:
         """Cut the cache back."""
         self._cache.cut(self._held)
 
-    def prefill(self, ids: Sequence[int]) -> dict[str, Array]:
+    def prefill(self, ids: Sequence[int]) -> Captures:
         """Every hook's array."""
-        return self.engine.prefill(ids, Interventions(), KVCache(self.engine.config))
+        return self.engine.prefill(ids, Interventions(), self.engine.new_cache())
 
     def hold(self, ids: Sequence[int]) -> None:
         """Fill the cache with a prompt."""
-        self._cache, self._held = KVCache(self.engine.config), len(ids)
+        self._cache, self._held = self.engine.new_cache(), len(ids)
         self.engine.prefill(ids, Interventions(), self._cache)
 
-    def decode(self, token: int) -> dict[str, Array]:
+    def decode(self, token: int) -> Captures:
         """Every hook's array."""
         return self.engine.decode(token, Interventions(), self._cache)
 
-    def logits(self, told: dict[str, Array]) -> Array:
+    def logits(self, told: Captures) -> Array:
         """The last row."""
         return told["logits"][-1]
 

@@ -48,6 +48,11 @@ def may_be_folder(name: str) -> bool:
     return Path(name).is_absolute() or name in offered_models()
 
 
+def device() -> str:
+    """Where models run: `GPT2_DEVICE`, which may be auto, cpu or gpu; the CPU where it says nothing."""
+    return os.environ.get("GPT2_DEVICE", "").strip().lower() or "cpu"
+
+
 def memory_budget() -> int:
     """Bytes that the program may take with all its models: `GPT2_MEMORY_MB`, or a share of what there is.
 

@@ -16,6 +16,8 @@ from gpt2.tables import Tables
 from gpt2.trace import Trace
 from gpt2.weights import Checkpoint, load_checkpoint
 
+from .host import device
+
 if TYPE_CHECKING:
     from gpt2.engine import Engine
 
@@ -100,7 +102,7 @@ class ModelJob:
             assert self.checkpoint is not None
             self._go_on("compiling", "Loading the model.")
             self._time("binding")
-            self.engine = gpt2.bind(self.checkpoint, self._tell, self._cancelled.is_set)
+            self.engine = gpt2.bind(self.checkpoint, self._tell, self._cancelled.is_set, device())
             self._time("binding")
             # What is loaded now stays: keep the collector from walking it after every rerun.
             gc.collect()

@@ -1,0 +1,138 @@
+"""Claims about where graphs run. No GPU is needed: what can be told without one is, and MAX compiles for one anyway."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import NoReturn
+
+import numpy as np
+import pytest
+from max.driver import CPU
+
+import gpt2.engine
+from gpt2 import compiled, devices
+from gpt2.captures import STREAM, WHOLE
+from gpt2.engine import Engine
+from gpt2.errors import EngineError, SettingsError
+from gpt2.sampling import Sampling
+from tests.test_command_line import refused
+from tests.test_fingerprint import TINY
+
+# MAX pretends to have a GPU of this kind: it stages and compiles for it, and runs nothing.
+VIRTUAL = """
+import json, sys
+from max.driver import set_virtual_device_api, set_virtual_device_count, set_virtual_device_target_arch
+set_virtual_device_api("cuda"); set_virtual_device_target_arch("sm_90"); set_virtual_device_count(1)
+from gpt2 import compiled, devices
+from gpt2.config import GPT2Config
+from gpt2.graphs import GRAPHS, stage
+config = GPT2Config(**json.loads(sys.argv[1]))
+"""
+
+
+def with_virtual_gpu(code: str) -> list[str]:
+    """Run code in a process that sees a GPU which is none; what it printed, line by line."""
+    command = [sys.executable, "-c", VIRTUAL + code, json.dumps(TINY.to_dict())]
+    told = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), check=False)
+    assert told.returncode == 0, told.stderr
+    return told.stdout.splitlines()
+
+
+def refuse(*_: object) -> NoReturn:
+    raise RuntimeError("CUDA driver version is insufficient\nmore of it")
+
+
+def test_without_a_gpu_auto_is_the_cpu_and_gpu_is_refused(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(devices, "accelerator_count", lambda: 0)
+    assert devices.resolve("cpu") == devices.resolve("auto") == "cpu"
+    with pytest.raises(EngineError, match=r"no GPU here that MAX can use \(it finds none\); choose cpu, or auto"):
+        devices.resolve("gpu")
+    for command in (["generate", "x"], ["trace", "x", "--out", os.devnull], ["parity"], ["compile"]):
+        assert "choose cpu, or auto" in refused(capsys, *command, "--device", "gpu")
+
+
+def test_a_gpu_whose_driver_does_not_work_is_refused_with_the_drivers_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "accelerator_count", lambda: 1)
+    monkeypatch.setattr(devices, "device_of", refuse)
+    assert devices.resolve("auto") == "cpu"
+    with pytest.raises(EngineError, match=r"\(CUDA driver version is insufficient\); choose cpu"):
+        devices.resolve("gpu")
+
+
+def test_what_is_no_device_is_refused_in_one_line(capsys) -> None:
+    with pytest.raises(SettingsError, match="must be auto, cpu or gpu, not 'tpu'"):
+        devices.resolve("tpu")
+    assert "--device" in refused(capsys, "generate", "x", "--device", "tpu")
+
+
+def test_a_gpu_in_the_machine_changes_no_graph_of_the_cpu() -> None:
+    """MAX would put parameters on it, in bfloat16, and names it in the head of every graph."""
+    told = with_virtual_gpu("print(*(compiled.trace(kind, config) for kind in GRAPHS), sep='\\n')")
+    assert told == [compiled.trace(kind, TINY) for kind in compiled.GRAPH_KINDS]
+
+
+def test_the_graphs_of_a_gpu_are_the_same_in_float32_and_have_keys_of_their_own() -> None:
+    told = with_virtual_gpu("""
+for kind in GRAPHS:
+    text = str(stage(kind, config, devices.device_of("gpu")))
+    print("bf16" in text, 'to <"gpu", 0>' in text, compiled.GraphKey.of(kind, config, "gpu").target)
+print(*(compiled.GraphKey.of(kind, config, device).file_name for kind in GRAPHS for device in ("cpu", "gpu")))
+""")
+    assert set(told[:4]) == {f"False True {devices.target()} with cuda sm_90"}
+    assert len(set(told[4].split())) == 8
+    assert told[4].split()[::2] == [compiled.GraphKey.of(kind, TINY).file_name for kind in compiled.GRAPH_KINDS]
+
+
+def test_every_operation_compiles_for_a_gpu() -> None:
+    """Decode has the embeddings, a block for one token, the norms and the head; layer has a block for many tokens."""
+    with_virtual_gpu("""
+compiled.GRAPH_KINDS = ("decode", "layer")
+for _ in compiled.compile_here(config, device="gpu"): pass
+assert compiled.missing(config, "gpu") == []
+""")
+
+
+@pytest.fixture
+def distant(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """The bundled model as on an accelerator: its cache and captures lie in MAX's buffers, here those of the CPU."""
+    load = compiled.load
+    monkeypatch.setattr(gpt2.engine, "device_of", lambda _: CPU())
+    monkeypatch.setattr(gpt2.engine, "session_on", lambda _: devices.session_on("cpu"))
+    monkeypatch.setattr(compiled, "load", lambda kind, config, _: load(kind, config))
+    return Engine(engine.checkpoint, "gpu")
+
+
+def test_a_run_on_a_device_is_the_same_run_and_nothing_is_fetched_before_it_is_looked_at(
+    engine: Engine, distant: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[int] = []
+    fetch = devices.OnDevice.fetch
+    monkeypatch.setattr(devices.OnDevice, "fetch", lambda self: fetched.append(self.nbytes) or fetch(self))
+    far, near = (one.start("Once upon a time") for one in (distant, engine))
+    for run in (far, near):
+        for _ in range(70):  # beyond the cache's first room
+            run.advance(Sampling(0.8, seed=2))
+    looked_at = 70 * (engine.config.n_layer + 2)  # the stream of every layer for the lens, its logits, those drawn from
+    assert len(fetched) == looked_at
+    assert far.trace.ids == near.trace.ids and far.nbytes == near.nbytes
+    for name in near.trace.axes:
+        np.testing.assert_array_equal(far.trace[name], near.trace[name], err_msg=name)
+    assert len(fetched) > looked_at and far.trace.steps[3].kept.level == WHOLE
+    before = len(fetched)
+    _ = far.trace["blocks.0.attn.hook_pattern"]
+    assert len(fetched) == before  # once is enough
+    squeezed = far.trace.steps[5].squeezed(STREAM)
+    np.testing.assert_array_equal(squeezed.captures["hook_embed"], near.trace.steps[5].captures["hook_embed"])
+
+
+def test_a_prompt_run_layer_by_layer_on_a_device_is_the_same(engine: Engine, distant: Engine) -> None:
+    texts = []
+    for one in (engine, distant):
+        run = one.start("Once upon a time there was a fox")
+        run.budget = 600_000
+        for _ in range(5):
+            run.advance(Sampling(0))
+        assert run.trace.steps[0].kept.level > WHOLE
+        texts.append(run.trace.ids)
+    assert texts[0] == texts[1]
