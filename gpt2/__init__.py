@@ -13,8 +13,8 @@ Around it: `hooks` what is captured, `interventions` what may be changed, `graph
 `long_prompt` a long prompt run in little memory, `recompute` and `rows` what was let go computed again, `report` a draw
 told in numbers, `lens` and `tables` the stream and the embeddings read in NumPy alone, `errors` what a caller can put
 right, `catalog`, `hub`, `listing` and `weights` checkpoints, `random_checkpoint` random ones, `download`, `fetch` and
-`transfer` the way from the hub, `compiled` precompiled graphs, `parity` the comparison with Hugging Face transformers,
-`bench` speed and memory beside it, `train` how the bundled model came to be.
+`transfer` the way from the hub, `child` processes of this code, `compiled` precompiled graphs, `parity` the comparison
+with Hugging Face transformers, `bench` speed and memory beside it, `train` how the bundled model came to be.
 """
 
 from collections.abc import Callable

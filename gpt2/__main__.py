@@ -70,8 +70,15 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def tell(sentence: str) -> None:
-    """Report progress on standard error, over the line before."""
-    print(f"\r\033[K{sentence}", end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
+    """Report progress on standard error: on a terminal over the line before."""
+    clear()
+    print(sentence, end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
+
+
+def clear() -> None:
+    """Take away the progress that stands on a terminal."""
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def sampling_of(options: argparse.Namespace) -> Sampling:
@@ -88,6 +95,7 @@ def generate(options: argparse.Namespace) -> None:
     sampling = sampling_of(options)
     engine = load(options.model, tell, options.device)
     run = engine.start(options.prompt)
+    clear()
     if not options.json:
         print(options.prompt, end="", flush=True)
     tokens = []
@@ -189,8 +197,7 @@ def models(options: argparse.Namespace) -> None:
 
 def answer(options: argparse.Namespace, told: dict[str, Any], sentence: str) -> None:
     """Print one JSON object or one text, in place of the progress."""
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    clear()
     print(json.dumps(told) if options.json else sentence)
 
 
@@ -199,11 +206,15 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse(sys.argv[1:] if arguments is None else arguments)
     try:
         if getattr(options, "prompt", None) == "-":
-            options.prompt = sys.stdin.read()
+            options.prompt = sys.stdin.buffer.read().decode(errors="surrogateescape")
         options.run(options)
-    except GPT2Error as error:
-        print(f"python -m gpt2: {error}", file=sys.stderr)
+    except (GPT2Error, ImportError) as error:
+        what = "" if isinstance(error, GPT2Error) else "; install it with pip install -r requirements.txt"
+        clear()
+        print(f"python -m gpt2: {error}{what}", file=sys.stderr)
         sys.exit(2)
+    except BrokenPipeError:  # whoever read this has seen enough; nothing is left to be written on leaving
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         sys.exit(130)
 

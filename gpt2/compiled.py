@@ -13,21 +13,22 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from glob import glob
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from max._core.driver import set_virtual_cpu_target
 from max.engine import CompiledModel, read
 
 from . import devices
+from .child import Child, listen
 from .config import GPT2Config
 from .errors import EngineError
 from .hooks import GRAPH_KINDS, output_names
@@ -41,8 +42,6 @@ SOURCES = (
 MAX_MEF_BYTES = 200_000_000
 MAX_ORIGINS = 8
 SECONDS_A_GRAPH = {"cpu": 60, "gpu": 110}
-# One compile at a time in this process: each takes all cores and over a gigabyte.
-TURN = threading.Lock()
 
 
 def cache_folder() -> Path:
@@ -104,11 +103,13 @@ def origin(kind: str, config: GPT2Config, device: str = "cpu") -> str:
 def remembered(kind: str, config: GPT2Config, device: str = "cpu") -> str | None:
     """The fingerprint that was traced when a graph of this very origin was kept, or None."""
     for folder in (SHIPPED, cache_folder()):
-        for manifest in sorted(folder.glob(f"{kind}-*.json")):
+        for name in sorted(glob(f"{kind}-*.json", root_dir=folder)):  # noqa: PTH207 - one that cannot be read has none
             with suppress(OSError, ValueError, KeyError, TypeError):
-                entry = json.loads(manifest.read_text(encoding="utf-8"))
-                if origin(kind, config, device) in entry["origins"]:
-                    return str(entry["key"]["fingerprint"])
+                entry = json.loads((folder / name).read_text(encoding="utf-8"))
+                key = GraphKey(**entry["key"])
+                # The name is a hash of the key: a damaged fingerprint would be believed for ever.
+                if name == f"{key.file_name}.json" and origin(kind, config, device) in entry["origins"]:
+                    return key.fingerprint
     return None
 
 
@@ -161,7 +162,7 @@ def missing(config: GPT2Config, device: str = "cpu") -> list[str]:
 def compile_here(config: GPT2Config, folder: Path | None = None, device: str = "cpu") -> Iterator[str]:
     """Compile what `folder` lacks in this process and keep it there, naming each graph before its compile starts.
 
-    A graph that is there but was kept by other source files, which give the same graph, gets a new manifest only.
+    A graph that is here already, shipped or kept by other source files that give the same graph, is not compiled again.
     To be run in a process of its own: a compile takes a minute or more and over a gigabyte.
     """
     from .graphs import stage
@@ -172,8 +173,7 @@ def compile_here(config: GPT2Config, folder: Path | None = None, device: str = "
     folder = folder or cache_folder()
     for kind in GRAPH_KINDS:
         key = GraphKey(kind, trace(kind, config, device), version("max"), devices.target(device))
-        mef = find(key) if (folder / key.file_name).exists() else None
-        if mef is None:
+        if (mef := find(key)) is None:
             yield kind
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f".{key.file_name}.{os.getpid()}.raw"
@@ -192,9 +192,6 @@ def ship(models: Iterable[tuple[str, GPT2Config]]) -> Iterator[tuple[str, str]]:
     for model, config in models:
         keys = [GraphKey(kind, trace(kind, config), version("max"), devices.target()) for kind in GRAPH_KINDS]
         wanted |= {key.file_name for key in keys}
-        for key in keys:
-            if not (SHIPPED / key.file_name).exists() and (mef := find(key)) is not None:
-                keep(key, mef, SHIPPED)
         for kind in compile_here(config, SHIPPED):
             yield model, kind
     for path in SHIPPED.iterdir():
@@ -215,14 +212,24 @@ def compile_apart(
     """
     if not missing(config, device):
         return
-    while not TURN.acquire(timeout=0.2):
-        progress("Waiting until another model's graphs are compiled.")
+    turn = FileLock(cache_folder() / ".lock")  # of all that share the cache: a compile takes all cores and gigabytes
+    while True:
+        try:
+            cache_folder().mkdir(parents=True, exist_ok=True)
+            turn.acquire(timeout=0.2)
+            break
+        except Timeout:
+            progress("Waiting until another model's graphs are compiled.")
+        except OSError as error:
+            raise EngineError(
+                f"{cache_folder()} cannot be written ({error.strerror}); set GPT2_CACHE to a folder that can be."
+            ) from None
         if stopped():
             raise EngineError("Compiling was stopped; choose the model again to start anew.")
     try:
         _compile_in_turn(config, progress, stopped, device)
     finally:
-        TURN.release()
+        turn.release()
 
 
 def _compile_in_turn(
@@ -231,18 +238,10 @@ def _compile_in_turn(
     names = [GraphKey.of(kind, config, device).file_name for kind in missing(config, device)]
     if not names:  # whoever had the turn before compiled the same
         return
-    command = [sys.executable, "-m", "gpt2.compiled", json.dumps(config.to_dict()), device]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     since = time.monotonic()
-    with (
-        tempfile.TemporaryFile("w+") as messages,
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=messages, env=environment
-        ) as child,
-    ):
+    with Child(["gpt2.compiled", json.dumps(config.to_dict()), device], {}, subprocess.DEVNULL) as child:
         while child.poll() is None:
             if stopped():
-                child.kill()
                 raise EngineError("Compiling was stopped; choose the model again to start anew.")
             seconds, done = time.monotonic() - since, sum((cache_folder() / name).exists() for name in names)
             progress(
@@ -252,9 +251,7 @@ def _compile_in_turn(
             with suppress(subprocess.TimeoutExpired):
                 child.wait(1)
         if child.returncode:
-            messages.seek(0)
-            last = (messages.read().strip() or "no message").splitlines()[-1]
-            raise EngineError(f"Compiling this model's graphs failed ({last[:300]}); choose it again to retry.")
+            raise EngineError(f"Compiling this model's graphs failed ({child.last_words()}); choose it again to retry.")
 
 
 def load(kind: str, config: GPT2Config, device: str = "cpu") -> CompiledModel:
@@ -270,15 +267,10 @@ def load(kind: str, config: GPT2Config, device: str = "cpu") -> CompiledModel:
 
 
 def main() -> None:
-    """Compile one config's graphs, given as JSON, for a device: the child of `compile_apart`, which ends with it."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    """Compile one config's graphs, given as JSON, for a device: the child of `compile_apart`."""
+    listen()
     for _ in compile_here(GPT2Config(**json.loads(sys.argv[1])), device=sys.argv[2]):
         pass
-
-
-def _end_with_parent() -> None:
-    sys.stdin.buffer.read()  # nothing is ever written: it ends when the parent does
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -86,17 +86,18 @@ class GPT2Config:
                     f"config.json: {name} = {value!r} is not supported; this program runs GPT-2 with "
                     f"{name} = {allowed[0]!r}."
                 )
-        architectures = values.get("architectures") or ["GPT2LMHeadModel"]
-        if not {"GPT2LMHeadModel", "GPT2Model"} & set(architectures):
+        told = values.get("architectures") or ["GPT2LMHeadModel"]
+        architectures = told if isinstance(told, list) else [told]
+        if not any(name in ("GPT2LMHeadModel", "GPT2Model") for name in architectures):
             raise CheckpointError(f"config.json: architecture {architectures[0]} is not GPT2LMHeadModel.")
         missing = [name for name in cls.SIZES[:-1] if name not in values]
         if missing:
             raise CheckpointError(f"config.json: {missing[0]} is missing.")
-        sizes = {name: values[name] for name in cls.SIZES[:-1]}
-        n_inner = values.get("n_inner")
+        sizes = {name: values.get(name) for name in cls.SIZES}
+        if sizes["n_inner"] is None and isinstance(sizes["n_embd"], int):
+            sizes["n_inner"] = 4 * sizes["n_embd"]
         return cls(
-            **sizes,
-            n_inner=4 * sizes["n_embd"] if n_inner is None else n_inner,
+            **sizes,  # type: ignore[arg-type]  # checked where it is born
             layer_norm_epsilon=values.get("layer_norm_epsilon", 1e-5),
             tie_word_embeddings=values.get("tie_word_embeddings", True),
         )

@@ -1,10 +1,8 @@
 """Downloading a model in a process of its own, so that it can be ended at any moment; what has come is gone on with."""
 
 import json
-import os
 import queue
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .catalog import in_words
+from .child import Child
 from .config import GPT2Config
 from .errors import CheckpointError
 from .hub import Place, cache_folder, is_offline
@@ -69,31 +68,26 @@ def download(
     """
     if is_offline():
         raise CheckpointError(f"{place.name} is not downloaded and HF_HUB_OFFLINE is set; unset it to download.")
-    command = [sys.executable, "-m", "gpt2.fetch", place.repo, place.revision]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment(), text=True
-    ) as child:
-        try:
-            speed = Speed()
-            for told in _messages(child, stopped):
-                if "error" in told:
-                    raise CheckpointError(told["error"])
-                if "folder" in told:
-                    return Path(told["folder"])
-                if "config" in told:
-                    accept(GPT2Config(**told["config"]))
-                    assert child.stdin is not None
+    with Child(["gpt2.fetch", place.repo, place.revision], _variables(), subprocess.PIPE) as child:
+        speed = Speed()
+        for told in _messages(child, stopped):
+            if "error" in told:
+                raise CheckpointError(told["error"])
+            if "folder" in told:
+                return Path(told["folder"])
+            if "config" in told:
+                accept(GPT2Config(**told["config"]))
+                assert child.stdin is not None
+                with suppress(BrokenPipeError):  # it has ended; what comes next says why
                     child.stdin.write("go on\n")
                     child.stdin.flush()
-                elif "done" in told:
-                    progress(Transfer(place.name, told["done"], told["total"], speed.of(told["done"])))
-        finally:
-            child.kill()
-    if stopped():
-        raise CheckpointError(
-            f"The download of {place.name} was stopped; what has come is kept, choose it again to go on."
-        )
-    raise CheckpointError(f"The download of {place.name} ended without a word; choose it again to go on.")
+            elif "done" in told:
+                progress(Transfer(place.name, told["done"], told["total"], speed.of(told["done"])))
+        if stopped():
+            raise CheckpointError(
+                f"The download of {place.name} was stopped; what has come is kept, choose it again to go on."
+            )
+        raise CheckpointError(f"The download of {place.name} failed ({child.last_words()}); choose it again to go on.")
 
 
 class Speed:
@@ -113,18 +107,16 @@ class Speed:
         return None if now - since < 1 else (done - before) / (now - since)
 
 
-def _environment() -> dict[str, str]:
-    own = {
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")])),
+def _variables() -> dict[str, str]:
+    return {
         "HF_HUB_CACHE": str(cache_folder()),
         "HF_HUB_DISABLE_XET": "1",  # by plain HTTP a file can be gone on with at any byte
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",  # the hub is asked for the model and for nothing else
     }
-    return {**os.environ, **own}
 
 
-def _messages(child: "subprocess.Popen[str]", stopped: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+def _messages(child: Child, stopped: Callable[[], bool]) -> Iterator[dict[str, Any]]:
     """What the child tells, until it ends or is to be stopped."""
     lines: queue.Queue[str] = queue.Queue()
 
@@ -140,4 +132,5 @@ def _messages(child: "subprocess.Popen[str]", stopped: Callable[[], bool]) -> It
         with suppress(queue.Empty):
             if not (line := lines.get(timeout=POLL_SECONDS)):
                 return
-            yield json.loads(line)
+            if line.startswith("{"):  # a library may print too
+                yield json.loads(line)

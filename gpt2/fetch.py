@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .catalog import in_words
+from .child import listen
 from .config import GPT2Config
 from .errors import CheckpointError
 from .hub import cache_folder, storage_folder
@@ -122,7 +123,7 @@ def check_room(repo: str, nbytes: int) -> None:
     if nbytes + RESERVE > free:
         raise CheckpointError(
             f"The disk is too full: {repo} needs {in_words(nbytes)} more in {cache}, where {in_words(free)} are free; "
-            "make room, or set HF_HOME to a folder on another disk."
+            "make room, or set HF_HUB_CACHE to a folder on another disk."
         )
 
 
@@ -132,7 +133,7 @@ def note_revision(repo: str, revision: str, commit: str) -> None:
         return
     ref = storage_folder(repo) / "refs" / revision
     ref.parent.mkdir(parents=True, exist_ok=True)
-    partial = ref.with_name(f"{ref.name}.incomplete")
+    partial = ref.with_name(f"{ref.name}.{os.getpid()}.incomplete")
     partial.write_text(commit, encoding="utf-8")
     partial.replace(ref)
 
@@ -168,7 +169,7 @@ def sentence(error: Exception, repo: str, revision: str) -> str:
         case OSError() if error.errno in NO_ROOM:
             return f"The disk is full: make room in {cache_folder()}; what has come of {repo} is kept."
         case OSError() if error.errno is not None:
-            return f"{cache_folder()} cannot be written ({error.strerror}); set HF_HOME to a folder that can be."
+            return f"{cache_folder()} cannot be written ({error.strerror}); set HF_HUB_CACHE to a folder that can be."
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     return f"{repo} cannot be downloaded ({reason[:200]}); check the network and try again."
 
@@ -177,8 +178,9 @@ class Report:
     """What is told to whoever asked: one JSON object a line, and how far it is again and again, stalled or not."""
 
     def __init__(self) -> None:
-        """Begin to tell."""
-        self._lock, self._latest = threading.Lock(), ""
+        """Begin to tell, and to listen."""
+        self._lock, self._latest, self._may_go_on = threading.Lock(), "", threading.Event()
+        listen(self._may_go_on.set)
         threading.Thread(target=self._repeat, daemon=True).start()
 
     def tell(self, **told: Any) -> None:
@@ -188,8 +190,8 @@ class Report:
             return
         self._say(self._latest)
         self._say(json.dumps(told))
-        if "config" in told and not sys.stdin.readline():
-            os._exit(1)  # whoever asked has gone
+        if "config" in told:
+            self._may_go_on.wait()
 
     def _say(self, line: str) -> None:
         try:

@@ -5,7 +5,8 @@ All of this is read from the disk alone; `download` fetches what is not there.
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -56,14 +57,15 @@ def locate(model: str, folders: bool = True) -> Place:
     if model == "bundled":
         size = (BUNDLED / "model.safetensors").stat().st_size
         return Place(model, "bundled", BUNDLED, here_bytes=size, total_bytes=size)
-    name, _, revision = model.partition("@")
-    if name in KNOWN:
+    name, at, revision = model.partition("@")
+    has_revision = bool(REVISION.fullmatch(revision)) and ".." not in revision
+    if name in KNOWN and (has_revision or not at):
         return _cached(model, KNOWN[name].repo, revision or "main")
     if folders and (folder := _folder(model)) is not None:
-        size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+        size = _bytes(folder.glob("*.safetensors"))
         return Place(model, "folder", folder, here_bytes=size, total_bytes=size)
     fits = REPOSITORY.fullmatch(name) and len(name) <= MAX_NAME and not re.search(r"--|\.\.|\.git$", name)
-    if not fits or ("@" in model and (not REVISION.fullmatch(revision) or ".." in revision)):
+    if not fits or (at and not has_revision):
         raise CheckpointError(
             f"There is no model {model[:100]!r}: give bundled, gpt2, a folder, or a Hugging Face id such as "
             "openai-community/gpt2."
@@ -147,6 +149,15 @@ def _folder(model: str) -> Path | None:
     return path if found else None
 
 
+def _bytes(paths: Iterable[Path]) -> int:
+    """What these files take; one that has gone meanwhile, or a link to nothing, takes nothing."""
+    size = 0
+    for path in paths:
+        with suppress(OSError):
+            size += path.stat().st_size
+    return size
+
+
 def _cached(name: str, repo: str, revision: str) -> Place:
     total = next((known.download_bytes for known in KNOWN.values() if known.repo == repo), None)
     storage = storage_folder(repo)
@@ -154,12 +165,13 @@ def _cached(name: str, repo: str, revision: str) -> Place:
         commit = revision if COMMIT.fullmatch(revision) else (storage / "refs" / revision).read_text().strip()
         snapshot = storage / "snapshots" / commit
         if is_whole(snapshot):
-            size = sum(path.stat().st_size for path in weight_files(snapshot))
+            size = _bytes(weight_files(snapshot))
             return Place(name, "downloaded", snapshot, repo, revision, size, size)
     except (OSError, ValueError):
         pass  # nothing there, or nothing that can be read: it is to be downloaded
-    parts = [*storage.glob("blobs/*.incomplete")]
-    for snapshot in storage.glob("snapshots/*"):  # shards that are there before the others
-        parts += [] if is_whole(snapshot) else snapshot.glob("*.safetensors")
-    came = sum(path.stat().st_size for path in parts if path.exists())
+    came = 0
+    with suppress(OSError):  # a cache that cannot be read
+        came = _bytes(storage.glob("blobs/*.incomplete"))
+        for snapshot in storage.glob("snapshots/*"):  # shards that are there before the others
+            came += 0 if is_whole(snapshot) else _bytes(snapshot.glob("*.safetensors"))
     return Place(name, "partly downloaded" if came else "to download", None, repo, revision, came, total)

@@ -37,13 +37,17 @@ class Tokenizer:
         """
         try:
             tokenizer = cls(_read(folder))
-        except CheckpointError:
+        except (CheckpointError, KeyboardInterrupt):
             raise
-        except Exception as error:  # the tokenizers library raises plain Exception
+        except BaseException as error:  # the library raises plain Exception, and a panic of its Rust is not even that
             raise CheckpointError(f"The tokenizer in {folder} cannot be read: {error}.") from None
         pieces = tokenizer.bpe.get_vocab(with_added_tokens=True)
         try:
-            if max(pieces.values()) < MAX_TOKENS and tokenizer.vocabulary.tokens:
+            if (
+                isinstance(tokenizer.bpe.model, models.BPE)
+                and max(pieces.values()) < MAX_TOKENS
+                and tokenizer.vocabulary.tokens
+            ):
                 return tokenizer
         except (KeyError, ValueError):  # a character that stands for no byte, or no token at all
             pass
@@ -94,7 +98,10 @@ class Tokenizer:
 def _read(folder: Path) -> BPE:
     whole, vocab, merges = folder / "tokenizer.json", folder / "vocab.json", folder / "merges.txt"
     if whole.exists():
-        return BPE.from_file(str(whole))
+        bpe = BPE.from_file(str(whole))
+        bpe.no_truncation()  # how it was trained; a prompt is taken whole, and alone
+        bpe.no_padding()
+        return bpe
     if not (vocab.exists() and merges.exists()):
         raise CheckpointError(f"{folder} has no tokenizer: neither tokenizer.json nor vocab.json + merges.txt.")
     bpe = BPE(models.BPE.from_file(str(vocab), str(merges)))

@@ -170,7 +170,9 @@ def read_safetensors(path: Path) -> Iterator[tuple[str, Array]]:
                     bits = np.frombuffer(raw["data"], np.uint16).astype(np.uint32) << 16
                     yield name, bits.view(np.float32).reshape(raw["shape"])
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} is not a whole safetensors file ({error}); download it again.") from None
+        raise CheckpointError(
+            f"{path.resolve()} is not a whole safetensors file ({error}); delete it, then download it again."
+        ) from None
 
 
 def file_sha256(path: Path) -> str:

@@ -1,13 +1,20 @@
 """The command line says what it promises, in one JSON object, and refuses in one line."""
 
+import io
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import gpt2
 from gpt2.__main__ import main
 from gpt2.trace import Trace
 
+ROOT = Path(gpt2.__file__).parent.parent
 FIELDS = {
     "id",
     "text",
@@ -106,3 +113,14 @@ def test_bad_input_is_one_sentence_and_status_2(capsys, arguments, sentence):
 
 def test_a_folder_that_is_no_checkpoint_is_named(capsys, tmp_path):
     assert "not a checkpoint" in refused(capsys, "generate", "a", "--model", str(tmp_path))
+
+
+def test_bytes_on_standard_input_that_are_no_text_are_refused_with_their_place(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Once \xff upon"), "utf-8"))
+    assert "5" in refused(capsys, "generate", "-")
+
+
+def test_who_reads_only_the_beginning_gets_it_and_no_traceback():
+    command = f"{sys.executable} -m gpt2 generate 'Once upon a time' --max-new-tokens 200 | head -c 5"
+    told = subprocess.run(command, shell=True, capture_output=True, env=dict(os.environ), cwd=ROOT, check=True)
+    assert told.stdout == b"Once " and b"Error" not in told.stderr

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -101,6 +102,28 @@ def test_a_graph_cut_anywhere_is_not_used(empty: Path, checkpoint: Checkpoint, d
     path = empty / key.file_name
     path.write_bytes(path.read_bytes()[: data.draw(st.integers(0, path.stat().st_size - 1))])
     assert find(key) is None
+
+
+@given(data=st.data())
+@settings(max_examples=150)
+def test_a_manifest_with_any_byte_changed_is_not_believed_about_the_graph(
+    empty: Path, checkpoint: Checkpoint, data: st.DataObject
+) -> None:
+    """A fingerprint read wrongly would have the graph compiled again and again, and never found."""
+    key = shipped_into(empty, checkpoint)
+    path = empty / f"{key.file_name}.json"
+    told = bytearray(path.read_bytes())
+    told[data.draw(st.integers(0, len(told) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(told)
+    assert compiled.remembered("lens", checkpoint.config) in (None, key.fingerprint)
+
+
+def test_a_shipped_graph_is_not_compiled_again_for_a_size_that_shares_it(
+    empty: Path, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped_into(compiled.SHIPPED, checkpoint)
+    monkeypatch.setattr(compiled, "GRAPH_KINDS", ("lens",))
+    assert list(compiled.compile_here(checkpoint.config)) == []
 
 
 @given(data=st.data())
@@ -243,13 +266,15 @@ def test_a_stopped_compile_ends_its_child_at_once(empty: Path, monkeypatch: pyte
 
 def test_one_compile_at_a_time_and_who_waits_can_be_stopped(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(empty.parent, monkeypatch, "exit 1")
+    empty.mkdir(parents=True)
     told: list[str] = []
-    with compiled.TURN, pytest.raises(EngineError, match="stopped"):  # another model is being compiled
+    with FileLock(empty / ".lock"), pytest.raises(EngineError, match="stopped"):  # another model is being compiled
         compiled.compile_apart(TINY, told.append, stopped=lambda: bool(told))
     assert told == ["Waiting until another model's graphs are compiled."]
     with pytest.raises(EngineError, match="failed"):  # its own turn has come, and is given back after
         compiled.compile_apart(TINY, told.append)
-    assert not compiled.TURN.locked()
+    with FileLock(empty / ".lock", timeout=0):
+        pass
 
 
 def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:

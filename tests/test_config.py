@@ -46,6 +46,16 @@ def test_a_config_that_would_run_wrongly_is_refused_by_name(tmp_path: Path, key:
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("n_embd", None), ("n_embd", "16"), ("architectures", 5), ("architectures", [{}])]
+)
+def test_a_value_of_a_kind_that_no_config_has_is_one_sentence(tmp_path: Path, key: str, value: Any) -> None:
+    folder = write_checkpoint(tmp_path)
+    edit_config(folder, **{key: value})
+    with pytest.raises(CheckpointError, match=key.rstrip("s")):
+        load_checkpoint(folder)
+
+
 @pytest.mark.parametrize("key", ["vocab_size", "n_positions", "n_embd", "n_layer", "n_head"])
 def test_a_missing_size_is_named(tmp_path: Path, key: str) -> None:
     folder = write_checkpoint(tmp_path)

@@ -260,7 +260,7 @@ def test_a_full_disk_is_told_before_anything_large_is_asked_for(hub, tiny):
 def test_a_cache_that_cannot_be_written_is_named(hub, tiny, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "file" / "cache"))
-    assert "cannot be written" in refused() and "set HF_HOME" in refused()
+    assert "cannot be written" in refused() and "set HF_HUB_CACHE" in refused()
 
 
 def test_a_hub_that_cannot_be_reached_is_one_sentence(hub, monkeypatch):

@@ -78,6 +78,11 @@ def test_a_file_is_no_model(tmp_path: Path) -> None:
         "a\nb",
         "a/b@",
         "a@..",
+        "gpt2@",
+        "gpt2@../../../dev/zero",
+        "gpt2@a b",
+        "gpt2@a\0b",
+        "gpt2@a\nb",
     ],
 )
 def test_a_name_that_no_model_can_have_is_refused(name: str) -> None:
@@ -86,10 +91,10 @@ def test_a_name_that_no_model_can_have_is_refused(name: str) -> None:
     assert "\n" not in str(refusal.value)
 
 
-@given(st.text(max_size=120))
-def test_whatever_is_typed_is_a_place_in_the_cache_or_one_sentence(name: str) -> None:
+@given(st.sampled_from(["", "gpt2@", "a/b@"]), st.text(max_size=120))
+def test_whatever_is_typed_is_a_place_in_the_cache_or_one_sentence(before: str, name: str) -> None:
     try:
-        place = locate(name)
+        place = locate(before + name)
     except CheckpointError as refusal:
         assert "\n" not in str(refusal)
     else:
@@ -111,6 +116,32 @@ def test_a_snapshot_that_lacks_a_file_is_not_whole() -> None:
     place = locate("someone/tiny")
     assert (place.state, place.folder) == ("partly downloaded", None)
     assert place.here_bytes == sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+
+
+def test_links_that_lead_nowhere_and_a_cache_that_cannot_be_read_are_as_if_nothing_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = cached("someone/tiny", shards=1)
+    for path in folder.iterdir():
+        path.unlink()
+        path.symlink_to(tmp_path / "gone")
+    assert locate("someone/tiny").state == "to download"
+    (tmp_path / "copied").mkdir()
+    (tmp_path / "copied" / "model.safetensors").symlink_to(tmp_path / "gone")
+    with pytest.raises(CheckpointError):
+        load_checkpoint(model_folder(str(tmp_path / "copied")))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "file"))
+    (tmp_path / "file").write_text("")
+    assert locate("someone/tiny").state == "to download"
+
+
+def test_a_cut_off_file_is_named_where_it_lies_so_that_it_can_be_deleted() -> None:
+    folder = cached("someone/tiny", shards=1)
+    blob = next(folder.glob("*.safetensors")).resolve()
+    blob.write_bytes(blob.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match=r"not a whole safetensors file .* delete it, then download") as refusal:
+        load_checkpoint(folder)
+    assert str(blob) in str(refusal.value)
 
 
 def test_a_model_replaced_on_disk_leaves_the_loaded_one_as_it_was(tmp_path: Path) -> None:

@@ -111,6 +111,32 @@ def test_a_damaged_tokenizer_is_one_sentence(tmp_path: Path, content: str) -> No
         Tokenizer.from_folder(tmp_path)
 
 
+def test_a_tokenizer_on_which_the_library_panics_is_one_sentence(tmp_path: Path) -> None:
+    whole = json.loads(byte_tokenizer(300).to_str())
+    whole["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": ""}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(whole))
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        Tokenizer.from_folder(tmp_path)
+
+
+def test_how_a_tokenizer_was_padded_and_cut_in_training_changes_no_prompt(tmp_path: Path) -> None:
+    bpe = byte_tokenizer(300)
+    plain = bpe.encode("the quick brown fox").ids
+    bpe.enable_padding(length=64)
+    bpe.enable_truncation(3)
+    bpe.save(str(tmp_path / "tokenizer.json"))
+    assert Tokenizer.from_folder(tmp_path).encode("the quick brown fox") == plain
+
+
+@pytest.mark.parametrize("model", [{"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}])
+def test_a_tokenizer_of_another_kind_is_one_sentence(tmp_path: Path, model: dict) -> None:
+    whole = json.loads(byte_tokenizer(300).to_str())
+    whole["model"] = model
+    (tmp_path / "tokenizer.json").write_text(json.dumps(whole))
+    with pytest.raises(CheckpointError, match="not GPT-2's byte-level one"):
+        Tokenizer.from_folder(tmp_path)
+
+
 def test_a_tokenizer_that_is_not_byte_level_bpe_is_one_sentence(tmp_path: Path) -> None:
     words = BPE.from_str(
         json.dumps({"version": "1.0", "model": {"type": "WordLevel", "vocab": {"漢": 0, "?": 1}, "unk_token": "?"}})
