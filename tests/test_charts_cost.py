@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt2.budget import fit
+from gpt2.captures import BARE
 from gpt2.timing import Timing
 from gpt2.trace import Trace
 from gpt2.uncached import Rerun
@@ -140,11 +141,13 @@ def test_the_table_adds_up_the_run(trace: Trace) -> None:
 
 
 def test_the_trace_line_counts_what_was_squeezed(trace: Trace) -> None:
-    assert value(trace, OWN, "Trace").endswith("of 256\u00a0MB; every step whole")
+    assert value(trace, OWN, "Trace").endswith("of 256\u00a0MB, every step whole")
     squeezed = fit(trace, trace.nbytes // 2)
     fewer = sum(step.kept.level > 0 for step in squeezed.steps)
-    assert f"{fewer} of 40 steps squeezed" in value(squeezed, OWN, "Trace") and fewer > 5
-    assert "without logits" in value(fit(trace, 1), OWN, "Trace")
+    assert value(squeezed, OWN, "squeezed") == f"{fewer} of 40 steps" and fewer > 5
+    assert "whole" in value(trace, OWN, "Trace") and "whole" not in value(squeezed, OWN, "Trace")
+    bare = replace(trace, steps=(*(step.squeezed(BARE) for step in trace.steps[:7]), *trace.steps[7:]))
+    assert value(bare, OWN, "without patterns") == value(bare, OWN, "without logits") == "7 of 40 steps"
 
 
 def test_a_recorded_run_has_no_cache_and_may_have_no_model(trace: Trace) -> None:

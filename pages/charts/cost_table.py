@@ -84,6 +84,7 @@ def cost_table(run: Trace, facts: Facts) -> Rows:
     lines.append(("painting", painting(facts)))
     lines.append(("KV cache", kv_line(run, facts)))
     lines.append(("Trace", trace_line(run, facts)))
+    lines += let_go(run)
     if facts.is_loaded:
         lines.append(("Loading", f"{facts.loading:.1f} s{downloading(facts)}"))
         lines.append(("Compiling", f"{facts.compiling:.0f} s" if facts.compiling else NOTHING_COMPILED))
@@ -114,19 +115,17 @@ def kv_line(run: Trace, facts: Facts) -> str:
 
 
 def trace_line(run: Trace, facts: Facts) -> str:
-    """What the trace holds, what it may hold, and what was let go for that."""
-    held = in_bytes(run.nbytes)
-    return f"{held}{f' of {in_bytes(facts.budget)}' if facts.budget else ''}; {squeezed(run)}"
+    """What the trace holds, and what it may hold."""
+    whole = "" if let_go(run) else ", every step whole"
+    return f"{in_bytes(run.nbytes)}{f' of {in_bytes(facts.budget)}' if facts.budget else ''}{whole}"
 
 
-def squeezed(run: Trace) -> str:
-    """How many steps are kept in fewer bytes."""
+def let_go(run: Trace) -> list[tuple[str, str]]:
+    """How many steps are kept in fewer bytes, and how many of them without what."""
     steps = [step.kept.level for step in run.steps]
-    fewer, unread, bare = (sum(level >= least for level in steps) for least in (STREAM, UNREAD, BARE))
-    if not fewer:
-        return "every step whole"
-    without = [f"{count:,} without {what}" for count, what in ((unread, "logits"), (bare, "patterns")) if count]
-    return ", ".join([f"{fewer:,} of {len(steps):,} steps squeezed", *without])
+    counts = {"squeezed": STREAM, "without logits": UNREAD, "without patterns": BARE}
+    reached = ((what, sum(level >= least for level in steps)) for what, least in counts.items())
+    return [(what, f"{count:,} of {len(steps):,} steps") for what, count in reached if count]
 
 
 def in_bytes(count: int) -> str:
