@@ -1,7 +1,9 @@
 """Where graphs run: this machine's processor, or an accelerator that MAX can use (`gpu`), and what it is like."""
 
+import atexit
 import platform
 import sys
+import threading
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from max._mlir_context import default_mlir_context
 from max.driver import CPU, Accelerator, Buffer, Device, accelerator_count
 from max.dtype import DType
 from max.engine import InferenceSession
@@ -20,6 +23,10 @@ from .errors import EngineError, SettingsError
 
 Array = NDArray[np.float32]
 DEVICES = ("auto", "cpu", "gpu")
+
+if threading.current_thread() is not threading.main_thread():
+    # MAX has entered its MLIR context in the thread that imports it, and leaves it in the main one when Python ends.
+    atexit.register(default_mlir_context().__enter__)
 
 PORTABLE = "x86-64-v3"
 # What x86-64-v3 adds, as Linux names it (https://gitlab.com/x86-psABIs/x86-64-ABI).
