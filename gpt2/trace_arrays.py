@@ -23,8 +23,9 @@ from .trace import Trace
 Arrays = Mapping[str, NDArray[Any]]
 SUMMARY = ("summary.norms", "summary.value_norms", "summary.choice")
 
-# Beyond any GPT-2 that there is. Sizes cost no bytes in a file, but do where it is opened.
-MOST = {"n_positions": 8192, "vocab_size": 500_000, "n_layer": 512}
+# Beyond any GPT-2 that there is. Sizes cost few bytes in a file, but do where it is opened: a page may draw a square of
+# one pattern, 67 MB a head at most.
+MOST = {"n_positions": 4096, "vocab_size": 500_000, "n_layer": 512}
 # Steps times arrays: each is an object of its own, of 200 bytes even where it holds a single number.
 MOST_PARTS = 500_000
 # The squares of numbers up to this can be added up in float32.

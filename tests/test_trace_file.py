@@ -189,7 +189,7 @@ def test_interventions_are_written_once_where_they_stay_the_same(engine):
 
 def test_what_could_not_be_read_back_is_not_written(short):
     named = replace(short, config=replace(short.config, n_positions=10_000))
-    with pytest.raises(TraceError, match="room for n_positions up to 8,192"):
+    with pytest.raises(TraceError, match="room for n_positions up to 4,096"):
         saved(named)
     long = replace(short, vocabulary=Vocabulary((b"x" * 50_000,) * 100))
     with pytest.raises(TraceError, match="vocabulary of this run is too large"):
