@@ -9,12 +9,13 @@ Read in the order of the forward pass:
 Around it: `hooks` what is captured, `interventions` what may be changed, `graphs` the graphs that are compiled,
 `devices` where they run, `cache` keys and values kept, `turns` one pass at a time, `engine` and `run` running them,
 `timing` where a step's milliseconds go, `uncached` what a token would cost without the cache, `captures`, `step` and
-`trace` what a run leaves behind, `trace_file` and `trace_arrays` the same in a file, `budget` what a long run lets go,
-`long_prompt` a long prompt run in little memory, `recompute` and `rows` what was let go computed again, `report` a draw
-told in numbers, `lens` and `tables` the stream and the embeddings read in NumPy alone, `errors` what a caller can put
-right, `catalog`, `hub`, `listing` and `weights` checkpoints, `random_checkpoint` random ones, `download`, `fetch` and
-`transfer` the way from the hub, `child` processes of this code, `compiled` precompiled graphs, `parity` the comparison
-with Hugging Face transformers, `bench` speed and memory beside it, `train` how the bundled model came to be.
+`trace` what a run leaves behind, `trace_file`, `trace_archive` and `trace_arrays` the same in a file, `budget` what a
+long run lets go, `long_prompt` a long prompt run in little memory, `recompute` and `rows` what was let go computed
+again, `report` a draw told in numbers, `lens` and `tables` the stream and the embeddings read in NumPy alone, `errors`
+what a caller can put right, `catalog`, `hub`, `listing` and `weights` checkpoints, `random_checkpoint` random ones,
+`download`, `fetch` and `transfer` the way from the hub, `child` processes of this code, `compiled` precompiled graphs,
+`parity` the comparison with Hugging Face transformers, `bench` speed and memory beside it, `train` how the bundled
+model came to be.
 """
 
 from collections.abc import Callable

@@ -55,6 +55,22 @@ class Triangle:
             )
         )
 
+    @classmethod
+    def from_rows(cls, rows: NDArray[np.floating], start: int, stop: int) -> "Triangle":
+        """The queries from `start` to `stop` of a lower triangle, given row after row; no square is made of them.
+
+        Shapes: rows [head, stop * (stop + 1) / 2 - start * (start + 1) / 2].
+        """
+        bands, at = [], 0
+        for first in range(start, stop, BAND):
+            last = min(first + BAND, stop)
+            band = np.zeros((len(rows), last - first, last), np.float16)  # [head, query, key]
+            size = (last * (last + 1) - first * (first + 1)) // 2
+            band[:, np.tri(last - first, last, first, dtype=bool)] = rows[:, at : at + size]
+            bands.append(band)
+            at += size
+        return cls(tuple(bands))
+
     @property
     def nbytes(self) -> int:
         """Bytes held."""

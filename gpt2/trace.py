@@ -154,11 +154,11 @@ class Trace:
         save_trace(self, file, half)
 
     @staticmethod
-    def load(file: Path | BinaryIO) -> "Trace":
+    def load(file: Path | BinaryIO, max_bytes: int | None = None) -> "Trace":
         """Read a file that `save` wrote, checked; raises TraceError. See `trace_file.load_trace`."""
-        from .trace_file import load_trace
+        from .trace_file import MAX_BYTES, load_trace
 
-        return load_trace(file)
+        return load_trace(file, MAX_BYTES if max_bytes is None else max_bytes)
 
     def __getitem__(self, name: str) -> Array:
         """One hook over all positions, by its TransformerLens name.

@@ -5,7 +5,8 @@ as its lower triangle in float16, row after row, the logits of its newest steps,
 has no patterns and no points between attention and MLP. All steps are squeezed alike; what they let go is not there.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,20 @@ from .hooks import BLOCK_HOOKS, hook_axes
 from .step import NORMS, Summary
 from .trace import Trace
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = Mapping[str, NDArray[Any]]
 SUMMARY = ("summary.norms", "summary.value_norms", "summary.choice")
+
+# Beyond any GPT-2 that there is. Sizes cost few bytes in a file, but do where it is opened: a page may draw a square of
+# one pattern, 67 MB a head at most.
+MOST = {"n_positions": 4096, "vocab_size": 500_000, "n_layer": 512}
+# Steps times arrays: each is an object of its own, of 200 bytes even where it holds a single number.
+MOST_PARTS = 500_000
+# The squares of numbers up to this can be added up in float32.
+LARGEST = 1e15
+# A softmax is rounded.
+LARGEST_SHARE = 1.001
+# Of the smallest double, which is what `step.choice_bits` takes for a probability of 0, there are 1,022.
+LARGEST_SURPRISAL = 1100
 
 
 @dataclass(frozen=True)
@@ -68,8 +81,31 @@ class Layout:
 
     def nbytes(self) -> int:
         """Bytes of all arrays in float32, patterns of squeezed runs in float16."""
-        sizes = ((name, 4 * int(np.prod(shape, dtype=np.int64))) for name, shape in self.shapes().items())
+        sizes = ((name, 4 * math.prod(shape)) for name, shape in self.shapes().items())
         return sum(size // 2 if self.level > WHOLE and name.endswith(PATTERN) else size for name, size in sizes)
+
+    def check(self, max_bytes: int) -> None:
+        """Refuse a run that is too large for a file, whoever made it.
+
+        Raises:
+            TraceError: if it has more than `max_bytes`, more positions than its config, or more parts than any run.
+        """
+        check_sizes(self.config)
+        if self.seq > self.config.n_positions:
+            raise TraceError(f"This run has {self.seq} positions; its config has room for {self.config.n_positions}.")
+        if self.steps * len(self.shapes()) > MOST_PARTS or self.nbytes() > max_bytes:
+            raise TraceError(f"This run is too large for a file of {max_bytes / 1e6:,.0f} MB.")
+
+
+def check_sizes(config: GPT2Config) -> None:
+    """Refuse sizes that no file has.
+
+    Raises:
+        TraceError: if one is beyond `MOST`.
+    """
+    for name, most in MOST.items():
+        if getattr(config, name) > most:
+            raise TraceError(f"A trace file has room for {name} up to {most:,}; this one has more.")
 
 
 def least_arrays(n_layer: int, level: int) -> int:
@@ -102,69 +138,76 @@ def to_arrays(trace: Trace, layout: Layout, half: bool) -> Iterator[tuple[str, N
 
 
 def from_arrays(arrays: Arrays, layout: Layout) -> list[tuple[Captures, Summary | None]]:
-    """Every step's captures and summary. Takes what it has read out of `arrays`, which may be large.
+    """Every step's captures and summary. Looks up each array once, and has one of them in memory at a time.
 
     Raises:
         TraceError: if an array has not the shape that its axes have in this config, or holds what no run leaves behind.
     """
     stored: list[dict[str, Any]] = [{} for _ in range(layout.steps)]
     spans = list(zip(layout.starts, layout.starts[1:], strict=False))
-    for name, shape in layout.shapes().items():
+    shapes = layout.shapes()
+    for name, shape in shapes.items():
         if name in SUMMARY:
             continue
-        whole = _checked(name, arrays.pop(name), shape)
+        whole = _checked(name, arrays[name], shape)
         for index, (start, stop) in enumerate(spans):
             if name == "logits":
                 if index >= layout.first_logits:
-                    stored[index][name] = whole[index - layout.first_logits][None].copy()
+                    stored[index][name] = _copy(whole[index - layout.first_logits][None])
             elif not name.endswith(("attn_scores", PATTERN)):
-                stored[index][name] = whole[start:stop].copy()
+                stored[index][name] = _copy(whole[start:stop])
             elif layout.level == WHOLE:
-                stored[index][name] = whole[:, start:stop, :stop].copy()
+                stored[index][name] = _copy(whole[:, start:stop, :stop])
             else:
                 rows = whole[:, start * (start + 1) // 2 : stop * (stop + 1) // 2]
-                stored[index][name] = Triangle.of(_square(rows, start, stop))
+                stored[index][name] = Triangle.from_rows(rows, start, stop)
     if layout.level == WHOLE:
         return [(Captures(captures), None) for captures in stored]
     for layer in range(layout.config.n_layer - 1):
         below, above = f"blocks.{layer}.hook_resid_post", f"blocks.{layer + 1}.hook_resid_pre"
-        given = arrays.pop(below, None)
-        post = None if given is None else _checked(below, given, (layout.seq, layout.config.n_embd))
+        post = _checked(below, arrays[below], (layout.seq, layout.config.n_embd)) if below in arrays else None
         for captures, (start, stop) in zip(stored, spans, strict=True):
             captures[below] = captures[above]
             if post is not None and not np.array_equal(post[start:stop], captures[above]):
-                captures[below] = post[start:stop].copy()
-    shapes = layout.shapes()
-    norms, value_norms = (_checked(name, arrays[name], shapes[name]) for name in SUMMARY[:2])
-    choice = arrays[SUMMARY[2]]
-    if choice.shape != shapes[SUMMARY[2]] or choice.dtype.kind != "f" or not np.isfinite(choice[:, 0]).all():
-        raise TraceError("The entropies in this trace do not fit its steps.")
+                captures[below] = _copy(post[start:stop])
+    summaries = _summaries(arrays, layout, shapes)
     return [
-        (
-            Captures(captures, max(layout.level, STREAM if "logits" in captures else UNREAD)),
-            Summary(
-                norms[:, :, start:stop].copy(),
-                value_norms[:, start:stop].copy(),
-                float(choice[index, 0]),
-                float(choice[index, 1]) if np.isfinite(choice[index, 1]) else None,
-            ),
-        )
-        for index, (captures, (start, stop)) in enumerate(zip(stored, spans, strict=True))
+        (Captures(captures, max(layout.level, STREAM if "logits" in captures else UNREAD)), summary)
+        for captures, summary in zip(stored, summaries, strict=True)
     ]
 
 
-def _square(rows: NDArray[np.floating], start: int, stop: int) -> NDArray[np.float32]:
-    """Rows of a lower triangle, one after the other, as [head, query, key]."""
-    square = np.zeros((len(rows), stop - start, stop), np.float32)
-    square[:, np.tri(stop - start, stop, start, dtype=bool)] = rows
-    return square
+def _summaries(arrays: Arrays, layout: Layout, shapes: dict[str, tuple[int, ...]]) -> Iterator[Summary]:
+    norms, value_norms = (_checked(name, arrays[name], shapes[name]) for name in SUMMARY[:2])
+    choice = arrays[SUMMARY[2]]
+    if choice.shape != shapes[SUMMARY[2]] or choice.dtype.kind != "f":
+        raise TraceError("The entropies in this trace do not fit its steps.")
+    most = math.log2(layout.config.vocab_size) + 0.01
+    for index, (start, stop) in enumerate(zip(layout.starts, layout.starts[1:], strict=False)):
+        entropy, surprisal = float(choice[index, 0]), float(choice[index, 1])
+        has_drawn = not math.isnan(surprisal)
+        if not 0 <= entropy <= most or (has_drawn and not -1e-6 <= surprisal <= LARGEST_SURPRISAL):
+            raise TraceError("This trace has an entropy or a surprisal that no distribution over its vocabulary has.")
+        yield Summary(
+            _copy(norms[:, :, start:stop]), _copy(value_norms[:, start:stop]), entropy, surprisal if has_drawn else None
+        )
 
 
-def _checked(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _copy(part: NDArray[Any]) -> NDArray[np.float32]:
+    """A copy, so that a step does not keep the whole array that it is a part of."""
+    return np.array(part, np.float32)
+
+
+def _checked(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """The array as it is in the file: to make float32 of all of it would take its bytes again."""
     if array.shape != shape or array.dtype.kind != "f":
         raise TraceError(f"{name} in this trace has shape {array.shape}; its config asks for {shape}.")
-    whole = array.astype(np.float32, copy=False)
-    masked = np.isneginf(whole) if name.endswith("attn_scores") else False
-    if not (np.isfinite(whole) | masked).all():
-        raise TraceError(f"{name} in this trace holds a number that is not finite.")
-    return whole
+    low = 0 if name.endswith((PATTERN, "norms")) else -LARGEST
+    high = LARGEST_SHARE if name.endswith(PATTERN) else LARGEST
+    # As float32, since a plain number is made a float16 beside such an array; says no to NaN as well.
+    fits = (np.float32(low) <= array) & (array <= np.float32(high))
+    if name.endswith("attn_scores"):
+        fits |= np.isneginf(array)
+    if not fits.all():
+        raise TraceError(f"{name} in this trace holds a number that is not finite, or that no run leaves behind.")
+    return array

@@ -1,9 +1,9 @@
 """A trace in one `.npz` file: arrays and a JSON header with a version, no pickle, every bound checked on reading."""
 
 import json
-import math
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from itertools import accumulate, chain
 from pathlib import Path
@@ -20,15 +20,22 @@ from .sampling import Draw, Sampling
 from .step import LensRows, Step, Summary
 from .timing import Timing
 from .trace import Lineage, Trace
-from .trace_arrays import Layout, from_arrays, least_arrays, to_arrays
+from .trace_archive import NOT_WHOLE, Archive
+from .trace_arrays import LARGEST_SHARE, Layout, check_sizes, from_arrays, least_arrays, to_arrays
 from .vocabulary import Vocabulary
 
 FORMAT = "gpt2-under-glass trace"
-VERSIONS = (1, 2, 3)
+VERSIONS = (1, 2, 3, 4)
 MAX_BYTES = 600_000_000
-# Room for what is not a capture: header, vocabulary, lens.
+# Room for what is not a capture: header, vocabulary, the frames of the arrays.
 MARGIN = 20_000_000
+# A step takes 400 bytes of JSON, which Python may need 25 times as many for; GPT-2's vocabulary has 424,000 bytes.
+TEXT_BYTES = {"header": 4_000_000, "vocabulary": 4_000_000}
 LENS = ("lens.tokens", "lens.probabilities", "lens.drawn")
+MOST_RANKS = 64
+# Eleven days; milliseconds of a step are far below.
+MOST_MS = 1e9
+NAME_CHARACTERS, SENTENCE_CHARACTERS = 4096, 300
 
 
 def save_trace(trace: Trace, file: Path | BinaryIO, half: bool = False) -> None:
@@ -38,15 +45,17 @@ def save_trace(trace: Trace, file: Path | BinaryIO, half: bool = False) -> None:
     large to be read; the logits of the newest steps stay where they can, and nothing is computed again.
 
     Raises:
-        TraceError: if the trace has no steps.
+        TraceError: if the trace has no steps, or is too large to be read back.
     """
     if not trace.steps:
         raise TraceError("This run has no steps yet, so there is nothing to save.")
     trace, layout = _alike(trace)
-    text = {
-        "header": np.frombuffer(json.dumps(_header(trace, layout)).encode(), np.uint8),
-        "vocabulary": np.frombuffer(trace.vocabulary.to_bytes(), np.uint8),
-    }
+    layout.check(MAX_BYTES - MARGIN)
+    told = {"header": json.dumps(_header(trace, layout)).encode(), "vocabulary": trace.vocabulary.to_bytes()}
+    for name, most in TEXT_BYTES.items():
+        if len(told[name]) > most - 1000:
+            raise TraceError(f"The {name} of this run is too large for a trace file.")
+    text = {name: np.frombuffer(data, np.uint8) for name, data in told.items()}
     # As `numpy.savez_compressed` would, but one array after the other and quicker: a long run has many megabytes.
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in chain(text.items(), to_arrays(trace, layout, half), _lenses(trace)):
@@ -82,6 +91,7 @@ def _alike(trace: Trace) -> tuple[Trace, Layout]:
 
 
 def _header(trace: Trace, layout: Layout) -> dict[str, Any]:
+    before = (None, *(step.interventions for step in trace.steps))
     return {
         "format": FORMAT,
         "version": VERSIONS[-1],
@@ -97,51 +107,52 @@ def _header(trace: Trace, layout: Layout) -> dict[str, Any]:
                 "ms": step.ms,
                 "timing": None if step.timing is None else asdict(step.timing),
                 "draw": None if step.draw is None else asdict(step.draw),
-                "interventions": asdict(step.interventions),
+                # None where they are those of the step before: a vector for each step would be megabytes.
+                "interventions": None if step.interventions == known else asdict(step.interventions),
             }
-            for step in trace.steps
+            for step, known in zip(trace.steps, before, strict=False)
         ],
     }
 
 
-def load_trace(file: Path | BinaryIO) -> Trace:
-    """Read a trace that `save_trace` wrote.
+def load_trace(file: Path | BinaryIO, max_bytes: int = MAX_BYTES) -> Trace:
+    """Read a trace that `save_trace` wrote; it and what it is read from take at most `max_bytes` each.
 
     Raises:
-        TraceError: if the file is missing, is not a trace, is damaged, or is of another version.
+        TraceError: if the file is missing, is not a trace, is damaged, is of another version or too large.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_BYTES:
-                raise TraceError(f"This file unpacks to more than {MAX_BYTES // 10**6} MB, which no trace needs.")
-        if hasattr(file, "seek"):
-            file.seek(0)
-        with np.load(file, allow_pickle=False) as arrays:
-            return _read({name: arrays[name] for name in arrays.files})
+        with file.open("rb") if isinstance(file, Path) else nullcontext(file) as opened:
+            return _read(Archive(opened, max_bytes), max_bytes)
     except FileNotFoundError:
         raise TraceError(f"{file} does not exist.") from None
-    except TraceError:
-        raise
-    except (GPT2Error, OSError, ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile) as error:
-        raise TraceError(f"This file is not a whole trace ({error}); save it again.") from None
-    except Exception as error:  # zlib.error and friends: a damaged archive fails in many ways
-        raise TraceError(f"This file is damaged ({error}); save it again.") from None
+    except TraceError as error:
+        raise TraceError(_short(error)) from None
+    except GPT2Error as error:
+        raise TraceError(f"This file is not a whole trace ({_short(error)}); save it again.") from None
+    except OSError as error:
+        raise TraceError(f"This file cannot be read: {error.strerror or 'it ends too early'}.") from None
+    except Exception:  # a file that was damaged, or made to do harm, fails in many ways; none tells what to do
+        raise TraceError(NOT_WHOLE) from None
 
 
-def _read(arrays: dict[str, NDArray[Any]]) -> Trace:
-    header = json.loads(arrays["header"].tobytes())
+def _short(error: Exception) -> str:
+    """What an error says, in one line that is no longer than a sentence: it may quote the file."""
+    said = " ".join(str(error).encode(errors="replace").decode().split())
+    return said if len(said) <= SENTENCE_CHARACTERS else f"{said[:SENTENCE_CHARACTERS]}…"
+
+
+def _read(arrays: Archive, max_bytes: int) -> Trace:
+    header = json.loads(arrays.text("header", TEXT_BYTES["header"]))
     if header["format"] != FORMAT:
         raise TraceError("This file is not a trace.")
     if header["version"] not in VERSIONS:
         raise TraceError(f"This trace has version {header['version']}; this program reads at most {VERSIONS[-1]}.")
     config = GPT2Config(**header["config"])
-    vocabulary = Vocabulary.from_bytes(arrays["vocabulary"].tobytes())
-    ids = [[int(token) for token in step["ids"]] for step in header["steps"]]
-    drawn = [step["draw"]["token"] for step in header["steps"] if step["draw"]]
-    if any(not 0 <= token < config.vocab_size for token in (*(t for step in ids for t in step), *drawn)):
-        raise TraceError("This trace has a token outside its vocabulary.")
-    if not ids or not ids[0] or ids[1:] != [[token] for token in drawn[: len(ids) - 1]]:
-        raise TraceError("The steps of this trace do not follow from each other: each takes the token drawn before.")
+    check_sizes(config)
+    text = arrays.text("vocabulary", TEXT_BYTES["vocabulary"])
+    vocabulary = Vocabulary.from_bytes(text, config.vocab_size)
+    ids = _ids(header["steps"], config)
     level, first_logits = (int(header[name]) if header["version"] > 1 else 0 for name in ("level", "first_logits"))
     if level not in (WHOLE, STREAM, BARE) or not 0 <= first_logits <= (len(ids) if level else 0):
         raise TraceError("This trace does not tell what it has kept; save it again.")
@@ -149,60 +160,95 @@ def _read(arrays: dict[str, NDArray[Any]]) -> Trace:
     if len(arrays) < least_arrays(config.n_layer, level):
         raise TraceError(f"This trace holds too few captures for the {config.n_layer} layers of its config.")
     starts = (0, *accumulate(map(len, ids)))
-    captures = from_arrays(arrays, Layout(config, starts, level, first_logits))
-    _check_lens(arrays, config, steps=len(ids))
+    layout = Layout(config, starts, level, first_logits)
+    layout.check(max_bytes)
+    captures, lenses = from_arrays(arrays, layout), _read_lenses(arrays, config, steps=len(ids))
     trace = Trace(
-        str(header["model"]),
-        config,
-        vocabulary,
-        lineage=None if header["lineage"] is None else Lineage(**header["lineage"]),
-        run_id=str(header["run_id"]),
+        _name(header["model"]), config, vocabulary, lineage=_lineage(header["lineage"]), run_id=_name(header["run_id"])
     )
-    steps = []
-    for index, (told, tokens) in enumerate(zip(header["steps"], ids, strict=True)):
-        steps.append(_step(index, told, tuple(tokens), starts[index], config, captures[index], arrays))
+    steps: list[Step] = []
+    for told, tokens, kept, lens in zip(header["steps"], ids, captures, lenses, strict=True):
+        steps.append(_step(told, tuple(tokens), steps[-1] if steps else None, config, kept, lens))
     return replace(trace, steps=tuple(steps))
 
 
-def _check_lens(arrays: dict[str, NDArray[Any]], config: GPT2Config, steps: int) -> None:
-    if LENS[0] in arrays:
-        rows = (steps, config.n_layer + 1)
-        tokens, probabilities, drawn = (arrays[name] for name in LENS)
-        if not (tokens.shape == probabilities.shape and tokens.shape[:2] == rows == drawn.shape):
-            raise TraceError("The logit lens in this trace does not fit its config.")
-        if any(part.dtype.kind != "f" or not np.isfinite(part).all() for part in (probabilities, drawn)):
-            raise TraceError("The logit lens in this trace holds a number that is not finite.")
-        if tokens.dtype.kind != "i" or (tokens < 0).any() or (tokens >= config.vocab_size).any():
-            raise TraceError("The logit lens in this trace names a token outside the vocabulary.")
+def _ids(steps: list[dict[str, Any]], config: GPT2Config) -> list[list[int]]:
+    """The tokens that went in at each step: after the first, the one that the step before has drawn."""
+    ids = [[int(token) for token in step["ids"]] for step in steps]
+    drawn = [None if step["draw"] is None else int(step["draw"]["token"]) for step in steps]
+    tokens = (*(token for step in ids for token in step), *(token for token in drawn if token is not None))
+    if any(not 0 <= token < config.vocab_size for token in tokens):
+        raise TraceError("This trace has a token outside its vocabulary.")
+    if not ids or not ids[0] or ids[1:] != [[token] for token in drawn[:-1]]:
+        raise TraceError("The steps of this trace do not follow from each other: each takes the token drawn before.")
+    return ids
+
+
+def _name(told: object) -> str:
+    """A model's name or a run's: one that a page can send."""
+    if not isinstance(told, str) or len(told) > NAME_CHARACTERS or told != told.encode(errors="replace").decode():
+        raise TraceError("This trace has a name that is no text, or far too long.")
+    return told
+
+
+def _lineage(told: dict[str, Any] | None) -> Lineage | None:
+    return None if told is None else Lineage(_name(told["parent"]), int(told["steps"]))
+
+
+def _read_lenses(arrays: Archive, config: GPT2Config, steps: int) -> list[LensRows | None]:
+    if LENS[0] not in arrays:
+        return [None] * steps
+    rows = (steps, config.n_layer + 1)
+    tokens, probabilities, drawn = (arrays[name] for name in LENS)
+    if tokens.ndim != 3 or not (tokens.shape == probabilities.shape and tokens.shape[:2] == rows == drawn.shape):
+        raise TraceError("The logit lens in this trace does not fit its config.")
+    if not 1 <= tokens.shape[2] <= MOST_RANKS:
+        raise TraceError(f"The logit lens in this trace has {tokens.shape[2]} ranks, not 1 to {MOST_RANKS}.")
+    for part in (probabilities, drawn):
+        if part.dtype.kind != "f" or not ((part >= 0) & (part <= LARGEST_SHARE)).all():
+            raise TraceError("The logit lens in this trace holds a number that is not finite, or no probability.")
+    if tokens.dtype.kind != "i" or (tokens < 0).any() or (tokens >= config.vocab_size).any():
+        raise TraceError("The logit lens in this trace names a token outside the vocabulary.")
+    return [
+        LensRows(
+            np.array(tokens[step], np.int32), *(np.array(part[step], np.float32) for part in (probabilities, drawn))
+        )
+        for step in range(steps)
+    ]
 
 
 def _step(
-    index: int,
     told: dict[str, Any],
     ids: tuple[int, ...],
-    start: int,
+    before: Step | None,
     config: GPT2Config,
     kept: tuple[Captures, Summary | None],
-    arrays: dict[str, NDArray[Any]],
+    lens: LensRows | None,
 ) -> Step:
-    interventions = _interventions(told["interventions"])
-    if interventions:
-        interventions.inputs(config, start, start + len(ids))  # refuses what does not fit the model
+    if told["interventions"] is None and before is not None:
+        interventions = before.interventions
+    else:
+        interventions = _interventions(told["interventions"])
+        interventions.inputs(config, 0, 0)  # refuses what does not fit the model
+    captures, known = kept
+    draw = None if told["draw"] is None else _draw(told["draw"], config)
+    if known is not None and (known.surprisal is None) != (draw is None):
+        raise TraceError("This trace has a surprisal where nothing was drawn, or none where something was.")
     return Step(
         ids=ids,
-        start=start,
-        captures=kept[0],
-        draw=None if told["draw"] is None else _draw(told["draw"], config),
-        ms=_number(told["ms"], math.inf),
-        lens=LensRows(*(arrays[name][index] for name in LENS)) if LENS[0] in arrays else None,
+        start=0 if before is None else before.stop,
+        captures=captures,
+        draw=draw,
+        ms=_number(told["ms"], MOST_MS),
+        lens=lens,
         interventions=interventions,
-        known=kept[1],
+        known=known,
         timing=_timing(told.get("timing")),  # none in files that were written before it was measured
     )
 
 
 def _timing(told: dict[str, Any] | None) -> Timing | None:
-    return None if told is None else Timing(**{part: _number(ms, math.inf) for part, ms in told.items()})
+    return None if told is None else Timing(**{part: _number(ms, MOST_MS) for part, ms in told.items()})
 
 
 def _draw(told: dict[str, Any], config: GPT2Config) -> Draw:
@@ -214,7 +260,7 @@ def _draw(told: dict[str, Any], config: GPT2Config) -> Draw:
 def _number(value: object, below: float) -> float:
     number = float(str(value))
     if not 0 <= number < below:
-        raise TraceError(f"This trace has {number} where a number from 0 to below {below} belongs.")
+        raise TraceError(f"This trace has {number} where a number from 0 to below {below:g} belongs.")
     return number
 
 
@@ -224,5 +270,8 @@ def _interventions(told: dict[str, Any]) -> Interventions:
 
     return Interventions(
         tuple(Scale(**{**scale, "positions": positions(scale["positions"])}) for scale in told["scales"]),
-        tuple(Addition(add["layer"], tuple(add["vector"]), positions(add["positions"])) for add in told["additions"]),
+        tuple(
+            Addition(add["layer"], tuple(map(float, add["vector"])), positions(add["positions"]))
+            for add in told["additions"]
+        ),
     )

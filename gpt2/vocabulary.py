@@ -46,14 +46,17 @@ class Vocabulary:
         return b"".join(len(token).to_bytes(2, "little") + token for token in self.tokens)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Vocabulary":
-        """Read what `to_bytes` wrote.
+    def from_bytes(cls, data: bytes, most: int | None = None) -> "Vocabulary":
+        """Read what `to_bytes` wrote; `most` is how many tokens there may be.
 
         Raises:
-            TraceError: if a length points past the end.
+            TraceError: if a length points past the end, or there are more tokens.
         """
-        tokens, at = [], 0
+        tokens: list[bytes] = []
+        at = 0
         while at < len(data):
+            if len(tokens) == most:
+                raise TraceError(f"The vocabulary in this file has more than the {most} tokens of its config.")
             end = at + 2 + int.from_bytes(data[at : at + 2], "little")
             if at + 2 > len(data) or end > len(data):
                 raise TraceError("The vocabulary in this file is cut off.")

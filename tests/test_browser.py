@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from gpt2.trace import Trace
 from tests.browser import Server, open_page, serve
 from tests.measure import STAGE, begin, ready, run_id, settle, stage_number, wait_for_new_run
 
@@ -192,6 +193,34 @@ def test_the_first_visitor_of_a_server_may_come_by_a_pages_own_address(chromium,
         page.context.close()
 
 
+def test_a_run_is_saved_by_keys_alone_while_another_visitor_generates(chromium, server, live, tmp_path):
+    """Streamlit clears away files that nobody shows after each script run, of which there are many a second then."""
+    run(live, "The king", 12)
+    other = open_page(chromium, server.url)
+    ready(other)
+    settle(other, max_new_tokens=400, speed=12)
+    begin(other, "A mouse")
+    expect(other.locator(f"{STAGE} .state")).to_contain_text("running", timeout=20_000)
+    live.get_by_test_id("stExpandSidebarButton").click()
+    live.get_by_role("button", name="Save the run on the stage").focus()
+    live.keyboard.press("Enter")
+    ready_file = live.get_by_role("button", name=re.compile(r"Download 12 steps, [\d.]+ MB"))
+    expect(ready_file).to_be_visible(timeout=20_000)
+    live.wait_for_timeout(3000)
+    live.keyboard.press("Tab")
+    expect(ready_file).to_be_focused()
+    for name in ("once.npz", "twice.npz"):
+        with live.expect_download(timeout=20_000) as download:
+            live.keyboard.press("Enter")
+        download.value.save_as(tmp_path / name)
+        assert Trace.load(tmp_path / name).run_id == run_id(live)
+        live.wait_for_timeout(1000)
+    expect(other.locator(f"{STAGE} .state")).to_contain_text("running")
+    begin(live, "The fox")
+    expect(ready_file).to_be_hidden(timeout=20_000)
+    other.context.close()
+
+
 def test_a_saved_run_can_be_opened(live, trace, tmp_path):
     file = tmp_path / "run.npz"
     trace.save(file)
@@ -201,5 +230,5 @@ def test_a_saved_run_can_be_opened(live, trace, tmp_path):
     broken = tmp_path / "broken.npz"
     broken.write_bytes(file.read_bytes()[:5000])
     live.locator('input[type="file"]').set_input_files(broken)
-    expect(live.get_by_text("not a whole trace")).to_be_visible(timeout=20_000)
+    expect(live.get_by_text("broken.npz: This file is not a whole trace")).to_be_visible(timeout=20_000)
     expect(live.locator(STAGE)).to_have_attribute("data-run", trace.run_id)

@@ -40,6 +40,17 @@ def test_a_triangle_is_the_pattern_within_half_precision(data: st.DataObject, he
     assert packed.nbytes <= pattern.nbytes // 2
 
 
+@given(start=st.integers(0, 70), queries=st.integers(1, 70))
+def test_a_triangle_from_its_rows_is_that_of_the_square(start: int, queries: int) -> None:
+    stop = start + queries
+    mask = np.tri(queries, stop, start, dtype=bool)
+    pattern = np.random.default_rng(stop).random((2, queries, stop)).astype(np.float32) * mask
+    read, packed = Triangle.from_rows(pattern[:, mask], start, stop), Triangle.of(pattern)
+    assert len(read.bands) == len(packed.bands)
+    for one, other in zip(read.bands, packed.bands, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_some_queries_of_a_pattern_are_those_of_the_whole(trace: Trace) -> None:
     for shown in (trace, squeezed(trace, UNREAD)):
         whole = shown["blocks.3.attn.hook_pattern"]

@@ -4,16 +4,20 @@ import io
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gpt2.captures import BARE
 from gpt2.errors import TraceError
 from gpt2.interventions import Addition, Interventions, Scale
 from gpt2.sampling import Sampling
 from gpt2.trace import Trace
+from gpt2.trace_file import TEXT_BYTES
+from gpt2.vocabulary import Vocabulary
 
 
 def saved(trace: Trace, half: bool = False) -> bytes:
@@ -154,6 +158,39 @@ def test_what_no_run_can_have_left_behind_is_refused(short, change, sentence):
 
 
 def test_a_small_file_cannot_ask_for_more_layers_than_it_holds(short):
-    file = rewritten(short, lambda header, _: header["config"].update(n_layer=10**12))
+    file = rewritten(short, lambda header, _: header["config"].update(n_layer=500))
     with pytest.raises(TraceError, match="too few captures"):
         Trace.load(file)
+
+
+def test_what_a_full_run_of_gpt_2_tells_fits(short):
+    """1,024 steps and 50,257 tokens."""
+    step, tokens = short.steps[-1], Vocabulary(tuple(b"token%d" % index for index in range(50_257)))
+    bare = step.squeezed(BARE)
+    config = replace(short.config, n_positions=1024)
+    steps = [replace(bare, ids=(step.draw.token,), start=index) for index in range(1024)]
+    read = Trace.load(io.BytesIO(saved(replace(short, config=config, steps=tuple(steps)))))
+    assert len(read.steps) == 1024
+    assert Vocabulary.from_bytes(tokens.to_bytes(), 50_257) == tokens
+    assert len(tokens.to_bytes()) < TEXT_BYTES["vocabulary"] // 5
+
+
+def test_interventions_are_written_once_where_they_stay_the_same(engine):
+    vector = tuple(np.random.default_rng(3).normal(size=256))
+    run = engine.start("The hen", Interventions(additions=tuple(Addition(layer, vector) for layer in range(6))))
+    for _ in range(5):
+        run.advance(Sampling(0))
+    file = io.BytesIO(saved(run.trace))
+    with np.load(file) as arrays:
+        assert arrays["header"].size < 40_000
+    read = Trace.load(file)
+    assert [step.interventions for step in read.steps] == [step.interventions for step in run.trace.steps]
+
+
+def test_what_could_not_be_read_back_is_not_written(short):
+    named = replace(short, config=replace(short.config, n_positions=10_000))
+    with pytest.raises(TraceError, match="room for n_positions up to 4,096"):
+        saved(named)
+    long = replace(short, vocabulary=Vocabulary((b"x" * 50_000,) * 100))
+    with pytest.raises(TraceError, match="vocabulary of this run is too large"):
+        saved(long)

@@ -4,17 +4,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from gpt2.budget import fit, trace_budget
-from gpt2.errors import GPT2Error
-from gpt2.trace import Trace
-
 from .examples import RECORDED, recorded_run
 from .layout import palette, sentence
 from .logo import logo
-from .saving import trace_bytes
+from .opening import Opening
+from .saving import Saving
 from .visit import Visit, this_visit
 
 PAGES = Path(__file__).parents[1]
+# How soon the file of a run that has left the stage is let go.
+LOOK_SECONDS = 5
 
 # What the page frame needs and Streamlit has no setting for: no empty space above and around the stage.
 CSS = """<style>
@@ -48,30 +47,59 @@ def show() -> None:
 
 def runs(visit: Visit) -> None:
     """Open a recorded run, or save the one on the stage."""
+    opening: Opening = st.session_state.setdefault("opening", Opening())
+    saving: Saving = st.session_state.setdefault("saving", Saving())
     st.subheader("Runs", anchor=False)
     for name, title in RECORDED.items():
-        if st.button(f"Open the recorded run “{title}”", key=f"recorded.{name}"):
-            visit.open(recorded_run(name))
-    uploaded = st.file_uploader("Open a run from a file", type="npz", key="opened_file")
-    if uploaded is None:
-        st.session_state.pop("opened_error", None)
-    elif st.session_state.get("opened_id") != uploaded.file_id:
-        st.session_state["opened_id"] = uploaded.file_id
-        try:
-            visit.open(fit(Trace.load(uploaded), trace_budget()), is_own=True)
-        except GPT2Error as error:
-            st.session_state["opened_error"] = str(error)
-        else:
-            st.session_state.pop("opened_error", None)
-    if "opened_error" in st.session_state:
+        # Called back before the script runs, so that a rerun which ends the script does not lose the press.
+        st.button(
+            f"Open the recorded run “{title}”", key=f"recorded.{name}", on_click=open_recorded, args=(visit, name)
+        )
+    uploaded = st.file_uploader("Open a run from a file", type="npz", key=f"opened.{opening.number}")
+    if uploaded is not None:
+        with st.spinner("Opening the file …"):
+            opening.take(uploaded, visit)
+        st.rerun()  # with an uploader that is empty
+    if error := opening.error_beside(visit.player.trace.run_id):
         st.error("This file was not opened.")
-        sentence(st.session_state["opened_error"])  # it may quote the file
+        sentence(error)  # it may quote the file
+    st.button("Save the run on the stage", key="save", on_click=saving.ask)
+    if saving.is_asked:
+        with st.spinner("Writing the file …"):
+            saving.make(visit.player)
+    offer(saving, visit)
+
+
+def open_recorded(visit: Visit, name: str) -> None:
+    """Put a recorded run on the stage."""
+    visit.open(recorded_run(name))
+
+
+def offer(saving: Saving, visit: Visit) -> None:
+    """The file of the run, once it is there, for as long as it is kept."""
+    if saving.is_over(visit.player.trace.run_id):
+        saving.drop()
+    if saving.error:
+        st.error("This run was not saved.")
+        sentence(saving.error)
+    if not saving.data:
+        st.caption("All steps up to now, with every activation that the run has kept.")
+        return
     st.download_button(
-        "Save the run on the stage",
-        # Taken when the button is pressed: the run goes on without this being drawn anew.
-        data=lambda: trace_bytes(visit.player.trace),
+        saving.label,
+        data=saving.data,
         file_name="gpt2-run.npz",
         mime="application/octet-stream",
+        key="saved",
         on_click="ignore",
+        type="primary",
     )
-    st.caption("All steps up to now, with every activation that the run has kept.")
+    st.caption("The file is kept here for two minutes, or until another run is on the stage.")
+
+    @st.fragment(run_every=LOOK_SECONDS)
+    def look() -> None:
+        """Streamlit lets go of the file when the page is drawn without its button."""
+        if saving.is_over(visit.player.trace.run_id):
+            st.rerun()
+
+    look()
