@@ -7,10 +7,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gpt2.errors import GPT2Error
+from gpt2.interventions import Interventions
+from gpt2.prompt import encode_prompt
 from gpt2.run import Run
 from gpt2.sampling import Sampling
 from gpt2.trace import Trace
 
+from .limits import limits
 from .order import Order, turn_off
 from .score import Score
 from .traces import TRACES, Traces
@@ -119,7 +122,7 @@ class Player:
         The run that was let go is first made again as it was, if prompt, settings and model are the same.
 
         Raises:
-            PromptError: if the prompt cannot be run; the run on the stage is kept.
+            PromptError: if the prompt cannot be run, or is longer than the host allows; the run on the stage is kept.
             SettingsError: if a setting does not fit the model.
         """
         with self._lock:
@@ -128,10 +131,11 @@ class Player:
             if score is not None and prompt == self.prompt and score.is_of(engine, sampling):
                 self._make_again(engine, score, len(score.ids), sampling, tokens - len(score.samplings), speed)
                 return
-            run = engine.start(prompt)
+            ids = encode_prompt(prompt, engine.tokenizer, engine.config)
+            limits().check_prompt(len(ids))
             self.pause()
             self.prompt = prompt
-            self._begin(run, sampling, tokens, speed)
+            self._begin(Run(engine, ids, Interventions()), sampling, tokens, speed)
 
     def play(self, engine: "Engine", cursor: int, sampling: Sampling, tokens: int, speed: float) -> None:
         """Generate on from the step under the cursor, or from the end if the settings have not changed.

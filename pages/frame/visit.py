@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from gpt2.errors import GPT2Error, SettingsError
-from gpt2.prompt import count_tokens, encode_prompt
+from gpt2.prompt import check_context, count_tokens
 from gpt2.sampling import Sampling
 from gpt2.step import Mark
 from gpt2.trace import Trace
@@ -190,9 +190,7 @@ class Visit:
         self.cursor, self.head = len(recorded.steps) - 1, None
 
     def _begin(self, prompt: str) -> None:
-        engine = self._engine()
-        limits().check_prompt(len(encode_prompt(prompt, engine.tokenizer, engine.config)))
-        self.player.new(engine, prompt, self.sampling, self.max_new_tokens, self.speed)
+        self.player.new(self._engine(), prompt, self.sampling, self.max_new_tokens, self.speed)
         if self.measurement is not None:  # it is of the run that leaves the stage
             self.measurement.stop()
         self.cursor = 0
@@ -221,9 +219,9 @@ class Visit:
         checkpoint = self._checkpoint
         self.draft_tokens = self.draft_error = None
         try:
-            self.draft_tokens = count_tokens(text, checkpoint.tokenizer)
-            if text:
-                limits().check_prompt(len(encode_prompt(text, checkpoint.tokenizer, checkpoint.config)))
+            self.draft_tokens = tokens = count_tokens(text, checkpoint.tokenizer)
+            check_context(tokens, checkpoint.config)
+            limits().check_prompt(tokens)
         except GPT2Error as error:
             self.draft_error = str(error)
 
