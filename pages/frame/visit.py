@@ -166,7 +166,6 @@ class Visit:
                     self._take_settings(values)
                     tokens, speed = (1, 0.0) if action.name == "step" else (self.max_new_tokens, self.speed)
                     cursor = whole(values, "cursor", self.cursor, "The step")
-                    limits().check_prompt(len(self.player.trace.prompt_ids))  # an opened run's may be longer
                     self.player.play(self._engine(), cursor, self.sampling, tokens, speed)
         except GPT2Error as error:
             self.player.pause()
