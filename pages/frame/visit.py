@@ -167,6 +167,7 @@ class Visit:
                     tokens, speed = (1, 0.0) if action.name == "step" else (self.max_new_tokens, self.speed)
                     cursor = whole(values, "cursor", self.cursor, "The step")
                     self.player.play(self._engine(), cursor, self.sampling, tokens, speed)
+                    self._end_measurement_of_another()
         except GPT2Error as error:
             self.player.pause()
             self.player.error = str(error)
@@ -186,12 +187,17 @@ class Visit:
     def open(self, recorded: Trace, is_own: bool = False) -> None:
         """Put a recorded run on the stage, at its last step; `is_own` where no other visitor shares it."""
         self.player.open(recorded, is_own)
+        self._end_measurement_of_another()
         self.cursor, self.head = len(recorded.steps) - 1, None
+
+    def _end_measurement_of_another(self) -> None:
+        """Time nothing more of a run that has left the stage: there is no button there to stop it with."""
+        if self.measurement is not None and self.measurement.run_id != self.player.trace.run_id:
+            self.measurement.stop()
 
     def _begin(self, prompt: str) -> None:
         self.player.new(self._engine(), prompt, self.sampling, self.max_new_tokens, self.speed)
-        if self.measurement is not None:  # it is of the run that leaves the stage
-            self.measurement.stop()
+        self._end_measurement_of_another()
         self.cursor = 0
         self.draft_tokens = self.draft_error = None
 
