@@ -115,7 +115,11 @@ class Recomputed:
 
 
 class RunSource:
-    """Computes again what one run let go; it is a `trace.Source`."""
+    """Computes again what one run let go; it is a `trace.Source`.
+
+    It takes no turn at the engine. A page asks for many small parts of a pass one after the other, each of which would
+    wait for a pass of every run under way: beside five runs, 40 readings of the lens take 4 s instead of 0.06 s.
+    """
 
     def __init__(self, recomputed: Recomputed, engine: "Engine", trace: Trace) -> None:
         """Read from this trace; what was cut from it has the same numbers as far as it goes."""
