@@ -14,11 +14,7 @@ def count_tokens(text: str, tokenizer: Tokenizer) -> int:
     Raises:
         PromptError: if it is not text, or far too long to be a prompt.
     """
-    if len(text) > MAX_CHARACTERS:
-        raise PromptError(
-            f"The prompt has {len(text):,} characters; no more than {MAX_CHARACTERS:,} are read; shorten it."
-        )
-    return len(tokenizer.encode(text))
+    return len(_encode(text, tokenizer))
 
 
 def encode_prompt(text: str, tokenizer: Tokenizer, config: GPT2Config) -> tuple[int, ...]:
@@ -29,9 +25,27 @@ def encode_prompt(text: str, tokenizer: Tokenizer, config: GPT2Config) -> tuple[
     """
     if not text:
         raise PromptError("The prompt is empty; type at least one character.")
-    count = count_tokens(text, tokenizer)
-    if (over := count - config.n_positions) > 0:
+    ids = _encode(text, tokenizer)
+    check_context(len(ids), config)
+    return tuple(ids)
+
+
+def check_context(tokens: int, config: GPT2Config) -> None:
+    """Refuse a prompt that is longer than the context.
+
+    Raises:
+        PromptError: if it is.
+    """
+    if (over := tokens - config.n_positions) > 0:
         raise PromptError(
-            f"The prompt has {count} tokens, {over} more than the {config.n_positions} this model can read; shorten it."
+            f"The prompt has {tokens} tokens, {over} more than the {config.n_positions} this model can read; "
+            "shorten it."
         )
-    return tuple(tokenizer.encode(text))
+
+
+def _encode(text: str, tokenizer: Tokenizer) -> list[int]:
+    if len(text) > MAX_CHARACTERS:
+        raise PromptError(
+            f"The prompt has {len(text):,} characters; no more than {MAX_CHARACTERS:,} are read; shorten it."
+        )
+    return tokenizer.encode(text)

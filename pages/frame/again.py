@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gpt2.engine import Engine
 
 # A mosaic of gpt2-medium takes six megabytes.
-MAX_PICTURES = 8
+MAX_PICTURES, MAX_PICTURE_BYTES = 8, 48_000_000
 
 
 class Drawn:
@@ -25,15 +25,20 @@ class Drawn:
     Calls come from any thread.
     """
 
-    def __init__(self, most: int = MAX_PICTURES) -> None:
+    def __init__(self, most: int = MAX_PICTURES, max_bytes: int = MAX_PICTURE_BYTES) -> None:
         """Begin empty."""
-        self._most = most
+        self._most, self._max_bytes = most, max_bytes
         self._pictures: OrderedDict[tuple[Mark, Hashable], Picture] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         """How many pictures are kept."""
         return len(self._pictures)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the kept pictures' values take."""
+        return sum(picture.values.nbytes for picture in self._pictures.values())
 
     def picture(self, trace: Trace, what: Hashable, draw: Callable[[], Picture]) -> Picture:
         """The picture `what` of this run up to its newest step: the one that is kept, or drawn now."""
@@ -45,7 +50,7 @@ class Drawn:
         picture = draw()
         with self._lock:
             self._pictures[key] = picture
-            while len(self._pictures) > self._most:
+            while len(self._pictures) > self._most or self.nbytes > self._max_bytes:
                 self._pictures.popitem(last=False)
         return picture
 

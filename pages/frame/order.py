@@ -4,9 +4,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from gpt2.errors import GPT2Error
+from gpt2.errors import EngineError, GPT2Error
 from gpt2.run import Run
 from gpt2.sampling import Sampling
+from gpt2.trace import Trace
 from gpt2.turns import Withdrawn
 
 from .score import Score
@@ -22,16 +23,27 @@ class Order:
 
     Attributes:
         run: the run that is generated.
-        is_hidden: whether the run is a recorded one that is still being made again, while that one is on the stage.
+        score: what the run is still being made again from; None where it has been, or never was.
+        before: what is on the stage until the run is: a recorded one that is still being made again, or one without a
+            step where it could not be. None where the run itself is on the stage.
         notice, error: why the order ended before its time, in one sentence; empty where it did not.
     """
 
-    def __init__(self, run: Run, sampling: Sampling, tokens: int, speed: float, why_end: Callable[[Run], str]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        sampling: Sampling,
+        tokens: int,
+        speed: float,
+        why_end: Callable[[Run], str],
+        score: Score | None = None,
+        before: Trace | None = None,
+    ) -> None:
         """Prepare to draw `tokens` tokens, `speed` a second (0: as fast as it goes).
 
         `why_end` is asked before every token; a sentence ends the order, "" lets it go on.
         """
-        self.run, self.is_hidden, self.notice, self.error = run, False, "", ""
+        self.run, self.score, self.before, self.notice, self.error = run, score, before, "", ""
         self._sampling, self._tokens, self._speed, self._why_end = sampling, tokens, speed, why_end
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -55,16 +67,9 @@ class Order:
             return turn.waiting if is_felt else 0
         return turn.before if is_felt else self._slow_before
 
-    def start(self, score: Score | None = None, cursor: int = 0, is_hidden: bool = False) -> None:
-        """Begin, and return at once.
-
-        Args:
-            score: what the run, which has not begun, is first made again from.
-            cursor: the step to go on from after that.
-            is_hidden: whether the run is not to be shown before.
-        """
-        self.is_hidden = is_hidden
-        self._thread = threading.Thread(target=self._carry_out, args=(score, cursor), name="generate", daemon=True)
+    def start(self, cursor: int = 0) -> None:
+        """Begin, and return at once; the run is gone on with from `cursor` once it has been made again."""
+        self._thread = threading.Thread(target=self._carry_out, args=(cursor,), name="generate", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
@@ -73,14 +78,10 @@ class Order:
         if self._thread is not None:
             self._thread.join()
 
-    def _carry_out(self, score: Score | None, cursor: int) -> None:
+    def _carry_out(self, cursor: int) -> None:
         try:
-            if score is not None:
-                for sampling in score.steps(self.run):
-                    if not self._advance(sampling):
-                        return
-                turn_off(self.run, cursor, self._sampling)
-                self.is_hidden = False
+            if self.score is not None and not self._make_again(self.score, cursor):
+                return
             self._go_on()
         except Withdrawn:
             pass
@@ -88,6 +89,19 @@ class Order:
             self.error = str(error)
         except Exception as error:
             self.error = f"The run stopped ({type(error).__name__}: {error}); what is on the stage is kept."
+
+    def _make_again(self, score: Score, cursor: int) -> bool:
+        """Whether the run is whole; where it comes out otherwise, nothing of it stays on the stage."""
+        try:
+            for sampling in score.steps(self.run):
+                if not self._advance(sampling):
+                    return False
+        except EngineError:
+            self.before = self.before or self.run.trace.cut(0)
+            raise
+        turn_off(self.run, cursor, self._sampling)
+        self.score = self.before = None
+        return True
 
     def _go_on(self) -> None:
         due = time.monotonic()

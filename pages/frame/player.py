@@ -1,5 +1,6 @@
 """One visitor's stage: the run on it, live or recorded, and the orders it takes. It never calls Streamlit."""
 
+import sys
 import threading
 import time
 import weakref
@@ -7,10 +8,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gpt2.errors import GPT2Error
+from gpt2.interventions import Interventions
+from gpt2.prompt import encode_prompt
 from gpt2.run import Run
 from gpt2.sampling import Sampling
 from gpt2.trace import Trace
 
+from .limits import limits
 from .order import Order, turn_off
 from .score import Score
 from .traces import TRACES, Traces
@@ -24,6 +28,7 @@ GONE_SECONDS = 150
 
 GONE = "Nobody looked at this run any more, so it was paused; press Play to go on."
 NO_ROOM = "The memory for runs is taken by other visitors for now, so this run was paused; press Play to go on later."
+HALF_MADE = "This run's numbers were being made again; press Play to go on."
 LET_GO = "This run's numbers were let go to make room for other visitors; press Run to make them again."
 FILE_LET_GO = "The opened run's numbers were let go to make room for other visitors; open its file again."
 
@@ -49,13 +54,23 @@ class Player:
     @property
     def trace(self) -> Trace:
         """What is on the stage, live or recorded; without a step where it was let go."""
-        run = self._run
-        return self._recorded if run is None else run.trace
+        order = self._order
+        if order is None:
+            return self._recorded
+        before = order.before
+        return order.run.trace if before is None else before
 
     @property
     def score(self) -> Score | None:
-        """What is left of a run whose numbers were let go."""
-        return self._score if self._run is None else None
+        """What a run whose numbers were let go is made again from, until it has been; None where it needs none."""
+        order = self._order
+        return self._score if order is None or order.before is not None else order.score
+
+    @property
+    def prompt_ids(self) -> tuple[int, ...]:
+        """The prompt's tokens of the run on the stage, though its numbers were let go."""
+        score = self.score
+        return self.trace.prompt_ids if score is None else score.prompt_ids
 
     @property
     def is_recorded(self) -> bool:
@@ -65,7 +80,8 @@ class Player:
     @property
     def is_running(self) -> bool:
         """Whether tokens are being generated."""
-        return self._order is not None and self._order.is_running
+        order = self._order
+        return order is not None and order.is_running
 
     @property
     def why_full(self) -> str:
@@ -82,25 +98,30 @@ class Player:
     @property
     def notice(self) -> str:
         """What is to be said of the run on the stage; empty where nothing is."""
-        return self._notice or ("" if self._order is None else self._order.notice)
+        order = self._order
+        return self._notice or ("" if order is None else order.notice)
 
     @property
     def error(self) -> str:
         """What went wrong last, in one sentence; empty where nothing did."""
-        return self._error or ("" if self._order is None else self._order.error)
+        order = self._order
+        return self._error or ("" if order is None else order.error)
 
     @error.setter
     def error(self, sentence: str) -> None:
         """Say this instead."""
-        self._error = sentence
-        if self._order is not None:
-            self._order.error = ""
+        self._error, order = sentence, self._order
+        if order is not None:
+            order.error = ""
 
     @property
     def nbytes(self) -> int:
         """Bytes that this visitor's run and KV cache hold; recorded runs that all visitors share are not counted."""
-        order = self._order
-        return (order.run.nbytes if order is not None else 0) + (self._recorded.nbytes if self._is_own else 0)
+        order, recorded = self._order, self._recorded
+        if order is None:
+            return recorded.nbytes if self._is_own else 0
+        before = order.before
+        return order.run.nbytes + (before.nbytes if self._is_own and before is not None else 0)
 
     def look(self) -> None:
         """Note that the visitor is there."""
@@ -116,39 +137,53 @@ class Player:
     def new(self, engine: "Engine", prompt: str, sampling: Sampling, tokens: int, speed: float) -> None:
         """Begin a run and generate `tokens` tokens, `speed` a second (0: as fast as it goes).
 
-        The run that was let go is first made again as it was, if prompt, settings and model are the same.
+        The run that was let go is first made again as it was, or to its end, if prompt, settings and model are the
+        same.
 
         Raises:
-            PromptError: if the prompt cannot be run; the run on the stage is kept.
+            PromptError: if the prompt cannot be run, or is longer than the host allows; the run on the stage is kept.
             SettingsError: if a setting does not fit the model.
         """
         with self._lock:
             sampling.check_vocabulary(engine.config.vocab_size)
             score = self.score
             if score is not None and prompt == self.prompt and score.is_of(engine, sampling):
-                self._make_again(engine, score, len(score.ids), sampling, tokens - len(score.samplings), speed)
+                limits().check_prompt(len(score.prompt_ids))
+                self.pause()
+                run = self._run
+                if run is None or run.engine is not engine:
+                    run = score.start(engine)
+                self._begin(run, sampling, tokens - len(score.samplings), speed, score)
                 return
-            run = engine.start(prompt)
+            ids = encode_prompt(prompt, engine.tokenizer, engine.config)
+            limits().check_prompt(len(ids))
             self.pause()
             self.prompt = prompt
-            self._begin(run, sampling, tokens, speed)
+            self._begin(Run(engine, ids, Interventions()), sampling, tokens, speed)
 
     def play(self, engine: "Engine", cursor: int, sampling: Sampling, tokens: int, speed: float) -> None:
         """Generate on from the step under the cursor, or from the end if the settings have not changed.
 
-        A recorded run, and one that was let go, is first made again.
+        A recorded run, and one that was let go, is first made again. Where that was interrupted it goes on, with the
+        run's own settings, unless the cursor was taken back and the settings were changed there.
 
         Raises:
             SettingsError: if a setting does not fit the model.
+            PromptError: if the run's prompt is longer than the host allows; an opened one's may be.
             EngineError: if a recorded run is of another model.
             GPT2Error: if the context is full.
         """
         with self._lock:
             sampling.check_vocabulary(engine.config.vocab_size)
+            limits().check_prompt(len(self.prompt_ids))
             self.pause()
-            run = self._run
+            run, score = self._run, self.score
             if run is None:
-                self._make_again(engine, self._score or Score.of(self._recorded), cursor, sampling, tokens, speed)
+                score = score or Score.of(self._recorded)
+                self._begin(score.start(engine), sampling, tokens, speed, score, cursor)
+                return
+            if score is not None and not score.is_left(run, cursor, sampling):
+                self._begin(run, sampling, tokens, speed, score)
                 return
             turn_off(run, cursor, sampling)
             if run.is_full:
@@ -156,14 +191,16 @@ class Player:
             self._begin(run, sampling, tokens, speed)
 
     def reshape(self, sampling: Sampling) -> None:
-        """Draw the newest token again with other settings, without running the model; a recorded run stays as it is.
+        """Draw the newest token again with other settings, without running the model.
+
+        A recorded run stays as it is, and one that is still to be made again.
 
         Raises:
             SettingsError: if a setting does not fit the model.
         """
         with self._lock:
             run = self._run
-            if run is None or self.is_running or not run.trace.steps:
+            if run is None or self.score is not None or self.is_running or not run.trace.steps:
                 return
             newest = run.trace.steps[-1].draw
             if newest is None or newest.sampling != sampling:
@@ -189,11 +226,10 @@ class Player:
                 return 0
             held = self.nbytes
             self._settle()
-            trace = self.trace
+            trace, is_made_here = self.trace, self._run is not None
             if self.nbytes and trace.steps:
-                notice = FILE_LET_GO if self._run is None else LET_GO
-                self._put(trace.cut(0), Score.of(trace), False)
-                self._notice = notice
+                self._put(trace.cut(0), self.score or Score.of(trace, is_made_here), False)
+                self._notice = LET_GO if is_made_here else FILE_LET_GO
             return held - self.nbytes
         finally:
             self._lock.release()
@@ -202,7 +238,7 @@ class Player:
     def _run(self) -> Run | None:
         """The run that is on the stage, if it is one of this visitor's own."""
         order = self._order
-        return None if order is None or order.is_hidden else order.run
+        return None if order is None or order.before is not None else order.run
 
     def _put(self, recorded: Trace, score: Score | None, is_own: bool) -> None:
         self.pause()
@@ -210,29 +246,36 @@ class Player:
         self._notice = self._error = ""
 
     def _settle(self) -> None:
-        """Forget a recorded run that was not made again to its end; what is to be said of it stays."""
+        """Forget a run that was not made again to its end and is not on the stage; what is to be said of it stays."""
         order = self._order
-        if order is not None and order.is_hidden:
-            self._notice, self._error, self._order = order.notice, order.error, None
-
-    def _make_again(
-        self, engine: "Engine", score: Score, cursor: int, sampling: Sampling, tokens: int, speed: float
-    ) -> None:
-        run = score.start(engine)
-        self.pause()
-        self._begin(run, sampling, tokens, speed, score, cursor)
+        if order is None:
+            return
+        if order.before is not None:
+            self._recorded, self._notice, self._error = order.before, order.notice, order.error
+            self._order = None
+        elif order.score is not None and not order.notice:
+            order.notice = HALF_MADE
 
     def _begin(
-        self, run: Run, sampling: Sampling, tokens: int, speed: float, score: Score | None = None, cursor: int = 0
+        self,
+        run: Run,
+        sampling: Sampling,
+        tokens: int,
+        speed: float,
+        score: Score | None = None,
+        cursor: int = sys.maxsize,
     ) -> None:
-        is_hidden = score is not None and self._score is None  # a recorded run stays on the stage meanwhile
-        if not is_hidden:
-            self._recorded, self._is_own = self._recorded.cut(0), False
+        """Give an order; with a score, the run is first made again to its end and gone on with from the cursor."""
+        is_recorded = score is not None and self._score is None  # it stays on the stage meanwhile
+        before = self._recorded if is_recorded else None
+        order = Order(run, sampling, tokens, speed, watch(weakref.ref(self), self._traces), score, before)
+        if score is None:
+            self._score = None
         self._notice = self._error = ""
         self.look()
-        order = Order(run, sampling, tokens, speed, watch(weakref.ref(self), self._traces))
-        order.start(score, cursor, is_hidden)
+        order.start(cursor)
         self._order = order
+        self._recorded = self._recorded.cut(0)  # what stays is the order's until its run takes the stage
 
 
 def watch(of: "weakref.ref[Player]", traces: Traces) -> Callable[[Run], str]:

@@ -22,6 +22,8 @@ class Score:
     Attributes:
         ids: the prompt's tokens and all that were drawn.
         samplings: one a step; None where the run only looked.
+        is_made_here: whether this program made the run, so that its model's name says which weights made it; in a file
+            the same weights may have another name.
     """
 
     model: str
@@ -30,9 +32,10 @@ class Score:
     ids: tuple[int, ...]
     samplings: tuple[Sampling | None, ...]
     interventions: Interventions
+    is_made_here: bool
 
     @staticmethod
-    def of(trace: Trace) -> "Score":
+    def of(trace: Trace, is_made_here: bool = False) -> "Score":
         """The score of a run.
 
         Raises:
@@ -42,7 +45,7 @@ class Score:
             raise EngineError("There is no run to go on with; type a prompt and press Run.")
         samplings = tuple(None if step.draw is None else step.draw.sampling for step in trace.steps)
         changes = trace.steps[0].interventions
-        return Score(trace.model, trace.config, trace.prompt_ids, trace.ids, samplings, changes)
+        return Score(trace.model, trace.config, trace.prompt_ids, trace.ids, samplings, changes, is_made_here)
 
     def is_of(self, engine: "Engine", sampling: Sampling) -> bool:
         """Whether this engine made it, and its newest token was drawn with these settings."""
@@ -55,20 +58,30 @@ class Score:
         Raises:
             EngineError: if the score is of another model.
         """
+        if self.is_made_here and self.model != engine.checkpoint.name:
+            raise EngineError(
+                f"{self.model} made this run; choose it again to go on, or press Run to start a run of another model."
+            )
         if self.config != engine.config:
             raise EngineError("This recorded run is of another model; type a prompt to start a run of your own.")
         return Run(engine, self.prompt_ids, self.interventions)
 
+    def is_left(self, run: Run, cursor: int, sampling: Sampling) -> bool:
+        """Whether going on from the cursor with these settings leaves the score.
+
+        So it does where the cursor was taken back and the settings are not those of the newest token. From the newest
+        step that has been made again it never does: the rest of the score comes first.
+        """
+        return cursor < len(run.trace.steps) - 1 and sampling != self.samplings[-1]
+
     def steps(self, run: Run) -> Iterator[Sampling | None]:
-        """The settings of each step in turn, for the caller to advance `run` with.
+        """The settings of each step that `run` lacks, for the caller to advance it with.
 
         Raises:
             EngineError: when a token comes out otherwise than it is written.
         """
-        for sampling in self.samplings:
+        for sampling in self.samplings[len(run.trace.steps) :]:
             yield sampling
             ids = run.trace.ids
             if ids != self.ids[: len(ids)]:
-                raise EngineError(
-                    "This recorded run comes out otherwise here; type a prompt to start a run of your own."
-                )
+                raise EngineError("This run comes out otherwise here; type a prompt to start a run of your own.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from gpt2.errors import GPT2Error, SettingsError
-from gpt2.prompt import count_tokens, encode_prompt
+from gpt2.prompt import check_context, count_tokens
 from gpt2.sampling import Sampling
 from gpt2.step import Mark
 from gpt2.trace import Trace
@@ -166,8 +166,8 @@ class Visit:
                     self._take_settings(values)
                     tokens, speed = (1, 0.0) if action.name == "step" else (self.max_new_tokens, self.speed)
                     cursor = whole(values, "cursor", self.cursor, "The step")
-                    limits().check_prompt(len(self.player.trace.prompt_ids))  # an opened run's may be longer
                     self.player.play(self._engine(), cursor, self.sampling, tokens, speed)
+                    self._end_measurement_of_another()
         except GPT2Error as error:
             self.player.pause()
             self.player.error = str(error)
@@ -187,14 +187,17 @@ class Visit:
     def open(self, recorded: Trace, is_own: bool = False) -> None:
         """Put a recorded run on the stage, at its last step; `is_own` where no other visitor shares it."""
         self.player.open(recorded, is_own)
+        self._end_measurement_of_another()
         self.cursor, self.head = len(recorded.steps) - 1, None
 
-    def _begin(self, prompt: str) -> None:
-        engine = self._engine()
-        limits().check_prompt(len(encode_prompt(prompt, engine.tokenizer, engine.config)))
-        self.player.new(engine, prompt, self.sampling, self.max_new_tokens, self.speed)
-        if self.measurement is not None:  # it is of the run that leaves the stage
+    def _end_measurement_of_another(self) -> None:
+        """Time nothing more of a run that has left the stage: there is no button there to stop it with."""
+        if self.measurement is not None and self.measurement.run_id != self.player.trace.run_id:
             self.measurement.stop()
+
+    def _begin(self, prompt: str) -> None:
+        self.player.new(self._engine(), prompt, self.sampling, self.max_new_tokens, self.speed)
+        self._end_measurement_of_another()
         self.cursor = 0
         self.draft_tokens = self.draft_error = None
 
@@ -221,9 +224,9 @@ class Visit:
         checkpoint = self._checkpoint
         self.draft_tokens = self.draft_error = None
         try:
-            self.draft_tokens = count_tokens(text, checkpoint.tokenizer)
-            if text:
-                limits().check_prompt(len(encode_prompt(text, checkpoint.tokenizer, checkpoint.config)))
+            self.draft_tokens = tokens = count_tokens(text, checkpoint.tokenizer)
+            check_context(tokens, checkpoint.config)
+            limits().check_prompt(tokens)
         except GPT2Error as error:
             self.draft_error = str(error)
 

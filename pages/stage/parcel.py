@@ -65,7 +65,7 @@ class Post:
 def wrap(snapshot: Snapshot, view: Literal["live", "strip"], post: Post, shelf: Shelf) -> bytes:
     """The bytes of one message: header length (uint32), header, records; every record begins on four bytes."""
     trace = snapshot.trace
-    stamps = [shelf.stamp(step) for step in trace.steps]
+    stamps = shelf.stamps(trace, snapshot.tables)
     records: dict[int, bytes] = {}
     total = 0
     if len(post.sent) > MAX_REMEMBERED:

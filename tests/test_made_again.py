@@ -1,0 +1,232 @@
+"""A run that was let go keeps its text, however the making again of its numbers is interrupted."""
+
+import gc
+import weakref
+from dataclasses import replace
+
+import pytest
+
+from gpt2.engine import Engine
+from gpt2.errors import EngineError
+from gpt2.trace import Trace
+from gpt2.turns import Turn
+from pages.frame import order
+from pages.frame.player import GONE, GONE_SECONDS, HALF_MADE, LET_GO, NO_ROOM, Player
+from pages.frame.traces import Traces
+from pages.frame.visit import Visit
+from pages.stage.component import Action
+from pages.stage.parcel import Post, wrap
+from pages.stage.shelf import Shelf
+from tests.test_player import SAMPLING, alone, finish
+from tests.test_stage_pack import read
+from tests.test_traces import GREEDY, let_go
+
+WHOLE, MADE = 10, 4
+
+
+@pytest.fixture
+def player(engine: Engine, trace: Trace) -> Player:
+    """A run of mixed settings: six tokens drawn with some, then four with others."""
+    player = Player(trace, "", Traces(lambda: 10**9))
+    player.new(engine, "The king", SAMPLING, 6, 0)
+    finish(player)
+    player.play(engine, 5, GREEDY, 4, 0)
+    assert len(finish(player).steps) == WHOLE
+    return player
+
+
+@pytest.fixture
+def half(engine: Engine, player: Player, monkeypatch) -> tuple[Player, Trace]:
+    """It was let go, and Pause was pressed when four of its ten tokens had been made again."""
+    before = let_go(player)
+    stop_after(monkeypatch, MADE)
+    player.new(engine, "The king", GREEDY, 3, 0)
+    finish(player)
+    monkeypatch.undo()
+    player.pause()
+    assert len(player.trace.steps) == MADE
+    return player, before
+
+
+def stop_after(monkeypatch, steps: int) -> None:
+    """Orders end, as if Pause had been pressed, once their run has so many steps."""
+    advance = order.Order._advance
+    monkeypatch.setattr(
+        order.Order,
+        "_advance",
+        lambda self, sampling: len(self.run.trace.steps) < steps and advance(self, sampling),
+    )
+
+
+def same(again: Trace, before: Trace) -> bool:
+    """Whether a run begins with all tokens and draws of another."""
+    kept = len(before.steps)
+    return [step.draw for step in again.steps[:kept]] == [step.draw for step in before.steps]
+
+
+def test_the_whole_text_stays_on_the_stage_while_it_is_half_made(half) -> None:
+    player, before = half
+    assert player.score is not None and player.score.ids == before.ids and player.notice == HALF_MADE
+    shown, records = read(wrap(Visit(player).snapshot(), "live", Post(), Shelf()))
+    assert shown["labels"] == [before.vocabulary.label(token) for token in before.ids]
+    assert len(records) == len(shown["stamps"]) == MADE
+
+
+@pytest.mark.parametrize("cursor", [0, MADE - 1, 99])
+def test_play_goes_on_with_its_own_settings_and_then_beyond(engine, half, cursor: int) -> None:
+    """Wherever the cursor is: a browser may not have seen the newest step when Play is pressed."""
+    player, before = half
+    made = player.trace.steps
+    player.play(engine, cursor, GREEDY, 3, 0)
+    again = finish(player)
+    assert same(again, before) and len(again.steps) == WHOLE + 3 and again.steps[:MADE] == made
+    assert (player.score, player.notice, player.error) == (None, "", "")
+
+
+def test_run_goes_on_to_its_end_and_no_further_than_was_asked_for(engine, half) -> None:
+    player, before = half
+    made = player.trace.steps
+    player.new(engine, "The king", GREEDY, 3, 0)
+    again = finish(player)
+    assert same(again, before) and len(again.steps) == WHOLE and again.steps[:MADE] == made
+
+
+def test_settings_changed_at_the_newest_step_count_after_the_text_and_draw_nothing_anew_before(engine, half) -> None:
+    player, before = half
+    made, warm = player.trace, replace(SAMPLING, temperature=1.3)
+    player.reshape(warm)
+    assert player.trace is made and player.score.ids == before.ids
+    player.play(engine, MADE - 1, warm, 3, 0)
+    again = finish(player)
+    assert same(again, before.cut(WHOLE - 1)) and {step.draw.sampling for step in again.steps[WHOLE - 1 :]} == {warm}
+
+
+def test_settings_changed_at_an_earlier_step_go_another_way_from_there(engine, half) -> None:
+    player, before = half
+    warm = replace(SAMPLING, temperature=1.3)
+    player.play(engine, 1, warm, 5, 0)
+    again = finish(player)
+    assert same(again, before.cut(1))
+    assert {step.draw.sampling for step in again.steps[1:]} == {warm} and len(again.steps) == 7
+    assert player.score is None and again.lineage.steps == 2
+    player.play(engine, 99, warm, 1, 0)
+    assert len(finish(player).steps) == 8
+
+
+def test_other_prompts_and_settings_begin_another_run(engine, half) -> None:
+    player, _ = half
+    player.new(engine, "The king", SAMPLING, 3, 0)
+    assert finish(player).generated_ids == alone(engine, "The king", 3) and player.score is None
+
+
+@pytest.mark.parametrize("why", [GONE, NO_ROOM])
+def test_a_visitor_who_is_gone_and_memory_that_is_short_leave_the_text_too(engine, player, why, monkeypatch) -> None:
+    before = let_go(player)
+    look = player.look
+
+    def looked() -> None:
+        look()
+        player.looked_at -= (why == GONE) * (GONE_SECONDS + 1)
+
+    monkeypatch.setattr(player, "look", looked)
+    if why == NO_ROOM:
+        player._traces._budget = lambda: 1_000
+    player.play(engine, WHOLE - 1, GREEDY, 2, 0)
+    assert len(finish(player).steps) < WHOLE
+    assert player.notice == why and player.score.ids == before.ids
+    monkeypatch.undo()
+    player._traces._budget = lambda: 10**9
+    player.play(engine, len(player.trace.steps) - 1, GREEDY, 2, 0)
+    assert same(finish(player), before) and len(player.trace.steps) == WHOLE + 2
+
+
+def test_stopping_in_the_line_before_the_first_token_leaves_the_text(engine, player) -> None:
+    before = let_go(player)
+    with Turn(engine.turns):
+        player.play(engine, 0, GREEDY, 2, 0)
+        player.pause()
+        assert player.trace.steps == () and player.score.ids == before.ids
+    player.play(engine, 0, GREEDY, 2, 0)
+    assert same(finish(player), before)
+
+
+def test_a_half_made_run_that_is_let_go_keeps_its_whole_text(engine, half) -> None:
+    player, before = half
+    let_go(player)
+    assert player.score.ids == before.ids and player.notice == LET_GO
+    player.new(engine, "The king", GREEDY, 3, 0)
+    assert same(finish(player), before)
+
+
+@pytest.fixture
+def other(checkpoint) -> Engine:
+    """Another model of the same shape."""
+    weights = {name: array * 1.1 if ".mlp." in name else array for name, array in checkpoint.weights.items()}
+    return Engine(replace(checkpoint, weights=weights, name="someone/else"))
+
+
+def test_another_model_of_the_same_shape_is_refused_and_the_text_stays(engine, player, other) -> None:
+    before = let_go(player)
+    with pytest.raises(EngineError, match="bundled made this run; choose it again"):
+        player.play(other, WHOLE - 1, GREEDY, 2, 0)
+    assert player.score.ids == before.ids and not player.is_running and player.notice == LET_GO
+    player.play(engine, WHOLE - 1, GREEDY, 2, 0)
+    assert same(finish(player), before)
+
+
+def test_a_half_made_run_goes_on_with_its_own_model_though_another_is_chosen(half, other) -> None:
+    player, before = half
+    player.play(other, MADE - 1, GREEDY, 2, 0)
+    assert same(finish(player), before) and player.trace.model == "bundled"
+
+
+def test_a_run_that_comes_out_otherwise_goes_back_to_its_text(engine, player, other) -> None:
+    """The files of a model may have changed since."""
+    before = let_go(player)
+    changed = Engine(replace(other.checkpoint, name="bundled"))
+    player.play(changed, WHOLE - 1, GREEDY, 2, 0)
+    assert finish(player).steps == () and "comes out otherwise" in player.error
+    assert player.score.ids == before.ids and not player.is_recorded
+    player.pause()
+    assert player.score.ids == before.ids and "comes out otherwise" in player.error and player.nbytes == 0
+    player.play(engine, WHOLE - 1, GREEDY, 2, 0)
+    assert same(finish(player), before) and player.error == ""
+
+
+def test_an_opened_file_leaves_memory_when_its_run_has_been_made_again(engine, trace) -> None:
+    player = Player(trace, "", Traces(lambda: 10**9))
+    run = engine.start("The king")
+    for _ in range(5):
+        run.advance(SAMPLING)
+    held, ids = weakref.ref(run.trace.steps[2]), run.trace.ids
+    player.open(run.trace, is_own=True)
+    del run
+    with Turn(engine.turns):
+        player.play(engine, 4, SAMPLING, 1, 0)
+        assert player.trace.ids == ids and player.is_recorded and player.nbytes >= player.trace.nbytes > 0
+    made = finish(player)
+    gc.collect()
+    assert made.ids[: len(ids)] == ids and held() is None and player.nbytes == player._order.run.nbytes
+
+
+def test_a_file_that_is_not_made_again_to_its_end_stays(engine, trace) -> None:
+    player = Player(trace, "", Traces(lambda: 10**9))
+    mine = engine.run("The little bird")
+    player.open(mine, is_own=True)
+    with Turn(engine.turns):
+        player.play(engine, 0, SAMPLING, 1, 0)
+        player.pause()
+    assert player.trace is mine and player.nbytes == mine.nbytes and player.is_recorded
+
+
+def test_the_hosts_limit_of_a_prompt_holds_for_a_run_that_was_let_go(engine, trace, monkeypatch) -> None:
+    monkeypatch.setattr(Visit, "_engine", lambda _: engine)
+    monkeypatch.setenv("GPT2_MAX_PROMPT_TOKENS", "6")
+    visit, run = Visit(Player(trace, ""), speed=0), engine.start(" the" * 8)
+    run.advance(SAMPLING)
+    visit.open(run.trace, is_own=True)
+    let_go(visit.player)
+    for number, name in enumerate(("play", "step", "run")):
+        visit.answer(Action(number, name, {"cursor": 0, "text": " the" * 8}))
+        assert "8 tokens, 2 more than the 6 allowed" in visit.player.error and not visit.player.is_running
+    assert visit.player.score.ids == run.trace.ids
