@@ -23,7 +23,7 @@ from .run import Run
 from .sampling import Sampling
 from .timing import Clock
 from .trace import Step, Trace
-from .turns import Turns
+from .turns import WORK, Turns
 from .weights import Checkpoint
 
 Array = NDArray[np.float32]
@@ -42,15 +42,17 @@ class Graph:
             EngineError: if it has not been compiled.
         """
         self.names, self._device = output_names(kind, config.n_layer), device_of(device)
-        self.model = session.init(compiled.load(kind, config, device), weights_registry=weights)
+        with WORK:
+            self.model = session.init(compiled.load(kind, config, device), weights_registry=weights)
 
     def __call__(self, *inputs: NDArray[np.generic] | Buffer, clock: Clock | None = None) -> dict[str, Buffer]:
         """Run. Inputs must be contiguous, and are read in place where the device can; outputs lie on the device."""
         clock = clock or Clock()
         buffers = [Buffer.from_dlpack(array).to(self._device) for array in inputs]
         clock.spent("capture")
-        outputs = self.model(*buffers)
-        self._device.synchronize()
+        with WORK:
+            outputs = self.model(*buffers)
+            self._device.synchronize()
         clock.spent("model")
         return dict(zip(self.names, outputs, strict=True))
 

@@ -16,7 +16,7 @@ from .sampling import Sampling, draw, most_likely
 from .step import LensRows, Step, Summary, choice_bits
 from .timing import Clock
 from .trace import Trace
-from .turns import Turn
+from .turns import WORK, Turn
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -92,7 +92,7 @@ class Run:
             GPT2Error: if the context is full, or nothing was drawn at the newest step.
             SettingsError: if a setting does not fit the model.
         """
-        with self._lock:
+        with WORK, self._lock:
             if sampling is not None:
                 sampling.check_vocabulary(self.engine.config.vocab_size)
                 if self.is_full:
@@ -131,7 +131,7 @@ class Run:
             GPT2Error: if nothing has been computed yet.
             SettingsError: if a setting does not fit the model.
         """
-        with self._lock:
+        with WORK, self._lock:
             if not self._trace.steps:
                 raise GPT2Error("Nothing has been computed yet, so nothing can be drawn.")
             sampling.check_vocabulary(self.engine.config.vocab_size)

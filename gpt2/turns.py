@@ -1,8 +1,14 @@
-"""Taking turns: one forward pass at a time on an engine, first come first served, so that runs go on token by token."""
+"""Taking turns: one forward pass at a time on an engine, first come first served, so that runs go on token by token.
 
+And an end in peace: Python waits for what is under way.
+"""
+
+import atexit
 import threading
 import time
 from types import TracebackType
+
+LONGEST_SECONDS = 60.0
 
 
 class Withdrawn(Exception):
@@ -35,6 +41,43 @@ class Turns:
             for turn in self._line:
                 if turn.stop is stop:
                     turn.called.set()
+
+
+class Work:
+    """Work with MAX that is under way in any thread, each a `with` block, which may stand in another one.
+
+    Python ends only when there is none: a thread that were to give MAX's memory back later would abort the process.
+    """
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._changed, self._own = threading.Condition(), threading.local()
+        self._under_way, self._is_over = 0, False
+
+    def __enter__(self) -> None:
+        """Begin; once Python is ending, wait for that instead."""
+        depth = self._own.depth = getattr(self._own, "depth", 0) + 1
+        with self._changed:
+            while self._is_over and depth == 1:
+                self._changed.wait()
+            self._under_way += depth == 1
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        self._own.depth -= 1
+        with self._changed:
+            self._under_way -= self._own.depth == 0
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """Return when all of it has ended, or has taken longer than any should; nothing else begins."""
+        with self._changed:
+            self._is_over = True
+            self._changed.wait_for(lambda: not self._under_way, LONGEST_SECONDS)
+
+
+WORK = Work()
+atexit.register(WORK.end)
 
 
 class Turn:

@@ -136,3 +136,23 @@ def test_a_prompt_run_layer_by_layer_on_a_device_is_the_same(engine: Engine, dis
         assert run.trace.steps[0].kept.level > WHOLE
         texts.append(run.trace.ids)
     assert texts[0] == texts[1]
+
+
+def test_python_ends_in_peace_in_the_middle_of_a_run() -> None:
+    """A thread that comes back from MAX while Python ends would abort the process."""
+    code = """
+import threading, time, gpt2
+from gpt2.sampling import Sampling
+def generate():
+    run = engine.start("Once upon a time")
+    while True:
+        run.advance(Sampling(1))
+        run.redraw(Sampling(1))
+engine = gpt2.load()
+for _ in range(3): threading.Thread(target=generate, daemon=True).start()
+time.sleep(0.5)
+"""
+    for _ in range(3):
+        command, told = [sys.executable, "-c", code], dict(os.environ)
+        ended = subprocess.run(command, capture_output=True, text=True, env=told, check=False)
+        assert (ended.returncode, ended.stderr) == (0, "")
