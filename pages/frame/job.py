@@ -1,6 +1,5 @@
 """One model on its way into memory: fetched, read and bound in a thread, for all visitors who wait for it."""
 
-import gc
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from gpt2.trace import Trace
 from gpt2.weights import Checkpoint, load_checkpoint
 
 from .host import device
+from .memory import sweep
 
 if TYPE_CHECKING:
     from gpt2.engine import Engine
@@ -104,9 +104,7 @@ class ModelJob:
             self._time("binding")
             self.engine = gpt2.bind(self.checkpoint, self._tell, self._cancelled.is_set, device())
             self._time("binding")
-            # What is loaded now stays: keep the collector from walking it after every rerun.
-            gc.collect()
-            gc.freeze()
+            sweep()  # what is loaded now stays for long: the collector need not walk it in its own rounds
             self._go_on("ready", "")
             import_module("altair")  # what lens pages draw with: the first one that is opened need not wait for it
         except GPT2Error as error:

@@ -20,6 +20,7 @@ from .examples import EXAMPLES, recorded_run
 from .job import ModelJob
 from .limits import limits
 from .measurement import Measurement
+from .memory import sweep
 from .models import ALWAYS, pool
 from .player import Player
 from .traces import TRACES
@@ -34,6 +35,7 @@ SLOWEST = 0.1
 # How soon a stage asks for news while its run is the only one under way, and at most: runs that take turns have news
 # more rarely, and twenty stages that ask as often as one would keep a core busy.
 TICK_MS, SLOWEST_TICK_MS = 40, 1000
+SWEEP_SECONDS = 60  # how often, at most, a new visit waits for the others' to be swept
 STILL_LOADING = "The model is still loading; try again in a moment."
 
 
@@ -280,6 +282,7 @@ def comes_from_this_machine() -> bool:
 def this_visit() -> Visit:
     """The visit of this browser session, begun with a recorded run on the stage."""
     if "visit" not in st.session_state:
+        sweep(after=SWEEP_SECONDS)  # of the visits that are over: whoever comes may need what they held
         recorded = recorded_run(FIRST_RUN)
         choice = Choice(is_at_home=comes_from_this_machine())
         st.session_state["visit"] = Visit(Player(recorded, FIRST_PROMPT), choice, cursor=len(recorded.steps) - 1)
