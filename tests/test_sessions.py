@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from pages.frame import memory
+from pages.frame.choice import Choice
 from pages.frame.memory import Sweeper
 from tests.test_models import Someone, copies, loaded, pool, room_for, settings
 
@@ -81,3 +82,22 @@ def test_a_sweep_that_need_not_be_waits_for_its_seconds(monkeypatch, by_hand):
     now += 1
     sweeper(after=60)
     assert gone() is None
+
+
+def test_a_default_model_that_failed_is_tried_again_by_the_next_visit_and_once_by_each(pool, tmp_path, monkeypatch):
+    name = str(tmp_path / "a")
+    monkeypatch.setenv("GPT2_DEFAULT_MODEL", name)
+    first = Choice()
+    first.settle()
+    failed = pool.get(name)
+    failed.wait(60)
+    first.settle()
+    assert first.wanted is None and "a" in first.error
+    first.settle()
+    assert pool.get(name) is failed
+    copies(tmp_path, "a")
+    second = Choice()
+    second.settle()
+    pool.get(name).wait(60)
+    second.settle()
+    assert (second.model, second.error) == (name, "")
