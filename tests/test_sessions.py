@@ -6,13 +6,18 @@ Models here are copies of the bundled one under other names, so that their graph
 import gc
 import weakref
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
-from pages.frame import memory
+from pages.frame import connection, memory
 from pages.frame.choice import Choice
 from pages.frame.memory import Sweeper
+from pages.frame.player import GONE_SECONDS, LET_GO, Player
+from pages.frame.visit import Visit
+from pages.stage.component import Action
 from tests.test_models import Someone, copies, loaded, pool, room_for, settings
+from tests.test_player import finish
 
 __all__ = ["pool", "settings"]
 
@@ -101,3 +106,77 @@ def test_a_default_model_that_failed_is_tried_again_by_the_next_visit_and_once_b
     pool.get(name).wait(60)
     second.settle()
     assert (second.model, second.error) == (name, "")
+
+
+@pytest.fixture
+def connected(monkeypatch) -> set[str]:
+    """The sessions whose browser is there."""
+    sessions = {"mine"}
+    monkeypatch.setattr(connection.runtime, "exists", lambda: True)
+    server = SimpleNamespace(is_active_session=lambda session: session in sessions)
+    monkeypatch.setattr(connection.runtime, "get_instance", lambda: server)
+    return sessions
+
+
+def visit_on(pool, name: str, trace, monkeypatch) -> Visit:
+    """A visit that has made a run of six tokens with this model, and has not been heard of since."""
+    monkeypatch.setenv("GPT2_MODELS", name)
+    visit = Visit(Player(trace, ""), max_new_tokens=6, speed=0, session="mine")
+    visit.answer(Action(1, "model", {"name": name}))
+    pool.get(name).wait(60)
+    visit.answer(Action(2, "run", {"text": "The king"}))
+    assert len(finish(visit.player).steps) == 6 and visit.player.trace.model == name
+    visit.player.looked_at -= GONE_SECONDS + 1
+    return visit
+
+
+def test_a_visit_uses_its_models_until_its_browser_is_gone_and_silent(pool, tmp_path, trace, connected, monkeypatch):
+    (name,) = copies(tmp_path, "a")
+    visit = visit_on(pool, name, trace, monkeypatch)
+    assert visit.uses == {name}  # an open page may be silent for hours
+    connected.clear()
+    assert visit.uses == set()
+    visit.player.look()
+    assert visit.uses == {name}  # a connection that was lost a moment ago
+
+
+def test_who_comes_back_to_a_model_that_was_let_go_has_it_again_and_the_same_text(
+    pool, tmp_path, trace, connected, monkeypatch, by_hand
+):
+    mine, other = copies(tmp_path, "a", "b")
+    room_for(1, monkeypatch)
+    loaded(pool, "bundled")
+    visit = visit_on(pool, mine, trace, monkeypatch)
+    text, gone = visit.player.trace.ids, weakref.ref(pool.get(mine).checkpoint.weights["wte.weight"])
+    connected.clear()
+    loaded(pool, other)
+    assert pool.get(mine) is None and gone() is None
+    connected.add("mine")
+    back = visit.snapshot()
+    assert (back.model, back.ids, back.prompt, back.status.text) == (mine, text, "The king", LET_GO)
+    pool.get(mine).wait(60)
+    assert visit.snapshot().model == mine and visit.choice.model == mine
+    visit.answer(Action(3, "run", {"text": "The king"}))
+    assert finish(visit.player).ids == text and visit.player.trace.model == mine
+
+
+def test_who_comes_back_where_there_is_no_room_any_more_is_told(pool, tmp_path, trace, connected, monkeypatch):
+    mine, other = copies(tmp_path, "a", "b")
+    room_for(1, monkeypatch)
+    loaded(pool, "bundled")
+    visit = visit_on(pool, mine, trace, monkeypatch)
+    connected.clear()
+    someone = Someone(other)
+    pool.join(someone)
+    loaded(pool, other)
+    visit.snapshot()
+    pool.get(mine).wait(60)
+    back = visit.snapshot()
+    assert "in use now" in back.model_error and back.model == "bundled" and pool.get(other).stage == "ready"
+    assert someone.uses == {other}
+
+
+def test_without_a_server_nobody_is_away(trace):
+    visit = Visit(Player(trace, ""), session="mine")
+    visit.player.looked_at -= GONE_SECONDS + 1
+    assert connection.is_connected("mine") and not visit.is_away

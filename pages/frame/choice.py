@@ -66,7 +66,12 @@ class Choice:
             pool().leave(name)
 
     def settle(self) -> None:
-        """Take what has become ready, and note what has failed; what failed before this visit asked is tried again."""
+        """Take what has become ready, and note what has failed; what failed before this visit asked is tried again.
+
+        A model that was let go while the visitor was away is loaded again.
+        """
+        if self.model != ALWAYS and pool().get(self.model) is None:
+            self.model, self.wanted = ALWAYS, self.wanted or self.model
         if self.wanted is None:
             return
         job = pool().get(self.wanted) if self._asked_for == self.wanted else None

@@ -14,6 +14,7 @@ from gpt2.hub import locate
 from . import host
 from .job import ModelJob
 from .memory import give_back, sweep
+from .traces import TRACES
 
 ALWAYS = "bundled"  # where every visit begins; small, part of the program, and never let go
 MAX_MODELS = 3
@@ -86,6 +87,7 @@ class Pool:
 
     def _drop(self, name: str) -> None:
         self._jobs.pop(name).cancel()
+        TRACES.let_go_of(name)
         sweep()
         give_back()
 

@@ -78,5 +78,12 @@ class Traces:
             give_back()
         return max(0, over - freed)
 
+    def let_go_of(self, model: str) -> None:
+        """Let the idle runs that a model made go with it: each of them holds the engine that would go on with it."""
+        with self._lock:
+            for player in self._players:
+                if player.trace.model == model and not player.is_recorded:
+                    player.let_go()
+
 
 TRACES = Traces(lambda: limits().traces_bytes)
