@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from pages.frame import connection, memory
+from pages.frame import visit as visits
 from pages.frame.choice import Choice
 from pages.frame.memory import Sweeper
 from pages.frame.player import GONE_SECONDS, LET_GO, Player
@@ -180,3 +181,17 @@ def test_without_a_server_nobody_is_away(trace):
     visit = Visit(Player(trace, ""), session="mine")
     visit.player.looked_at -= GONE_SECONDS + 1
     assert connection.is_connected("mine") and not visit.is_away
+
+
+@pytest.mark.parametrize(
+    ("address", "header", "at_home"),
+    [
+        (None, "User-Agent", True),
+        ("10.0.0.7", "User-Agent", False),
+        *((None, name, False) for name in ("X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via")),
+    ],
+)
+def test_a_browser_is_at_home_only_with_no_proxy_between(monkeypatch, address, header, at_home):
+    context = SimpleNamespace(ip_address=address, headers={header: "203.0.113.7"})
+    monkeypatch.setattr(connection.st, "context", context)
+    assert visits.comes_from_this_machine() is at_home

@@ -4,6 +4,9 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+# What proxies add to a request that they pass on; each has its own habit.
+PASSED_ON = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip")
+
 
 def this_session() -> str | None:
     """The name of the browser session that this script runs for, which it keeps when it connects again."""
@@ -18,4 +21,4 @@ def is_connected(session: str | None) -> bool:
 
 def comes_from_this_machine() -> bool:
     """Whether the visitor's browser is on the machine that the app runs on, with no proxy between."""
-    return st.context.ip_address is None and "X-Forwarded-For" not in st.context.headers
+    return st.context.ip_address is None and not any(name in st.context.headers for name in PASSED_ON)
