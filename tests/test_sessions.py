@@ -6,6 +6,7 @@ Models here are copies of the bundled one under other names, so that their graph
 import gc
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -195,3 +196,29 @@ def test_a_browser_is_at_home_only_with_no_proxy_between(monkeypatch, address, h
     context = SimpleNamespace(ip_address=address, headers={header: "203.0.113.7"})
     monkeypatch.setattr(connection.st, "context", context)
     assert visits.comes_from_this_machine() is at_home
+
+
+def test_a_run_is_read_with_the_model_that_made_it_and_with_no_other_that_embeds_alike(
+    pool, tmp_path, trace, monkeypatch
+):
+    """As a model trained further with its embeddings frozen does."""
+    first, second = copies(tmp_path, "a", "b")
+    monkeypatch.setenv("GPT2_MODELS", f"{first},{second}")
+    visit = Visit(Player(trace, ""), max_new_tokens=2, speed=0)
+    for number, name in enumerate((second, first)):
+        visit.answer(Action(number, "model", {"name": name}))
+        loaded(pool, name)
+    visit.answer(Action(2, "run", {"text": "The king"}))
+    mine = finish(visit.player)
+    visit.answer(Action(3, "model", {"name": second}))
+    assert visit.job.name == second and visit.job.has_made(mine)
+    assert visit.maker is pool.get(first)
+    del pool._jobs[first]
+    assert visit.maker is None and visit.snapshot().tables is None
+
+
+def test_a_run_from_a_file_is_read_with_the_chosen_model_if_that_embeds_alike(pool, trace):
+    loaded(pool, "bundled")
+    visit = Visit(Player(trace, ""))
+    visit.open(replace(trace, model="its name elsewhere"), is_own=True)
+    assert visit.maker is visit.job is pool.get("bundled")

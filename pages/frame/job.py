@@ -87,9 +87,10 @@ class ModelJob:
         return self.stage in ("failed", "cancelled")
 
     def has_made(self, trace: Trace) -> bool:
-        """Whether this trace came from these very weights: the sizes agree, and its tokens' embeddings do.
+        """Whether this trace may have come from these very weights: the sizes agree, and its tokens' embeddings do.
 
-        A model chosen for the next run, and a file from elsewhere, may have the same sizes and other weights.
+        A model chosen for the next run, and a file from elsewhere, may have the same sizes and other weights. What was
+        trained further with its embeddings frozen is not told apart: ask first the model that has the run's name.
         """
         if self.checkpoint is None or self.tables is None or trace.config != self.checkpoint.config:
             return False

@@ -83,9 +83,9 @@ class Visit:
 
     @property
     def maker(self) -> ModelJob | None:
-        """The model that made the run on the stage, where it is loaded."""
+        """The model that made the run on the stage, where it is loaded; a file may have another name for it."""
         trace = self.player.trace
-        jobs = (self.job, pool().get(trace.model))
+        jobs = [pool().get(trace.model), *([self.job] if self.player.is_recorded else [])]
         return next((job for job in jobs if job is not None and job.has_made(trace)), None)
 
     def snapshot(self) -> Snapshot:
