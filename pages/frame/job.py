@@ -107,11 +107,13 @@ class ModelJob:
             self._time("binding")
             sweep()  # what is loaded now stays for long: the collector need not walk it in its own rounds
             self._go_on("ready", "")
-            import_module("altair")  # what lens pages draw with: the first one that is opened need not wait for it
         except GPT2Error as error:
             self._fail(str(error))
         except Exception as error:
             self._fail(f"The model could not be loaded ({type(error).__name__}: {error}); choose it again to retry.")
+        else:
+            # What lens pages draw with, so that the first need not wait for it; the 80 MB of pandas come with that one.
+            import_module("altair")
 
     def _fetched(self) -> Place:
         place = locate(self.name, self._folders)
@@ -156,7 +158,8 @@ class ModelJob:
         self.message, self.progress, self.stage = message, None, stage
 
     def _fail(self, sentence: str) -> None:
-        """Say why it ended, and let go of what has been read; what was there from the first serves recorded runs."""
+        """Say why it ended, and let go of what was loaded; what was there from the first serves recorded runs."""
+        self.engine = None
         if not self._was_read_first:
             self.config = self.checkpoint = self.tables = None
         self.error, self.message, self.progress = sentence, "", None
