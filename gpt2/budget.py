@@ -21,7 +21,7 @@ def trace_budget() -> int:
         megabytes = float(told or TRACE_MB)
     except ValueError:
         megabytes = 0
-    if not 0 < megabytes < float("inf"):
+    if not 0 < megabytes < 1e12:
         raise SettingsError(f"GPT2_TRACE_MB must be a positive number of megabytes, not {told!r}.")
     return int(megabytes * 1e6)
 

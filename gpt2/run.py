@@ -93,6 +93,7 @@ class Run:
             SettingsError: if a setting does not fit the model.
         """
         with WORK, self._lock:
+            self._cache.cut(self._trace.seq)  # a step that failed halfway may have left its positions there
             if sampling is not None:
                 sampling.check_vocabulary(self.engine.config.vocab_size)
                 if self.is_full:

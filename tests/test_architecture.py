@@ -143,6 +143,21 @@ def test_nothing_opens_a_connection_when_imported() -> None:
     )
 
 
+def test_charts_can_be_drawn_while_pandas_is_being_imported_elsewhere() -> None:
+    """As Streamlit does in another visitor's thread, with the first chart that it is given."""
+    style = "pages.charts.style."
+    for name in importers("altair", CHARTS) - {"pages/charts/style.py"}:
+        assert any(f"{found}.".startswith(style) for found in imports(name, lazy=False)), name
+    python(
+        "import threading\n"
+        "from pages.charts.style import signed_scale\n"
+        "from pages.frame.palette import LIGHT\n"
+        "other = threading.Thread(target=__import__, args=('pandas',))\n"
+        "other.start()\n"
+        "while other.is_alive(): signed_scale(LIGHT, 1)"
+    )
+
+
 def test_recorded_runs_open_and_are_drawn_where_neither_max_nor_torch_can_be_imported() -> None:
     names = ["config", "vocabulary", "tokenizer", "prompt", "sampling", "interventions", "hooks", "trace", "trace_file"]
     names += ["weights", "tables", "lens", "report", "cache", "turns", "timing", "uncached", "run", "errors", "hub"]

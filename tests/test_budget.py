@@ -270,7 +270,7 @@ def test_the_bytes_of_a_prompt_are_known_before_it_runs(engine: Engine) -> None:
         assert whole_bytes(engine.config, length) == sum(array.nbytes for array in captures.values())
 
 
-@pytest.mark.parametrize("told", ["abc", "0", "-5", "nan", "inf"])
+@pytest.mark.parametrize("told", ["abc", "0", "-5", "nan", "inf", "1e305"])
 def test_a_budget_that_is_none_is_refused(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GPT2_TRACE_MB", told)
     with pytest.raises(SettingsError, match="GPT2_TRACE_MB"):

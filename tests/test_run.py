@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from gpt2 import run as running
 from gpt2.engine import Engine
 from gpt2.errors import GPT2Error, PromptError, SettingsError
 from gpt2.hooks import hook_axes
@@ -207,6 +208,24 @@ def test_settings_that_do_not_fit_leave_the_run_as_it_was(engine: Engine) -> Non
     assert run.trace is before
     run.advance(WARM)
     assert_same_numbers(run.trace, started(engine, 4).trace)
+
+
+@pytest.mark.parametrize("n_steps", [0, 3])
+@pytest.mark.parametrize("part", ["draw", "most_likely", "fit"])
+def test_a_step_that_fails_halfway_leaves_the_run_as_it_was(engine: Engine, monkeypatch, part: str, n_steps) -> None:
+    run = started(engine, n_steps)
+    before = run.trace
+
+    def fails(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running, part, fails)
+        with pytest.raises(MemoryError):
+            run.advance(WARM)
+    assert run.trace is before
+    run.advance(WARM)
+    assert_same_numbers(run.trace, started(engine, n_steps + 1).trace)
 
 
 def test_a_bad_prompt_is_refused_before_anything_runs(engine: Engine) -> None:

@@ -264,6 +264,7 @@ def test_visits_that_are_over_go_before_any_that_is_not(engine, budget, traces, 
     here, over = (played(engine, traces, trace, prompt) for prompt in ("The king", "A mouse"))
     over.look()
     over.itself = over
+    gc.freeze()  # as a model's load leaves it
     budget.nbytes = here.nbytes
     gc.disable()
     try:

@@ -1,11 +1,15 @@
 """How every Altair chart looks: type, axes, legends and the shared colour scales, from one Palette.
 
 Streamlit's own chart theme must be off (`st.altair_chart(..., theme=None)`), or it overrides what is set here.
+
+Whatever draws with Altair imports this module, and with it pandas. Altair looks for pandas among the modules that there
+are, and Streamlit imports it with the first chart: in between, a chart drawn in another thread would meet half of it.
 """
 
 from typing import Any
 
 import altair as alt
+import pandas  # noqa: F401 - see above
 
 from pages.frame.palette import Palette
 

@@ -30,6 +30,7 @@ class Choice:
         self.model, self.wanted = ALWAYS, None if default == ALWAYS else default
         self.error, self.is_at_home = "", is_at_home
         self._said_until = 0.0
+        self._asked_for: str | None = None  # what it has begun to wait for
 
     @property
     def shown(self) -> str:
@@ -55,26 +56,32 @@ class Choice:
         if name == self.model:
             return
         self.wanted = name
-        pool().want(name)
         self.settle()
 
     def cancel(self) -> None:
         """Stay with the model that is there; the other one's loading ends if nobody else waits for it."""
         self.error = ""
         if self.wanted is not None:
-            name, self.wanted = self.wanted, None
+            name, self.wanted, self._asked_for = self.wanted, None, None
             pool().leave(name)
 
     def settle(self) -> None:
-        """Take what has become ready, and note what has failed."""
+        """Take what has become ready, and note what has failed; what failed before this visit asked is tried again.
+
+        A model that was let go while the visitor was away is loaded again.
+        """
+        if self.model != ALWAYS and pool().get(self.model) is None:
+            self.model, self.wanted = ALWAYS, self.wanted or self.model
         if self.wanted is None:
             return
-        job = pool().get(self.wanted) or pool().want(self.wanted)
+        job = pool().get(self.wanted) if self._asked_for == self.wanted else None
+        if job is None:
+            job, self._asked_for = pool().want(self.wanted), self.wanted
         if job.stage == "ready":
-            self.model, self.wanted = self.wanted, None
+            self.model, self.wanted, self._asked_for = self.wanted, None, None
             self._said_until = time.monotonic() + SAID_SECONDS
         elif job.has_failed:
-            self.wanted, self.error = None, job.error
+            self.wanted, self.error, self._asked_for = None, job.error, None
 
     def coming(self) -> Coming | None:
         """What is said of the model on its way, or of the one that has just become ready."""

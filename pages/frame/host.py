@@ -57,13 +57,15 @@ def memory_budget() -> int:
     """Bytes that the program may take with all its models: `GPT2_MEMORY_MB`, or a share of what there is.
 
     Raises:
-        SettingsError: if `GPT2_MEMORY_MB` is not a number of megabytes.
+        SettingsError: if `GPT2_MEMORY_MB` is not a positive number.
     """
     told = os.environ.get("GPT2_MEMORY_MB", "").strip()
     if not told:
         return int(MEMORY_SHARE * machine_bytes())
     try:
-        megabytes = float(told)
-        return int(megabytes * 1e6)
-    except (ValueError, OverflowError):
-        raise SettingsError(f"GPT2_MEMORY_MB must be a number of megabytes, not {told!r}; the host sets it.") from None
+        budget = float(told) * 1e6
+    except ValueError:
+        budget = 0
+    if not 0 < budget < float("inf"):
+        raise SettingsError(f"GPT2_MEMORY_MB must be a positive number of megabytes, not {told!r}; the host sets it.")
+    return int(budget)

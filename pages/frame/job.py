@@ -1,6 +1,5 @@
 """One model on its way into memory: fetched, read and bound in a thread, for all visitors who wait for it."""
 
-import gc
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from gpt2.trace import Trace
 from gpt2.weights import Checkpoint, load_checkpoint
 
 from .host import device
+from .memory import sweep
 
 if TYPE_CHECKING:
     from gpt2.engine import Engine
@@ -87,9 +87,10 @@ class ModelJob:
         return self.stage in ("failed", "cancelled")
 
     def has_made(self, trace: Trace) -> bool:
-        """Whether this trace came from these very weights: the sizes agree, and its tokens' embeddings do.
+        """Whether this trace may have come from these very weights: the sizes agree, and its tokens' embeddings do.
 
-        A model chosen for the next run, and a file from elsewhere, may have the same sizes and other weights.
+        A model chosen for the next run, and a file from elsewhere, may have the same sizes and other weights. What was
+        trained further with its embeddings frozen is not told apart: ask first the model that has the run's name.
         """
         if self.checkpoint is None or self.tables is None or trace.config != self.checkpoint.config:
             return False
@@ -104,15 +105,15 @@ class ModelJob:
             self._time("binding")
             self.engine = gpt2.bind(self.checkpoint, self._tell, self._cancelled.is_set, device())
             self._time("binding")
-            # What is loaded now stays: keep the collector from walking it after every rerun.
-            gc.collect()
-            gc.freeze()
+            sweep()  # what is loaded now stays for long: the collector need not walk it in its own rounds
             self._go_on("ready", "")
-            import_module("altair")  # what lens pages draw with: the first one that is opened need not wait for it
         except GPT2Error as error:
             self._fail(str(error))
         except Exception as error:
             self._fail(f"The model could not be loaded ({type(error).__name__}: {error}); choose it again to retry.")
+        else:
+            # What lens pages draw with, so that the first need not wait for it; the 80 MB of pandas come with that one.
+            import_module("altair")
 
     def _fetched(self) -> Place:
         place = locate(self.name, self._folders)
@@ -157,7 +158,8 @@ class ModelJob:
         self.message, self.progress, self.stage = message, None, stage
 
     def _fail(self, sentence: str) -> None:
-        """Say why it ended, and let go of what has been read; what was there from the first serves recorded runs."""
+        """Say why it ended, and let go of what was loaded; what was there from the first serves recorded runs."""
+        self.engine = None
         if not self._was_read_first:
             self.config = self.checkpoint = self.tables = None
         self.error, self.message, self.progress = sentence, "", None

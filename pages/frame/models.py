@@ -1,6 +1,5 @@
 """Models in memory: one job a model for all visitors, within a budget; the least recently used goes first."""
 
-import gc
 import threading
 from collections import OrderedDict
 from functools import cache
@@ -14,7 +13,8 @@ from gpt2.hub import locate
 
 from . import host
 from .job import ModelJob
-from .memory import give_back
+from .memory import give_back, sweep
+from .traces import TRACES
 
 ALWAYS = "bundled"  # where every visit begins; small, part of the program, and never let go
 MAX_MODELS = 3
@@ -86,11 +86,9 @@ class Pool:
                 del self._jobs[job.name]
 
     def _drop(self, name: str) -> None:
-        """Let go of a model; the collector must look again at what was frozen, as an engine's parts form rings."""
         self._jobs.pop(name).cancel()
-        gc.unfreeze()
-        gc.collect()
-        gc.freeze()
+        TRACES.let_go_of(name)
+        sweep()
         give_back()
 
     def _reserve(self, job: ModelJob, config: GPT2Config) -> None:
@@ -109,6 +107,7 @@ class Pool:
                 "choose a smaller model."
             )
         with self._lock:
+            has_swept = False
             while True:
                 others = [one for one in self._jobs.values() if one.config and one is not job and one.name != ALWAYS]
                 taken = sum(weight_bytes(one.config) for one in others if one.config)
@@ -117,13 +116,17 @@ class Pool:
                     return
                 in_use = self._in_use()
                 free = [one for one in others if one.name not in in_use]
-                if not free:
+                if free:
+                    self._drop(free[0].name)
+                elif not has_swept:  # a visit that is over uses its models until it is swept away
+                    sweep()
+                    has_swept = True
+                else:
                     raise GPT2Error(
                         f"{job.name} does not fit in memory beside the models that are in use now "
                         f"({in_words(PROGRAM_BYTES + taken)} of {in_words(budget)}); try again later, or choose a "
                         "smaller one."
                     )
-                self._drop(free[0].name)
 
 
 @cache

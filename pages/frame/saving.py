@@ -1,6 +1,5 @@
 """A run as a file for the visitor to keep: written at the press of a button, then offered for a while."""
 
-import gc
 import threading
 import time
 from io import BytesIO
@@ -10,6 +9,7 @@ from gpt2.budget import trace_budget
 from gpt2.errors import GPT2Error, TraceError
 from gpt2.trace import Trace
 
+from .memory import sweep
 from .player import Player
 
 # Long enough to find the button that has come; the bytes are counted in no budget but the one below.
@@ -47,7 +47,7 @@ class Saving:
                 raise TraceError(player.notice or "The numbers of this run were let go; press Run to make them again.")
             with ONE_AT_A_TIME:
                 if bytes_beside(self) > trace_budget():
-                    gc.collect()  # visits that are over hold on to themselves
+                    sweep()
                     if bytes_beside(self) > trace_budget():
                         raise TraceError(BUSY)
                 self.data = trace_bytes(trace)

@@ -1,6 +1,5 @@
 """The memory of all visitors' runs, kept in one budget: the runs that nobody has looked at for longest go first."""
 
-import gc
 import threading
 import time
 from collections.abc import Callable
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from .limits import limits
-from .memory import give_back
+from .memory import give_back, sweep
 
 if TYPE_CHECKING:
     from .player import Player
@@ -66,7 +65,7 @@ class Traces:
         if is_due:
             self._given_back = now
             if self.nbytes > self._budget():
-                gc.collect()  # visits that are over hold on to themselves: they go before any that is not
+                sweep()  # visits that are over hold on to themselves: they go before any that is not
         with self._lock:
             freed, players = 0, list(self._players)
             over = sum(player.nbytes for player in players) - self._budget()
@@ -78,6 +77,13 @@ class Traces:
         if is_due or freed:
             give_back()
         return max(0, over - freed)
+
+    def let_go_of(self, model: str) -> None:
+        """Let the idle runs that a model made go with it: each of them holds the engine that would go on with it."""
+        with self._lock:
+            for player in self._players:
+                if player.trace.model == model and not player.is_recorded:
+                    player.let_go()
 
 
 TRACES = Traces(lambda: limits().traces_bytes)

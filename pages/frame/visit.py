@@ -1,5 +1,6 @@
 """One visit: what this browser session has on its stage, and how it answers what the stage asks for."""
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,14 @@ from pages.stage.snapshot import Snapshot, Status
 
 from .again import with_source
 from .choice import Choice
+from .connection import comes_from_this_machine, is_connected, this_session
 from .examples import EXAMPLES, recorded_run
 from .job import ModelJob
 from .limits import limits
 from .measurement import Measurement
+from .memory import sweep
 from .models import ALWAYS, pool
-from .player import Player
+from .player import GONE_SECONDS, Player
 from .traces import TRACES
 from .typed import number, paint_time, whole
 
@@ -34,6 +37,7 @@ SLOWEST = 0.1
 # How soon a stage asks for news while its run is the only one under way, and at most: runs that take turns have news
 # more rarely, and twenty stages that ask as often as one would keep a core busy.
 TICK_MS, SLOWEST_TICK_MS = 40, 1000
+SWEEP_SECONDS = 60  # how often, at most, a new visit waits for the others' to be swept
 STILL_LOADING = "The model is still loading; try again in a moment."
 
 
@@ -53,6 +57,7 @@ class Visit:
     tried: str | None = None
     paint_ms: float | None = None  # to draw a step on the Live page, as this browser has timed it
     measurement: Measurement | None = None  # what tokens of a run would cost without the cache
+    session: str | None = None  # the browser session that it is of
 
     def __post_init__(self) -> None:
         """Keep its models in memory for as long as it lives."""
@@ -60,8 +65,14 @@ class Visit:
 
     @property
     def uses(self) -> frozenset[str]:
-        """The models that this visit needs: the chosen ones, and that of the run on its stage."""
-        return self.choice.names | {self.player.trace.model}
+        """The models that it needs: the chosen ones, and that of the run on its stage; none while it is away."""
+        return frozenset() if self.is_away else self.choice.names | {self.player.trace.model}
+
+    @property
+    def is_away(self) -> bool:
+        """Whether its browser has gone; it may come back, and finds its text and its choice as they were."""
+        is_silent = time.monotonic() - self.player.looked_at > GONE_SECONDS
+        return is_silent and not self.player.is_running and not is_connected(self.session)
 
     @property
     def job(self) -> ModelJob:
@@ -72,9 +83,9 @@ class Visit:
 
     @property
     def maker(self) -> ModelJob | None:
-        """The model that made the run on the stage, where it is loaded."""
+        """The model that made the run on the stage, where it is loaded; a file may have another name for it."""
         trace = self.player.trace
-        jobs = (self.job, pool().get(trace.model))
+        jobs = [pool().get(trace.model), *([self.job] if self.player.is_recorded else [])]
         return next((job for job in jobs if job is not None and job.has_made(trace)), None)
 
     def snapshot(self) -> Snapshot:
@@ -275,16 +286,12 @@ def running(place: int, has_begun: bool) -> Status:
     return Status("running", f"Waiting; {place} {verb} before you.", is_news=True)
 
 
-def comes_from_this_machine() -> bool:
-    """Whether the visitor's browser is on the machine that the app runs on, with no proxy between."""
-    return st.context.ip_address is None and "X-Forwarded-For" not in st.context.headers
-
-
 def this_visit() -> Visit:
     """The visit of this browser session, begun with a recorded run on the stage."""
     if "visit" not in st.session_state:
+        sweep(after=SWEEP_SECONDS)  # of the visits that are over: whoever comes may need what they held
         recorded = recorded_run(FIRST_RUN)
-        choice = Choice(is_at_home=comes_from_this_machine())
-        st.session_state["visit"] = Visit(Player(recorded, FIRST_PROMPT), choice, cursor=len(recorded.steps) - 1)
+        choice, player = Choice(is_at_home=comes_from_this_machine()), Player(recorded, FIRST_PROMPT)
+        st.session_state["visit"] = Visit(player, choice, cursor=len(recorded.steps) - 1, session=this_session())
     visit: Visit = st.session_state["visit"]
     return visit

@@ -1,0 +1,29 @@
+"""Claims about the end of a load: what is ready stays ready, and what is cancelled leaves nothing behind."""
+
+import pytest
+
+from pages.frame import job as module
+from pages.frame.job import ModelJob
+from tests.test_models import copies
+
+
+def test_a_load_that_is_cancelled_at_the_last_moment_leaves_nothing_in_memory(tmp_path, monkeypatch):
+    (name,) = copies(tmp_path, "a")
+    job = ModelJob(name, lambda job, config: None)
+    monkeypatch.setattr(module, "sweep", job.cancel)
+    job.start()
+    job.wait(60)
+    assert (job.stage, job.engine, job.checkpoint, job.tables, job.config) == ("cancelled", None, None, None, None)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_model_is_ready_whatever_becomes_of_the_pages_that_draw_it(tmp_path, monkeypatch):
+    def fails(name: str) -> None:
+        raise ImportError(name)
+
+    (name,) = copies(tmp_path, "a")
+    monkeypatch.setattr(module, "import_module", fails)
+    job = ModelJob(name, lambda job, config: None)
+    job.start()
+    job.wait(60)
+    assert (job.stage, job.error) == ("ready", "") and job.engine is not None
