@@ -130,7 +130,7 @@ def test_the_cost_of_a_run_is_measured_at_the_press_of_a_button(trace):
 def test_the_cost_page_tells_of_recorded_squeezed_and_foreign_runs(trace):
     assert "press Run for a run that does" in told(page("cost", recorded_run("once")))
     squeezed = told(page("cost", fit(trace, trace.nbytes // 3)))
-    assert "40 steps squeezed" in squeezed
+    assert "squeezed: " in squeezed and "of 40 steps. " in squeezed
     config = replace(trace.config, layer_norm_epsilon=2e-5)
     test = page("cost", replace(trace, model="someone/else", config=config))
     assert "the model of this run is not loaded" in told(test)
