@@ -27,10 +27,13 @@ def pattern_rows(checkpoint: Checkpoint, layer: int, resid_pre: Array, start: in
     heads = (-1, checkpoint.config.n_head, checkpoint.config.d_head)
     weight, bias = _projection(checkpoint, layer, 0)
     q = (layer_norm(checkpoint, resid_pre, f"h.{layer}.ln_1") @ weight.T + bias).reshape(heads)  # [query, head, d_head]
-    scores = q.transpose(1, 0, 2) @ offered / np.float32(np.sqrt(heads[2]))  # [head, query, key]
-    scores[:, ~np.tri(scores.shape[1], scores.shape[2], start, dtype=bool)] = -np.inf
-    weights = np.exp(scores - scores.max(axis=2, keepdims=True))
-    return weights / weights.sum(axis=2, keepdims=True)
+    pattern = np.zeros((heads[1], len(q), offered.shape[2]), np.float32)
+    seen = pattern[:, :, : start + len(q)]  # no query looks at a later key
+    np.matmul((q / np.float32(np.sqrt(heads[2]))).transpose(1, 0, 2), offered[:, :, : start + len(q)], out=seen)
+    seen[:, ~np.tri(len(q), seen.shape[2], start, dtype=bool)] = -np.inf
+    np.exp(seen - seen.max(axis=2, keepdims=True), out=seen)
+    seen /= seen.sum(axis=2, keepdims=True)
+    return pattern
 
 
 def attn_out_row(checkpoint: Checkpoint, layer: int, resid_pre: Array, pattern: Array, head_scale: Array) -> Array:
