@@ -70,16 +70,17 @@ function signed(value) { return `${value < 0 ? "−" : "+"}${Math.abs(value).toP
 
 function drawSignedLegend(surface, y, limit, unit) {
   const { width, g } = surface;
-  const long = Math.min(width * 0.4, unit * 8), x = (width - long) / 2;
+  surface.font(unit * 0.8);
+  const least = `≤ −${limit}`, most = `≥ +${limit}`;
+  const long = Math.min(width * 0.5, unit * 8), x = (width - long) / 2;
   const colours = g.createLinearGradient(x, 0, x + long, 0);
   for (let n = 0; n <= 10; n += 1) {
     colours.addColorStop(n / 10, `rgb(${signedColour((n / 5 - 1) * limit, limit).join(",")})`);
   }
   g.fillStyle = colours;
   g.fillRect(x, y - unit * 0.3, long, unit * 0.6);
-  surface.font(unit * 0.8);
-  surface.text(`−${limit} or less`, x - unit * 0.4, y, { align: "right", colour: theme.muted });
-  surface.text(`+${limit} or more`, x + long + unit * 0.4, y, { colour: theme.muted });
+  surface.text(least, x - unit * 0.4, y, { align: "right", colour: theme.muted });
+  surface.text(most, x + long + unit * 0.4, y, { colour: theme.muted });
 }
 
 function paintNear(element, record) {

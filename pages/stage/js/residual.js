@@ -56,12 +56,16 @@ function drawResidual(surface, record, unit) {
   };
 }
 
+// One line; where it would not fit, beside an open sidebar, all of it is smaller.
 function drawKey(surface, y, unit, entries) {
-  let x = 0;
   surface.font(unit * 0.85);
+  const names = entries.reduce((sum, [, name]) => sum + surface.g.measureText(name).width, 0);
+  const size = unit * Math.min(1, surface.width / (names + unit * (1.9 * entries.length - 0.8)));
+  let x = 0;
+  surface.font(size * 0.85);
   for (const [colour, name] of entries) {
-    surface.box(x, y - unit * 0.35, unit * 0.7, unit * 0.7, colour, 2);
-    surface.text(name, x + unit, y, { colour: theme.muted });
-    x += unit * 1.9 + surface.g.measureText(name).width;
+    surface.box(x, y - size * 0.35, size * 0.7, size * 0.7, colour, 2);
+    surface.text(name, x + size, y, { colour: theme.muted });
+    x += size * 1.9 + surface.g.measureText(name).width;
   }
 }
