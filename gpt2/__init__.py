@@ -1,33 +1,40 @@
-"""GPT-2 in Modular's MAX, with every activation in reach.
+"""GPT-2 in Modular's MAX, with every activation in reach: load a model here, and use the names that people type.
 
-Read in the order of the forward pass:
-
-`config` the sizes · `vocabulary`, `tokenizer`, `prompt` text to tokens · `embeddings` tokens and positions to vectors ·
-`mask` who may look at whom · `layer_norm` · `linear` · `attention` · `mlp` · `block` the residual additions ·
-`transformer` the stack · `lm_head` vectors to logits · `sampling` logits to the next token.
-
-Around it: `hooks` what is captured, `interventions` what may be changed, `graphs` the graphs that are compiled,
-`devices` where they run, `cache` keys and values kept, `turns` one pass at a time, `engine` and `run` running them,
-`timing` where a step's milliseconds go, `uncached` what a token would cost without the cache, `captures`, `step` and
-`trace` what a run leaves behind, `trace_file`, `trace_archive` and `trace_arrays` the same in a file, `budget` what a
-long run lets go, `long_prompt` a long prompt run in little memory, `recompute` and `rows` what was let go computed
-again, `report` a draw told in numbers, `lens` and `tables` the stream and the embeddings read in NumPy alone, `errors`
-what a caller can put right, `catalog`, `hub`, `listing` and `weights` checkpoints, `random_checkpoint` random ones,
-`download`, `fetch` and `transfer` the way from the hub, `child` processes of this code, `compiled` precompiled graphs,
-`parity` the comparison with Hugging Face transformers, `bench` speed and memory beside it, `train` how the bundled
-model came to be.
+Its rooms, each importing only those before it: `errors` what a caller can meet · `model` the model itself · `text`
+prompts and tokens · `checkpoints` weights from a folder or the hub · `trace` what a run leaves behind · `reading` what
+is read out of it · `engine` running the model · `bench` beside transformers · `train` how the bundled model was made.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .errors import EngineError
 
 if TYPE_CHECKING:
-    from .engine import Engine
-    from .weights import Checkpoint
+    from .checkpoints.weights import Checkpoint
+    from .engine.engine import Engine
+    from .model.interventions import Addition, Interventions, Scale
+    from .model.sampling import Sampling
+    from .trace.trace import Trace
 
-__all__ = ["bind", "load"]
+__all__ = ["Addition", "Interventions", "Sampling", "Scale", "Trace", "bind", "load"]
+
+# The names that people type, imported when they are first used: a trace opens without MAX.
+NAMES = {
+    "Trace": ".trace.trace",
+    "Sampling": ".model.sampling",
+    "Interventions": ".model.interventions",
+    "Scale": ".model.interventions",
+    "Addition": ".model.interventions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """One of `NAMES`."""
+    if name not in NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(NAMES[name], __name__), name)
 
 
 def load(model: str = "bundled", progress: Callable[[str], None] | None = None, device: str = "cpu") -> "Engine":
@@ -44,8 +51,8 @@ def load(model: str = "bundled", progress: Callable[[str], None] | None = None, 
         EngineError: if MAX cannot be imported, there is no such device, or a graph cannot be compiled.
         SettingsError: if `device` is none of the three.
     """
-    from .hub import model_folder
-    from .weights import load_checkpoint
+    from .checkpoints.download import model_folder
+    from .checkpoints.weights import load_checkpoint
 
     tell = progress or (lambda _: None)
     return bind(load_checkpoint(model_folder(model, tell), model), tell, device=device)
@@ -57,15 +64,15 @@ def bind(
     stopped: Callable[[], bool] = lambda: False,
     device: str = "cpu",
 ) -> "Engine":
-    """A checkpoint bound to its compiled graphs; `load` in its second half. A compile ends once `stopped` is true.
+    """Bind a checkpoint to its compiled graphs: the second half of `load`. A compile ends once `stopped` is true.
 
     Raises:
         EngineError: if MAX cannot be imported, there is no such device, or a graph cannot be compiled.
         SettingsError: if `device` is none of `auto`, `cpu` and `gpu`.
     """
     try:
-        from . import compiled, devices
-        from .engine import Engine
+        from .engine import compiled, devices
+        from .engine.engine import Engine
     except ImportError as error:
         raise EngineError(
             f"MAX cannot be imported here ({error}); install it with pip install -r requirements.txt. "

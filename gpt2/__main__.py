@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import load
-from .catalog import SHIPPED
+from .checkpoints.catalog import SHIPPED
+from .checkpoints.download import config_of, model_folder
 from .errors import GPT2Error, SettingsError
-from .hub import config_of, model_folder
-from .sampling import Sampling
+from .model.sampling import Sampling
 
 
 class Parser(argparse.ArgumentParser):
@@ -90,7 +90,7 @@ def sampling_of(options: argparse.Namespace) -> Sampling:
 
 def generate(options: argparse.Namespace) -> None:
     """Print the continuation as it comes, or one JSON object at the end."""
-    from .report import token_report
+    from .reading.report import token_report
 
     sampling = sampling_of(options)
     engine = load(options.model, tell, options.device)
@@ -150,7 +150,7 @@ def trace(options: argparse.Namespace) -> None:
 
 def parity(options: argparse.Namespace) -> None:
     """Compare and print the table; exit status 1 if a difference is too large."""
-    from .parity import report, table
+    from .bench.parity import report, table
 
     found = report(model_folder(options.model, tell), options.model, tuple(options.lengths), options.device)
     answer(options, found, table(found))
@@ -160,7 +160,7 @@ def parity(options: argparse.Namespace) -> None:
 
 def bench(options: argparse.Namespace) -> None:
     """Measure and print the table; exit status 1 if a text made at once differs from the one made alone."""
-    from .bench import report
+    from .bench.report import report
     from .bench.table import table
 
     asked = {name: getattr(options, name) for name in ("lengths", "quick", "visitors", "runs", "tokens")}
@@ -172,7 +172,7 @@ def bench(options: argparse.Namespace) -> None:
 
 def compile_graphs(options: argparse.Namespace) -> None:
     """Compile what is missing and say where it is kept."""
-    from . import compiled, devices
+    from .engine import compiled, devices
 
     if options.ship:
         told = [(model, config_of(model)) for model in SHIPPED]
@@ -187,8 +187,8 @@ def compile_graphs(options: argparse.Namespace) -> None:
 
 def models(options: argparse.Namespace) -> None:
     """Print the bundled model, those with a short name, and the host's own."""
-    from .catalog import KNOWN
-    from .listing import listed, table
+    from .checkpoints.catalog import KNOWN
+    from .checkpoints.listing import listed, table
 
     own = [name.strip() for name in os.environ.get("GPT2_MODELS", "").split(",") if name.strip()]
     rows = [listed(name) for name in dict.fromkeys(["bundled", *KNOWN, *own])]

@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, Page
 
 import gpt2
-from gpt2 import compiled
-from gpt2.engine import Engine
-from gpt2.sampling import Sampling
-from gpt2.trace import Trace
-from gpt2.weights import Checkpoint, load_checkpoint
+from gpt2.checkpoints.weights import Checkpoint, load_checkpoint
+from gpt2.engine import compiled
+from gpt2.engine.engine import Engine
+from gpt2.model.sampling import Sampling
+from gpt2.trace.trace import Trace
 from tests.browser import Server, browser, open_page
 from tests.measure import ready
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gpt2.engine import Engine
-from gpt2.interventions import Interventions
-from gpt2.trace import Step, Trace
+from gpt2.engine.engine import Engine
+from gpt2.model.interventions import Interventions
+from gpt2.trace.trace import Step, Trace
 
 
 def forced(engine: Engine, ids: Sequence[int], n_prefill: int, interventions: Interventions | None = None) -> Trace:

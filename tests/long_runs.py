@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from gpt2.engine import Engine
-from gpt2.interventions import Addition, Interventions, Scale
-from gpt2.recompute import Recomputed
-from gpt2.run import Run
-from gpt2.sampling import Sampling
-from gpt2.trace import Trace
+from gpt2.engine.engine import Engine
+from gpt2.engine.recompute import RecomputeCache
+from gpt2.engine.run import Run
+from gpt2.model.interventions import Addition, Interventions, Scale
+from gpt2.model.sampling import Sampling
+from gpt2.trace.trace import Trace
 from tests.forced import tokens
 
 WARM = Sampling(0.9, 50, 0.95, seed=12)
@@ -29,5 +29,5 @@ def squeezed(trace: Trace, level: int) -> Trace:
     return replace(trace, steps=tuple(step.squeezed(level) for step in trace.steps))
 
 
-def with_source(engine: Engine, trace: Trace) -> Trace:
-    return replace(trace, source=Recomputed().source(engine, trace))
+def with_recomputer(engine: Engine, trace: Trace) -> Trace:
+    return replace(trace, recomputer=RecomputeCache().recomputer(engine, trace))

@@ -8,10 +8,10 @@ from typing import Any
 import psutil
 
 import gpt2
-from gpt2.sampling import Sampling
-from pages.frame.examples import recorded_run
-from pages.frame.player import Player
-from pages.frame.traces import TRACES
+from gpt2.model.sampling import Sampling
+from pages.server.traces import TRACES
+from pages.visit.examples import recorded_run
+from pages.visit.player import Player
 
 VISITORS, RUNS, TOKENS = 20, 10, 40
 TALE = "Once upon a time there was a little girl who lived with her mother in a small house near the wood. "
@@ -37,7 +37,7 @@ def measure_visitors() -> dict[str, Any]:
                 time.sleep(0.002)
             first.append(time.monotonic() - since)
             while player.is_running:
-                player.look()  # as its stage does with every message
+                player.touch()  # as its stage does with every message
                 time.sleep(0.01)
             rates.append((time.monotonic() - since) / TOKENS)
             errors.extend(filter(None, [player.error, player.notice]))

@@ -17,11 +17,11 @@ from gpt2.bench.subject import subject
 from gpt2.bench.table import table
 from gpt2.bench.timing import Effort, Timing, Way, interleaved
 from gpt2.bench.visitors import Visit, Visitor, count_equal
-from gpt2.catalog import KNOWN, Known
-from gpt2.config import GPT2Config
+from gpt2.checkpoints.catalog import KNOWN, Known
+from gpt2.checkpoints.weights import load_checkpoint
 from gpt2.errors import SettingsError
-from gpt2.sampling import Sampling
-from gpt2.weights import load_checkpoint
+from gpt2.model.config import GPT2Config
+from gpt2.model.sampling import Sampling
 
 ROOT = Path(gpt2.__file__).parent.parent
 TINY = GPT2Config(300, 32, 16, 2, 2, 64)

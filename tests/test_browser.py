@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from gpt2.trace import Trace
+from gpt2.trace.trace import Trace
 from tests.browser import Server, open_page, serve
 from tests.measure import STAGE, begin, ready, run_id, settle, stage_number, wait_for_new_run
 

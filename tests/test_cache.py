@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from max.driver import CPU
 
-from gpt2.cache import KVCache
-from gpt2.config import GPT2Config
-from gpt2.devices import DeviceCache
+from gpt2.engine.cache import KVCache
+from gpt2.engine.devices import DeviceCache
+from gpt2.model.config import GPT2Config
 
 CONFIG = GPT2Config(vocab_size=10, n_positions=200, n_embd=6, n_layer=2, n_head=3, n_inner=8)
 MOVES = st.lists(

@@ -5,11 +5,11 @@ import re
 import numpy as np
 import pytest
 
-from gpt2.sampling import Sampling
-from gpt2.trace import Trace
+from gpt2.model.sampling import Sampling
+from gpt2.trace.trace import Trace
 from pages.charts import attention, attention_row, attention_stages
 from pages.charts.attention import Reading, Subject
-from pages.frame.palette import LIGHT
+from pages.look.palette import LIGHT
 
 AS_IT_IS = Reading()
 

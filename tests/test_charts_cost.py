@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt2.budget import fit
-from gpt2.captures import BARE
-from gpt2.timing import Timing
-from gpt2.trace import Trace
-from gpt2.uncached import Rerun
+from gpt2.engine.uncached import Rerun
+from gpt2.trace.budget import fit
+from gpt2.trace.captures import Level
+from gpt2.trace.timing import Timing
+from gpt2.trace.trace import Trace
 from pages.charts import cost, cost_cache, cost_table
 from pages.charts.cost_table import Facts
-from pages.frame.palette import DARK, LIGHT
+from pages.look.palette import DARK, LIGHT
 
 OWN = Facts(is_live=True, budget=256_000_000, is_loaded=True, loading=0.61, paint_ms=8.25)
 
@@ -130,7 +130,7 @@ def test_the_table_adds_up_the_run(trace: Trace) -> None:
     assert value(run, OWN, "Prompt") == "5 tokens in 8.0\u00a0ms, 1.6\u00a0ms each"
     assert value(run, OWN, "A token") == "11.8\u00a0ms, median of 3"
     assert value(run, OWN, "model") == "5.0\u00a0ms"
-    assert value(run, OWN, "keeping") == "0.25\u00a0ms"
+    assert value(run, OWN, "storing") == "0.25\u00a0ms"
     assert value(run, OWN, "waiting") == "0.50\u00a0ms, 0.90\u00a0ms at most"
     assert value(run, OWN, "painting") == "8.2\u00a0ms in this browser"
     assert value(run, OWN, "KV cache").startswith(f"{2 * 6 * 256 * 4 * 8 / 1e3:.0f}\u00a0kB")
@@ -143,10 +143,10 @@ def test_the_table_adds_up_the_run(trace: Trace) -> None:
 def test_the_trace_line_counts_what_was_squeezed(trace: Trace) -> None:
     assert value(trace, OWN, "Trace").endswith("of 256\u00a0MB, every step whole")
     squeezed = fit(trace, trace.nbytes // 2)
-    fewer = sum(step.kept.level > 0 for step in squeezed.steps)
+    fewer = sum(step.captures.level > 0 for step in squeezed.steps)
     assert value(squeezed, OWN, "squeezed") == f"{fewer} of 40 steps" and fewer > 5
     assert "whole" in value(trace, OWN, "Trace") and "whole" not in value(squeezed, OWN, "Trace")
-    bare = replace(trace, steps=(*(step.squeezed(BARE) for step in trace.steps[:7]), *trace.steps[7:]))
+    bare = replace(trace, steps=(*(step.squeezed(Level.NO_PATTERNS) for step in trace.steps[:7]), *trace.steps[7:]))
     assert value(bare, OWN, "without patterns") == value(bare, OWN, "without logits") == "7 of 40 steps"
 
 
@@ -224,7 +224,7 @@ def test_a_duration_has_about_three_digits(ms: float, said: str) -> None:
 
 def test_the_bill_draws_every_line_of_the_table_and_tells_it_in_words(trace: Trace) -> None:
     table = cost_table.cost_table(trace, OWN)
-    rows = cost_table.bill_chart(table, LIGHT).to_dict()["datasets"]["lines"]
+    rows = cost_table.cost_table_chart(table, LIGHT).to_dict()["datasets"]["lines"]
     assert [(row["what"], row["measured"]) for row in rows] == [(row["what"], row["measured"]) for row in table]
     assert [row["what"] for row in rows if row["is_part"]] == [*cost.NAMES.values(), "painting"]
     assert all(row["measured"] in cost_table.in_words(table) for row in rows)

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gpt2.engine import Engine
-from gpt2.interventions import Addition, Interventions
-from gpt2.tables import Tables
-from gpt2.trace import Trace
-from gpt2.weights import Checkpoint
+from gpt2.checkpoints.weights import Checkpoint
+from gpt2.engine.engine import Engine
+from gpt2.model.interventions import Addition, Interventions
+from gpt2.reading.tables import Tables
+from gpt2.trace.trace import Trace
 from pages.charts import embeddings, embeddings_map, embeddings_positions
 from pages.charts.embeddings_formula import embedding_operands
 from pages.charts.style import spoken
-from pages.frame.palette import DARK, LIGHT
+from pages.look.palette import DARK, LIGHT
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,11 @@ import re
 import numpy as np
 import pytest
 
-from gpt2.lens import read_lens
-from gpt2.sampling import Sampling
+from gpt2.model.sampling import Sampling
+from gpt2.reading.lens import read_lens
+from gpt2.trace.captures import Captures
 from pages.charts import lens, lens_watch, residual
-from pages.frame.palette import LIGHT
+from pages.look.palette import LIGHT
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_colours_without_the_first_token_end_at_the_largest_of_the_others(trace)
 def test_a_first_token_beyond_the_colours_is_named(trace):
     captures = {name: np.array(values) for name, values in trace.steps[0].captures.items()}
     captures["blocks.2.hook_resid_post"][0] *= 1000
-    outlier = dataclasses.replace(trace.steps[0], captures=captures)
+    outlier = dataclasses.replace(trace.steps[0], captures=Captures(captures))
     run = dataclasses.replace(trace, steps=(outlier, *trace.steps[1:]))
     length = np.linalg.norm(captures["blocks.2.hook_resid_post"][0])
     shown = residual.norm_map(run, 5, without_first=True, height=400)

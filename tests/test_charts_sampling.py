@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gpt2.errors import SettingsError
-from gpt2.sampling import Sampling
-from gpt2.trace import Step, Trace
+from gpt2.model.sampling import Sampling
+from gpt2.trace.trace import Step, Trace
 from pages.charts import sampling_cumulative, sampling_draw, sampling_entropy, sampling_stages
 from pages.charts.sampling import (
     SHOWN_TOKENS,
@@ -18,7 +18,7 @@ from pages.charts.sampling import (
 )
 from pages.charts.sampling_formula import sampling_operands
 from pages.charts.style import spoken
-from pages.frame.palette import LIGHT
+from pages.look.palette import LIGHT
 
 SETTINGS = tuple(
     Sampling(*settings)

@@ -12,18 +12,18 @@ import psutil
 import pytest
 
 import gpt2
-from gpt2 import compiled
-from gpt2.child import Child
+from gpt2.checkpoints.child import Child
+from gpt2.engine import compiled
 from gpt2.errors import EngineError
 from tests.test_compiled import stand_in
 from tests.test_fingerprint import TINY
 
 ROOT = Path(gpt2.__file__).parent.parent
 # Modules that a test puts where a child finds them, as it finds this code's own.
-ENDLESS = "import time\nfrom gpt2.child import listen\nlisten()\ntime.sleep(600)\n"
+ENDLESS = "import time\nfrom gpt2.checkpoints.child import listen\nlisten()\ntime.sleep(600)\n"
 PARENT = """
 import subprocess, sys, time
-from gpt2.child import Child
+from gpt2.checkpoints.child import Child
 with Child(["endless"], {}, subprocess.DEVNULL) as child:
     print(child.pid, flush=True)
     time.sleep(600)
@@ -87,7 +87,7 @@ def test_a_file_of_the_same_name_where_the_user_stands_is_not_run(
 ) -> None:
     (tmp_path / "gpt2.py").write_text("raise SystemExit('another gpt2 was run')")
     monkeypatch.chdir(tmp_path)
-    with Child(["gpt2.fetch"], {}, subprocess.DEVNULL) as child:
+    with Child(["gpt2.checkpoints.fetch"], {}, subprocess.DEVNULL) as child:
         child.wait(30)
         assert "another" not in child.last_words()
 

@@ -12,7 +12,7 @@ import pytest
 
 import gpt2
 from gpt2.__main__ import main
-from gpt2.trace import Trace
+from gpt2.trace.trace import Trace
 
 ROOT = Path(gpt2.__file__).parent.parent
 FIELDS = {

@@ -17,16 +17,16 @@ from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpt2 import compiled, devices
-from gpt2.catalog import SHIPPED
-from gpt2.compiled import GraphKey, find, keep
+from gpt2.checkpoints.catalog import SHIPPED
+from gpt2.checkpoints.download import config_of
+from gpt2.checkpoints.weights import Checkpoint
+from gpt2.engine import compiled, devices
+from gpt2.engine.compiled import GraphKey, find, keep
 from gpt2.errors import EngineError
-from gpt2.graphs import GRAPHS
-from gpt2.hub import config_of
-from gpt2.weights import Checkpoint
+from gpt2.model.graphs import GRAPHS
 from tests.test_fingerprint import TINY, traced_key
 
-ROOT = Path(compiled.__file__).parent.parent
+ROOT = Path(compiled.__file__).parents[2]
 KEY = GraphKey("prefill", "f" * 64, "26.7.0", devices.PORTABLE)
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from gpt2.config import GPT2Config
+from gpt2.checkpoints.weights import load_checkpoint
 from gpt2.errors import CheckpointError
-from gpt2.weights import load_checkpoint
+from gpt2.model.config import GPT2Config
 from tests.checkpoints import edit_config, without, write_checkpoint
 
 

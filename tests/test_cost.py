@@ -12,18 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt2.engine import Engine
-from gpt2.interventions import Interventions
-from gpt2.run import Run
-from gpt2.sampling import Sampling
-from gpt2.timing import Clock, Timing
-from gpt2.trace import Trace
-from gpt2.turns import Turn, Withdrawn
-from gpt2.uncached import LENGTHS, LONG, ROUNDS, plan, rerun
-from pages.frame.examples import recorded_run
-from pages.frame.job import ModelJob
-from pages.frame.measurement import NO_RUN, NOT_LOADED, Measurement
-from pages.frame.typed import paint_time
+from gpt2.engine.engine import Engine
+from gpt2.engine.run import Run
+from gpt2.engine.turns import Turn, Withdrawn
+from gpt2.engine.uncached import LENGTHS, LONG, ROUNDS, plan, rerun
+from gpt2.model.interventions import Interventions
+from gpt2.model.sampling import Sampling
+from gpt2.trace.timing import Clock, Timing, timed
+from gpt2.trace.trace import Trace
+from pages.server.job import ModelJob
+from pages.visit.examples import recorded_run
+from pages.visit.measurement import NO_RUN, NOT_LOADED, Measurement
+from pages.visit.parsing import paint_time
 from tests.conftest import PROMPT
 
 SECONDS = 30  # far more than anything here takes: a wait that is this long has hung
@@ -32,14 +32,32 @@ NONE = Interventions()
 
 @given(st.lists(st.sampled_from(sorted(asdict(Timing()))), max_size=30))
 def test_a_clock_leaves_no_gap(parts: list[str]) -> None:
+    """Parts one after the other, each with another one inside it."""
     before = time.perf_counter()
-    clock = Clock()
-    for part in parts:
-        clock.spent(part)
-    spent = asdict(clock.timing)
+    with Clock() as clock:
+        entered = time.perf_counter()
+        for part in parts:
+            with timed(part), timed("model"):
+                pass
+        inside = (time.perf_counter() - entered) * 1000
+        spent = asdict(clock.timing)
     assert min(spent.values()) >= 0
-    assert sum(spent.values()) <= (time.perf_counter() - before) * 1000
-    assert {part for part, ms in spent.items() if ms} <= set(parts)
+    assert inside <= sum(spent.values()) <= (time.perf_counter() - before) * 1000
+    assert {part for part, ms in spent.items() if ms} <= {*parts, "model", "storing"}
+
+
+def test_time_inside_a_part_is_not_counted_for_the_part_around_it() -> None:
+    with Clock() as clock, timed("capture"), timed("model"):
+        time.sleep(0.02)
+    assert clock.timing.model >= 20 > clock.timing.capture
+
+
+def test_a_clock_is_its_own_threads_alone() -> None:
+    other = threading.Thread(target=lambda: timed("lens").__enter__())
+    with Clock() as clock:
+        other.start()
+        other.join(SECONDS)
+    assert clock.timing.lens == 0
 
 
 @pytest.mark.parametrize("budget", [None, 400_000], ids=["whole", "squeezed and by layers"])
@@ -59,7 +77,7 @@ def test_the_parts_of_every_step_add_up_to_the_wall_time(engine: Engine, budget:
 def test_a_step_that_was_timed_is_the_same_step(engine: Engine) -> None:
     run = engine.start(PROMPT)
     step = run.advance(Sampling())
-    assert run.trace.steps[-1].mark is step.mark
+    assert run.trace.steps[-1].identity is step.identity
     assert run.trace.steps[-1].nbytes == step.nbytes == run.trace.nbytes
 
 

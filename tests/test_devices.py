@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from max.driver import CPU
 
-import gpt2.engine
-from gpt2 import compiled, devices
-from gpt2.captures import STREAM, WHOLE
-from gpt2.engine import Engine
+from gpt2.engine import compiled, devices, passes
+from gpt2.engine.engine import Engine
 from gpt2.errors import EngineError, SettingsError
-from gpt2.sampling import Sampling
+from gpt2.model.sampling import Sampling
+from gpt2.trace.captures import Level
 from tests.test_command_line import refused
 from tests.test_fingerprint import TINY
 
@@ -24,9 +23,9 @@ VIRTUAL = """
 import json, sys
 from max.driver import set_virtual_device_api, set_virtual_device_count, set_virtual_device_target_arch
 set_virtual_device_api("cuda"); set_virtual_device_target_arch("sm_90"); set_virtual_device_count(1)
-from gpt2 import compiled, devices
-from gpt2.config import GPT2Config
-from gpt2.graphs import GRAPHS, stage
+from gpt2.engine import compiled, devices
+from gpt2.model.config import GPT2Config
+from gpt2.model.graphs import GRAPHS, trace_graph
 config = GPT2Config(**json.loads(sys.argv[1]))
 """
 
@@ -68,14 +67,14 @@ def test_what_is_no_device_is_refused_in_one_line(capsys) -> None:
 
 def test_a_gpu_in_the_machine_changes_no_graph_of_the_cpu() -> None:
     """MAX would put parameters on it, in bfloat16, and names it in the head of every graph."""
-    told = with_virtual_gpu("print(*(compiled.trace(kind, config) for kind in GRAPHS), sep='\\n')")
-    assert told == [compiled.trace(kind, TINY) for kind in compiled.GRAPH_KINDS]
+    told = with_virtual_gpu("print(*(compiled.fingerprint_of(kind, config) for kind in GRAPHS), sep='\\n')")
+    assert told == [compiled.fingerprint_of(kind, TINY) for kind in compiled.GRAPH_KINDS]
 
 
 def test_the_graphs_of_a_gpu_are_the_same_in_float32_and_have_keys_of_their_own() -> None:
     told = with_virtual_gpu("""
 for kind in GRAPHS:
-    text = str(stage(kind, config, devices.device_of("gpu")))
+    text = str(trace_graph(kind, config, devices.device_of("gpu")))
     print("bf16" in text, 'to <"gpu", 0>' in text, compiled.GraphKey.of(kind, config, "gpu").target)
 print(*(compiled.GraphKey.of(kind, config, device).file_name for kind in GRAPHS for device in ("cpu", "gpu")))
 """)
@@ -97,8 +96,8 @@ assert compiled.missing(config, "gpu") == []
 def distant(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """The bundled model as on an accelerator: its cache and captures lie in MAX's buffers, here those of the CPU."""
     load = compiled.load
-    monkeypatch.setattr(gpt2.engine, "device_of", lambda _: CPU())
-    monkeypatch.setattr(gpt2.engine, "session_on", lambda _: devices.session_on("cpu"))
+    monkeypatch.setattr(passes, "device_of", lambda _: CPU())
+    monkeypatch.setattr(passes, "session_on", lambda _: devices.session_on("cpu"))
     monkeypatch.setattr(compiled, "load", lambda kind, config, _: load(kind, config))
     return Engine(engine.checkpoint, "gpu")
 
@@ -113,16 +112,16 @@ def test_a_run_on_a_device_is_the_same_run_and_nothing_is_fetched_before_it_is_l
     for run in (far, near):
         for _ in range(70):  # beyond the cache's first room
             run.advance(Sampling(0.8, seed=2))
-    looked_at = 70 * (engine.config.n_layer + 2)  # the stream of every layer for the lens, its logits, those drawn from
-    assert len(fetched) == looked_at
+    last_seen = 70 * (engine.config.n_layer + 2)  # the stream of every layer for the lens, its logits, those drawn from
+    assert len(fetched) == last_seen
     assert far.trace.ids == near.trace.ids and far.nbytes == near.nbytes
     for name in near.trace.axes:
         np.testing.assert_array_equal(far.trace[name], near.trace[name], err_msg=name)
-    assert len(fetched) > looked_at and far.trace.steps[3].kept.level == WHOLE
+    assert len(fetched) > last_seen and far.trace.steps[3].captures.level == Level.FULL
     before = len(fetched)
     _ = far.trace["blocks.0.attn.hook_pattern"]
     assert len(fetched) == before  # once is enough
-    squeezed = far.trace.steps[5].squeezed(STREAM)
+    squeezed = far.trace.steps[5].squeezed(Level.STREAM)
     np.testing.assert_array_equal(squeezed.captures["hook_embed"], near.trace.steps[5].captures["hook_embed"])
 
 
@@ -133,7 +132,7 @@ def test_a_prompt_run_layer_by_layer_on_a_device_is_the_same(engine: Engine, dis
         run.budget = 600_000
         for _ in range(5):
             run.advance(Sampling(0))
-        assert run.trace.steps[0].kept.level > WHOLE
+        assert run.trace.steps[0].captures.level > Level.FULL
         texts.append(run.trace.ids)
     assert texts[0] == texts[1]
 
@@ -142,7 +141,7 @@ def test_python_ends_in_peace_in_the_middle_of_a_run() -> None:
     """A thread that comes back from MAX while Python ends would abort the process."""
     code = """
 import threading, time, gpt2
-from gpt2.sampling import Sampling
+from gpt2.model.sampling import Sampling
 def generate():
     run = engine.start("Once upon a time")
     while True:

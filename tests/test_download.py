@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gpt2 import transfer
-from gpt2.config import GPT2Config
-from gpt2.download import Transfer, download
+from gpt2.checkpoints import transfer
+from gpt2.checkpoints.download import Transfer, download, model_folder
+from gpt2.checkpoints.hub import locate, storage_folder
+from gpt2.checkpoints.weights import load_checkpoint
 from gpt2.errors import CheckpointError
-from gpt2.hub import locate, model_folder, storage_folder
-from gpt2.weights import load_checkpoint
+from gpt2.model.config import GPT2Config
 from tests.checkpoints import edit_config, write_checkpoint
 from tests.stand_in_hub import StandInHub, stand_in_hub
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from max.experimental import functional as F
 
-import gpt2.transformer
-from gpt2 import compiled, devices
-from gpt2.compiled import GraphKey, keep
-from gpt2.config import GPT2Config
-from gpt2.graphs import GRAPHS, stage
-from gpt2.hooks import output_names
+from gpt2.engine import compiled, devices
+from gpt2.engine.compiled import GraphKey, keep
+from gpt2.model import transformer
+from gpt2.model.config import GPT2Config
+from gpt2.model.graphs import GRAPHS, trace_graph
+from gpt2.model.hooks import output_names
 
-ROOT = Path(compiled.__file__).parent.parent
+ROOT = Path(compiled.__file__).parents[2]
 # MAX leaves variables in the process that send a new Python to another home; Python's own copy is clean.
 OWN = dict(os.environ)
 TINY = GPT2Config(vocab_size=11, n_positions=8, n_embd=6, n_layer=1, n_head=2, n_inner=10)
@@ -27,12 +27,13 @@ TINY = GPT2Config(vocab_size=11, n_positions=8, n_embd=6, n_layer=1, n_head=2, n
 
 def traced_key(kind: str, config: GPT2Config) -> GraphKey:
     """The key with a fingerprint traced afresh, whatever is remembered."""
-    return GraphKey(kind, compiled.trace(kind, config), version("max"), devices.target())
+    return GraphKey(kind, compiled.fingerprint_of(kind, config), version("max"), devices.target())
 
 
 def test_the_fingerprint_is_the_same_in_another_process() -> None:
     code = (
-        "from gpt2.compiled import GraphKey; from gpt2.config import GPT2Config; from gpt2.graphs import GRAPHS; "
+        "from gpt2.engine.compiled import GraphKey; from gpt2.model.config import GPT2Config; "
+        "from gpt2.model.graphs import GRAPHS; "
         f"print(*(GraphKey.of(kind, {TINY!r}).fingerprint for kind in GRAPHS))"
     )
     told = subprocess.run(
@@ -52,10 +53,10 @@ def test_another_shape_has_another_fingerprint(kind: str, change: dict[str, int 
 
 def test_a_change_in_the_model_changes_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here: a mask that hides a position from itself too; the graph's inputs and outputs stay the same."""
-    before = compiled.trace("prefill", TINY)
-    right = gpt2.transformer.causal_mask
-    monkeypatch.setattr(gpt2.transformer, "causal_mask", lambda positions: F.transpose(right(positions), 0, 1))
-    assert compiled.trace("prefill", TINY) != before
+    before = compiled.fingerprint_of("prefill", TINY)
+    right = transformer.causal_mask
+    monkeypatch.setattr(transformer, "causal_mask", lambda positions: F.transpose(right(positions), 0, 1))
+    assert compiled.fingerprint_of("prefill", TINY) != before
 
 
 def test_a_fingerprint_is_remembered_only_for_the_same_sources_config_and_release(
@@ -68,8 +69,9 @@ def test_a_fingerprint_is_remembered_only_for_the_same_sources_config_and_releas
     assert compiled.remembered("decode", replace(TINY, n_layer=2)) is None
     changed = tmp_path / "gpt2"
     shutil.copytree(ROOT / "gpt2", changed, ignore=shutil.ignore_patterns("bundled", "__pycache__"))
-    (changed / "mask.py").write_text((changed / "mask.py").read_text() + "\n")
-    monkeypatch.setattr(compiled, "__file__", str(changed / "compiled.py"))
+    mask = changed / "model" / "mask.py"
+    mask.write_text(mask.read_text() + "\n")
+    monkeypatch.setattr(compiled, "__file__", str(changed / "engine" / "compiled.py"))
     compiled.origin.cache_clear()
     try:
         assert compiled.remembered("decode", TINY) is None
@@ -78,21 +80,21 @@ def test_a_fingerprint_is_remembered_only_for_the_same_sources_config_and_releas
 
 
 def test_every_file_that_the_graphs_are_made_of_counts_for_their_origin() -> None:
-    """All that `graphs` imports from here, and what that imports; errors change no graph."""
+    """All that `graphs` imports of the model, and what that imports; nothing else changes a graph."""
     found, waiting = set(), ["graphs"]
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            text = (ROOT / "gpt2" / f"{name}.py").read_text()
+            text = (ROOT / "gpt2" / "model" / f"{name}.py").read_text()
             waiting += re.findall(r"^\s*from \.(\w+) import", text, re.MULTILINE)
-    assert found - {"errors"} == set(compiled.SOURCES)
+    assert found == set(compiled.SOURCES)
 
 
 @pytest.mark.parametrize("n_layer", [1, 12])
 @pytest.mark.parametrize("kind", GRAPHS)
 def test_outputs_are_in_the_order_that_the_engine_reads_them(kind: str, n_layer: int) -> None:
-    staged = stage(kind, replace(TINY, n_layer=n_layer))
+    staged = trace_graph(kind, replace(TINY, n_layer=n_layer))
     assert list(staged.out_tree.leaf_paths) == output_names(kind, n_layer)
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from gpt2.catalog import KNOWN
+from gpt2.checkpoints.catalog import KNOWN
 from gpt2.errors import SettingsError
-from pages.frame import host
-from pages.frame.memory import machine_bytes
+from pages.server import host
+from pages.server.memory import machine_bytes
 
 
 @pytest.fixture(autouse=True)

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpt2.captures import BARE, STREAM, UNREAD
 from gpt2.errors import TraceError
-from gpt2.sampling import Sampling
-from gpt2.trace import Trace
+from gpt2.model.sampling import Sampling
+from gpt2.trace.captures import Level
+from gpt2.trace.trace import Trace
 
 Members = dict[str, np.ndarray]
 Change = Callable[[dict[str, Any], Members], None]
@@ -33,7 +33,7 @@ def short(engine) -> Trace:
 
 @pytest.fixture(scope="module")
 def squeezed(short) -> Trace:
-    return replace(short, steps=tuple(step.squeezed(UNREAD) for step in short.steps))
+    return replace(short, steps=tuple(step.squeezed(Level.NO_LOGITS) for step in short.steps))
 
 
 def saved(trace: Trace) -> io.BytesIO:
@@ -143,7 +143,9 @@ def test_an_array_that_tells_of_more_than_it_has_is_refused(kind, shape):
         Trace.load(file)
 
 
-def flat(seq: int, n_layer: int = 1, n_steps: int = 1, level: int = STREAM, n_positions: int = 4096) -> io.BytesIO:
+def flat(
+    seq: int, n_layer: int = 1, n_steps: int = 1, level: int = Level.STREAM, n_positions: int = 4096
+) -> io.BytesIO:
     """A squeezed run of the narrowest model, all zeros: a thousandth of its size as a file."""
     sizes = {"vocab_size": 1, "n_positions": n_positions, "n_embd": 1, "n_layer": n_layer, "n_head": 1, "n_inner": 1}
     prompt = seq - n_steps + 1
@@ -170,9 +172,9 @@ def flat(seq: int, n_layer: int = 1, n_steps: int = 1, level: int = STREAM, n_po
         "steps": steps,
     }
     stream = np.zeros((seq, 1), np.float32)
-    ends = ("hook_resid_pre", "hook_resid_mid") if level == STREAM else ("hook_resid_pre",)
+    ends = ("hook_resid_pre", "hook_resid_mid") if level == Level.STREAM else ("hook_resid_pre",)
     members: Members = {f"blocks.{layer}.{end}": stream for layer in range(n_layer) for end in ends}
-    if level == STREAM:
+    if level == Level.STREAM:
         triangle = np.zeros((1, seq * (seq + 1) // 2), np.float16)
         members |= {f"blocks.{layer}.attn.hook_pattern": triangle for layer in range(n_layer)}
     members |= {
@@ -203,7 +205,9 @@ def test_a_packed_pattern_takes_its_own_size_and_no_square():
 
 
 def test_a_run_of_more_parts_than_any_is_refused():
-    assert "too large for a file" in refusal(flat(1500, n_layer=500, n_steps=1500, level=BARE), megabytes=20)
+    assert "too large for a file" in refusal(
+        flat(1500, n_layer=500, n_steps=1500, level=Level.NO_PATTERNS), megabytes=20
+    )
     assert "room for n_positions up to 4,096" in refusal(flat(20, n_positions=10**9))
     assert "room for 20" in refusal(flat(30, n_positions=20))
 

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gpt2
-from gpt2.catalog import KNOWN, in_words, memory_needed, weight_bytes
+from gpt2.checkpoints.catalog import KNOWN, in_words, memory_needed, weight_bytes
+from gpt2.checkpoints.download import model_folder
+from gpt2.checkpoints.hub import cache_folder, locate, storage_folder
+from gpt2.checkpoints.listing import listed, table
+from gpt2.checkpoints.weights import load_checkpoint
 from gpt2.errors import CheckpointError
-from gpt2.hub import cache_folder, locate, model_folder, storage_folder
-from gpt2.listing import listed, table
-from gpt2.weights import load_checkpoint
 from tests.checkpoints import write_checkpoint
 from tests.conftest import BUNDLED
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gpt2.engine import Engine
+from gpt2.engine.engine import Engine
 from gpt2.errors import SettingsError
-from gpt2.hooks import hook_axes
-from gpt2.interventions import Addition, Interventions, Scale
-from gpt2.sampling import Sampling
+from gpt2.model.hooks import hook_axes
+from gpt2.model.interventions import Addition, Interventions, Scale
+from gpt2.model.sampling import Sampling
 from tests.conftest import BUNDLED
 from tests.forced import forced, tokens
 from tests.reference import Changes, Reference, relative_difference

@@ -2,15 +2,15 @@
 
 import pytest
 
-from pages.frame import job as module
-from pages.frame.job import ModelJob
+from pages.server import job as module
+from pages.server.job import ModelJob
 from tests.test_models import copies
 
 
 def test_a_load_that_is_cancelled_at_the_last_moment_leaves_nothing_in_memory(tmp_path, monkeypatch):
     (name,) = copies(tmp_path, "a")
     job = ModelJob(name, lambda job, config: None)
-    monkeypatch.setattr(module, "sweep", job.cancel)
+    monkeypatch.setattr(module, "collect_garbage", job.cancel)
     job.start()
     job.wait(60)
     assert (job.stage, job.engine, job.checkpoint, job.tables, job.config) == ("cancelled", None, None, None, None)

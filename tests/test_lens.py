@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from gpt2.engine import Engine
-from gpt2.lens import read_lens
-from gpt2.trace import Trace
+from gpt2.engine.engine import Engine
+from gpt2.reading.lens import read_lens
+from gpt2.trace.trace import Trace
 from tests.reference import relative_difference
 
 

@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt2.errors import SettingsError
-from gpt2.tokenizer import Tokenizer
-from pages.frame import memory
-from pages.frame.limits import LEAST_TRACES, limits
-from pages.frame.memory import machine_bytes
-from pages.frame.player import Player
-from pages.frame.visit import Visit
+from gpt2.text.tokenizer import Tokenizer
+from pages.server import memory
+from pages.server.limits import LEAST_TRACES, limits
+from pages.server.memory import machine_bytes
 from pages.stage.component import Action
+from pages.visit.player import Player
+from pages.visit.visit import Visit
 from tests.test_pages import wait
 
 NAMES = ("GPT2_MAX_PROMPT_TOKENS", "GPT2_MAX_NEW_TOKENS", "GPT2_TRACES_MB")

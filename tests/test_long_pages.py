@@ -9,23 +9,23 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gpt2.captures import BARE, STREAM, UNREAD
-from gpt2.trace import Trace
+from gpt2.trace.captures import Level
+from gpt2.trace.trace import Trace
 from pages.charts.attention import mosaic_of_heads
 from pages.charts.attention_shares import Reading
-from pages.charts.keeping import kept_sentence
-from pages.frame.again import Drawn
-from pages.frame.models import ALWAYS, pool
-from pages.frame.player import Player
-from pages.frame.visit import Visit
+from pages.charts.storage_note import storage_sentence
 from pages.matrix.blob import Picture
+from pages.server.caches import PictureCache
+from pages.server.models import ALWAYS, pool
+from pages.visit.player import Player
+from pages.visit.visit import Visit
 from tests.long_runs import squeezed
 
 ROOT = Path(__file__).parents[1]
 SAYS = {
-    "attention": ("half precision", "computed again"),
+    "attention": ("half precision", "recomputed"),
     "residual": ("difference of two points of the stream",),
-    "sampling": ("logits are computed again",),
+    "sampling": ("logits are recomputed",),
 }
 SAVING = "To stay within the memory of one run"
 
@@ -33,14 +33,14 @@ SAVING = "To stay within the memory of one run"
 @pytest.fixture(scope="module", autouse=True)
 def loaded() -> None:
     """The bundled model, ready: what was let go is computed again by it."""
-    job, until = pool().get(ALWAYS) or pool().want(ALWAYS), time.monotonic() + 60
+    job, until = pool().get(ALWAYS) or pool().request(ALWAYS), time.monotonic() + 60
     while job.is_loading and time.monotonic() < until:
         time.sleep(0.02)
     assert job.engine is not None, job.error
 
 
 def page(name: str, trace: Trace, cursor: int) -> AppTest:
-    test = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "pages" / "watch" / f"{name}.py"), default_timeout=60)
     test.session_state["visit"] = Visit(Player(trace, "Once upon a time"), cursor=cursor)
     return test.run()
 
@@ -49,15 +49,15 @@ def texts(test: AppTest) -> str:
     return "\n".join(element.value for element in (*test.text, *test.caption, *test.info))
 
 
-@pytest.mark.parametrize("level", [STREAM, UNREAD, BARE])
+@pytest.mark.parametrize("level", [Level.STREAM, Level.NO_LOGITS, Level.NO_PATTERNS])
 @pytest.mark.parametrize("name", ["live", "embeddings", "attention", "residual", "sampling"])
 def test_every_page_opens_on_a_squeezed_run_and_says_what_changed(name: str, level: int, trace: Trace) -> None:
     test = page(name, squeezed(trace, level), 20)
     assert not test.exception
     said = texts(test)
-    expected = () if name == "sampling" and level == STREAM else SAYS.get(name, ())
-    if level == BARE and name in ("attention", "residual"):
-        expected = ("hook_pattern are computed again" if name == "attention" else "hook_mlp_out are computed again",)
+    expected = () if name == "sampling" and level == Level.STREAM else SAYS.get(name, ())
+    if level == Level.NO_PATTERNS and name in ("attention", "residual"):
+        expected = ("hook_pattern are recomputed" if name == "attention" else "hook_mlp_out are recomputed",)
     assert all(part in said for part in expected)
     assert (SAVING in said) == bool(expected)
 
@@ -68,14 +68,14 @@ def test_a_page_says_nothing_of_memory_where_all_is_as_captured(name: str, trace
 
 
 def test_a_picture_is_drawn_once_for_each_run_step_and_reading_and_few_are_kept(trace: Trace) -> None:
-    drawn, made = Drawn(most=3), []
+    drawn, made = PictureCache(max_pictures=3), []
 
     def picture(shown: Trace, reading: Reading) -> Picture:
         made.append((shown.seq, reading))
         return mosaic_of_heads(shown, reading, 400)
 
     plain, by_value = Reading(), Reading(by_value=True)
-    asked = [(trace, plain), (trace.cut(5), plain), (trace, by_value), (squeezed(trace, STREAM), plain)]
+    asked = [(trace, plain), (trace.cut(5), plain), (trace, by_value), (squeezed(trace, Level.STREAM), plain)]
     for shown, reading in (*asked, *asked):
         found = drawn.picture(shown, reading, partial(picture, shown, reading))
         np.testing.assert_array_equal(found.values, mosaic_of_heads(trace.cut(len(shown.steps)), reading, 400).values)
@@ -93,14 +93,14 @@ def foreign(trace: Trace) -> Trace:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("attention", "blocks.1.attn.hook_q was let go to save memory"),
+        ("attention", "blocks.1.attn.hook_q was dropped to save memory"),
         ("residual", "difference of two points"),
         ("sampling", "load the model that made this run"),
     ],
 )
 def test_what_cannot_be_computed_again_is_one_sentence_in_its_place(name: str, said: str, trace: Trace) -> None:
-    test = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
-    test.session_state["visit"] = Visit(Player(foreign(squeezed(trace, UNREAD)), ""), cursor=20, head=(1, 3))
+    test = AppTest.from_file(str(ROOT / "pages" / "watch" / f"{name}.py"), default_timeout=60)
+    test.session_state["visit"] = Visit(Player(foreign(squeezed(trace, Level.NO_LOGITS)), ""), cursor=20, head=(1, 3))
     test.run()
     assert not test.exception
     assert said in texts(test)
@@ -108,14 +108,14 @@ def test_what_cannot_be_computed_again_is_one_sentence_in_its_place(name: str, s
 
 @pytest.mark.parametrize(("name", "hook"), [("attention", "hook_pattern"), ("residual", "hook_mlp_out")])
 def test_a_bare_run_of_a_model_that_is_not_loaded_says_what_it_lacks(name: str, hook: str, trace: Trace) -> None:
-    test = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
-    test.session_state["visit"] = Visit(Player(foreign(squeezed(trace, BARE)), ""), cursor=20)
+    test = AppTest.from_file(str(ROOT / "pages" / "watch" / f"{name}.py"), default_timeout=60)
+    test.session_state["visit"] = Visit(Player(foreign(squeezed(trace, Level.NO_PATTERNS)), ""), cursor=20)
     test.run()
     assert not test.exception
-    assert f"{hook} are not kept, and the model that would compute them again is not loaded" in texts(test)
+    assert f"{hook} are not stored, and the model that could recompute them is not loaded" in texts(test)
 
 
-@pytest.mark.parametrize("level", [UNREAD, BARE])
+@pytest.mark.parametrize("level", [Level.NO_LOGITS, Level.NO_PATTERNS])
 def test_the_pictures_of_a_squeezed_run_quote_the_same_numbers(trace: Trace, level: int) -> None:
     """What a page writes in sentences, to the digits it writes."""
     for name in ("attention", "residual", "sampling", "embeddings"):
@@ -126,8 +126,8 @@ def test_the_pictures_of_a_squeezed_run_quote_the_same_numbers(trace: Trace, lev
 
 def test_the_sentence_counts_the_positions_that_are_not_as_captured(trace: Trace) -> None:
     steps = trace.steps
-    mixed = replace(trace, steps=(*(step.squeezed(UNREAD) for step in steps[:10]), *steps[10:]))
+    mixed = replace(trace, steps=(*(step.squeezed(Level.NO_LOGITS) for step in steps[:10]), *steps[10:]))
     count = steps[9].stop
-    assert f"at {count} of {trace.seq} positions: " in kept_sentence(mixed, ["attn.hook_q", "attn.hook_pattern"])
-    assert f"at all {trace.seq} positions: " in kept_sentence(squeezed(trace, STREAM), ["hook_attn_out"])
-    assert kept_sentence(mixed, ["hook_resid_pre"]) == kept_sentence(trace, ["attn.hook_q"]) == ""
+    assert f"at {count} of {trace.seq} positions: " in storage_sentence(mixed, ["attn.hook_q", "attn.hook_pattern"])
+    assert f"at all {trace.seq} positions: " in storage_sentence(squeezed(trace, Level.STREAM), ["hook_attn_out"])
+    assert storage_sentence(mixed, ["hook_resid_pre"]) == storage_sentence(trace, ["attn.hook_q"]) == ""

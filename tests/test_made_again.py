@@ -6,20 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from gpt2.engine import Engine
+from gpt2.engine.engine import Engine
+from gpt2.engine.turns import Turn
 from gpt2.errors import EngineError
-from gpt2.trace import Trace
-from gpt2.turns import Turn
-from pages.frame import order
-from pages.frame.player import GONE, GONE_SECONDS, HALF_MADE, LET_GO, NO_ROOM, Player
-from pages.frame.traces import Traces
-from pages.frame.visit import Visit
+from gpt2.trace.trace import Trace
+from pages.server.traces import Traces
 from pages.stage.component import Action
-from pages.stage.parcel import Post, wrap
-from pages.stage.shelf import Shelf
+from pages.stage.message import BrowserState, encode_message
+from pages.stage.record_cache import RecordCache
+from pages.visit import generation
+from pages.visit.player import EVICTED, GONE, GONE_SECONDS, HALF_MADE, NO_ROOM, Player
+from pages.visit.visit import Visit
 from tests.test_player import SAMPLING, alone, finish
 from tests.test_stage_pack import read
-from tests.test_traces import GREEDY, let_go
+from tests.test_traces import GREEDY, evict
 
 WHOLE, MADE = 10, 4
 
@@ -38,7 +38,7 @@ def player(engine: Engine, trace: Trace) -> Player:
 @pytest.fixture
 def half(engine: Engine, player: Player, monkeypatch) -> tuple[Player, Trace]:
     """It was let go, and Pause was pressed when four of its ten tokens had been made again."""
-    before = let_go(player)
+    before = evict(player)
     stop_after(monkeypatch, MADE)
     player.new(engine, "The king", GREEDY, 3, 0)
     finish(player)
@@ -50,9 +50,9 @@ def half(engine: Engine, player: Player, monkeypatch) -> tuple[Player, Trace]:
 
 def stop_after(monkeypatch, steps: int) -> None:
     """Orders end, as if Pause had been pressed, once their run has so many steps."""
-    advance = order.Order._advance
+    advance = generation.Generation._advance
     monkeypatch.setattr(
-        order.Order,
+        generation.Generation,
         "_advance",
         lambda self, sampling: len(self.run.trace.steps) < steps and advance(self, sampling),
     )
@@ -66,8 +66,8 @@ def same(again: Trace, before: Trace) -> bool:
 
 def test_the_whole_text_stays_on_the_stage_while_it_is_half_made(half) -> None:
     player, before = half
-    assert player.score is not None and player.score.ids == before.ids and player.notice == HALF_MADE
-    shown, records = read(wrap(Visit(player).snapshot(), "live", Post(), Shelf()))
+    assert player.recipe is not None and player.recipe.ids == before.ids and player.notice == HALF_MADE
+    shown, records = read(encode_message(Visit(player).snapshot(), "live", BrowserState(), RecordCache()))
     assert shown["labels"] == [before.vocabulary.label(token) for token in before.ids]
     assert len(records) == len(shown["stamps"]) == MADE
 
@@ -80,7 +80,7 @@ def test_play_goes_on_with_its_own_settings_and_then_beyond(engine, half, cursor
     player.play(engine, cursor, GREEDY, 3, 0)
     again = finish(player)
     assert same(again, before) and len(again.steps) == WHOLE + 3 and again.steps[:MADE] == made
-    assert (player.score, player.notice, player.error) == (None, "", "")
+    assert (player.recipe, player.notice, player.error) == (None, "", "")
 
 
 def test_run_goes_on_to_its_end_and_no_further_than_was_asked_for(engine, half) -> None:
@@ -94,8 +94,8 @@ def test_run_goes_on_to_its_end_and_no_further_than_was_asked_for(engine, half) 
 def test_settings_changed_at_the_newest_step_count_after_the_text_and_draw_nothing_anew_before(engine, half) -> None:
     player, before = half
     made, warm = player.trace, replace(SAMPLING, temperature=1.3)
-    player.reshape(warm)
-    assert player.trace is made and player.score.ids == before.ids
+    player.redraw(warm)
+    assert player.trace is made and player.recipe.ids == before.ids
     player.play(engine, MADE - 1, warm, 3, 0)
     again = finish(player)
     assert same(again, before.cut(WHOLE - 1)) and {step.draw.sampling for step in again.steps[WHOLE - 1 :]} == {warm}
@@ -108,7 +108,7 @@ def test_settings_changed_at_an_earlier_step_go_another_way_from_there(engine, h
     again = finish(player)
     assert same(again, before.cut(1))
     assert {step.draw.sampling for step in again.steps[1:]} == {warm} and len(again.steps) == 7
-    assert player.score is None and again.lineage.steps == 2
+    assert player.recipe is None and again.lineage.steps == 2
     player.play(engine, 99, warm, 1, 0)
     assert len(finish(player).steps) == 8
 
@@ -116,24 +116,24 @@ def test_settings_changed_at_an_earlier_step_go_another_way_from_there(engine, h
 def test_other_prompts_and_settings_begin_another_run(engine, half) -> None:
     player, _ = half
     player.new(engine, "The king", SAMPLING, 3, 0)
-    assert finish(player).generated_ids == alone(engine, "The king", 3) and player.score is None
+    assert finish(player).generated_ids == alone(engine, "The king", 3) and player.recipe is None
 
 
 @pytest.mark.parametrize("why", [GONE, NO_ROOM])
 def test_a_visitor_who_is_gone_and_memory_that_is_short_leave_the_text_too(engine, player, why, monkeypatch) -> None:
-    before = let_go(player)
-    look = player.look
+    before = evict(player)
+    touch = player.touch
 
-    def looked() -> None:
-        look()
-        player.looked_at -= (why == GONE) * (GONE_SECONDS + 1)
+    def touched() -> None:
+        touch()
+        player.last_seen -= (why == GONE) * (GONE_SECONDS + 1)
 
-    monkeypatch.setattr(player, "look", looked)
+    monkeypatch.setattr(player, "touch", touched)
     if why == NO_ROOM:
         player._traces._budget = lambda: 1_000
     player.play(engine, WHOLE - 1, GREEDY, 2, 0)
     assert len(finish(player).steps) < WHOLE
-    assert player.notice == why and player.score.ids == before.ids
+    assert player.notice == why and player.recipe.ids == before.ids
     monkeypatch.undo()
     player._traces._budget = lambda: 10**9
     player.play(engine, len(player.trace.steps) - 1, GREEDY, 2, 0)
@@ -141,19 +141,19 @@ def test_a_visitor_who_is_gone_and_memory_that_is_short_leave_the_text_too(engin
 
 
 def test_stopping_in_the_line_before_the_first_token_leaves_the_text(engine, player) -> None:
-    before = let_go(player)
+    before = evict(player)
     with Turn(engine.turns):
         player.play(engine, 0, GREEDY, 2, 0)
         player.pause()
-        assert player.trace.steps == () and player.score.ids == before.ids
+        assert player.trace.steps == () and player.recipe.ids == before.ids
     player.play(engine, 0, GREEDY, 2, 0)
     assert same(finish(player), before)
 
 
 def test_a_half_made_run_that_is_let_go_keeps_its_whole_text(engine, half) -> None:
     player, before = half
-    let_go(player)
-    assert player.score.ids == before.ids and player.notice == LET_GO
+    evict(player)
+    assert player.recipe.ids == before.ids and player.notice == EVICTED
     player.new(engine, "The king", GREEDY, 3, 0)
     assert same(finish(player), before)
 
@@ -166,10 +166,10 @@ def other(checkpoint) -> Engine:
 
 
 def test_another_model_of_the_same_shape_is_refused_and_the_text_stays(engine, player, other) -> None:
-    before = let_go(player)
+    before = evict(player)
     with pytest.raises(EngineError, match="bundled made this run; choose it again"):
         player.play(other, WHOLE - 1, GREEDY, 2, 0)
-    assert player.score.ids == before.ids and not player.is_running and player.notice == LET_GO
+    assert player.recipe.ids == before.ids and not player.is_running and player.notice == EVICTED
     player.play(engine, WHOLE - 1, GREEDY, 2, 0)
     assert same(finish(player), before)
 
@@ -182,13 +182,13 @@ def test_a_half_made_run_goes_on_with_its_own_model_though_another_is_chosen(hal
 
 def test_a_run_that_comes_out_otherwise_goes_back_to_its_text(engine, player, other) -> None:
     """The files of a model may have changed since."""
-    before = let_go(player)
+    before = evict(player)
     changed = Engine(replace(other.checkpoint, name="bundled"))
     player.play(changed, WHOLE - 1, GREEDY, 2, 0)
     assert finish(player).steps == () and "comes out otherwise" in player.error
-    assert player.score.ids == before.ids and not player.is_recorded
+    assert player.recipe.ids == before.ids and not player.is_recorded
     player.pause()
-    assert player.score.ids == before.ids and "comes out otherwise" in player.error and player.nbytes == 0
+    assert player.recipe.ids == before.ids and "comes out otherwise" in player.error and player.nbytes == 0
     player.play(engine, WHOLE - 1, GREEDY, 2, 0)
     assert same(finish(player), before) and player.error == ""
 
@@ -206,7 +206,7 @@ def test_an_opened_file_leaves_memory_when_its_run_has_been_made_again(engine, t
         assert player.trace.ids == ids and player.is_recorded and player.nbytes >= player.trace.nbytes > 0
     made = finish(player)
     gc.collect()
-    assert made.ids[: len(ids)] == ids and held() is None and player.nbytes == player._order.run.nbytes
+    assert made.ids[: len(ids)] == ids and held() is None and player.nbytes == player._generation.run.nbytes
 
 
 def test_a_file_that_is_not_made_again_to_its_end_stays(engine, trace) -> None:
@@ -225,8 +225,8 @@ def test_the_hosts_limit_of_a_prompt_holds_for_a_run_that_was_let_go(engine, tra
     visit, run = Visit(Player(trace, ""), speed=0), engine.start(" the" * 8)
     run.advance(SAMPLING)
     visit.open(run.trace, is_own=True)
-    let_go(visit.player)
+    evict(visit.player)
     for number, name in enumerate(("play", "step", "run")):
         visit.answer(Action(number, name, {"cursor": 0, "text": " the" * 8}))
         assert "8 tokens, 2 more than the 6 allowed" in visit.player.error and not visit.player.is_running
-    assert visit.player.score.ids == run.trace.ids
+    assert visit.player.recipe.ids == run.trace.ids

@@ -2,13 +2,13 @@
 
 import pytest
 
-from gpt2.engine import Engine
-from gpt2.trace import Trace
-from gpt2.turns import Turn
-from pages.frame.measurement import Measurement
-from pages.frame.player import Player
-from pages.frame.visit import Visit
+from gpt2.engine.engine import Engine
+from gpt2.engine.turns import Turn
+from gpt2.trace.trace import Trace
 from pages.stage.component import Action
+from pages.visit.measurement import Measurement
+from pages.visit.player import Player
+from pages.visit.visit import Visit
 from tests.test_player import finish
 
 

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from gpt2.catalog import PROGRAM_BYTES
-from gpt2.config import GPT2Config
-from pages.frame import choice as choosing
-from pages.frame import visit as visits
-from pages.frame.choice import Choice
-from pages.frame.job import ModelJob
-from pages.frame.models import MAX_MODELS, Pool
-from pages.frame.player import Player
-from pages.frame.visit import Visit
+from gpt2.checkpoints.catalog import PROGRAM_BYTES
+from gpt2.model.config import GPT2Config
+from pages.server.job import ModelJob
+from pages.server.models import MAX_MODELS, Pool
 from pages.stage.component import Action
+from pages.visit import choice as choosing
+from pages.visit import visit as visits
+from pages.visit.choice import Choice
+from pages.visit.player import Player
+from pages.visit.visit import Visit
 from tests.checkpoints import edit_config, write_checkpoint
 from tests.conftest import BUNDLED
 from tests.stand_in_hub import StandInHub, stand_in_hub
@@ -70,7 +70,7 @@ def copies(folder: Path, *names: str) -> list[str]:
 
 
 def loaded(pool: Pool, name: str) -> None:
-    job = pool.want(name)
+    job = pool.request(name)
     job.wait(60)
     assert (job.stage, job.error) == ("ready", "")
 
@@ -80,9 +80,9 @@ def room_for(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_bundled_checkpoint_is_there_at_once_and_everyone_gets_the_same_job(pool):
-    job = pool.want("bundled")
+    job = pool.request("bundled")
     assert job.checkpoint is not None and job.tables is not None
-    assert pool.want("bundled") is job and pool.get("bundled") is job
+    assert pool.request("bundled") is job and pool.get("bundled") is job
     job.wait(60)
     assert job.stage == "ready" and not job.is_loading
 
@@ -120,9 +120,9 @@ def test_a_model_in_use_never_goes_and_who_comes_too_much_is_told(pool, tmp_path
     names = copies(tmp_path, "a", "b")
     room_for(1, monkeypatch)
     user = Someone(names[0])
-    pool.join(user)
+    pool.register(user)
     loaded(pool, names[0])
-    job = pool.want(names[1])
+    job = pool.request(names[1])
     job.wait(60)
     assert job.stage == "failed" and "beside the models that are in use now" in job.error
     assert pool.get(names[0]).stage == "ready"
@@ -133,7 +133,7 @@ def test_a_model_in_use_never_goes_and_who_comes_too_much_is_told(pool, tmp_path
 
 def test_what_cannot_fit_is_refused_before_any_weights_are_fetched(pool, hub, monkeypatch):
     room_for(0, monkeypatch)
-    job = pool.want("someone/copy")
+    job = pool.request("someone/copy")
     job.wait(60)
     assert job.stage == "failed" and "choose a smaller model" in job.error
     assert hub.names() == {"config.json"}
@@ -151,16 +151,16 @@ def test_a_loaded_model_goes_on_when_its_files_change(pool, tmp_path):
 def test_failures_are_forgotten_once_those_who_waited_are_told(pool, tmp_path):
     names = [str(tmp_path / f"none{n}") for n in range(4)]
     user = Someone(names[0])
-    pool.join(user)
+    pool.register(user)
     for name in names:
-        pool.want(name).wait(60)
+        pool.request(name).wait(60)
     assert [name for name in names if pool.get(name)] == [names[0], names[-1]]
 
 
 def test_a_model_that_failed_can_be_tried_again(pool, tmp_path):
     (name,) = copies(tmp_path, "a")
     edit_config(Path(name), model_type="llama")
-    job = pool.want(name)
+    job = pool.request(name)
     job.wait(60)
     assert job.stage == "failed" and "llama" in job.error
     edit_config(Path(name), model_type="gpt2")
@@ -225,7 +225,7 @@ def test_the_model_of_the_run_on_the_stage_is_kept_and_read_with_it(pool, tmp_pa
         pool.get(name).wait(60)
         if name == names[0]:
             visit.answer(Action(2, "run", {"text": "The bird"}))
-    visit.choice.settle()
+    visit.choice.poll()
     assert visit.uses == set(names)
 
 
@@ -245,14 +245,14 @@ def test_a_model_that_is_refused_leaves_everything_as_it_was(pool, trace, name, 
 def test_folders_are_for_visitors_on_the_same_machine_alone(pool, tmp_path, monkeypatch):
     (name,) = copies(tmp_path, "a")
     monkeypatch.chdir(tmp_path)
-    away, home = Choice(), Choice(is_at_home=True)
+    away, home = Choice(), Choice(is_local=True)
     away.take(name)
     assert "not offered" in away.error and pool.get(name) is None
     home.take("./a")
     assert home.wanted == name and home.error == ""
     pool.get(name).wait(60)
     monkeypatch.setenv("GPT2_PUBLIC", "1")
-    again = Choice(is_at_home=True)
+    again = Choice(is_local=True)
     again.take(name)
     assert "not offered" in again.error and again.takes_others == ""
 
@@ -290,11 +290,11 @@ def test_many_who_want_one_model_at_once_start_it_once(pool, tmp_path):
     (name,) = copies(tmp_path, "a")
     start = threading.Barrier(8)
 
-    def want(_: int) -> ModelJob:
+    def request(_: int) -> ModelJob:
         start.wait()
-        return pool.want(name)
+        return pool.request(name)
 
     with ThreadPoolExecutor(8) as threads:
-        jobs = list(threads.map(want, range(8)))
+        jobs = list(threads.map(request, range(8)))
     assert len({id(job) for job in jobs}) == 1
     loaded(pool, name)

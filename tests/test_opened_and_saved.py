@@ -9,12 +9,12 @@ import pytest
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from gpt2.trace import Trace
-from pages.frame import opening, saving
-from pages.frame.examples import recorded_run
-from pages.frame.player import Player
-from pages.frame.saving import BUSY, KEPT_SECONDS, Saving, trace_bytes
-from pages.frame.visit import Visit
+from gpt2.trace.trace import Trace
+from pages.visit import opening, saving
+from pages.visit.examples import recorded_run
+from pages.visit.player import Player
+from pages.visit.saving import BUSY, KEPT_SECONDS, Saving, trace_bytes
+from pages.visit.visit import Visit
 from tests.long_runs import CHANGES, UNBOUNDED, run_of
 
 ROOT = Path(__file__).parents[1]
@@ -180,7 +180,7 @@ def test_why_a_run_was_not_saved_is_one_sentence(trace):
     this.make(player)
     assert "no steps yet" in this.error and not this.data and not this.is_asked
     player.open(trace, is_own=True)
-    assert player.let_go() > 0
+    assert player.evict() > 0
     this.make(player)
     assert this.error == player.notice and "let go" in this.error
 

@@ -13,16 +13,16 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import gpt2
-from gpt2.budget import fit
 from gpt2.errors import EngineError
-from gpt2.sampling import Sampling
-from gpt2.trace import Trace
-from pages.frame.examples import recorded_run
-from pages.frame.models import Pool
-from pages.frame.player import LET_GO, Player
-from pages.frame.visit import STILL_LOADING, Visit
+from gpt2.model.sampling import Sampling
+from gpt2.trace.budget import fit
+from gpt2.trace.trace import Trace
+from pages.server.models import Pool
 from pages.stage.component import Action
 from pages.stage.snapshot import Status
+from pages.visit.examples import recorded_run
+from pages.visit.player import EVICTED, Player
+from pages.visit.visit import STILL_LOADING, Visit
 
 ROOT = Path(__file__).parents[1]
 LENSES = {
@@ -36,7 +36,7 @@ LENSES = {
 
 def page(name: str, trace: Trace, cursor: int | None = None) -> AppTest:
     """One page run by itself with `trace` on the stage."""
-    test = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "pages" / "watch" / f"{name}.py"), default_timeout=60)
     last = max(0, len(trace.steps) - 1)
     test.session_state["visit"] = Visit(Player(trace, "Once upon a time"), cursor=last if cursor is None else cursor)
     return test.run()
@@ -145,8 +145,8 @@ def test_the_cost_page_says_that_a_run_was_let_go(engine, trace, monkeypatch):
     wait(visit)
     visit.cursor = 2
     assert "of 256" in told(test.run())
-    assert visit.player.let_go() > 0
-    assert LET_GO in told(test.run()) and not test.exception
+    assert visit.player.evict() > 0
+    assert EVICTED in told(test.run()) and not test.exception
 
 
 @pytest.mark.parametrize(
@@ -205,18 +205,18 @@ def test_a_refusal_stays_until_something_else_is_typed_or_asked_for(visit):
 
 def test_a_model_that_failed_is_tried_again_and_what_is_said_meanwhile_goes_by_itself(trace, monkeypatch):
     own = Pool()
-    monkeypatch.setattr("pages.frame.visit.pool", lambda: own)
-    monkeypatch.setattr("pages.frame.choice.pool", lambda: own)
+    monkeypatch.setattr("pages.visit.visit.pool", lambda: own)
+    monkeypatch.setattr("pages.visit.choice.pool", lambda: own)
     visit = Visit(Player(trace, ""))
     monkeypatch.setattr(gpt2, "bind", refuse_to_bind)
-    own.want("bundled").wait(60)
+    own.request("bundled").wait(60)
     assert visit.status() == Status("error", "No memory.")
     monkeypatch.undo()
-    monkeypatch.setattr("pages.frame.visit.pool", lambda: own)
-    monkeypatch.setattr("pages.frame.choice.pool", lambda: own)
+    monkeypatch.setattr("pages.visit.visit.pool", lambda: own)
+    monkeypatch.setattr("pages.visit.choice.pool", lambda: own)
     visit.answer(Action(1, "run", {"text": "The bird"}))
     assert visit.player.error == STILL_LOADING
-    own.want("bundled").wait(60)
+    own.request("bundled").wait(60)
     assert visit.status().kind == "recorded" and not visit.player.error
 
 
@@ -254,11 +254,11 @@ def test_a_lens_page_is_drawn_again_when_its_step_changes_under_a_resting_cursor
 
 
 def test_weights_of_the_same_sizes_that_did_not_make_the_run_are_not_read_with_it(visit, trace):
-    assert visit.maker is visit.job and visit.snapshot().tables is visit.job.tables
+    assert visit.run_model is visit.job and visit.snapshot().tables is visit.job.tables
     first = trace.steps[0]
     moved = {**first.captures, "hook_embed": first.captures["hook_embed"] + 0.05}
     foreign = trace.cut(0).append(replace(first, captures=moved))
-    assert not visit.job.has_made(foreign)
+    assert not visit.job.matches(foreign)
     visit.open(foreign)
     assert visit.snapshot().tables is None
 
@@ -276,7 +276,7 @@ import sys
 sys.modules["max"] = None
 from streamlit.testing.v1 import AppTest
 for name in ("live", "embeddings", "attention", "residual", "sampling", "cost"):
-    test = AppTest.from_file(f"pages/{name}.py", default_timeout=60).run()
+    test = AppTest.from_file(f"pages/watch/{name}.py", default_timeout=60).run()
     assert not test.exception, (name, test.exception)
 visit = test.session_state["visit"]
 import time

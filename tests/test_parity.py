@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gpt2 import compiled, parity
-from gpt2.engine import Engine
+from gpt2.bench import parity
+from gpt2.checkpoints.weights import load_checkpoint
+from gpt2.engine import compiled
+from gpt2.engine.engine import Engine
 from gpt2.errors import EngineError, SettingsError
-from gpt2.hooks import hook_axes
-from gpt2.weights import load_checkpoint
+from gpt2.model.hooks import hook_axes
 from tests.checkpoints import write_checkpoint
 from tests.conftest import BUNDLED
 from tests.forced import forced, tokens

@@ -1,4 +1,4 @@
-"""The player: orders return at once, refusals keep the run, two visitors do not disturb each other."""
+"""The player: generations return at once, refusals keep the run, two visitors do not disturb each other."""
 
 import time
 from dataclasses import replace
@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from gpt2.errors import EngineError, GPT2Error, PromptError, SettingsError
-from gpt2.sampling import Sampling
-from gpt2.trace import Trace
-from pages.frame.player import Player
+from gpt2.model.sampling import Sampling
+from gpt2.trace.trace import Trace
+from pages.visit.player import Player
 
 SAMPLING = Sampling(0.8, 0, 0.95, 1)
 
@@ -75,7 +75,7 @@ def test_a_run_of_mixed_settings_is_gone_on_with_from_the_cursor_where_any_step_
     player.new(engine, "The little bird", SAMPLING, 6, 0)
     first = finish(player)
     greedy = Sampling(temperature=0)
-    player.reshape(greedy)
+    player.redraw(greedy)
     player.play(engine, 2, greedy, 3, 0)
     second = finish(player)
     assert second.steps[:2] == first.steps[:2] and len(second.steps) == 6
@@ -87,14 +87,14 @@ def test_a_run_of_mixed_settings_is_gone_on_with_from_the_cursor_where_any_step_
 def test_the_same_settings_draw_nothing_anew(engine, player):
     player.new(engine, "The little bird", SAMPLING, 4, 0)
     before = finish(player)
-    player.reshape(SAMPLING)
+    player.redraw(SAMPLING)
     assert player.trace is before
 
 
 def test_reshaping_draws_the_newest_token_again_without_a_new_step(engine, player):
     player.new(engine, "The little bird", SAMPLING, 4, 0)
     before = finish(player)
-    player.reshape(Sampling(temperature=0))
+    player.redraw(Sampling(temperature=0))
     after = player.trace
     assert after.steps[:-1] == before.steps[:-1]
     assert after.steps[-1].draw.token == int(before.steps[-1].logits.argmax())

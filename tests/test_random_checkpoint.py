@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt2.config import GPT2Config
+from gpt2.checkpoints.random_checkpoint import PIECE, random_tokenizer, write_random_checkpoint
+from gpt2.checkpoints.weights import CONV1D, load_checkpoint, read_safetensors
 from gpt2.errors import CheckpointError
-from gpt2.random_checkpoint import PIECE, random_tokenizer, write_random_checkpoint
-from gpt2.tokenizer import Tokenizer
-from gpt2.weights import CONV1D, load_checkpoint, read_safetensors
+from gpt2.model.config import GPT2Config
+from gpt2.text.tokenizer import Tokenizer
 
 SHAPE = GPT2Config(vocab_size=700, n_positions=64, n_embd=64, n_layer=3, n_head=4, n_inner=192)
 TOKENIZERS = {size: Tokenizer(random_tokenizer(size)) for size in (257, 300, 50257)}

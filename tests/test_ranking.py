@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt2.sampling import most_likely, ranking
+from gpt2.model.sampling import most_likely, ranking
 
 OFTEN_EQUAL = st.sampled_from([-np.inf, -3.0, -1.0, 0.0, 0.5, 2.0, 7.0])
 

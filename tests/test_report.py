@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from gpt2.report import token_report
-from gpt2.trace import Trace
+from gpt2.reading.report import token_report
+from gpt2.trace.trace import Trace
 
 
 def test_every_number_of_a_report_follows_from_the_logits(trace: Trace) -> None:

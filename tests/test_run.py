@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from gpt2 import run as running
-from gpt2.engine import Engine
+from gpt2.engine import run as running
+from gpt2.engine.engine import Engine
+from gpt2.engine.run import LENS_TOKENS, Run
 from gpt2.errors import GPT2Error, PromptError, SettingsError
-from gpt2.hooks import hook_axes
-from gpt2.interventions import Interventions, Scale
-from gpt2.run import LENS_TOKENS, Run
-from gpt2.sampling import Distribution, Sampling, softmax
-from gpt2.trace import Trace
+from gpt2.model.hooks import hook_axes
+from gpt2.model.interventions import Interventions, Scale
+from gpt2.model.sampling import Distribution, Sampling, softmax
+from gpt2.trace.trace import Trace
 from tests.conftest import PROMPT
 from tests.reference import relative_difference
 

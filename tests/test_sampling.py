@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gpt2.errors import SettingsError
-from gpt2.sampling import Distribution, Sampling, draw, entropy_bits, softmax
+from gpt2.model.sampling import Distribution, Sampling, draw, entropy_bits, softmax
 
 LOGITS = arrays(np.float32, st.integers(1, 60), elements=st.floats(-30, 30, width=32))
 SETTINGS = st.builds(

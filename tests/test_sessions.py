@@ -11,13 +11,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from pages.frame import connection, memory
-from pages.frame import visit as visits
-from pages.frame.choice import Choice
-from pages.frame.memory import Sweeper
-from pages.frame.player import GONE_SECONDS, LET_GO, Player
-from pages.frame.visit import Visit
+from pages.server import memory
+from pages.server.memory import Collector
 from pages.stage.component import Action
+from pages.visit import connection
+from pages.visit import visit as visits
+from pages.visit.choice import Choice
+from pages.visit.player import EVICTED, GONE_SECONDS, Player
+from pages.visit.visit import Visit
 from tests.test_models import Someone, copies, loaded, pool, room_for, settings
 from tests.test_player import finish
 
@@ -46,7 +47,7 @@ def test_a_visit_that_is_over_keeps_no_model_even_if_it_was_there_when_one_was_l
     names = copies(tmp_path, "a", "b")
     room_for(1, monkeypatch)
     over = Ring(names[0])
-    pool.join(over)
+    pool.register(over)
     loaded(pool, names[0])
     del over
     loaded(pool, names[1])
@@ -57,16 +58,16 @@ def test_a_visit_that_is_there_keeps_its_model_through_every_sweep(pool, tmp_pat
     names = copies(tmp_path, "a", "b")
     room_for(1, monkeypatch)
     here = Ring(names[0])
-    pool.join(here)
+    pool.register(here)
     loaded(pool, names[0])
-    job = pool.want(names[1])
+    job = pool.request(names[1])
     job.wait(60)
     assert job.has_failed and "in use now" in job.error
     assert pool.get(names[0]).stage == "ready" and here.uses == {names[0]}
 
 
 def test_a_sweep_frees_what_was_frozen_and_freezes_what_is_left(by_hand):
-    sweeper, over, here = Sweeper(), Ring(), Ring()
+    sweeper, over, here = Collector(), Ring(), Ring()
     gone = weakref.ref(over)
     sweeper()
     assert gc.get_freeze_count() > 0
@@ -80,7 +81,7 @@ def test_a_sweep_frees_what_was_frozen_and_freezes_what_is_left(by_hand):
 def test_a_sweep_that_need_not_be_waits_for_its_seconds(monkeypatch, by_hand):
     now = 1000.0
     monkeypatch.setattr(memory.time, "monotonic", lambda: now)
-    sweeper, over = Sweeper(), Ring()
+    sweeper, over = Collector(), Ring()
     gone = weakref.ref(over)
     del over
     now += 59
@@ -95,18 +96,18 @@ def test_a_default_model_that_failed_is_tried_again_by_the_next_visit_and_once_b
     name = str(tmp_path / "a")
     monkeypatch.setenv("GPT2_DEFAULT_MODEL", name)
     first = Choice()
-    first.settle()
+    first.poll()
     failed = pool.get(name)
     failed.wait(60)
-    first.settle()
+    first.poll()
     assert first.wanted is None and "a" in first.error
-    first.settle()
+    first.poll()
     assert pool.get(name) is failed
     copies(tmp_path, "a")
     second = Choice()
-    second.settle()
+    second.poll()
     pool.get(name).wait(60)
-    second.settle()
+    second.poll()
     assert (second.model, second.error) == (name, "")
 
 
@@ -128,7 +129,7 @@ def visit_on(pool, name: str, trace, monkeypatch) -> Visit:
     pool.get(name).wait(60)
     visit.answer(Action(2, "run", {"text": "The king"}))
     assert len(finish(visit.player).steps) == 6 and visit.player.trace.model == name
-    visit.player.looked_at -= GONE_SECONDS + 1
+    visit.player.last_seen -= GONE_SECONDS + 1
     return visit
 
 
@@ -138,7 +139,7 @@ def test_a_visit_uses_its_models_until_its_browser_is_gone_and_silent(pool, tmp_
     assert visit.uses == {name}  # an open page may be silent for hours
     connected.clear()
     assert visit.uses == set()
-    visit.player.look()
+    visit.player.touch()
     assert visit.uses == {name}  # a connection that was lost a moment ago
 
 
@@ -155,7 +156,7 @@ def test_who_comes_back_to_a_model_that_was_let_go_has_it_again_and_the_same_tex
     assert pool.get(mine) is None and gone() is None
     connected.add("mine")
     back = visit.snapshot()
-    assert (back.model, back.ids, back.prompt, back.status.text) == (mine, text, "The king", LET_GO)
+    assert (back.model, back.ids, back.prompt, back.status.text) == (mine, text, "The king", EVICTED)
     pool.get(mine).wait(60)
     assert visit.snapshot().model == mine and visit.choice.model == mine
     visit.answer(Action(3, "run", {"text": "The king"}))
@@ -169,7 +170,7 @@ def test_who_comes_back_where_there_is_no_room_any_more_is_told(pool, tmp_path, 
     visit = visit_on(pool, mine, trace, monkeypatch)
     connected.clear()
     someone = Someone(other)
-    pool.join(someone)
+    pool.register(someone)
     loaded(pool, other)
     visit.snapshot()
     pool.get(mine).wait(60)
@@ -180,7 +181,7 @@ def test_who_comes_back_where_there_is_no_room_any_more_is_told(pool, tmp_path, 
 
 def test_without_a_server_nobody_is_away(trace):
     visit = Visit(Player(trace, ""), session="mine")
-    visit.player.looked_at -= GONE_SECONDS + 1
+    visit.player.last_seen -= GONE_SECONDS + 1
     assert connection.is_connected("mine") and not visit.is_away
 
 
@@ -211,14 +212,14 @@ def test_a_run_is_read_with_the_model_that_made_it_and_with_no_other_that_embeds
     visit.answer(Action(2, "run", {"text": "The king"}))
     mine = finish(visit.player)
     visit.answer(Action(3, "model", {"name": second}))
-    assert visit.job.name == second and visit.job.has_made(mine)
-    assert visit.maker is pool.get(first)
+    assert visit.job.name == second and visit.job.matches(mine)
+    assert visit.run_model is pool.get(first)
     del pool._jobs[first]
-    assert visit.maker is None and visit.snapshot().tables is None
+    assert visit.run_model is None and visit.snapshot().tables is None
 
 
 def test_a_run_from_a_file_is_read_with_the_chosen_model_if_that_embeds_alike(pool, trace):
     loaded(pool, "bundled")
     visit = Visit(Player(trace, ""))
     visit.open(replace(trace, model="its name elsewhere"), is_own=True)
-    assert visit.maker is visit.job is pool.get("bundled")
+    assert visit.run_model is visit.job is pool.get("bundled")

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from gpt2.captures import BARE, STREAM, UNREAD, WHOLE
-from gpt2.engine import Engine
-from gpt2.tables import Tables
-from gpt2.trace import Trace
+from gpt2.engine.engine import Engine
+from gpt2.reading.tables import Tables
+from gpt2.trace.captures import Level
+from gpt2.trace.trace import Trace
+from pages.stage.message import BrowserState, encode_message
 from pages.stage.pack import split
-from pages.stage.parcel import Post, wrap
-from pages.stage.shelf import Shelf
-from tests.long_runs import squeezed, with_source
+from pages.stage.record_cache import RecordCache
+from tests.long_runs import squeezed, with_recomputer
 from tests.test_stage_pack import read, snapshot
 
 
@@ -20,42 +20,44 @@ def tables(engine: Engine) -> Tables:
     return Tables(*(engine.checkpoint.weights[name] for name in ("wte.weight", "wpe.weight")))
 
 
-def receive(trace: Trace, tables: Tables | None, post: Post, shelf: Shelf, seen: dict[int, bytes]) -> list[dict]:
+def receive(
+    trace: Trace, tables: Tables | None, browser: BrowserState, records: RecordCache, seen: dict[int, bytes]
+) -> list[dict]:
     """What a browser shows of every step after a few messages, which it keeps by their stamps in `seen`."""
     for _ in range(12):
-        header, records = read(wrap(replace(snapshot(trace), tables=tables), "live", post, shelf))
-        seen |= records
+        header, sent = read(encode_message(replace(snapshot(trace), tables=tables), "live", browser, records))
+        seen |= sent
     return [split(seen[stamp])[0] for stamp in header["stamps"]]
 
 
-@pytest.mark.parametrize("level", [UNREAD, BARE])
+@pytest.mark.parametrize("level", [Level.NO_LOGITS, Level.NO_PATTERNS])
 def test_a_record_made_before_the_model_was_loaded_is_replaced_once_it_is(engine, trace, tables, level) -> None:
-    small, post, shelf, seen = squeezed(trace, level).cut(12), Post(), Shelf(), {}
-    before = receive(small, None, post, shelf, seen)
+    small, browser, records, seen = squeezed(trace, level).cut(12), BrowserState(), RecordCache(), {}
+    before = receive(small, None, browser, records, seen)
     assert all(step["next"] is None and not step["nearest"] for step in before)
-    after = receive(with_source(engine, small), tables, post, shelf, seen)
+    after = receive(with_recomputer(engine, small), tables, browser, records, seen)
     assert [step["next"]["token"] for step in after] == [step.draw.token for step in small.steps]
     assert all(step["nearest"] and "not loaded" not in str(step["says"]) for step in after)
 
 
 def test_nearest_tokens_come_once_there_are_tables_though_nothing_was_let_go(trace, tables) -> None:
-    post, shelf, seen = Post(), Shelf(), {}
-    assert not any(step["nearest"] for step in receive(trace, None, post, shelf, seen))
-    assert all(step["nearest"] for step in receive(trace, tables, post, shelf, seen))
+    browser, records, seen = BrowserState(), RecordCache(), {}
+    assert not any(step["nearest"] for step in receive(trace, None, browser, records, seen))
+    assert all(step["nearest"] for step in receive(trace, tables, browser, records, seen))
 
 
 def test_a_step_that_lacks_nothing_keeps_its_stamp_however_it_is_kept(engine, trace, tables) -> None:
-    shelf = Shelf()
+    records = RecordCache()
     for held in (None, tables):
-        stamps = shelf.stamps(trace, held)
-        for level in (WHOLE, STREAM, UNREAD, BARE):
-            assert shelf.stamps(with_source(engine, squeezed(trace, level)), held) == stamps
-        assert shelf.stamps(squeezed(trace, STREAM), held) == stamps  # no source, and none needed
-        assert shelf.stamps(trace.cut(9), held) == stamps[:9]
+        stamps = records.stamps(trace, held)
+        for level in (Level.FULL, Level.STREAM, Level.NO_LOGITS, Level.NO_PATTERNS):
+            assert records.stamps(with_recomputer(engine, squeezed(trace, level)), held) == stamps
+        assert records.stamps(squeezed(trace, Level.STREAM), held) == stamps  # no source, and none needed
+        assert records.stamps(trace.cut(9), held) == stamps[:9]
 
 
 def test_only_the_steps_that_lack_something_are_sent_again_when_the_engine_comes(engine, trace, tables) -> None:
-    steps = (*(step.squeezed(UNREAD) for step in trace.steps[:10]), *trace.steps[10:])
-    mixed, shelf = replace(trace, steps=steps), Shelf()
-    before, after = (shelf.stamps(run, tables) for run in (mixed, with_source(engine, mixed)))
+    steps = (*(step.squeezed(Level.NO_LOGITS) for step in trace.steps[:10]), *trace.steps[10:])
+    mixed, records = replace(trace, steps=steps), RecordCache()
+    before, after = (records.stamps(run, tables) for run in (mixed, with_recomputer(engine, mixed)))
     assert [one != other for one, other in zip(before, after, strict=True)] == [True] * 10 + [False] * 30

@@ -6,15 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gpt2.sampling import Sampling, draw
-from gpt2.tables import Tables
-from gpt2.trace import Step, Trace
-from pages.frame.palette import DARK, LIGHT
+from gpt2.model.sampling import Sampling, draw
+from gpt2.reading.tables import Tables
+from gpt2.trace.step import StepId
+from gpt2.trace.trace import Step, Trace
+from pages.look.palette import DARK, LIGHT
 from pages.stage import sentences
 from pages.stage.code import HERE, SCRIPTS
+from pages.stage.message import MAX_MESSAGE_BYTES, RECENT, REPEATS, BrowserState, encode_message
 from pages.stage.pack import CUT_BY_TOP_K, CUT_BY_TOP_P, FULL, KEPT, PATTERN_WINDOW, pack_step, pattern_window, split
-from pages.stage.parcel import MAX_PARCEL, RECENT, REPEATS, Post, wrap
-from pages.stage.shelf import Shelf
+from pages.stage.record_cache import RecordCache
 from pages.stage.snapshot import Snapshot, Status
 
 
@@ -165,26 +166,26 @@ def test_a_record_does_not_depend_on_later_steps(trace: Trace) -> None:
 
 
 def test_a_step_is_packed_once_and_a_redrawn_one_gets_a_new_stamp(trace: Trace) -> None:
-    shelf = Shelf()
-    assert shelf.record(trace, 2, None) is shelf.record(trace.branch(5), 2, None)
-    again = replace(trace.steps[2])
-    assert shelf.stamp(again) != shelf.stamp(trace.steps[2])
-    assert shelf.stamp(trace.steps[2]) == shelf.stamp(trace.steps[2])
+    records = RecordCache()
+    assert records.record(trace, 2, None) is records.record(trace.branch(5), 2, None)
+    again = replace(trace.steps[2], identity=StepId())
+    assert records.stamp(again) != records.stamp(trace.steps[2])
+    assert records.stamp(trace.steps[2]) == records.stamp(trace.steps[2])
 
 
 def test_the_shelf_forgets_the_least_recently_used(trace: Trace) -> None:
-    shelf = Shelf(max_records=5)
-    kept = [shelf.record(trace, index, None) for index in range(10)][-5:]
-    assert (len(shelf), shelf.nbytes) == (5, sum(len(record) for record in kept))
-    tight = Shelf(max_bytes=3 * len(kept[-1]))
+    records = RecordCache(max_records=5)
+    kept = [records.record(trace, index, None) for index in range(10)][-5:]
+    assert (len(records), records.nbytes) == (5, sum(len(record) for record in kept))
+    tight = RecordCache(max_bytes=3 * len(kept[-1]))
     for index in range(10):
         tight.record(trace, index, None)
     assert 1 <= len(tight) <= 3 and tight.nbytes <= 3 * len(kept[-1])
 
 
 def test_a_message_parses_and_brings_every_step_until_the_browser_has_had_it_often_enough(trace: Trace) -> None:
-    post, shelf = Post(), Shelf()
-    header, records = read(wrap(snapshot(trace), "live", post, shelf))
+    browser, cache = BrowserState(), RecordCache()
+    header, records = read(encode_message(snapshot(trace), "live", browser, cache))
     assert header["labels"] == [trace.vocabulary.label(token) for token in trace.ids]
     assert header["prompt"] == "<b>&\n"
     stamps = header["stamps"]
@@ -192,35 +193,35 @@ def test_a_message_parses_and_brings_every_step_until_the_browser_has_had_it_oft
         assert split(record)[0]["start"] == trace.steps[stamps.index(stamp)].start
     seen = set(records)
     for _ in range(20):
-        _, records = read(wrap(snapshot(trace), "live", post, shelf))
+        _, records = read(encode_message(snapshot(trace), "live", browser, cache))
         seen |= set(records)
     assert seen == set(stamps) and not records
-    assert all(post.sent[stamp] == REPEATS for stamp in stamps[-RECENT:])
+    assert all(browser.sent[stamp] == REPEATS for stamp in stamps[-RECENT:])
 
 
 def test_what_the_browser_asks_for_comes_first_and_messages_stay_small(trace: Trace) -> None:
-    post, shelf = Post(), Shelf()
-    post.sent.update({shelf.stamp(step): 9 for step in trace.steps})
+    browser, records = BrowserState(), RecordCache()
+    browser.sent.update({records.stamp(step): 9 for step in trace.steps})
     asked = [{"serial": 1, "name": "need", "values": {"run_id": trace.run_id, "steps": [3, 999, "x", 1]}}]
-    assert post.take(asked) == ()
-    parcel = wrap(snapshot(trace), "strip", post, shelf)
+    assert browser.take(asked) == ()
+    parcel = encode_message(snapshot(trace), "strip", browser, records)
     header, records = read(parcel)
     assert list(records) == [header["stamps"][3], header["stamps"][1]]
-    assert len(parcel) < MAX_PARCEL + 100_000
+    assert len(parcel) < MAX_MESSAGE_BYTES + 100_000
     assert header["echo"] == 1
 
 
 def test_an_action_is_given_out_once_however_often_it_is_repeated() -> None:
-    post = Post()
+    browser = BrowserState()
     play, pause = ({"serial": n, "name": name, "values": {}} for n, name in ((7, "play"), (9, "pause")))
-    assert [action.name for action in post.take([play])] == ["play"]
-    assert [action.name for action in post.take([play, pause])] == ["pause"]
-    assert post.take([play, pause]) == ()
-    assert post.take(None) == () and post.take("nonsense") == () and post.take([{"serial": "8"}]) == ()
+    assert [action.name for action in browser.take([play])] == ["play"]
+    assert [action.name for action in browser.take([play, pause])] == ["pause"]
+    assert browser.take([play, pause]) == ()
+    assert browser.take(None) == () and browser.take("nonsense") == () and browser.take([{"serial": "8"}]) == ()
 
 
 def test_a_run_without_steps_has_a_message(trace: Trace) -> None:
-    header, records = read(wrap(snapshot(trace.cut(0)), "live", Post(), Shelf()))
+    header, records = read(encode_message(snapshot(trace.cut(0)), "live", BrowserState(), RecordCache()))
     assert (header["stamps"], header["labels"], records) == ([], [], {})
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gpt2.tables import Projection, Tables, unit
-from gpt2.weights import Checkpoint
+from gpt2.checkpoints.weights import Checkpoint
+from gpt2.reading.tables import Projection, Tables, unit
 
 TOKENS = (3, 77, 512, 1999)
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as BPE
 from tokenizers import normalizers, pre_tokenizers
 
-from gpt2.config import GPT2Config
+from gpt2.checkpoints.weights import Checkpoint
 from gpt2.errors import CheckpointError, PromptError, TraceError
-from gpt2.prompt import encode_prompt
-from gpt2.tokenizer import Tokenizer
-from gpt2.vocabulary import Vocabulary
-from gpt2.weights import Checkpoint
+from gpt2.model.config import GPT2Config
+from gpt2.text.prompt import encode_prompt
+from gpt2.text.tokenizer import Tokenizer
+from gpt2.text.vocabulary import Vocabulary
 from tests.checkpoints import byte_tokenizer
 
 TEXT = st.text(st.characters(codec="utf-8"))

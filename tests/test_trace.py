@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt2.engine import Engine
+from gpt2.engine.engine import Engine
 from gpt2.errors import TraceError
-from gpt2.hooks import AXES, hook_axes
-from gpt2.sampling import Draw, Sampling
-from gpt2.trace import Step, Trace
+from gpt2.model.hooks import AXES, hook_axes
+from gpt2.model.sampling import Draw, Sampling
+from gpt2.trace.captures import Captures
+from gpt2.trace.trace import Step, Trace
 from tests.conftest import PROMPT
 
 
@@ -166,7 +167,7 @@ def test_what_a_trace_hands_out_is_a_copy_of_its_own(trace: Trace) -> None:
 
 def test_changing_the_dictionary_that_a_step_was_made_from_changes_nothing() -> None:
     captures = {"logits": np.zeros((1, 3), np.float32)}
-    step = Step((1,), 0, captures, Draw(1, 0.5, Sampling()), 1.0)
+    step = Step((1,), 0, Captures(captures), Draw(1, 0.5, Sampling()), 1.0)
     captures["logits"] = np.ones((1, 3), np.float32)
     assert step.logits.tolist() == [0, 0, 0]
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gpt2.captures import BARE
 from gpt2.errors import TraceError
-from gpt2.interventions import Addition, Interventions, Scale
-from gpt2.sampling import Sampling
-from gpt2.trace import Trace
-from gpt2.trace_file import TEXT_BYTES
-from gpt2.vocabulary import Vocabulary
+from gpt2.model.interventions import Addition, Interventions, Scale
+from gpt2.model.sampling import Sampling
+from gpt2.text.vocabulary import Vocabulary
+from gpt2.trace.captures import Level
+from gpt2.trace.file import TEXT_BYTES
+from gpt2.trace.trace import Trace
 
 
 def saved(trace: Trace, half: bool = False) -> bytes:
@@ -166,7 +166,7 @@ def test_a_small_file_cannot_ask_for_more_layers_than_it_holds(short):
 def test_what_a_full_run_of_gpt_2_tells_fits(short):
     """1,024 steps and 50,257 tokens."""
     step, tokens = short.steps[-1], Vocabulary(tuple(b"token%d" % index for index in range(50_257)))
-    bare = step.squeezed(BARE)
+    bare = step.squeezed(Level.NO_PATTERNS)
     config = replace(short.config, n_positions=1024)
     steps = [replace(bare, ids=(step.draw.token,), start=index) for index in range(1024)]
     read = Trace.load(io.BytesIO(saved(replace(short, config=config, steps=tuple(steps)))))

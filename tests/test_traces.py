@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt2.engine import Engine
-from gpt2.interventions import Interventions
-from gpt2.run import Run
-from gpt2.sampling import Sampling
-from gpt2.trace import Trace
-from gpt2.turns import Turn
-from pages.frame import traces as module
-from pages.frame.limits import default_traces_bytes
-from pages.frame.player import FILE_LET_GO, LET_GO, NO_ROOM, Player
-from pages.frame.traces import Traces
+from gpt2.engine.engine import Engine
+from gpt2.engine.run import Run
+from gpt2.engine.turns import Turn
+from gpt2.model.interventions import Interventions
+from gpt2.model.sampling import Sampling
+from gpt2.trace.trace import Trace
+from pages.server import traces as module
+from pages.server.limits import default_traces_bytes
+from pages.server.traces import Traces
+from pages.visit.player import EVICTED, FILE_EVICTED, NO_ROOM, Player
 from tests.test_player import SAMPLING, alone, finish
 
 GREEDY = Sampling(temperature=0)
@@ -30,10 +30,10 @@ class Stand:
     """As much of a player as the budget sees."""
 
     nbytes: int
-    looked_at: float
+    last_seen: float
     is_running: bool
 
-    def let_go(self) -> int:
+    def evict(self) -> int:
         freed = 0 if self.is_running else self.nbytes
         self.nbytes -= freed
         return freed
@@ -58,11 +58,11 @@ def test_only_idle_runs_go_the_longest_unseen_first_and_no_more_than_must(visits
         size > 0 and visit in could_go for visit, size in zip(visits, before, strict=True)
     )
     if gone:
-        newest = max(gone, key=lambda visit: visit.looked_at)
+        newest = max(gone, key=lambda visit: visit.last_seen)
         size = before[visits.index(newest)]
         assert held + size > budget  # the last to go had to
         left = [visit for visit in could_go if visit.nbytes]
-        assert all(visit.looked_at >= newest.looked_at for visit in left)
+        assert all(visit.last_seen >= newest.last_seen for visit in left)
 
 
 class Budget:
@@ -100,10 +100,10 @@ def test_the_default_budget_holds_two_whole_runs(engine: Engine) -> None:
 
 def test_what_is_let_go_is_freed_and_its_text_and_a_notice_stay(engine, budget, traces, trace) -> None:
     older, newer = (played(engine, traces, trace, prompt) for prompt in ("The king", "A mouse"))
-    older.look()
-    newer.look()
+    older.touch()
+    newer.touch()
     gone = [weakref.ref(array) for step in older.trace.steps for array in step.captures.values()]
-    gone += [weakref.ref(older._order.run), *map(weakref.ref, older.trace.steps)]
+    gone += [weakref.ref(older._generation.run), *map(weakref.ref, older.trace.steps)]
     run_id, ids, kept = older.trace.run_id, older.trace.ids, newer.trace
     assert traces.nbytes == older.nbytes + newer.nbytes > 0
     budget.nbytes = traces.nbytes - 1
@@ -111,42 +111,42 @@ def test_what_is_let_go_is_freed_and_its_text_and_a_notice_stay(engine, budget, 
     gc.collect()
     assert not any(ref() is not None for ref in gone) and len(gone) > 100
     assert (older.nbytes, older.trace.steps, older.trace.run_id) == (0, (), run_id)
-    assert older.score is not None and older.score.ids == ids and older.prompt == "The king"
-    assert older.notice == LET_GO and not older.is_recorded and not older.is_running
+    assert older.recipe is not None and older.recipe.ids == ids and older.prompt == "The king"
+    assert older.notice == EVICTED and not older.is_recorded and not older.is_running
     assert newer.trace is kept and newer.notice == ""
 
 
 def test_looking_at_a_run_keeps_it_longer(engine, budget, traces, trace) -> None:
     first, second = (played(engine, traces, trace, prompt) for prompt in ("The king", "A mouse"))
-    second.look()
-    first.look()
+    second.touch()
+    first.touch()
     budget.nbytes = traces.nbytes - 1
     traces.make_room()
     assert first.trace.steps and not second.trace.steps
 
 
-def let_go(player: Player) -> Trace:
+def evict(player: Player) -> Trace:
     before = player.trace
-    assert player.let_go() > 0 and not player.trace.steps
+    assert player.evict() > 0 and not player.trace.steps
     return before
 
 
 @pytest.mark.parametrize("tokens", [3, 6, 9])
 def test_run_makes_the_same_text_again_and_goes_on_if_more_is_asked_for(engine, traces, trace, tokens: int) -> None:
     player = played(engine, traces, trace, "The king")
-    before = let_go(player)
+    before = evict(player)
     player.new(engine, "The king", SAMPLING, tokens, 0)
     assert not player.is_recorded
     again = finish(player)
     assert again.generated_ids == alone(engine, "The king", max(6, tokens))
-    assert again.run_id != before.run_id and player.notice == player.error == "" and player.score is None
+    assert again.run_id != before.run_id and player.notice == player.error == "" and player.recipe is None
 
 
 def test_a_run_of_mixed_settings_is_made_again_as_it_was(engine, traces, trace) -> None:
     player = played(engine, traces, trace, "The king")
     player.play(engine, 2, GREEDY, 3, 0)
     finish(player)
-    before = let_go(player)
+    before = evict(player)
     assert {step.draw.sampling for step in before.steps} == {SAMPLING, GREEDY}
     player.new(engine, "The king", GREEDY, 1, 0)
     again = finish(player)
@@ -156,17 +156,17 @@ def test_a_run_of_mixed_settings_is_made_again_as_it_was(engine, traces, trace) 
 
 def test_play_makes_it_again_and_goes_on(engine, traces, trace) -> None:
     player = played(engine, traces, trace, "The king")
-    let_go(player)
+    evict(player)
     player.play(engine, 5, SAMPLING, 4, 0)
     assert finish(player).generated_ids == alone(engine, "The king", 10)
 
 
 def test_another_prompt_or_setting_begins_another_run(engine, traces, trace) -> None:
     player = played(engine, traces, trace, "The king")
-    let_go(player)
+    evict(player)
     player.new(engine, "The king", GREEDY, 4, 0)
     assert finish(player).generated_ids == alone(engine, "The king", 4, GREEDY)
-    let_go(player)
+    evict(player)
     player.new(engine, "A mouse", GREEDY, 4, 0)
     assert finish(player).generated_ids == alone(engine, "A mouse", 4, GREEDY)
 
@@ -177,13 +177,13 @@ def test_a_run_under_way_is_never_let_go(engine, budget, traces, trace) -> None:
         player.new(engine, "The king", SAMPLING, 3, 0)
         while len(engine.turns) < 2:
             assert player.is_running
-        assert player.let_go() == 0
+        assert player.evict() == 0
     assert finish(player).generated_ids == alone(engine, "The king", 3)
 
 
 def test_a_recorded_run_that_all_share_costs_nobody_and_stays(traces, trace) -> None:
     player = Player(trace, "", traces)
-    assert traces.nbytes == 0 and player.let_go() == 0 and player.trace is trace
+    assert traces.nbytes == 0 and player.evict() == 0 and player.trace is trace
 
 
 def test_an_opened_file_counts_and_says_how_to_have_it_back(engine, traces, trace) -> None:
@@ -191,8 +191,8 @@ def test_an_opened_file_counts_and_says_how_to_have_it_back(engine, traces, trac
     mine = engine.run("The little bird")
     player.open(mine, is_own=True)
     assert traces.nbytes == mine.nbytes
-    assert player.let_go() == mine.nbytes
-    assert player.notice == FILE_LET_GO and not player.trace.steps
+    assert player.evict() == mine.nbytes
+    assert player.notice == FILE_EVICTED and not player.trace.steps
     player.open(trace)
     assert (player.notice, traces.nbytes, player.is_recorded) == ("", 0, True)
 
@@ -201,7 +201,7 @@ def test_opening_a_file_makes_room_for_it_and_not_of_it(engine, budget, traces, 
     other = played(engine, traces, trace, "The king")
     mine, player = engine.run("The little bird"), Player(trace, "", traces)
     budget.nbytes = mine.nbytes
-    other.look()
+    other.touch()
     player.open(mine, is_own=True)
     assert player.trace is mine and not other.trace.steps
 
@@ -249,7 +249,7 @@ def test_a_visit_that_ends_takes_its_run_with_it(engine, traces, trace) -> None:
     player.new(engine, "The king", SAMPLING, 400, 0)
     while len(player.trace.steps) < 2:
         assert player.is_running
-    thread, run = player._order._thread, weakref.ref(player._order.run)
+    thread, run = player._generation._thread, weakref.ref(player._generation.run)
     del player
     thread.join(30)
     assert not thread.is_alive()
@@ -260,9 +260,9 @@ def test_a_visit_that_ends_takes_its_run_with_it(engine, traces, trace) -> None:
 
 def test_visits_that_are_over_go_before_any_that_is_not(engine, budget, traces, trace, monkeypatch) -> None:
     """A session that ends may lie in memory for long, as nothing but itself holds it; it is not waited for."""
-    monkeypatch.setattr(module, "GIVE_BACK_SECONDS", 0)
+    monkeypatch.setattr(module, "TRIM_SECONDS", 0)
     here, over = (played(engine, traces, trace, prompt) for prompt in ("The king", "A mouse"))
-    over.look()
+    over.touch()
     over.itself = over
     gc.freeze()  # as a model's load leaves it
     budget.nbytes = here.nbytes
@@ -279,10 +279,10 @@ def test_an_order_that_is_just_being_taken_is_not_waited_for(engine, traces, tra
     player = played(engine, traces, trace, "The king")
     freed: list[int] = []
     with player._lock:
-        other = threading.Thread(target=lambda: freed.append(player.let_go()))
+        other = threading.Thread(target=lambda: freed.append(player.evict()))
         other.start()
         other.join(30)
     assert freed == [0] and player.trace.steps
     since = time.monotonic()
-    player.look()
-    assert player.looked_at >= since
+    player.touch()
+    assert player.last_seen >= since

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from gpt2.tokenizer import END_OF_TEXT
+from gpt2.checkpoints.weights import load_checkpoint
+from gpt2.text.tokenizer import END_OF_TEXT
 from gpt2.train.corpus import Windows, read_documents, split_documents, train_tokenizer
 from gpt2.train.export import write_model
 from gpt2.train.heads import along
 from gpt2.train.loop import Settings, Trainer
 from gpt2.train.model import Shape
 from gpt2.train.muon import orthogonalise
-from gpt2.weights import load_checkpoint
 from tests.reference import Reference
 
 DOCUMENTS = [

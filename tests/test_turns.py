@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt2.engine import Engine
-from gpt2.sampling import Sampling
-from gpt2.turns import Turn, Turns, Withdrawn
+from gpt2.engine.engine import Engine
+from gpt2.engine.turns import Turn, Turns, Withdrawn
+from gpt2.model.sampling import Sampling
 from tests.conftest import PROMPT
 
 SECONDS = 20  # far more than anything here takes: a wait that is this long has hung

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt2.errors import SettingsError
-from pages.frame.typed import number, whole
+from pages.visit.parsing import number, whole
 
 LONGEST = 120
 anything = st.one_of(

@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gpt2.turns import Turn
-from pages.frame import order
-from pages.frame.models import pool
-from pages.frame.player import GONE, GONE_SECONDS, LET_GO, Player
-from pages.frame.visit import TICK_MS, Visit
+from gpt2.engine.turns import Turn
+from pages.server.memory import collect_garbage
+from pages.server.models import pool
 from pages.stage.component import Action
-from pages.stage.parcel import Post, wrap
-from pages.stage.shelf import Shelf
+from pages.stage.message import BrowserState, encode_message
+from pages.stage.record_cache import RecordCache
 from pages.stage.snapshot import Status
+from pages.visit import generation as generation
+from pages.visit.player import EVICTED, GONE, GONE_SECONDS, Player
+from pages.visit.visit import TICK_MS, Visit
 from tests.test_player import SAMPLING, alone, finish
 from tests.test_stage_pack import read
 
@@ -31,7 +32,7 @@ PROMPTS = [f"{who} {did}" for who in ("The king", "A mouse", "My dear child", "T
 @pytest.fixture(autouse=True, scope="module")
 def ready() -> None:
     """Visits find their model loaded."""
-    while pool().want("bundled").is_loading:
+    while pool().request("bundled").is_loading:
         time.sleep(0.05)
 
 
@@ -70,7 +71,7 @@ def test_stopping_leaves_the_line_at_once_however_long_it_is(engine, crowd) -> N
 
 
 def test_a_new_order_while_waiting_stands_at_the_end_of_the_line(engine, crowd, monkeypatch) -> None:
-    monkeypatch.setattr(order, "FELT_SECONDS", 0.0)
+    monkeypatch.setattr(generation, "FELT_SECONDS", 0.0)
     crowd[1].new(engine, "Another", SAMPLING, 3, 0)
     while len(engine.turns) < 7:
         assert crowd[1].is_running
@@ -78,9 +79,9 @@ def test_a_new_order_while_waiting_stands_at_the_end_of_the_line(engine, crowd, 
 
 
 def test_the_place_in_the_line_is_told_once_the_wait_is_felt(crowd, monkeypatch) -> None:
-    monkeypatch.setattr(order, "FELT_SECONDS", 1e9)
+    monkeypatch.setattr(generation, "FELT_SECONDS", 1e9)
     assert Visit(crowd[2]).status() == Status("running", "Generating.")
-    monkeypatch.setattr(order, "FELT_SECONDS", 0.0)
+    monkeypatch.setattr(generation, "FELT_SECONDS", 0.0)
     told = [Visit(player).status() for player in crowd]
     assert [status.text for status in told[:3]] == [
         "Waiting; 1 visitor is before you.",
@@ -91,7 +92,7 @@ def test_the_place_in_the_line_is_told_once_the_wait_is_felt(crowd, monkeypatch)
 
 
 def test_between_tokens_the_number_stays_as_it_was_when_the_token_was_asked_for(engine, trace, monkeypatch) -> None:
-    monkeypatch.setattr(order, "FELT_SECONDS", 0.0)
+    monkeypatch.setattr(generation, "FELT_SECONDS", 0.0)
     player, others = Player(trace, ""), [Turn(engine.turns) for _ in range(3)]
     with Turn(engine.turns):
         player.new(engine, "The king", SAMPLING, 400, 0)
@@ -112,7 +113,7 @@ def test_between_tokens_the_number_stays_as_it_was_when_the_token_was_asked_for(
 def test_a_visitor_who_is_gone_stops_generating_and_can_go_on(engine, trace) -> None:
     player = Player(trace, "")
     player.new(engine, "The king", SAMPLING, 400, 0)
-    player.looked_at -= GONE_SECONDS + 1
+    player.last_seen -= GONE_SECONDS + 1
     made = finish(player)
     assert player.notice == GONE and len(made.steps) < 400
     assert Visit(player).status() == Status("paused", GONE, is_news=True)
@@ -126,9 +127,9 @@ def test_a_let_go_run_keeps_its_text_on_the_stage_and_shows_no_numbers(engine, t
     visit = Visit(Player(trace, ""))
     visit.player.new(engine, "The king", SAMPLING, 5, 0)
     before = finish(visit.player)
-    assert visit.player.let_go() > 0
-    assert visit.status() == Status("paused", LET_GO, is_news=True)
-    header, records = read(wrap(visit.snapshot(), "live", Post(), Shelf()))
+    assert visit.player.evict() > 0
+    assert visit.status() == Status("paused", EVICTED, is_news=True)
+    header, records = read(encode_message(visit.snapshot(), "live", BrowserState(), RecordCache()))
     assert header["labels"] == [before.vocabulary.label(token) for token in before.ids]
     assert (header["prompt"], header["prompt_tokens"]) == ("The king", len(before.prompt_ids))
     assert (header["stamps"], records, header["recorded"]) == ([], {}, False)
@@ -139,8 +140,8 @@ def test_every_page_says_what_to_do_with_a_run_that_was_let_go(engine, trace, na
     player = Player(trace, "")
     player.new(engine, "The king", SAMPLING, 3, 0)
     finish(player)
-    player.let_go()
-    test = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+    player.evict()
+    test = AppTest.from_file(str(ROOT / "pages" / "watch" / f"{name}.py"), default_timeout=60)
     test.session_state["visit"] = Visit(player, cursor=2)
     assert not test.run().exception
 
@@ -150,12 +151,12 @@ def test_no_page_that_is_open_holds_on_to_numbers_that_were_let_go(engine, trace
     player = Player(trace, "")
     player.new(engine, "The king", SAMPLING, 4, 0)
     held = [weakref.ref(step) for step in finish(player).steps]
-    test = AppTest.from_file(str(ROOT / "pages" / f"{name}.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "pages" / "watch" / f"{name}.py"), default_timeout=60)
     test.session_state["visit"] = Visit(player, cursor=2)
     assert not test.run().exception and not test.run().exception
     # Run by itself a page is the process's `__main__`, which keeps its last variables until another script is.
     AppTest.from_string("pass").run()
-    assert player.let_go() > 0
+    assert player.evict() > 0
     gc.collect()
     assert [ref() for ref in held] == [None] * 4
 
@@ -166,26 +167,30 @@ def test_the_same_run_pressed_again_after_it_was_let_go_has_the_same_text(engine
     press = {"text": "The king", "max_new_tokens": 7, "seed": 11}
     visit.answer(Action(1, "run", press))
     before = finish(visit.player)
-    visit.player.let_go()
+    visit.player.evict()
     visit.answer(Action(2, "run", press))
     assert finish(visit.player).ids == before.ids and visit.status().text == "Paused."
 
 
 def test_a_browser_gets_records_of_its_own_run_alone(engine, trace) -> None:
     """Whatever it asks for: another visitor's run id, steps it does not have, what was another's a moment ago."""
-    shelf, posts, visits = Shelf(), [Post(), Post()], [Visit(Player(trace, "")), Visit(Player(trace, ""))]
+    shelf, posts, visits = (
+        RecordCache(),
+        [BrowserState(), BrowserState()],
+        [Visit(Player(trace, "")), Visit(Player(trace, ""))],
+    )
     secret, mine = "My secret is the blue key", "The king"
     for visit, prompt in zip(visits, (secret, mine), strict=True):
         visit.player.new(engine, prompt, SAMPLING, 6, 0)
         visit.player.prompt = prompt
         finish(visit.player)
-    hidden = wrap(visits[0].snapshot(), "live", posts[0], shelf)
+    hidden = encode_message(visits[0].snapshot(), "live", posts[0], shelf)
     theirs = {stamp for stamp in read(hidden)[0]["stamps"]}
     for asked in (visits[0].player.trace.run_id, visits[1].player.trace.run_id, "", "*"):
         posts[1].take(
             [{"serial": posts[1].handled + 1, "name": "need", "values": {"run_id": asked, "steps": [*range(-9, 9)]}}]
         )
-        message = wrap(visits[1].snapshot(), "live", posts[1], shelf)
+        message = encode_message(visits[1].snapshot(), "live", posts[1], shelf)
         header, records = read(message)
         own = shelf.stamps(visits[1].player.trace, visits[1].snapshot().tables)
         assert set(header["stamps"]) == set(own) and set(records) <= set(own) and not theirs & set(own)
@@ -219,7 +224,7 @@ def test_sessions_that_end_free_their_visit_and_its_run(engine, trace) -> None:
         test.run()
         held += [weakref.ref(visit), weakref.ref(visit.player), weakref.ref(visit.player.trace.steps[-1])]
         del visit, test
-    gc.collect()
+    collect_garbage()
     assert [ref() for ref in held] == [None] * 9
 
 

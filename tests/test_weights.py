@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpt2.config import GPT2Config
+from gpt2.checkpoints.weights import CONV1D, Checkpoint, expected_shapes, load_checkpoint, load_weights
 from gpt2.errors import CheckpointError
-from gpt2.weights import CONV1D, Checkpoint, expected_shapes, load_checkpoint, load_weights
+from gpt2.model.config import GPT2Config
 from tests.checkpoints import (
     CONFIG,
     edit_config,

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..config import GPT2Config
-from ..errors import EngineError, SettingsError
+from gpt2.errors import EngineError, SettingsError
+from gpt2.model.config import GPT2Config
+
 from .first_token import cold_start
 from .machine import available_bytes, peak_mb, resident_mb
 from .sides import Ours, Side, Theirs, load_reference
@@ -18,7 +19,7 @@ from .subject import Subject, Tell
 from .timing import QUICK, THOROUGH, Effort, Timing, Way, interleaved
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from gpt2.engine.engine import Engine
 
 LENGTHS = (100, 400, 900)
 RECOMPUTED_LENGTH = 256

@@ -12,7 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from ..errors import EngineError
+from gpt2.errors import EngineError
+
 from .machine import peak_mb, resident_mb
 
 PROMPT = "Once upon a time"

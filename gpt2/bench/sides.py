@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..captures import Captures
-from ..interventions import Interventions
-from ..run import Run
-from ..sampling import Sampling
+from gpt2.engine.run import Run
+from gpt2.model.interventions import Interventions
+from gpt2.model.sampling import Sampling
+from gpt2.trace.captures import Captures
 
 if TYPE_CHECKING:
-    from ..engine import Engine
-    from ..parity import HuggingFace
+    from gpt2.engine.engine import Engine
+
+    from .parity import HuggingFace
 
 Array = NDArray[np.float32]
 
@@ -157,7 +158,7 @@ def load_reference(folder: Path) -> tuple["HuggingFace", float]:
         from transformers import GPT2LMHeadModel  # noqa: F401  imported before the clock starts
 
         torch.set_num_threads(os.cpu_count() or 1)
-    from ..parity import HuggingFace
+    from .parity import HuggingFace
 
     since = time.perf_counter()
     return HuggingFace(folder), (time.perf_counter() - since) * 1000

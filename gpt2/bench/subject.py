@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..catalog import KNOWN
-from ..config import GPT2Config
-from ..hub import locate, model_folder
-from ..random_checkpoint import write_random_checkpoint
+from gpt2.checkpoints.catalog import KNOWN
+from gpt2.checkpoints.download import model_folder
+from gpt2.checkpoints.hub import locate
+from gpt2.checkpoints.random_checkpoint import write_random_checkpoint
+from gpt2.model.config import GPT2Config
 
 Tell = Callable[[str], None]
 
@@ -61,7 +62,7 @@ def compile_first(config: GPT2Config, tell: Tell) -> float | None:
         EngineError: if a graph cannot be compiled.
     """
     try:
-        from .. import compiled
+        from gpt2.engine import compiled
     except ImportError:
         return None  # `gpt2.load` comes next and says in a sentence what is missing
     if not compiled.missing(config):

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..config import GPT2Config
-from ..errors import SettingsError
-from ..sampling import Sampling
+from gpt2.errors import SettingsError
+from gpt2.model.config import GPT2Config
+from gpt2.model.sampling import Sampling
+
 from .machine import peak_mb, resident_mb
 from .subject import Tell
 
 if TYPE_CHECKING:
-    from ..engine import Engine
-    from ..run import Run
+    from gpt2.engine.engine import Engine
+    from gpt2.engine.run import Run
 
 MAX_VISITORS = 1000
 RUNS_BETWEEN_MEMORY = 20

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from .. import load
-from ..hub import BUNDLED
+from gpt2 import load
+from gpt2.checkpoints.hub import BUNDLED
+
 from .corpus import END_OF_TEXT, Windows, read_documents, split_documents, train_tokenizer
 from .export import shipped_weights, write_card, write_model
 from .heads import head_scores

@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
-from ..weights import CONV1D, load_checkpoint
+from gpt2.checkpoints.weights import CONV1D, load_checkpoint
+
 from .heads import HeadScores
 from .loop import HeldOut, Trainer
 from .model import Shape

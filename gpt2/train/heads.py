@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Engine
-from ..interventions import Interventions
-from ..run import Run
+from gpt2.engine.engine import Engine
+from gpt2.engine.run import Run
+from gpt2.model.interventions import Interventions
 
 Scores = NDArray[np.float64]
 

@@ -5,19 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt2.trace import Trace
-from pages.charts.attention_shares import (
-    Reading,
-    Subject,
-    all_layers,
-    newest_rows,
-    pool,
-    pooled_heads,
-    shares,
-)
-from pages.charts.style import percent, spoken
+from gpt2.trace.trace import Trace
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share
+
+from .attention_shares import Reading, Subject, all_layers, newest_rows, pool, pooled_heads, shares
+from .style import percent, spoken
 
 Array = NDArray[np.float32]
 VIEWS = EVERY_HEAD, EVERY_LAYER, MEAN_OF_ALL = ("Every head", "Mean of each layer", "Mean of all")

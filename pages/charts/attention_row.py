@@ -3,24 +3,25 @@
 import altair as alt
 import numpy as np
 
-from gpt2.trace import Trace
-from pages.charts.attention import looks
-from pages.charts.attention_shares import Reading, Subject, newest_row
-from pages.charts.style import MONO, SMALL, Rows, dressed, named, percent, spoken, token_axis
-from pages.frame.palette import Palette
+from gpt2.trace.trace import Trace
+from pages.look.palette import Palette
+
+from .attention import looks
+from .attention_shares import Reading, Subject, newest_row
+from .style import MONO, SMALL, ChartData, dressed, named, percent, spoken, token_axis
 
 TITLE = "Where the newest token looks"
 BARS = 12
 ROW_HEIGHT = 21
 
 
-def looked_at(trace: Trace, subject: Subject, reading: Reading) -> Rows:
+def looked_at(trace: Trace, subject: Subject, reading: Reading) -> ChartData:
     """The keys with the largest weights, largest first, and the rest in one row."""
     row = newest_row(trace, subject, reading)  # [key]
     order = [int(key) for key in np.argsort(-np.nan_to_num(row, nan=-1.0), kind="stable") if not np.isnan(row[key])]
     labels, newest = trace.labels, trace.seq - 1
     shown, rest = order[:BARS], order[BARS:]
-    rows: Rows = [
+    rows: ChartData = [
         {
             "place": place,
             "token": f"{labels[key]} {f'−{newest - key}' if key < newest else 'itself'}",

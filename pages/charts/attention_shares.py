@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt2.trace import Trace
+from gpt2.trace.trace import Trace
 
 Array = NDArray[np.float32]
 # As many queries of all heads as are read at a time.
@@ -105,7 +105,7 @@ def all_layers(trace: Trace) -> Subject:
 
 
 def _mean(trace: Trace, subject: Subject, reading: Reading, start: int, stop: int) -> Array:
-    """Rows of a subject's shares. Shapes: -> [query, key]."""
+    """ChartData of a subject's shares. Shapes: -> [query, key]."""
     total = np.zeros((stop - start, trace.seq), np.float32)
     # Layer after layer: what is computed again of one is needed for all its queries.
     for layer, at in product(subject.layers, range(start, stop, AT_ONCE)):

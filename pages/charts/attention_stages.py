@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt2.trace import Trace
-from pages.charts.style import percent, spoken
+from gpt2.trace.trace import Trace
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share, signed
+
+from .style import percent, spoken
 
 Array = NDArray[np.float32]
 WINDOWS: dict[str, int | None] = {"Newest 32": 32, "Newest 64": 64, "All": None}

@@ -7,12 +7,13 @@ from typing import Any
 
 import altair as alt
 
-from gpt2.step import Step
-from gpt2.timing import Timing
-from gpt2.trace import Trace
-from pages.charts import style
-from pages.charts.style import Rows, spoken
-from pages.frame.palette import Palette
+from gpt2.trace.step import Step
+from gpt2.trace.timing import Timing
+from gpt2.trace.trace import Trace
+from pages.look.palette import Palette
+
+from . import style
+from .style import ChartData, spoken
 
 TITLE = "Where the milliseconds of every step went"
 MOST_BARS = 64
@@ -23,7 +24,7 @@ NAMES = {
     "capture": "capture",
     "lens": "logit lens",
     "sampling": "sampling",
-    "keeping": "keeping",
+    "storing": "storing",
     "waiting": "waiting",
 }
 WHOLE = "forward pass, not split"
@@ -98,7 +99,7 @@ def usual_top(totals: Sequence[float]) -> float:
     return 1.1 * (highest if highest <= 1.6 * usual else 1.25 * usual)
 
 
-def cost_rows(run: Trace, shown: int) -> dict[str, Rows]:
+def cost_rows(run: Trace, shown: int) -> dict[str, ChartData]:
     """The pieces of the bars, the mark of the shown step, and where bars go beyond the axis."""
     drawn, pieces = bars(run), []
     top = top_of(drawn)
@@ -119,9 +120,9 @@ def cost_rows(run: Trace, shown: int) -> dict[str, Rows]:
     marked = next(bar for bar in drawn if bar.first <= shown <= bar.last)
     mark: dict[str, Any] = {"x": marked.first - 0.5, "x2": marked.last + 0.5, "middle": marked.middle}
     mark |= {"y": 0.0, "y2": min(marked.total, top), "sign": "▲" if marked.total > top else "▼"}
-    beyond: Rows = [{"x": bar.middle, "y": top} for bar in drawn if bar.total > top and bar is not marked]
+    beyond: ChartData = [{"x": bar.middle, "y": top} for bar in drawn if bar.total > top and bar is not marked]
     # The corners of the picture: with them in the data and not in the spec, a new step replaces data alone.
-    frame: Rows = [{"x": -0.6, "y": 0.0}, {"x": len(run.steps) - 0.4, "y": top}]
+    frame: ChartData = [{"x": -0.6, "y": 0.0}, {"x": len(run.steps) - 0.4, "y": top}]
     return {"pieces": pieces, "mark": [mark], "beyond": beyond, "frame": frame}
 
 

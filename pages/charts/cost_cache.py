@@ -6,12 +6,13 @@ from statistics import median
 
 import altair as alt
 
-from gpt2.trace import Trace
-from gpt2.uncached import LENGTHS, LONG, ROUNDS, Rerun
-from pages.charts import style
-from pages.charts.cost import milliseconds, usual_top
-from pages.charts.style import Rows
-from pages.frame.palette import Palette
+from gpt2.engine.uncached import LENGTHS, LONG, ROUNDS, Rerun
+from gpt2.trace.trace import Trace
+from pages.look.palette import Palette
+
+from . import style
+from .cost import milliseconds, usual_top
+from .style import ChartData
 
 TITLE = "What the KV cache saves"
 HEIGHT = 300
@@ -19,7 +20,7 @@ WINDOW = 15
 WITH, WITHOUT = "with the cache", "without: all run again"
 
 
-def cached_rows(run: Trace) -> Rows:
+def cached_rows(run: Trace) -> ChartData:
     """A row for each single-token step: its position, its forward pass, and the median of the passes around it.
 
     At either end these are the first or the last `WINDOW`, so that one odd pass cannot lift the end of the line.
@@ -38,10 +39,10 @@ def cached_rows(run: Trace) -> Rows:
     ]
 
 
-def rerun_rows(reruns: Sequence[Rerun]) -> Rows:
+def rerun_rows(reruns: Sequence[Rerun]) -> ChartData:
     """A row for each length that was measured, with the median of its passes."""
     by_length = sorted(reruns, key=lambda rerun: rerun.tokens)
-    rows: Rows = []
+    rows: ChartData = []
     for tokens, group in groupby(by_length, key=lambda rerun: rerun.tokens):
         times = [rerun.ms for rerun in group]
         rows.append({"tokens": tokens, "ms": median(times), "passes": len(times), "what": WITHOUT})
@@ -84,7 +85,7 @@ def cache_chart(run: Trace, reruns: Sequence[Rerun], palette: Palette) -> alt.La
             x=x, y=y.title(title), text=alt.Text("ms:Q", format=",.0f")
         ),
     ]
-    frame: Rows = [{"tokens": 0, "ms": 0.0}, {"tokens": 1.02 * run.seq + 1, "ms": top}]
+    frame: ChartData = [{"tokens": 0, "ms": 0.0}, {"tokens": 1.02 * run.seq + 1, "ms": top}]
     return style.dressed(alt.layer(*layers), palette, HEIGHT, cached=cached, again=again, frame=frame)
 
 

@@ -5,12 +5,13 @@ from statistics import median
 
 import altair as alt
 
-from gpt2.captures import BARE, STREAM, UNREAD
-from gpt2.trace import Trace
-from pages.charts import style
-from pages.charts.cost import NAMES, generated, milliseconds, timings, total_ms
-from pages.charts.style import Rows
-from pages.frame.palette import Palette
+from gpt2.trace.captures import Level
+from gpt2.trace.trace import Trace
+from pages.look.palette import Palette
+
+from . import style
+from .cost import NAMES, generated, milliseconds, timings, total_ms
+from .style import ChartData
 
 FORMULA = r"\text{KV cache} = 2 \cdot n_\text{layer} \cdot n_\text{embd} \cdot 4\,\text{bytes} \cdot \text{positions}"
 TITLE = "The bill"
@@ -42,7 +43,7 @@ class Facts:
     notice: str = ""
 
 
-def bill_chart(table: Rows, palette: Palette) -> alt.LayerChart:
+def cost_table_chart(table: ChartData, palette: Palette) -> alt.LayerChart:
     """The table as a picture: what on the left, how much of it on the right."""
     y = alt.Y("line:Q", scale=alt.Scale(reverse=True, nice=False), axis=None)
     left, right = alt.value(0), alt.value("width")
@@ -59,17 +60,17 @@ def bill_chart(table: Rows, palette: Palette) -> alt.LayerChart:
             x=right, y=y, text="measured:N"
         ),
     ]  # fmt: skip
-    frames: Rows = [{"line": at - 0.5} for at in range(len(table) + 1)]
-    rows: Rows = [{"line": at, **row} for at, row in enumerate(table)]
+    frames: ChartData = [{"line": at - 0.5} for at in range(len(table) + 1)]
+    rows: ChartData = [{"line": at, **row} for at, row in enumerate(table)]
     return style.dressed(alt.layer(*layers), palette, ROW * len(table), lines=rows, frame=frames)
 
 
-def in_words(table: Rows) -> str:
+def in_words(table: ChartData) -> str:
     """The whole table for those who listen to it."""
     return ". ".join(f"{row['what']}: {row['measured']}" for row in table)
 
 
-def cost_table(run: Trace, facts: Facts) -> Rows:
+def cost_table(run: Trace, facts: Facts) -> ChartData:
     """What, how much of it, and whether it is a part of the token above it. No text of a visitor is in it."""
     prompt, steps = run.steps[0], run.steps[1:]
     read = milliseconds(prompt.ms)
@@ -122,8 +123,8 @@ def trace_line(run: Trace, facts: Facts) -> str:
 
 def let_go(run: Trace) -> list[tuple[str, str]]:
     """How many steps are kept in fewer bytes, and how many of them without what."""
-    steps = [step.kept.level for step in run.steps]
-    counts = {"squeezed": STREAM, "without logits": UNREAD, "without patterns": BARE}
+    steps = [step.captures.level for step in run.steps]
+    counts = {"squeezed": Level.STREAM, "without logits": Level.NO_LOGITS, "without patterns": Level.NO_PATTERNS}
     reached = ((what, sum(level >= least for level in steps)) for what, least in counts.items())
     return [(what, f"{count:,} of {len(steps):,} steps") for what, count in reached if count]
 

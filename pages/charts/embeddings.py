@@ -3,14 +3,15 @@
 import altair as alt
 import numpy as np
 
-from gpt2.tables import Tables
-from gpt2.trace import Trace
-from gpt2.vocabulary import Vocabulary
-from pages.charts import style
-from pages.charts.style import Rows, spoken
-from pages.frame.palette import Palette
+from gpt2.reading.tables import Tables
+from gpt2.text.vocabulary import Vocabulary
+from gpt2.trace.trace import Trace
+from pages.look.palette import Palette
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
+
+from . import style
+from .style import ChartData, spoken
 
 TOKEN, POSITION, SUM = "token", "position", "sum"
 # Part of the sum, its hook, and how it is read aloud.
@@ -19,7 +20,7 @@ TITLES = {TOKEN: "Token: what it is", POSITION: "+ Position: where it stands", S
 # One dimension in a hundred thousand of GPT-2's is far larger than the rest; colours are spent on the others.
 CLIP_SHARE = 0.995
 NEIGHBOURS = 12
-# Rows of a matrix that are sent to the browser at most.
+# ChartData of a matrix that are sent to the browser at most.
 SHOWN_ROWS = 192
 # The choice that follows the newest token, whichever it is.
 NEWEST = -1
@@ -107,7 +108,7 @@ def parts_sentence(trace: Trace) -> str:
     return f"{start}. All {total.size:,} numbers of the sum add up {f'to within {off:.1g}' if off else 'exactly'}."
 
 
-def norm_rows(trace: Trace) -> Rows:
+def norm_rows(trace: Trace) -> ChartData:
     """The length of the latest rows of the three matrices, as many as those show."""
     start = max(0, trace.seq - SHOWN_ROWS)
     labels = trace.labels[start:]

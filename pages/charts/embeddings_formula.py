@@ -1,7 +1,8 @@
 """The embedding's formula with the newest token's own numbers in it."""
 
-from gpt2.trace import Trace
-from pages.charts.embeddings import PARTS, equation, steered_positions
+from gpt2.trace.trace import Trace
+
+from .embeddings import PARTS, equation, steered_positions
 
 FORMULA = r"x = \mathrm{wte}[\text{token}] + \mathrm{wpe}[\text{position}]"
 SHOWN = 6

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import altair as alt
 import numpy as np
 
-from gpt2.tables import Projection, Tables
-from gpt2.trace import Trace
-from pages.charts import style
-from pages.charts.style import Rows, percent
-from pages.frame.palette import Palette
+from gpt2.reading.tables import Projection, Tables
+from gpt2.trace.trace import Trace
+from pages.look.palette import Palette
+
+from . import style
+from .style import ChartData, percent
 
 # The map shows the latest tokens, each once, with the nearest few of each; the caption states the cut.
 MAPPED_TOKENS, NEIGHBOURS = 14, 4
@@ -93,7 +94,7 @@ class EmbeddingMap:
         return cls(tokens, len(own), len(different), Projection.of(tables.wte[tokens]))
 
 
-def map_rows(found: EmbeddingMap, trace: Trace) -> Rows:
+def map_rows(found: EmbeddingMap, trace: Trace) -> ChartData:
     """One row for each token: its place on [0, 1] both ways, its true coordinates, and its label's side."""
     points = found.projection.points.astype(np.float64)
     low, span = points.min(axis=0), np.maximum(np.ptp(points, axis=0), 1e-9)

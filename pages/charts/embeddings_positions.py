@@ -6,10 +6,11 @@ import altair as alt
 import numpy as np
 from PIL import Image
 
-from gpt2.tables import Tables
-from pages.charts import style
-from pages.charts.style import Rows
-from pages.frame.palette import Palette
+from gpt2.reading.tables import Tables
+from pages.look.palette import Palette
+
+from . import style
+from .style import ChartData
 
 SHADES = 255
 IMAGE_PIXELS = 1024
@@ -65,7 +66,7 @@ def positions_sentence(tables: Tables) -> str:
     )
 
 
-def position_rows(tables: Tables, position: int) -> Rows:
+def position_rows(tables: Tables, position: int) -> ChartData:
     """One position's cosine with every position."""
     return [{"position": at, "cosine": float(cosine)} for at, cosine in enumerate(tables.position_cosines[position])]
 

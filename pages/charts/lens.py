@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt2.sampling import softmax
-from gpt2.trace import Trace
-from gpt2.vocabulary import Vocabulary
-from pages.charts.style import percent, spoken
+from gpt2.model.sampling import softmax
+from gpt2.text.vocabulary import Vocabulary
+from gpt2.trace.trace import Trace
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share
+
+from .style import percent, spoken
 
 Array = NDArray[np.float32]
 ReadLens = Callable[[Array], Array]

@@ -2,17 +2,18 @@
 
 import altair as alt
 
-from gpt2.trace import Trace
-from pages.charts.lens import Watch, depths
-from pages.charts.style import Rows, dressed, named, percent, spoken
-from pages.frame.palette import Palette
+from gpt2.trace.trace import Trace
+from pages.look.palette import Palette
+
+from .lens import Watch, depths
+from .style import ChartData, dressed, named, percent, spoken
 
 PROBABILITY_TITLE = "The watched token's probability, layer by layer"
 RANK_TITLE = "Its rank among all tokens"
 HEIGHT = 170
 
 
-def watched_rows(trace: Trace, watched: Watch) -> Rows:
+def watched_rows(trace: Trace, watched: Watch) -> ChartData:
     """One row for each depth."""
     return [
         {

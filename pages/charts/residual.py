@@ -4,12 +4,13 @@ import altair as alt
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt2.step import NORMS
-from gpt2.trace import Trace
-from pages.charts.style import Rows, dressed, named, spoken
-from pages.frame.palette import Palette
+from gpt2.trace.step import NORMS
+from gpt2.trace.trace import Trace
+from pages.look.palette import Palette
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
+
+from .style import ChartData, dressed, named, spoken
 
 Array = NDArray[np.float32]
 NORMS_TITLE = "How long is each token's vector?"
@@ -91,7 +92,7 @@ def norm_sentence(trace: Trace, position: int) -> str:
     )
 
 
-def added(trace: Trace, position: int) -> Rows:
+def added(trace: Trace, position: int) -> ChartData:
     """What attention and MLP of every layer add to one token: norm, and cosine with the stream they add to."""
     rows = []
     for layer in range(trace.config.n_layer):

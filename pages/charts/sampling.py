@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from gpt2.sampling import Distribution, Sampling, entropy_bits
-from gpt2.trace import Step
-from pages.charts.style import bits, percent, spoken
+from gpt2.model.sampling import Distribution, Sampling, entropy_bits
+from gpt2.trace.trace import Step
+
+from .style import bits, percent, spoken
 
 SHOWN_TOKENS = 16
 # What the page's controls reach: a slider's end, and the largest whole number that a browser holds exactly.

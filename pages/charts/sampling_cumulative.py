@@ -3,18 +3,19 @@
 import altair as alt
 import numpy as np
 
-from gpt2.sampling import Distribution
-from gpt2.vocabulary import Vocabulary
-from pages.charts import style
-from pages.charts.sampling import Outcome
-from pages.charts.style import Rows, percent
-from pages.frame.palette import Palette
+from gpt2.model.sampling import Distribution
+from gpt2.text.vocabulary import Vocabulary
+from pages.look.palette import Palette
+
+from . import style
+from .sampling import Outcome
+from .style import ChartData, percent
 
 SHOWN_RANKS = 240
 MODEL, TEMPERED = "model, temperature 1", "after temperature"
 
 
-def curve_rows(distribution: Distribution) -> Rows:
+def curve_rows(distribution: Distribution) -> ChartData:
     """Exact cumulative probability at ranks that are evenly spaced on a log axis."""
     ranks = np.unique(np.geomspace(1, len(distribution.order), SHOWN_RANKS).round().astype(int))
     return [
@@ -24,10 +25,10 @@ def curve_rows(distribution: Distribution) -> Rows:
     ]
 
 
-def cut_rows(outcome: Outcome) -> Rows:
+def cut_rows(outcome: Outcome) -> ChartData:
     """The ranks after which top-k and top-p let nothing through; a filter that is off has no line."""
     distribution, sampling = outcome.distribution, outcome.sampling
-    rows: Rows = []
+    rows: ChartData = []
     if sampling.top_k:
         rows.append({"rank": sampling.top_k, "text": f"top-k keeps {sampling.top_k:,}", "level": 0.14})
     if sampling.top_p < 1:

@@ -3,11 +3,12 @@
 import altair as alt
 import numpy as np
 
-from gpt2.vocabulary import Vocabulary
-from pages.charts import style
-from pages.charts.sampling import Outcome
-from pages.charts.style import Rows, percent, spoken
-from pages.frame.palette import Palette
+from gpt2.text.vocabulary import Vocabulary
+from pages.look.palette import Palette
+
+from . import style
+from .sampling import Outcome
+from .style import ChartData, percent, spoken
 
 # Beyond this many segments the rest is one: they would be thinner than a pixel.
 SHOWN_SEGMENTS = 48
@@ -16,14 +17,14 @@ LETTER = 0.0075
 AS_DRAWN, WHAT_IF = "As drawn", "What if"
 
 
-def segments(outcome: Outcome, row: str, vocabulary: Vocabulary) -> Rows:
+def segments(outcome: Outcome, row: str, vocabulary: Vocabulary) -> ChartData:
     """The bar's segments, most likely first; tokens past the first few are one segment, the drawn token never is."""
     distribution = outcome.distribution
     left = int(np.count_nonzero(distribution.final))
     ends = np.minimum(np.cumsum(distribution.final[distribution.order[:left]]), 1.0)
     chosen = distribution.rank(outcome.token) - 1
     lasts = sorted({*range(min(SHOWN_SEGMENTS, left)), max(chosen - 1, 0), chosen, left - 1})
-    rows: Rows = []
+    rows: ChartData = []
     for before, last in zip([-1, *lasts], lasts, strict=False):
         start, end, count = float(ends[before]) if before >= 0 else 0.0, float(ends[last]), last - before
         label = vocabulary.label(int(distribution.order[last])) if count == 1 else f"{count:,} tokens"

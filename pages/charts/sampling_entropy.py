@@ -3,17 +3,18 @@
 import altair as alt
 import numpy as np
 
-from gpt2.trace import Trace
-from pages.charts import style
-from pages.charts.style import Rows, bits
-from pages.frame.palette import Palette
+from gpt2.trace.trace import Trace
+from pages.look.palette import Palette
+
+from . import style
+from .style import ChartData, bits
 
 ENTROPY, SURPRISAL = "entropy of the choice", "surprisal of what was drawn"
 
 
-def entropy_rows(trace: Trace) -> Rows:
+def entropy_rows(trace: Trace) -> ChartData:
     """One row for each step: the model's own entropy and the surprisal of the drawn token, both at temperature 1."""
-    rows: Rows = []
+    rows: ChartData = []
     for index, step in enumerate(trace.steps):
         entropy, surprisal = step.choice
         token = "nothing drawn" if step.draw is None else trace.vocabulary.label(step.draw.token)
@@ -21,7 +22,7 @@ def entropy_rows(trace: Trace) -> Rows:
     return rows
 
 
-def entropy_chart(rows: Rows, palette: Palette) -> alt.LayerChart:
+def entropy_chart(rows: ChartData, palette: Palette) -> alt.LayerChart:
     """A line of entropies and a point for every drawn token, in bits; the shown step carries the mark."""
     x = alt.X("step:Q", title="step", scale=alt.Scale(nice=False, padding=8), axis=alt.Axis(tickMinStep=1, format="d"))
     x = x.axis(grid=False, tickMinStep=1, format="d")
@@ -49,7 +50,7 @@ def entropy_chart(rows: Rows, palette: Palette) -> alt.LayerChart:
     return style.dressed(alt.layer(*layers), palette, 250, steps=rows, shown=rows[-1:])
 
 
-def entropy_sentence(rows: Rows) -> str:
+def entropy_sentence(rows: ChartData) -> str:
     """The shown step's entropy among all steps so far."""
     values = [row["entropy"] for row in rows]
     now, mean = values[-1], float(np.mean(values))

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from gpt2.vocabulary import Vocabulary
-from pages.charts.sampling import Outcome
-from pages.charts.style import percent
+from gpt2.text.vocabulary import Vocabulary
+
+from .sampling import Outcome
+from .style import percent
 
 FORMULA = (
     r"p_i = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}}"

@@ -5,12 +5,13 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from gpt2.sampling import Distribution
-from gpt2.vocabulary import Vocabulary
-from pages.charts import style
-from pages.charts.sampling import SHOWN_TOKENS, Outcome, Stage, shown_tokens, stages
-from pages.charts.style import Rows, bits, percent, spoken
-from pages.frame.palette import Palette
+from gpt2.model.sampling import Distribution
+from gpt2.text.vocabulary import Vocabulary
+from pages.look.palette import Palette
+
+from . import style
+from .sampling import SHOWN_TOKENS, Outcome, Stage, shown_tokens, stages
+from .style import ChartData, bits, percent, spoken
 
 # The picture has its own plane: x counts columns (the first holds the token and its logit), y counts rows.
 FIRST, BAR, VALUE = 1.28, 0.52, 0.86
@@ -27,7 +28,7 @@ NAME, NOTE, ENTROPY, TOP = -2.35, -1.65, -0.95, -2.9
 HALF, SLANT, GAP = 0.33, 0.045, 0.032
 
 
-def hatch(start: float, stop: float, row: float) -> Rows:
+def hatch(start: float, stop: float, row: float) -> ChartData:
     """Slanted lines that fill a bar from `start` to `stop`, cut off at its ends."""
     lines = []
     for foot in np.arange(start - SLANT, stop, GAP):
@@ -53,7 +54,7 @@ def lengths(columns: list[Stage], tokens: list[int]) -> list[list[tuple[float, f
     return table
 
 
-def stage_rows(outcome: Outcome, as_drawn: Outcome, logits: np.ndarray, vocabulary: Vocabulary) -> dict[str, Rows]:
+def stage_rows(outcome: Outcome, as_drawn: Outcome, logits: np.ndarray, vocabulary: Vocabulary) -> dict[str, ChartData]:
     """The picture's data: bars, hatching, numbers, names, headlines and marks, in the plane's own units."""
     columns, distribution = stages(outcome), outcome.distribution
     tokens = shown_tokens(outcome, as_drawn.token)
@@ -93,7 +94,7 @@ def rest(stage: Stage, tokens: list[int]) -> float:
     return float(np.delete(stage.left, tokens).sum())
 
 
-def name_rows(tokens: list[int], outcome: Outcome, logits: np.ndarray, vocabulary: Vocabulary) -> Rows:
+def name_rows(tokens: list[int], outcome: Outcome, logits: np.ndarray, vocabulary: Vocabulary) -> ChartData:
     """Tokens and their logits, and one row for all the others."""
 
     def name(y: int, token: str, logit: str, bold: bool, quiet: bool) -> dict[str, Any]:
@@ -110,9 +111,9 @@ def name_rows(tokens: list[int], outcome: Outcome, logits: np.ndarray, vocabular
     ]
 
 
-def head_rows(columns: list[Stage]) -> Rows:
+def head_rows(columns: list[Stage]) -> ChartData:
     """Three lines above every column: its name, what it did, and the entropy it leaves."""
-    rows: Rows = [{"x": LOGITS, "y": ENTROPY, "text": "Logit", "line": "name", "align": "right"}]
+    rows: ChartData = [{"x": LOGITS, "y": ENTROPY, "text": "Logit", "line": "name", "align": "right"}]
     for index, stage in enumerate(columns):
         for y, text, line in (
             (NAME, stage.name, "name"),
@@ -125,10 +126,10 @@ def head_rows(columns: list[Stage]) -> Rows:
 
 def mark_rows(
     tokens: list[int], outcome: Outcome, as_drawn: Outcome, distribution: Distribution, longest: float
-) -> Rows:
+) -> ChartData:
     """The band behind the token that these settings draw, and ticks where the run's own settings differ."""
     band = tokens.index(outcome.token)
-    rows: Rows = [{"kind": "band", "x": 0.0, "x2": WIDTH, "y": band - 0.5, "y2": band + 0.5}]
+    rows: ChartData = [{"kind": "band", "x": 0.0, "x2": WIDTH, "y": band - 0.5, "y2": band + 0.5}]
     if outcome.token != as_drawn.token:
         was = tokens.index(as_drawn.token)
         rows.append({"kind": "was", "x": 0.0, "x2": WIDTH, "y": was - 0.5, "y2": was + 0.5})

@@ -11,12 +11,12 @@ from typing import Any
 import altair as alt
 import pandas  # noqa: F401 - see above
 
-from pages.frame.palette import Palette
+from pages.look.palette import Palette
 
 SANS = '"Source Sans", "Source Sans Pro", "DejaVu Sans", sans-serif'
 MONO = '"Source Code Pro", "DejaVu Sans Mono", monospace'
 
-Rows = list[dict[str, Any]]
+ChartData = list[dict[str, Any]]
 
 # Sizes in pixels. A presenter's page multiplies them; nothing else in a chart states a font size of its own.
 TEXT = 13
@@ -84,7 +84,7 @@ def named(dataset: str) -> alt.Chart:
 
 
 def dressed(
-    chart: alt.Chart | alt.LayerChart, palette: Palette, height: int, **datasets: Rows
+    chart: alt.Chart | alt.LayerChart, palette: Palette, height: int, **datasets: ChartData
 ) -> alt.Chart | alt.LayerChart:
     """The chart with this theme's config and its data, as wide as its panel and `height` pixels high."""
     padding = {"left": 2, "right": 6, "top": 4, "bottom": 2}

@@ -12,23 +12,22 @@ from typing import Literal
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
-from streamlit.runtime.pages_manager import PagesManager
 
 from gpt2.errors import TraceError
-from gpt2.lens import read_lens
-from gpt2.step import Step
-from gpt2.tables import Tables
-from gpt2.trace import Trace
-from pages.charts.keeping import kept_sentence
+from gpt2.reading.lens import read_lens
+from gpt2.reading.tables import Tables
+from gpt2.trace.captures import Storage
+from gpt2.trace.step import Step
+from gpt2.trace.trace import Trace
+from pages.charts.storage_note import storage_sentence
+from pages.look.palette import DARK, LIGHT, Palette
 from pages.matrix.blob import Picture
+from pages.server.caches import PICTURES, with_recomputer
+from pages.server.job import ModelJob
 from pages.stage.component import stage
+from pages.visit.visit import Visit, this_visit
 
-from .again import DRAWN, with_source
-from .job import ModelJob
-from .palette import DARK, LIGHT, Palette
-from .visit import Visit, this_visit
-
-Rows = NDArray[np.float32]
+Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -51,15 +50,15 @@ class View:
     tables: Tables | None
     palette: Palette
     head: tuple[int, int] | None
-    read_lens: Callable[[Rows], Rows] | None
+    read_lens: Callable[[Array], Array] | None
 
     def key(self, name: str) -> str:
         """A widget key of this page alone."""
         return f"{self.name}.{name}"
 
-    def drawn(self, draw: Callable[..., Picture], *how: Hashable) -> Picture:
+    def picture(self, draw: Callable[..., Picture], *how: Hashable) -> Picture:
         """The picture that `draw` makes of the trace, from the store that all visitors share."""
-        return DRAWN.picture(self.trace, (draw.__name__, *how), lambda: draw(self.trace, *how))
+        return PICTURES.picture(self.trace, (draw.__name__, *how), lambda: draw(self.trace, *how))
 
 
 def palette() -> Palette:
@@ -67,20 +66,8 @@ def palette() -> Palette:
     return DARK if st.context.theme.type == "dark" else LIGHT
 
 
-def start_through_the_entry() -> None:
-    """Begin again through `app.py` where Streamlit has run a page by itself.
-
-    Until `st.navigation` has been called once in a server's life, Streamlit takes a folder called `pages` for its older
-    kind of app, and a first visitor who comes by a page's own address would get that page without its frame.
-    """
-    if PagesManager.uses_pages_directory:
-        PagesManager.uses_pages_directory = False
-        st.rerun()
-
-
 def show_stage(view: Literal["live", "strip"]) -> Visit:
     """Mount the stage and answer what it asks for."""
-    start_through_the_entry()
     visit = this_visit()
     runs, (drawn, drawn_head) = count(), visit.looks_at
     # Streamlit keeps this function for long; it must not keep the numbers of a run that was let go.
@@ -107,56 +94,58 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
 def open_page(name: str) -> View:
     """Put the strip on top of a lens page and return what the page looks at."""
     visit = show_stage("strip")
-    maker = visit.maker
-    whole = with_source(visit.player.trace, maker.engine if maker else None)
+    run_model = visit.run_model
+    whole = with_recomputer(visit.player.trace, run_model.engine if run_model else None)
     shown = whole.cut(min(visit.cursor + 1, len(whole.steps)))
     return View(
         name=name,
         run=whole,
         trace=shown,
         step=shown.step(-1) if shown.steps else None,
-        tables=maker.tables if maker else None,
+        tables=run_model.tables if run_model else None,
         palette=palette(),
         head=visit.head,
-        read_lens=lens_of(maker),
+        read_lens=lens_of(run_model),
     )
 
 
-def lens_of(maker: ModelJob | None) -> Callable[[Rows], Rows] | None:
+def lens_of(run_model: ModelJob | None) -> Callable[[Array], Array] | None:
     """How rows of the residual stream are read: by the engine, in NumPy where it is not ready, or not at all."""
-    if maker is not None and maker.engine is not None:
-        return maker.engine.lens
-    checkpoint = maker.checkpoint if maker else None
+    if run_model is not None and run_model.engine is not None:
+        return run_model.engine.lens
+    checkpoint = run_model.checkpoint if run_model else None
     return None if checkpoint is None else lambda rows: read_lens(checkpoint, rows)
 
 
-def question(text: str) -> None:
+def headline(text: str) -> None:
     """The page's headline: the question that its pictures answer."""
     st.header(text, anchor=False)
 
 
 @contextmanager
-def or_why_not() -> Iterator[None]:
+def explain_missing() -> Iterator[None]:
     """Show what is drawn inside, or one sentence where what it needs was let go and cannot be computed again."""
     try:
         yield
     except TraceError as error:
-        sentence(str(error))
+        plain_text(str(error))
 
 
-def how_kept(view: View, *hooks: str) -> None:
+def note_storage(view: View, *hooks: str) -> None:
     """Say which of the hooks that the page shows are not as they were captured, if any."""
-    if told := kept_sentence(view.trace, hooks):
-        sentence(told)
+    if told := storage_sentence(view.trace, hooks):
+        plain_text(told)
 
 
-def stop_without(view: View, *hooks: str) -> None:
-    """End the page where its pictures need hooks that cannot be computed again; `how_kept` has said so."""
-    if view.trace.source is None and any(view.trace.kept(f"blocks.0.{hook}") == "recomputed" for hook in hooks):
+def require(view: View, *hooks: str) -> None:
+    """End the page where its pictures need hooks that cannot be computed again; `note_storage` has said so."""
+    if view.trace.recomputer is None and any(
+        view.trace.storage_of(f"blocks.0.{hook}") == Storage.DROPPED for hook in hooks
+    ):
         st.stop()
 
 
-def sentence(text: str) -> None:
+def plain_text(text: str) -> None:
     """One generated sentence, shown as plain text whatever it quotes."""
     st.text(text)
 
@@ -164,7 +153,7 @@ def sentence(text: str) -> None:
 Source = Path | Callable[..., object] | type
 
 
-def how(title: str, formula: str, operands: Sequence[str], sources: Sequence[Source]) -> None:
+def show_computation(title: str, formula: str, operands: Sequence[str], sources: Sequence[Source]) -> None:
     """How something is computed: the formula, the real operands, and the source that ran, one click away."""
     with st.expander(title, icon=":material/function:"):
         st.latex(formula)

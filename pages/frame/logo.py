@@ -2,7 +2,7 @@
 
 from PIL import Image, ImageDraw
 
-from .palette import LIGHT, Palette
+from pages.look.palette import LIGHT, Palette
 
 FONT = "'Source Sans 3', 'Source Sans Pro', 'Segoe UI', Helvetica, Arial, sans-serif"
 

@@ -1,1 +1,1 @@
-"""A canvas that shows one dense array with its labels, scale and values: `component` mounts it, `blob` packs it."""
+"""One dense matrix on a canvas: a picture as data in, a panel with values under the pointer and a selection out."""

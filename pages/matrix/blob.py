@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.errors import TraceError
-from pages.frame.palette import DARK, LIGHT, Palette
-from pages.matrix.scale import Scale
+from pages.look.palette import DARK, LIGHT, Palette
+
+from .scale import Scale
 
 Values = NDArray[np.floating]
 

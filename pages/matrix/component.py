@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.matrix.blob import Picture, pack
+from .blob import Picture, pack
 
 Cell = tuple[int, int]
 HERE = Path(__file__).parent

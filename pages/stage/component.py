@@ -5,13 +5,13 @@ from typing import Literal
 import streamlit as st
 
 from .code import MOUNT, joined
-from .parcel import Post, wrap
-from .shelf import Shelf
+from .message import BrowserState, encode_message
+from .record_cache import RecordCache
 from .snapshot import Action, Snapshot
 
 __all__ = ["Action", "stage"]
 
-SHELF = Shelf()
+RECORDS = RecordCache()
 CODE = st.components.v2.component("gpt2_stage_code", js=joined(), isolate_styles=False)
 STAGE = st.components.v2.component("gpt2_stage", html="<div></div>", js=MOUNT)
 
@@ -21,9 +21,9 @@ def stage(snapshot: Snapshot, *, view: Literal["live", "strip"], key: str = "sta
 
     The browser repeats an action until a message tells that it was taken, so none is lost and none comes twice.
     """
-    post: Post = st.session_state.setdefault(f"{key}.post", Post())
+    browser: BrowserState = st.session_state.setdefault(f"{key}.browser", BrowserState())
     with st.container(gap=None):
-        result = STAGE(key=key, data=wrap(snapshot, view, post, SHELF), on_actions_change=lambda: None)
-        if not post.has_code:
+        result = STAGE(key=key, data=encode_message(snapshot, view, browser, RECORDS), on_actions_change=lambda: None)
+        if not browser.has_code:
             CODE(key=f"{key}.code")
-    return post.take(result.actions)
+    return browser.take(result.actions)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt2.sampling import Distribution, Draw, entropy_bits
-from gpt2.tables import Tables
-from gpt2.trace import Step, Trace
-from gpt2.vocabulary import Vocabulary
+from gpt2.model.sampling import Distribution, Draw, entropy_bits
+from gpt2.reading.tables import Tables
+from gpt2.text.vocabulary import Vocabulary
+from gpt2.trace.trace import Step, Trace
 
 from . import sentences
 
@@ -21,7 +21,7 @@ from . import sentences
 PATTERN_WINDOW = 128
 FULL = 65535
 BARS, SEGMENTS, NEAREST = 16, 40, 4
-LET_GO = "This step's {} were let go to save memory, and the model that made the run is not loaded."
+EVICTED = "This step's {} were let go to save memory, and the model that made the run is not loaded."
 KEPT, CUT_BY_TOP_K, CUT_BY_TOP_P = 0, 1, 2
 
 
@@ -51,7 +51,7 @@ def pack_step(trace: Trace, index: int, tables: Tables | None) -> bytes:
         "says": {
             "embedding": sentences.say_embedding(labels[-1], trace.config.n_embd, step.stop - 1),
             "residual": sentences.say_residual(norms[1], norms[3]),
-            "heads": sentences.say_heads(newest, labels) if has_patterns else (LET_GO.format("patterns"),),
+            "heads": sentences.say_heads(newest, labels) if has_patterns else (EVICTED.format("patterns"),),
             "lens": sentences.say_lens(step, vocabulary),
             **say_next(step, distribution, vocabulary),
         },
@@ -75,8 +75,8 @@ def pattern_rows(trace: Trace, step: Step, first: int) -> NDArray[np.float32]:
     """
     names = [f"blocks.{layer}.attn.hook_pattern" for layer in range(trace.config.n_layer)]
     if all(name in step.captures for name in names):
-        return np.stack([step.kept.rows(name, first, len(step.ids)) for name in names])
-    if trace.source is None:
+        return np.stack([step.captures.rows(name, first, len(step.ids)) for name in names])
+    if trace.recomputer is None:
         return np.zeros((trace.config.n_layer, 0, len(step.ids) - first, step.stop), np.float32)
     rows = [trace.queries(name, step.start + first, step.stop) for name in names]
     return np.stack(rows)[:, :, :, : step.stop]
@@ -192,7 +192,7 @@ def bar(distribution: Distribution, rank: int, drawn: int, vocabulary: Vocabular
 def say_next(step: Step, distribution: Distribution | None, vocabulary: Vocabulary) -> dict[str, sentences.Sentence]:
     """The sentences on the distribution and the draw."""
     if step.draw is None or distribution is None:
-        nothing = ("Nothing was drawn at this step." if step.draw is None else LET_GO.format("logits"),)
+        nothing = ("Nothing was drawn at this step." if step.draw is None else EVICTED.format("logits"),)
         return {"bars": nothing, "draw": nothing}
     return {
         "bars": sentences.say_bars(entropy_bits(distribution.raw), distribution, step.draw),

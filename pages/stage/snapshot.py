@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gpt2.sampling import Sampling
-from gpt2.tables import Tables
-from gpt2.trace import Trace
+from gpt2.model.sampling import Sampling
+from gpt2.reading.tables import Tables
+from gpt2.trace.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ModelChoice:
 
 @dataclass(frozen=True)
 class Coming:
-    """A model on its way, or just ready: its label, what is said of it, and the share that is there (0 to 1)."""
+    """A model on its variant, or just ready: its label, what is said of it, and the share that is there (0 to 1)."""
 
     label: str
     text: str
@@ -62,11 +62,11 @@ class Snapshot:
         draft_tokens, draft_error: of the text being typed, where it has been counted.
         context: how many positions the model can read, or fewer where the host allows fewer.
         most_new_tokens: the highest that `max_new_tokens` may be set to.
-        model: what is chosen in the list of models; it may still be on its way.
+        model: what is chosen in the list of models; it may still be on its variant.
         other_models: what may be typed instead, in words; empty where the host allows none.
-        coming: the model on its way, if one is.
+        coming: the model on its variant, if one is.
         model_error: why the model that was chosen last did not come, in one sentence.
-        tick_ms: how long the stage waits before it asks for the next message, while a run is under way.
+        tick_ms: how long the stage waits before it asks for the next message, while a run is under variant.
         recorded: the run on the stage was not made by this visitor, whatever else the status has to say.
     """
 

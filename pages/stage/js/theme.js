@@ -1,4 +1,4 @@
-// Colours and type of the two themes. The colours mirror pages/frame/palette.py; a test compares them.
+// Colours and type of the two themes. The colours mirror pages/look/palette.py; a test compares them.
 
 const COLOURS = {
   light: {

@@ -1,0 +1,285 @@
+"""The comparison with Hugging Face transformers: the same checkpoint, the same tokens, number by number.
+
+Differences are relative to the reference's largest magnitude. transformers and PyTorch are imported only when a
+comparison is asked for; they are no part of running the model.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt2.engine.engine import Engine
+from gpt2.errors import EngineError, SettingsError
+from gpt2.model.interventions import Interventions
+
+Array = NDArray[np.float32]
+
+TOLERANCE = 1e-4
+ROW_TOLERANCE = 1e-5
+SEED = 20
+# The opening of Lewis Carroll, Alice's Adventures in Wonderland (1865).
+TEXT = (
+    "Alice was beginning to get very tired of sitting by her sister on the bank, and of having nothing to do: once or "
+    "twice she had peeped into the book her sister was reading, but it had no pictures or conversations in it, 'and "
+    "what is the use of a book,' thought Alice 'without pictures or conversations?' "
+)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What one way of running a prompt gave.
+
+    Shapes: logits [seq, vocab]; hidden_states n_layer + 1 times [seq, d_model], the last after the final norm;
+    patterns n_layer times [head, query, key].
+    """
+
+    logits: Array
+    hidden_states: list[Array]
+    patterns: list[Array]
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Largest differences between two passes, each relative to the reference's largest magnitude."""
+
+    logits: float
+    hidden_states: float
+    patterns: float
+
+    @classmethod
+    def between(cls, ours: Pass, reference: Pass) -> "Differences":
+        """Compare all positions, the worst of all layers counting."""
+        return cls(
+            relative(ours.logits, reference.logits),
+            max(relative(*pair) for pair in zip(ours.hidden_states, reference.hidden_states, strict=True)),
+            max(relative(*pair) for pair in zip(ours.patterns, reference.patterns, strict=True)),
+        )
+
+    @property
+    def largest(self) -> float:
+        """The worst of the three."""
+        return max(self.logits, self.hidden_states, self.patterns)
+
+
+@dataclass(frozen=True)
+class PromptParity:
+    """One prompt compared.
+
+    Attributes:
+        whole: a full pass against transformers.
+        cached: half the prompt at once and the rest token by token through the KV cache, against transformers.
+        cached_to_whole: the same, against the full pass.
+        row_error: how far a row of any attention pattern is from summing to 1, at worst.
+        future: the largest attention that any position pays to a later one.
+        same_choice: share of positions at which both would choose the same most likely token.
+    """
+
+    prompt: str
+    length: int
+    whole: Differences
+    cached: Differences
+    cached_to_whole: Differences
+    row_error: float
+    future: float
+    same_choice: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether every difference is within the tolerance and attention is causal."""
+        differences = (self.whole, self.cached, self.cached_to_whole)
+        within = all(found.largest <= TOLERANCE for found in differences)
+        return within and self.row_error <= ROW_TOLERANCE and self.future == 0
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """All prompts compared, and with which versions."""
+
+    model: str
+    versions: dict[str, str]
+    prompts: tuple[PromptParity, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every prompt passed."""
+        return all(prompt.passed for prompt in self.prompts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as JSON can hold it."""
+        return {
+            "model": self.model,
+            "reference": {"attention": "eager", "dtype": "float32", **self.versions},
+            "tolerance": TOLERANCE,
+            "row_tolerance": ROW_TOLERANCE,
+            "prompts": [{**asdict(prompt), "passed": prompt.passed} for prompt in self.prompts],
+            "passed": self.passed,
+        }
+
+
+def relative(ours: Array, reference: Array) -> float:
+    """Largest difference over the reference's largest magnitude; infinite where one of ours is not a number."""
+    worst = float(np.max(np.abs(ours - reference)) / np.max(np.abs(reference)))
+    return worst if np.isfinite(worst) else float("inf")
+
+
+def compare(folder: Path, engine: Engine, prompts: dict[str, Sequence[int]]) -> ParityReport:
+    """Run every prompt, given as token ids, through both programs.
+
+    Raises:
+        EngineError: if transformers or PyTorch is not installed, or reads the checkpoint otherwise than this program.
+        SettingsError: if a prompt has fewer than 2 tokens or does not fit the context.
+    """
+    for ids in prompts.values():
+        if not 2 <= len(ids) <= engine.config.n_positions:
+            raise SettingsError(
+                f"Parity needs prompts of 2 to {engine.config.n_positions} tokens for this model, not {len(ids)}."
+            )
+    hugging_face = HuggingFace(folder)
+    found = []
+    for name, ids in prompts.items():
+        reference, whole, cached = hugging_face.run(ids), run_whole(engine, ids), run_cached(engine, ids, len(ids) // 2)
+        patterns = np.stack(whole.patterns + cached.patterns)  # [layer, head, query, key]
+        found.append(
+            PromptParity(
+                prompt=name,
+                length=len(ids),
+                whole=Differences.between(whole, reference),
+                cached=Differences.between(cached, reference),
+                cached_to_whole=Differences.between(cached, whole),
+                row_error=float(np.abs(patterns.sum(-1, dtype=np.float64) - 1).max()),
+                future=float(np.triu(patterns, 1).max()),
+                same_choice=float((whole.logits.argmax(-1) == reference.logits.argmax(-1)).mean()),
+            )
+        )
+    return ParityReport(engine.checkpoint.name, hugging_face.versions, tuple(found))
+
+
+class HuggingFace:
+    """The reference: transformers' GPT-2 on PyTorch, float32, eager attention."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the checkpoint, without a network.
+
+        Raises:
+            EngineError: if transformers or PyTorch is not installed, or a weight would be left at random.
+        """
+        try:
+            import torch
+            from transformers import GPT2LMHeadModel
+            from transformers.utils.logging import disable_progress_bar
+        except ImportError as error:
+            raise EngineError(
+                f"Comparing with transformers needs {error.name}; run pip install -r tests/requirements.txt."
+            ) from None
+        disable_progress_bar()
+        self.versions = {name: version(name) for name in ("transformers", "torch")}
+        self.model, loading = GPT2LMHeadModel.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            attn_implementation="eager",
+            local_files_only=True,
+            output_loading_info=True,
+        )
+        if missing := sorted(loading["missing_keys"]):
+            raise EngineError(f"transformers finds no {missing[0]} in {folder}, so there is nothing to compare with.")
+        self.model.eval()
+
+    def run(self, ids: Sequence[int]) -> Pass:
+        """One full pass."""
+        import torch
+
+        with torch.inference_mode():
+            outputs = self.model(torch.tensor([list(ids)]), output_attentions=True, output_hidden_states=True)
+        return Pass(
+            outputs.logits[0].numpy(),
+            [hidden[0].numpy() for hidden in outputs.hidden_states],
+            [pattern[0].numpy() for pattern in outputs.attentions],
+        )
+
+
+def run_whole(engine: Engine, ids: Sequence[int]) -> Pass:
+    """The whole prompt in one prefill; all rows of logits but the last come from the lens graph."""
+    return run_cached(engine, ids, len(ids))
+
+
+def run_cached(engine: Engine, ids: Sequence[int], n_prefill: int) -> Pass:
+    """The first `n_prefill` tokens in one prefill, the rest one by one through the KV cache.
+
+    Logits come from the graph that drew from them; prefill gives only its last row, so earlier ones are read by the
+    lens graph from the last block's output.
+    """
+    cache, none, layers = engine.new_cache(), Interventions(), range(engine.config.n_layer)
+    steps = [engine.prefill(ids[:n_prefill], none, cache)]
+    steps += [engine.decode(token, none, cache) for token in ids[n_prefill:]]
+    earlier = steps[0][f"blocks.{layers[-1]}.hook_resid_post"][:-1]
+
+    def joined(name: str) -> Array:
+        return np.concatenate([step[name] for step in steps])
+
+    def pattern(layer: int) -> Array:
+        whole = np.zeros((engine.config.n_head, len(ids), len(ids)), np.float32)
+        stop = 0
+        for step in steps:
+            rows = step[f"blocks.{layer}.attn.hook_pattern"]  # [head, query, key]
+            whole[:, stop : stop + rows.shape[1], : rows.shape[2]] = rows
+            stop += rows.shape[1]
+        return whole
+
+    read = [engine.lens(earlier)] if len(earlier) else []
+    return Pass(
+        np.concatenate([*read, *(step["logits"] for step in steps)]),
+        [*(joined(f"blocks.{layer}.hook_resid_pre") for layer in layers), joined("ln_final.hook_normalized")],
+        [pattern(layer) for layer in layers],
+    )
+
+
+def prompts_of(engine: Engine, lengths: Sequence[int]) -> dict[str, Sequence[int]]:
+    """Two prompts of each length, the same every time: real text, and token ids drawn from a fixed seed."""
+    text = engine.tokenizer.encode(TEXT)
+    rng = np.random.default_rng(SEED)
+    prompts: dict[str, Sequence[int]] = {}
+    for length in lengths:
+        prompts[f"text, {length}"] = list(islice(cycle(text), max(length, 0)))
+        prompts[f"random, {length}"] = rng.integers(engine.config.vocab_size, size=max(length, 0)).tolist()
+    return prompts
+
+
+def report(model_folder: Path, name: str, lengths: tuple[int, ...], device: str = "cpu") -> dict[str, Any]:
+    """Load a checkpoint, compiling its graphs if they are not there yet, and compare prompts of these lengths.
+
+    Raises:
+        CheckpointError: if the folder is no checkpoint.
+        EngineError: if MAX, transformers or PyTorch is missing.
+        SettingsError: if a length is below 2 or beyond the context.
+    """
+    from gpt2 import bind
+    from gpt2.checkpoints.weights import load_checkpoint
+
+    engine = bind(load_checkpoint(model_folder, name), device=device)
+    return compare(model_folder, engine, prompts_of(engine, lengths)).to_dict()
+
+
+def table(found: dict[str, Any]) -> str:
+    """What `report` found, for people: one row a prompt, differences relative to the reference's largest magnitude."""
+    versions = found["reference"]
+    lines = [
+        f"{found['model']} against transformers {versions['transformers']} (torch {versions['torch']}, float32, eager)",
+        f"{'prompt':14}{'against':16}{'logits':>10}{'hidden':>10}{'attention':>11}{'row sums':>10}{'future':>8}",
+    ]
+    labels = {"whole": "transformers", "cached": "same, cached", "cached_to_whole": "own full pass"}
+    for prompt in found["prompts"]:
+        for against, label in labels.items():
+            row = prompt[against]
+            lines.append(
+                f"{prompt['prompt']:14}{label:16}{row['logits']:10.1e}{row['hidden_states']:10.1e}"
+                f"{row['patterns']:11.1e}{prompt['row_error']:10.1e}{prompt['future']:8.0e}"
+            )
+    verdict = "passed" if found["passed"] else "FAILED"
+    asked = f"differences at most {found['tolerance']:.0e}, row sums at most {found['row_tolerance']:.0e} off, future 0"
+    return "\n".join([*lines, f"{verdict} ({asked})"])

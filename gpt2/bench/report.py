@@ -1,0 +1,73 @@
+"""`python -m gpt2 bench`: how fast a model runs here beside transformers, and how it serves many visitors at once.
+
+`subject` what is measured, `machine` where, `timing` how; `sides` the programs behind one interface, `comparison` them
+side by side, `first_token` the cold start, `visitors` many runs at once, `table` all of it for people.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gpt2.errors import SettingsError
+
+from .subject import Tell, compile_first, subject
+
+DEFAULT_TOKENS = 32
+
+
+def report(
+    model: str,
+    tell: Tell,
+    *,
+    lengths: Sequence[int] | None = None,
+    quick: bool = False,
+    visitors: int | None = None,
+    runs: int | None = None,
+    tokens: int | None = None,
+) -> dict[str, Any]:
+    """Measure a model, and compile its graphs first where they are missing.
+
+    Args:
+        model: `bundled`, a Hugging Face id or folder that is there, or a short name of `catalog.KNOWN`, which is
+            measured with random weights where its own are not there.
+        tell: told in one sentence each what is being measured.
+        lengths: context lengths in tokens; without any, those of 100, 400 and 900 that fit.
+        quick: few repetitions.
+        visitors: measure runs at once instead, this many at a time.
+        runs: the same, this many in all; without `visitors`, one at a time.
+        tokens: how many tokens each of those runs makes; 32 if not given.
+
+    Raises:
+        CheckpointError: if there is no such model.
+        EngineError: if it cannot be run here.
+        SettingsError: if a number is out of its range, or belongs to the other measurement.
+    """
+    from gpt2 import bind
+    from gpt2.checkpoints.weights import load_checkpoint
+
+    from .comparison import checked_lengths, compare
+    from .machine import machine, versions
+    from .visitors import check, receive
+
+    at_once = visitors is not None or runs is not None
+    if at_once and (lengths is not None or quick):
+        raise SettingsError("--lengths and --quick belong to the comparison; leave out --visitors and --runs for it.")
+    if not at_once and tokens is not None:
+        raise SettingsError("--tokens is of a visitor's run; give --visitors too.")
+    n_visitors, n_tokens = 1 if visitors is None else visitors, DEFAULT_TOKENS if tokens is None else tokens
+    check(n_visitors, runs, n_tokens)
+    with subject(model, tell) as measured:
+        fitting = checked_lengths(lengths, measured.config)
+        found: dict[str, Any] = {
+            "model": measured.to_dict(),
+            "machine": machine(),
+            "versions": versions(),
+            "compile_s": compile_first(measured.config, tell),
+        }
+
+        def load() -> Any:
+            tell("Loading the model.")
+            return bind(load_checkpoint(measured.folder, measured.name), tell)
+
+        if at_once:
+            return found | {"visitors": receive(load(), n_visitors, runs, n_tokens, tell)}
+        return found | compare(measured, load, fitting, quick, tell)

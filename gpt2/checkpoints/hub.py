@@ -1,0 +1,143 @@
+"""From a model's name to where it lies: the bundled model, a local folder, or a Hugging Face repository in its cache.
+
+All of this is read from the disk alone; `download` fetches what is not there.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gpt2.errors import CheckpointError
+
+from .catalog import KNOWN
+from .weights import weight_files
+
+BUNDLED = Path(__file__).parents[1] / "bundled"
+# What the hub allows as an id: a name, or an owner and a name.
+REPOSITORY = re.compile(r"(?:[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*", re.ASCII)
+REVISION = re.compile(r"[A-Za-z0-9][\w./-]*", re.ASCII)
+COMMIT = re.compile(r"[0-9a-f]{40}")
+MAX_NAME = 96
+
+State = Literal["bundled", "folder", "downloaded", "partly downloaded", "to download"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a model lies, as far as it does.
+
+    Attributes:
+        name: as it was given.
+        folder: the checkpoint's folder, or None where it is not (wholly) on this machine.
+        repo, revision: of the hub; empty for the bundled model and for folders.
+        here_bytes, total_bytes: of the weights: what is on the disk, and what the whole is where that is known.
+    """
+
+    name: str
+    state: State
+    folder: Path | None
+    repo: str = ""
+    revision: str = ""
+    here_bytes: int = 0
+    total_bytes: int | None = None
+
+
+def locate(model: str, folders: bool = True) -> Place:
+    """Where a model lies: `bundled`, a short name of `catalog.KNOWN`, a folder, or a hub id with an optional @revision.
+
+    A short name comes before a folder of that name; write ./gpt2 for the folder. Without `folders`, none is looked for.
+
+    Raises:
+        CheckpointError: if no model can have this name, or it names a file.
+    """
+    if model == "bundled":
+        size = (BUNDLED / "model.safetensors").stat().st_size
+        return Place(model, "bundled", BUNDLED, here_bytes=size, total_bytes=size)
+    name, at, revision = model.partition("@")
+    has_revision = bool(REVISION.fullmatch(revision)) and ".." not in revision
+    if name in KNOWN and (has_revision or not at):
+        return _cached(model, KNOWN[name].repo, revision or "main")
+    if folders and (folder := _folder(model)) is not None:
+        size = _bytes(folder.glob("*.safetensors"))
+        return Place(model, "folder", folder, here_bytes=size, total_bytes=size)
+    fits = REPOSITORY.fullmatch(name) and len(name) <= MAX_NAME and not re.search(r"--|\.\.|\.git$", name)
+    if not fits or (at and not has_revision):
+        raise CheckpointError(
+            f"There is no model {model[:100]!r}: give bundled, gpt2, a folder, or a Hugging Face id such as "
+            "openai-community/gpt2."
+        )
+    return _cached(model, name, revision or "main")
+
+
+def cache_folder() -> Path:
+    """Where the hub's client keeps what it downloads; it reads the same variables, but once in a process's life."""
+    told = os.environ.get
+    home = told("HF_HOME") or f"{told('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
+    cache = told("HF_HUB_CACHE") or told("HUGGINGFACE_HUB_CACHE") or f"{home}/hub"
+    return Path(os.path.expandvars(cache)).expanduser()
+
+
+def storage_folder(repo: str) -> Path:
+    """A repository's folder in the cache: `blobs`, `snapshots` and `refs` are in it."""
+    return cache_folder() / f"models--{repo.replace('/', '--')}"
+
+
+def is_offline() -> bool:
+    """Whether the hub must not be asked: `HF_HUB_OFFLINE`, as its client reads it."""
+    told = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return told.upper() in ("1", "ON", "YES", "TRUE")
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether config, tokenizer and all weights are in a folder; what is in the files is not read."""
+    try:
+        weight_files(folder)
+    except CheckpointError:
+        return False
+    has_tokenizer = (folder / "tokenizer.json").exists() or (
+        (folder / "vocab.json").exists() and (folder / "merges.txt").exists()
+    )
+    return has_tokenizer and (folder / "config.json").exists()
+
+
+def _folder(model: str) -> Path | None:
+    try:
+        path = Path(model).expanduser()
+        found = bool(model) and path.exists()
+    except (OSError, RuntimeError, ValueError):  # a name too long for any file, or the home of nobody
+        return None
+    if found and not path.is_dir():
+        raise CheckpointError(f"{model} is a file; give the folder that holds config.json and model.safetensors.")
+    return path if found else None
+
+
+def _bytes(paths: Iterable[Path]) -> int:
+    """What these files take; one that has gone meanwhile, or a link to nothing, takes nothing."""
+    size = 0
+    for path in paths:
+        with suppress(OSError):
+            size += path.stat().st_size
+    return size
+
+
+def _cached(name: str, repo: str, revision: str) -> Place:
+    total = next((known.download_bytes for known in KNOWN.values() if known.repo == repo), None)
+    storage = storage_folder(repo)
+    try:
+        commit = revision if COMMIT.fullmatch(revision) else (storage / "refs" / revision).read_text().strip()
+        snapshot = storage / "snapshots" / commit
+        if is_whole(snapshot):
+            size = _bytes(weight_files(snapshot))
+            return Place(name, "downloaded", snapshot, repo, revision, size, size)
+    except (OSError, ValueError):
+        pass  # nothing there, or nothing that can be read: it is to be downloaded
+    came = 0
+    with suppress(OSError):  # a cache that cannot be read
+        came = _bytes(storage.glob("blobs/*.incomplete"))
+        for snapshot in storage.glob("snapshots/*"):  # shards that are there before the others
+            came += 0 if is_whole(snapshot) else _bytes(snapshot.glob("*.safetensors"))
+    return Place(name, "partly downloaded" if came else "to download", None, repo, revision, came, total)

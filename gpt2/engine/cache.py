@@ -1,0 +1,66 @@
+"""The KV cache: keys and values of every position run so far, cut back by moving one number."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt2.model.config import GPT2Config
+
+Array = NDArray[np.float32]
+
+
+class KVCache:
+    """One array of keys and one of values a layer, grown by doubling.
+
+    Shapes: each [position, head, d_head], of which the first `length` are filled. The layout keeps the filled part
+    contiguous, so that graphs read it in place. An accelerator has its own kind of arrays; see `devices.DeviceCache`.
+    """
+
+    def __init__(self, config: GPT2Config) -> None:
+        """Start empty, with room for 64 positions."""
+        self._config = config
+        self._k = self._rooms(min(64, config.n_positions))
+        self._v = self._rooms(min(64, config.n_positions))
+        self.length = 0
+
+    def _rooms(self, capacity: int) -> Sequence[Any]:
+        shape = (capacity, self._config.n_head, self._config.d_head)
+        return [np.zeros(shape, np.float32) for _ in range(self._config.n_layer)]
+
+    def _read(self, room: Any, stop: int) -> Any:
+        return room[:stop]
+
+    def _write(self, room: Any, start: int, rows: Any) -> None:
+        room[start : start + len(rows)] = rows
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, filled or not."""
+        return sum(room.nbytes for room in (*self._k, *self._v))
+
+    def past(self, layer: int) -> tuple[Any, Any]:
+        """The filled keys and values of a layer, without a copy. Shapes: both [key, head, d_head]."""
+        return self._read(self._k[layer], self.length), self._read(self._v[layer], self.length)
+
+    def extend(self, keys: Sequence[Any], values: Sequence[Any]) -> None:
+        """Append new positions. Shapes: one [seq, head, d_head] a layer, for keys and for values."""
+        stop = self.length + keys[0].shape[0]
+        if stop > self._k[0].shape[0]:
+            capacity = min(max(stop, 2 * self._k[0].shape[0]), self._config.n_positions)
+            self._k, self._v = self._grown(self._k, capacity), self._grown(self._v, capacity)
+        for layer, (k, v) in enumerate(zip(keys, values, strict=True)):
+            self._write(self._k[layer], self.length, k)
+            self._write(self._v[layer], self.length, v)
+        self.length = stop
+
+    def cut(self, length: int) -> None:
+        """Forget all positions from `length` on; costs nothing, since later ones overwrite them."""
+        self.length = min(self.length, length)
+
+    def _grown(self, rooms: Sequence[Any], capacity: int) -> Sequence[Any]:
+        larger = self._rooms(capacity)
+        for new, old in zip(larger, rooms, strict=True):
+            self._write(new, 0, self._read(old, self.length))
+        return larger

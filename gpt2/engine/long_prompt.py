@@ -1,0 +1,85 @@
+"""A prompt whose captures would not fit in the run's budget: run layer by layer, each squeezed before the next one.
+
+A whole prefill of 1,024 tokens holds some gigabytes for a moment; this way it is one layer's share.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt2.model.config import GPT2Config
+from gpt2.model.hooks import BLOCK_HOOKS
+from gpt2.model.interventions import Interventions
+from gpt2.trace.captures import FLOAT32_HOOKS, PATTERN, Captures, Level, Stored, Triangle
+from gpt2.trace.step import NORMS, lengths
+
+from .cache import KVCache
+
+if TYPE_CHECKING:
+    from .passes import ForwardPasses
+
+Array = NDArray[np.float32]
+Norms = tuple[Array, Array]
+
+
+def whole_bytes(config: GPT2Config, seq: int) -> int:
+    """Bytes that all captures of a prompt of `seq` tokens hold."""
+    size = {"seq": seq, "query": seq, "key": seq, "head": config.n_head, "d_head": config.d_head}
+    size |= {"d_model": config.n_embd, "d_mlp": config.n_inner}
+    block = sum(int(np.prod([size[axis] for axis in axes], dtype=np.int64)) for axes in BLOCK_HOOKS.values())
+    return 4 * (config.n_layer * block + 3 * seq * config.n_embd + config.vocab_size)
+
+
+def squeezed_bytes(config: GPT2Config, seq: int) -> int:
+    """Bytes that a prompt of `seq` tokens holds at `Level.STREAM`."""
+    stream = 4 * seq * config.n_embd * (2 * config.n_layer + 3)
+    return stream + config.n_layer * config.n_head * seq * (seq + 1) + 4 * config.vocab_size
+
+
+def read_prompt(
+    engine: "ForwardPasses", ids: Sequence[int], interventions: Interventions, cache: KVCache, budget: int
+) -> tuple[Captures, Norms | None]:
+    """Run a prompt and fill the empty cache, in one pass where all its captures fit in `budget` bytes.
+
+    Returns:
+        The captures; and the two norms of `step.Summary` where they were squeezed.
+    """
+    if whole_bytes(engine.config, len(ids)) <= budget:
+        return engine.prefill(ids, interventions, cache), None
+    level = Level.STREAM if squeezed_bytes(engine.config, len(ids)) <= budget else Level.NO_PATTERNS
+    return prefill_by_layers(engine, ids, interventions, cache, level)
+
+
+def prefill_by_layers(
+    engine: "ForwardPasses", ids: Sequence[int], interventions: Interventions, cache: KVCache, level: Level
+) -> tuple[Captures, Norms]:
+    """Run a prompt and fill the empty cache.
+
+    Returns:
+        The captures squeezed to `level`, and the two norms of `step.Summary`; with the logits in any case.
+    """
+    config, weights, seq = engine.config, engine.checkpoint.weights, len(ids)
+    changes = interventions.inputs(config, 0, seq)
+    token, position = weights["wte.weight"][list(ids)], weights["wpe.weight"][:seq].copy()
+    stored: dict[str, Stored] = {"hook_embed": token, "hook_pos_embed": position}
+    stream = token + position  # [seq, d_model]
+    norms = np.zeros((len(NORMS), config.n_layer, seq), np.float32)
+    value_norms = np.zeros((config.n_layer, seq, config.n_head), np.float32)
+    keys, values = [], []
+    for layer, change in enumerate(changes):
+        captures = engine.layer(layer, stream + change.resid_add, change)
+        for name in captures:
+            if name == PATTERN and level < Level.NO_PATTERNS:
+                stored[f"blocks.{layer}.{name}"] = Triangle.of(captures[name])
+            elif name.endswith(FLOAT32_HOOKS[level]):
+                stored[f"blocks.{layer}.{name}"] = captures[name]
+        norms[:, layer] = [lengths(captures[name]) for name in NORMS]
+        value_norms[layer] = lengths(captures["attn.hook_v"])
+        keys.append(captures["attn.hook_k"])
+        values.append(captures["attn.hook_v"])
+        stream = captures["hook_resid_post"]
+    cache.extend(keys, values)
+    logits = engine.lens(stream[-1:])
+    return Captures(stored).squeezed(level).with_logits(logits), (norms, value_norms)

@@ -1,0 +1,147 @@
+"""The forward passes of one model: its weights bound to its compiled graphs, every activation captured."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from max.driver import Buffer
+from max.engine import InferenceSession
+from numpy.typing import NDArray
+
+from gpt2.checkpoints.weights import Checkpoint
+from gpt2.model.config import GPT2Config
+from gpt2.model.hooks import GRAPH_KINDS, output_names
+from gpt2.model.interventions import Interventions, LayerInputs
+from gpt2.trace.captures import Captures
+from gpt2.trace.timing import timed
+
+from . import compiled
+from .cache import KVCache
+from .devices import DeviceCache, OnDevice, device_of, session_on
+from .shutdown import MAX_WORK
+from .turns import Turns
+
+Array = NDArray[np.float32]
+SMALL_BYTES = 65_536
+
+
+class Graph:
+    """One compiled graph with its weights: arrays in, named outputs out. Calls may come from any thread."""
+
+    def __init__(
+        self, kind: str, config: GPT2Config, weights: Mapping[str, Array], session: InferenceSession, device: str
+    ) -> None:
+        """Load the graph `kind` and give it its weights.
+
+        Raises:
+            EngineError: if it has not been compiled.
+        """
+        self.names, self._device = output_names(kind, config.n_layer), device_of(device)
+        with MAX_WORK:
+            self.model = session.init(compiled.load(kind, config, device), weights_registry=weights)
+
+    def __call__(self, *inputs: NDArray[np.generic] | Buffer) -> dict[str, Buffer]:
+        """Run. Inputs must be contiguous, and are read in place if the device can; outputs stay on the device."""
+        buffers = [Buffer.from_dlpack(array).to(self._device) for array in inputs]
+        with timed("model"), MAX_WORK:
+            outputs = self.model(*buffers)
+            self._device.synchronize()
+        return dict(zip(self.names, outputs, strict=True))
+
+
+def to_host(output: Buffer) -> Array:
+    """An output as an array: a small one copied out of MAX's buffer, which is larger; a large one in place.
+
+    To copy a prompt's captures would take half as long as computing them.
+    """
+    array = output.to_numpy()
+    return array.copy() if array.nbytes < SMALL_BYTES else array
+
+
+class ForwardPasses:
+    """A checkpoint bound to its compiled graphs. It holds no state of any run, so it serves all runs, one at a time."""
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "cpu") -> None:
+        """Bind the checkpoint's weights to its compiled graphs on `cpu` or `gpu`.
+
+        Raises:
+            EngineError: if a graph has not been compiled; see `gpt2.compiled`.
+        """
+        self.checkpoint, self.config, self.tokenizer = checkpoint, checkpoint.config, checkpoint.tokenizer
+        self.device, self.turns = device, Turns()
+        self._session = session_on(device)
+        self._graphs = {kind: self._graph(kind, checkpoint.weights) for kind in GRAPH_KINDS if kind != "layer"}
+        self._layers: dict[int, Graph] = {}
+        self._lock = threading.Lock()
+
+    def _graph(self, kind: str, weights: Mapping[str, Array]) -> Graph:
+        return Graph(kind, self.config, weights, self._session, self.device)
+
+    def new_cache(self) -> KVCache:
+        """An empty KV cache where this engine's graphs read it."""
+        return KVCache(self.config) if self.device == "cpu" else DeviceCache(self.config, device_of(self.device))
+
+    def prefill(self, ids: Sequence[int], interventions: Interventions, cache: KVCache) -> Captures:
+        """Run a whole prompt and fill the empty cache.
+
+        Shapes: every hook as `hooks.hook_axes` says, and `logits` [1, vocab] after the last token.
+        """
+        seq = len(ids)
+        changes = interventions.inputs(self.config, 0, seq)
+        outputs = self._graphs["prefill"](np.array(ids, np.int64), np.arange(seq), *_flat(changes))
+        return self._remember(outputs, cache)
+
+    def decode(self, token: int, interventions: Interventions, cache: KVCache) -> Captures:
+        """Run one token after the positions in the cache, and add it to the cache.
+
+        Shapes: as `prefill` with seq 1; `key` counts the cached positions and the new one.
+        """
+        changes = interventions.inputs(self.config, cache.length, cache.length + 1)
+        past = [cache.past(layer) for layer in range(self.config.n_layer)]
+        inputs = np.array([token]), np.array([cache.length]), *_flat(past), *_flat(changes)
+        return self._remember(self._graphs["decode"](*inputs), cache)
+
+    def lens(self, rows: Array) -> Array:
+        """Final norm and unembedding of any rows of the residual stream.
+
+        Shapes: [seq, d_model] -> logits [seq, vocab].
+        """
+        outputs = self._graphs["lens"](np.ascontiguousarray(rows, np.float32))
+        return self._captures(outputs)["logits"]
+
+    def layer(self, layer: int, resid_pre: Array, changes: LayerInputs) -> Captures:
+        """One block run again over all positions from the stream that enters it.
+
+        `resid_pre` is the stream as `hook_resid_pre` captured it: what an intervention adds to it is in it already.
+
+        Shapes: resid_pre [seq, d_model] -> every hook of `hooks.BLOCK_HOOKS`, by its name within the block.
+        """
+        with self._lock:
+            if layer not in self._layers:  # bound when it is first asked for: most layers never are
+                block = {
+                    name.replace(f"h.{layer}.", "block."): array
+                    for name, array in self.checkpoint.weights.items()
+                    if name.startswith(f"h.{layer}.")
+                }
+                self._layers[layer] = self._graph("layer", block)
+        rows = np.ascontiguousarray(resid_pre, np.float32)
+        inputs = changes._replace(resid_add=np.zeros_like(rows))
+        return self._captures(self._layers[layer](rows, np.arange(len(rows)), *inputs))
+
+    def _remember(self, outputs: Mapping[str, Buffer], cache: KVCache) -> Captures:
+        """Add the new keys and values to the cache, and keep everything as this step's captures."""
+        captures, layers = self._captures(outputs), range(self.config.n_layer)
+        where: Mapping[str, Any] = captures if self.device == "cpu" else outputs
+        k, v = ([where[f"blocks.{layer}.attn.hook_{part}"] for layer in layers] for part in "kv")
+        cache.extend(k, v)
+        return captures
+
+    def _captures(self, outputs: Mapping[str, Buffer]) -> Captures:
+        """What a graph gave as captures; what an accelerator made stays there until it is looked at."""
+        keep = to_host if self.device == "cpu" else OnDevice
+        return Captures({name: keep(output) for name, output in outputs.items()})
+
+
+def _flat(groups: Sequence[Sequence[Array]]) -> list[Array]:
+    return [array for group in groups for array in group]

@@ -1,0 +1,209 @@
+"""A run: one prompt being continued, with its cache and its trace; it can be stepped, cut back and branched."""
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt2.errors import GPT2Error
+from gpt2.model.interventions import Interventions
+from gpt2.model.sampling import Draw, Sampling, draw, most_likely
+from gpt2.trace.budget import fit, trace_budget
+from gpt2.trace.captures import Captures
+from gpt2.trace.step import LensRows, Step, Summary, choice_bits
+from gpt2.trace.timing import Clock, timed
+from gpt2.trace.trace import Trace
+
+from .long_prompt import Norms, read_prompt
+from .shutdown import MAX_WORK
+from .turns import Turn
+
+if TYPE_CHECKING:
+    from .passes import ForwardPasses
+
+Array = NDArray[np.float32]
+LENS_TOKENS = 8
+
+
+class Run:
+    """The one thing about a run that changes. Every public method holds its lock; traces handed out never change.
+
+    Attributes: `budget` is how many bytes the trace may hold; it may be changed at any time, and holds from the next
+    step on.
+    """
+
+    def __init__(
+        self,
+        engine: "ForwardPasses",
+        prompt_ids: tuple[int, ...],
+        interventions: Interventions,
+        budget: int | None = None,
+    ) -> None:
+        """Prepare; nothing is computed before `advance`. Without a `budget`, `trace_budget` gives it."""
+        self.engine, self.interventions = engine, interventions
+        self.budget = trace_budget() if budget is None else budget
+        self._prompt_ids = prompt_ids
+        self._cache = engine.new_cache()
+        self._lock = threading.Lock()
+        self.turn = Turn(engine.turns)  # the newest that was asked for
+        self._trace = Trace(engine.checkpoint.name, engine.config, engine.tokenizer.vocabulary)
+
+    @property
+    def trace(self) -> Trace:
+        """What has been recorded so far."""
+        return self._trace
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the captures and the KV cache hold."""
+        return self._trace.nbytes + self._cache.nbytes
+
+    @property
+    def waiting(self) -> int:
+        """How many other runs' passes come before the one that this run waits for; 0 if it waits for none."""
+        return self.turn.waiting
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further token can be drawn."""
+        return bool(self.why_full)
+
+    @property
+    def why_full(self) -> str:
+        """Why no further token can be drawn, in one sentence; empty where one can."""
+        trace = self._trace
+        drawn = trace.seq + (trace.steps[-1].draw is not None) if trace.steps else 0
+        if max(len(self._prompt_ids), drawn) >= self.engine.config.n_positions:
+            return f"The context of {self.engine.config.n_positions} tokens is full."
+        if trace.nbytes > self.budget:
+            return (
+                f"This run fills its {self.budget / 1e6:.0f} MB of memory with what cannot be computed again; "
+                "a host gives more with GPT2_TRACE_MB."
+            )
+        return ""
+
+    def advance(self, sampling: Sampling | None, stop: threading.Event | None = None) -> Step:
+        """Run the forward pass that is next, and draw a token from its logits unless `sampling` is None.
+
+        The engine does one pass at a time; the wait for it ends at once if `stop` is withdrawn from `engine.turns`.
+
+        Raises:
+            Withdrawn: if it was; the run is as it was before.
+            GPT2Error: if the context is full, or nothing was drawn at the newest step.
+            SettingsError: if a setting does not fit the model.
+        """
+        with MAX_WORK, self._lock, Clock() as clock:
+            self._cache.cut(self._trace.seq)  # a step that failed halfway may have left its positions there
+            ids, start = self._next_ids(sampling), self._trace.seq
+            self.turn = Turn(self.engine.turns, stop)
+            with self.turn:
+                captures, norms = self._forward(ids)
+                stream_logits = self._read_lens(captures)
+            drawn = self._draw(captures, sampling, start + len(ids))
+            lens = lens_rows(stream_logits, None if drawn is None else drawn.token)
+            summary = Summary(*norms, *choice_bits(captures["logits"][-1], drawn)) if norms else None
+            step = Step(ids, start, captures, drawn, clock.timing.forward, lens, self.interventions, summary)
+            squeezed = fit(self._trace.append(step), self.budget)
+            timing = clock.timing  # only now is it known how long storing took
+            self._trace = replace(squeezed, steps=(*squeezed.steps[:-1], squeezed.steps[-1].timed(timing)))
+            return step.timed(timing)
+
+    def redraw(self, sampling: Sampling) -> Step:
+        """Draw the newest step's token again with other settings; the model does not run.
+
+        Raises:
+            GPT2Error: if nothing has been computed yet.
+            SettingsError: if a setting does not fit the model.
+        """
+        with MAX_WORK, self._lock:
+            if not self._trace.steps:
+                raise GPT2Error("Nothing has been computed yet, so nothing can be drawn.")
+            sampling.check_vocabulary(self.engine.config.vocab_size)
+            newest = self._trace.steps[-1]
+            if "logits" not in newest.captures:  # a step stepped back to, whose logits had been dropped
+                top = f"blocks.{self.engine.config.n_layer - 1}.hook_resid_post"
+                newest = newest.with_logits(self.engine.lens(newest.captures[top][-1:])[0])
+            drawn = draw(newest.logits, sampling, newest.stop)
+            lens = lens_rows(self._read_lens(newest.captures), drawn.token)
+            step = newest.redrawn(drawn, lens)
+            self._trace = self._trace.cut(len(self._trace.steps) - 1).append(step)
+            return step
+
+    def cut(self, n_steps: int) -> Trace:
+        """Step back to the first `n_steps` steps; going on from there recomputes nothing that was kept."""
+        with self._lock:
+            self._trace = self._trace.cut(n_steps)
+            self._cache.cut(self._trace.seq)
+            return self._trace
+
+    def branch(self, n_steps: int) -> Trace:
+        """Step back and go on as a new run that remembers its parent."""
+        with self._lock:
+            self._trace = self._trace.branch(n_steps)
+            self._cache.cut(self._trace.seq)
+            return self._trace
+
+    def _next_ids(self, sampling: Sampling | None) -> tuple[int, ...]:
+        """The tokens that go in next: the prompt, or the token drawn at the newest step.
+
+        Raises:
+            GPT2Error: if the context is full, or nothing was drawn at the newest step.
+            SettingsError: if a setting does not fit the model.
+        """
+        config = self.engine.config
+        if sampling is not None:
+            sampling.check_vocabulary(config.vocab_size)
+            if self.is_full:
+                raise GPT2Error(self.why_full)
+        if not self._trace.steps:
+            ids = self._prompt_ids
+        elif (newest := self._trace.steps[-1].draw) is not None:
+            ids = (newest.token,)
+        else:
+            raise GPT2Error("No token was drawn at the newest step; draw one there before going on.")
+        if self._trace.seq + len(ids) > config.n_positions:
+            raise GPT2Error(f"The context of {config.n_positions} tokens is full.")
+        return ids
+
+    @timed("capture")
+    def _forward(self, ids: tuple[int, ...]) -> tuple[Captures, Norms | None]:
+        """The newest token after the cached positions, or the whole prompt; norms if it was squeezed at once."""
+        if self._cache.length:
+            return self.engine.decode(ids[0], self.interventions, self._cache), None
+        return read_prompt(self.engine, ids, self.interventions, self._cache, self.budget)
+
+    @timed("lens")
+    def _read_lens(self, captures: Captures) -> Array:
+        """Logits of the newest position, read off the stream before the first block and after each one.
+
+        Shapes: [layer + 1, vocab].
+        """
+        below = [f"blocks.{layer}.hook_resid_post" for layer in range(self.engine.config.n_layer - 1)]
+        rows = np.stack([captures[name][-1] for name in ("blocks.0.hook_resid_pre", *below)])  # [layer, d_model]
+        # What the last block gives has been read already: it is what is drawn from.
+        return np.concatenate([self.engine.lens(rows), captures["logits"]])  # [layer + 1, vocab]
+
+    @timed("sampling")
+    def _draw(self, captures: Captures, sampling: Sampling | None, position: int) -> Draw | None:
+        """The next token, or None if the run only looks."""
+        return None if sampling is None else draw(captures["logits"][-1], sampling, position)
+
+
+@timed("lens")
+def lens_rows(logits: Array, drawn: int | None) -> LensRows:
+    """The likeliest tokens of each row, and the probability that each row gives to the token drawn.
+
+    Shapes: logits [layer + 1, vocab].
+    """
+    tokens = most_likely(logits, min(LENS_TOKENS, logits.shape[1]))  # [layer + 1, k]
+    highest = logits.max(axis=1, keepdims=True)
+    total = np.exp(logits - highest).sum(axis=1, keepdims=True, dtype=np.float64)
+
+    def probability(chosen: NDArray[np.integer]) -> Array:
+        """Shapes: [layer + 1, n] tokens -> [layer + 1, n]."""
+        return (np.exp(np.take_along_axis(logits, chosen, 1) - highest) / total).astype(np.float32)
+
+    watched = np.full((len(logits), 1), 0 if drawn is None else drawn)
+    return LensRows(tokens.astype(np.int32), probability(tokens), probability(watched)[:, 0])

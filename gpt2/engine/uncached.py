@@ -1,0 +1,52 @@
+"""What a token would cost without the KV cache: every token up to it run again, and the pass timed."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gpt2.model.interventions import Interventions
+from gpt2.trace.budget import trace_budget
+from gpt2.trace.timing import Clock, timed
+
+from .long_prompt import read_prompt
+from .turns import Turn
+
+if TYPE_CHECKING:
+    from .passes import ForwardPasses
+
+# A run is measured at so many lengths, evenly spread, so often each; beyond `LONG` tokens a pass takes seconds: once.
+LENGTHS, ROUNDS, LONG = 5, 3, 500
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """One pass over the first `tokens` tokens, and its milliseconds: model and capture, as a step's `ms`."""
+
+    tokens: int
+    ms: float
+
+
+def plan(seq: int) -> list[int]:
+    """The lengths of all passes that are timed, round after round, so that a busy moment meets all of them."""
+    lengths = sorted({max(1, round(seq * part / LENGTHS)) for part in range(1, LENGTHS + 1)} if seq else ())
+    return [tokens for turn in range(ROUNDS) for tokens in lengths if not turn or tokens <= LONG]
+
+
+def rerun(
+    engine: "ForwardPasses", ids: Sequence[int], interventions: Interventions, stop: threading.Event
+) -> Iterator[Rerun]:
+    """Time what `plan` says, one turn at the engine for each pass; nothing of a pass is kept.
+
+    A prompt that exceeds the memory budget of a run is read layer by layer here too.
+
+    Raises:
+        Withdrawn: once `stop` is withdrawn from `engine.turns`.
+        SettingsError: if the budget cannot be read.
+    """
+    lengths, budget = plan(len(ids)), trace_budget()
+    for index, tokens in enumerate([*lengths[:1], *lengths]):
+        with Turn(engine.turns, stop), Clock() as clock, timed("capture"):
+            read_prompt(engine, ids[:tokens], interventions, engine.new_cache(), budget)
+        if index:  # the very first pass was to warm up
+            yield Rerun(tokens, clock.timing.forward)

@@ -1,0 +1,1 @@
+"""What is read out of a trace with NumPy alone: captures in, lens rows, patterns, neighbours and reports out."""

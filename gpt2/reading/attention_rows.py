@@ -1,0 +1,58 @@
+"""Rows of one layer's attention in NumPy, from the residual stream that enters it: patterns, and what is added.
+
+A layer graph runs all positions at once. Where a page looks at a few of them in every layer, these are quicker.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt2.checkpoints.weights import Checkpoint
+
+from .lens import layer_norm
+
+Array = NDArray[np.float32]
+
+
+def keys(checkpoint: Checkpoint, layer: int, resid_pre: Array) -> Array:
+    """What every position offers to be looked at. Shapes: resid_pre [seq, d_model] -> [head, d_head, seq]."""
+    heads = (-1, checkpoint.config.n_head, checkpoint.config.d_head)
+    weight, bias = _projection(checkpoint, layer, 1)
+    return (layer_norm(checkpoint, resid_pre, f"h.{layer}.ln_1") @ weight.T + bias).reshape(heads).transpose(1, 2, 0)
+
+
+def pattern_rows(checkpoint: Checkpoint, layer: int, resid_pre: Array, start: int, offered: Array) -> Array:
+    """The attention pattern of the queries from position `start` on, over the `keys` of their layer.
+
+    Shapes: resid_pre [query, d_model], offered [head, d_head, key] -> [head, query, key].
+    """
+    heads = (-1, checkpoint.config.n_head, checkpoint.config.d_head)
+    weight, bias = _projection(checkpoint, layer, 0)
+    q = (layer_norm(checkpoint, resid_pre, f"h.{layer}.ln_1") @ weight.T + bias).reshape(heads)  # [query, head, d_head]
+    pattern = np.zeros((heads[1], len(q), offered.shape[2]), np.float32)
+    seen = pattern[:, :, : start + len(q)]  # no query looks at a later key
+    np.matmul((q / np.float32(np.sqrt(heads[2]))).transpose(1, 0, 2), offered[:, :, : start + len(q)], out=seen)
+    seen[:, ~np.tri(len(q), seen.shape[2], start, dtype=bool)] = -np.inf
+    np.exp(seen - seen.max(axis=2, keepdims=True), out=seen)
+    seen /= seen.sum(axis=2, keepdims=True)
+    return pattern
+
+
+def attn_out_row(checkpoint: Checkpoint, layer: int, resid_pre: Array, pattern: Array, head_scale: Array) -> Array:
+    """What attention adds to the stream at the last of some positions.
+
+    Weights sum to 1, so that the positions are mixed first, and only the mixture is projected to values.
+
+    Shapes: resid_pre [key, d_model], pattern [head, key], head_scale [head] -> [d_model].
+    """
+    config, name = checkpoint.config, f"h.{layer}.attn.c_proj"
+    weight, bias = (part.reshape(config.n_head, config.d_head, -1) for part in _projection(checkpoint, layer, 2))
+    mixed = pattern @ layer_norm(checkpoint, resid_pre, f"h.{layer}.ln_1")  # [head, d_model]
+    z = (weight @ mixed[:, :, None] + bias)[:, :, 0] * head_scale[:, None]  # [head, d_head]
+    return checkpoint.weights[f"{name}.weight"] @ z.ravel() + checkpoint.weights[f"{name}.bias"]
+
+
+def _projection(checkpoint: Checkpoint, layer: int, part: int) -> tuple[Array, Array]:
+    """Weight [d_model, d_model] and bias [d_model] of a layer's queries (part 0), keys (1) or values (2)."""
+    name, width = f"h.{layer}.attn.c_attn", checkpoint.config.n_embd
+    rows = slice(part * width, (part + 1) * width)
+    return checkpoint.weights[f"{name}.weight"][rows], checkpoint.weights[f"{name}.bias"][rows]

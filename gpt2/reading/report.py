@@ -1,0 +1,33 @@
+"""What is said about one drawn token: the same numbers on the command line and in the page."""
+
+from typing import Any
+
+from gpt2.model.sampling import entropy_bits
+from gpt2.text.vocabulary import Vocabulary
+from gpt2.trace.trace import Step
+
+
+def token_report(step: Step, vocabulary: Vocabulary, ms: float) -> dict[str, Any]:
+    """The token drawn at a step and how it was chosen.
+
+    `probability`, `rank`, `surprisal_bits` and `entropy_bits` are of the model's own distribution (temperature 1, the
+    whole vocabulary); `final_probability` is what the draw saw after temperature, top-k and top-p; `u` is the uniform
+    number of the draw; `ms` the milliseconds from asking for the token to having it.
+
+    Raises:
+        TraceError: if nothing was drawn at this step.
+    """
+    distribution = step.distribution
+    assert step.draw is not None  # `distribution` has checked it
+    token = step.draw.token
+    return {
+        "id": token,
+        "text": vocabulary.text([token]),
+        "probability": float(distribution.raw[token]),
+        "final_probability": float(distribution.final[token]),
+        "rank": distribution.rank(token),
+        "surprisal_bits": distribution.surprisal_bits(token),
+        "entropy_bits": entropy_bits(distribution.raw),
+        "u": step.draw.u,
+        "ms": round(ms, 3),
+    }

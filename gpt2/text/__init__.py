@@ -1,0 +1,1 @@
+"""Text and tokens: a prompt in, token ids out, and back."""

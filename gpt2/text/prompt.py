@@ -1,0 +1,52 @@
+"""From the text a person typed to the tokens a model can take: exactly that text, or one clear sentence why not."""
+
+from gpt2.errors import PromptError
+from gpt2.model.config import GPT2Config
+
+from .tokenizer import Tokenizer
+
+# Far more than any GPT-2 context holds; a paste of megabytes must not keep the machine busy.
+MAX_CHARACTERS = 200_000
+
+
+def count_tokens(text: str, tokenizer: Tokenizer) -> int:
+    """How many tokens a text has.
+
+    Raises:
+        PromptError: if it is not text, or far too long to be a prompt.
+    """
+    return len(_encode(text, tokenizer))
+
+
+def encode_prompt(text: str, tokenizer: Tokenizer, config: GPT2Config) -> tuple[int, ...]:
+    """Token ids of the prompt, whitespace and all.
+
+    Raises:
+        PromptError: if the prompt is empty, is not text, or does not fit the context.
+    """
+    if not text:
+        raise PromptError("The prompt is empty; type at least one character.")
+    ids = _encode(text, tokenizer)
+    check_context(len(ids), config)
+    return tuple(ids)
+
+
+def check_context(tokens: int, config: GPT2Config) -> None:
+    """Refuse a prompt that is longer than the context.
+
+    Raises:
+        PromptError: if it is.
+    """
+    if (over := tokens - config.n_positions) > 0:
+        raise PromptError(
+            f"The prompt has {tokens} tokens, {over} more than the {config.n_positions} this model can read; "
+            "shorten it."
+        )
+
+
+def _encode(text: str, tokenizer: Tokenizer) -> list[int]:
+    if len(text) > MAX_CHARACTERS:
+        raise PromptError(
+            f"The prompt has {len(text):,} characters; no more than {MAX_CHARACTERS:,} are read; shorten it."
+        )
+    return tokenizer.encode(text)

@@ -1,0 +1,286 @@
+"""A trace in one `.npz` file: arrays and a JSON header with a version, no pickle, every bound checked on reading."""
+
+import json
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from itertools import accumulate, chain
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt2.errors import GPT2Error, TraceError
+from gpt2.model.config import GPT2Config
+from gpt2.model.interventions import Addition, Interventions, Scale
+from gpt2.model.sampling import Draw, Sampling
+from gpt2.text.vocabulary import Vocabulary
+
+from .archive import NOT_WHOLE, Archive
+from .arrays import LARGEST_SHARE, Layout, check_sizes, from_arrays, least_arrays, to_arrays
+from .captures import Captures, Level
+from .recording import Lineage, Recording
+from .step import LensRows, Step, Summary
+from .timing import Timing
+
+FORMAT = "gpt2-under-glass trace"
+VERSIONS = (1, 2, 3, 4, 5)
+# Logits are written for as many of the newest steps as have them, so NO_LOGITS is no level of a file.
+SAVED_LEVELS = (Level.FULL, Level.STREAM, Level.NO_PATTERNS)
+MAX_BYTES = 600_000_000
+# Room for what is not a capture: header, vocabulary, the frames of the arrays.
+MARGIN = 20_000_000
+# A step takes 400 bytes of JSON, which Python may need 25 times as many for; GPT-2's vocabulary has 424,000 bytes.
+TEXT_BYTES = {"header": 4_000_000, "vocabulary": 4_000_000}
+LENS = ("lens.tokens", "lens.probabilities", "lens.drawn")
+MOST_RANKS = 64
+# Eleven days; milliseconds of a step are far below.
+MOST_MS = 1e9
+NAME_CHARACTERS, SENTENCE_CHARACTERS = 4096, 300
+
+
+def save_recording(trace: Recording, file: Path | BinaryIO, half: bool = False) -> None:
+    """Write a trace; with `half` whole captures as float16, a quarter of a per cent at worst.
+
+    A run of which some steps are squeezed is written with all of them squeezed alike, and so is one that would be too
+    large to be read; the logits of the newest steps stay where they can, and nothing is computed again.
+
+    Raises:
+        TraceError: if the trace has no steps, or is too large to be read back.
+    """
+    if not trace.steps:
+        raise TraceError("This run has no steps yet, so there is nothing to save.")
+    trace, layout = _alike(trace)
+    layout.check(MAX_BYTES - MARGIN)
+    text = {"header": json.dumps(_header(trace, layout)).encode(), "vocabulary": trace.vocabulary.to_bytes()}
+    for name, most in TEXT_BYTES.items():
+        if len(text[name]) > most - 1000:
+            raise TraceError(f"The {name} of this run is too large for a trace file.")
+    text_arrays = {name: np.frombuffer(data, np.uint8) for name, data in text.items()}
+    # As `numpy.savez_compressed` would, but one array after the other and quicker: a long run has many megabytes.
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in chain(text_arrays.items(), to_arrays(trace, layout, half), _lenses(trace)):
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def _lenses(trace: Recording) -> Iterator[tuple[str, NDArray[Any]]]:
+    lenses = [step.lens for step in trace.steps]
+    if whole := [lens for lens in lenses if lens is not None]:
+        if len(whole) != len(lenses):
+            raise TraceError("Only some steps of this run have a logit lens; it cannot be saved.")
+        for name in LENS:
+            yield name, np.stack([getattr(lens, name.removeprefix("lens.")) for lens in whole])
+
+
+def _alike(trace: Recording) -> tuple[Recording, Layout]:
+    """The trace with all its steps kept alike, in no more bytes than can be read back, and its layout."""
+    starts = (*(step.start for step in trace.steps), trace.seq)
+    newest, worst = trace.steps[-1], max(step.captures.level for step in trace.steps)
+    for level in list(Level)[Level.STREAM if worst == Level.NO_LOGITS else worst :]:
+        steps = [step.squeezed(level) for step in trace.steps]
+        if "logits" in newest.captures:
+            steps[-1] = steps[-1].with_logits(newest.logits)
+        squeezed = replace(trace, steps=tuple(steps))
+        has_logits = ["logits" in step.captures for step in squeezed.steps]
+        # Oldest first is how logits are let go; those after the last gap are written.
+        first_logits = len(has_logits) - next((n for n, has in enumerate(has_logits[::-1]) if not has), len(has_logits))
+        layout = Layout(trace.config, starts, Level.STREAM if level == Level.NO_LOGITS else level, first_logits)
+        if layout.nbytes() < MAX_BYTES - MARGIN:
+            break
+    return squeezed, layout
+
+
+def _header(trace: Recording, layout: Layout) -> dict[str, Any]:
+    before = (None, *(step.interventions for step in trace.steps))
+    return {
+        "format": FORMAT,
+        "version": VERSIONS[-1],
+        "level": layout.level,
+        "first_logits": layout.first_logits,
+        "model": trace.model,
+        "run_id": trace.run_id,
+        "config": trace.config.to_dict(),
+        "lineage": None if trace.lineage is None else asdict(trace.lineage),
+        "steps": [
+            {
+                "ids": step.ids,
+                "ms": step.ms,
+                "timing": None if step.timing is None else asdict(step.timing),
+                "draw": None if step.draw is None else asdict(step.draw),
+                # None where they are those of the step before: a vector for each step would be megabytes.
+                "interventions": None if step.interventions == known else asdict(step.interventions),
+            }
+            for step, known in zip(trace.steps, before, strict=False)
+        ],
+    }
+
+
+def load_recording(file: Path | BinaryIO, max_bytes: int = MAX_BYTES) -> Recording:
+    """Read a run that `save_recording` wrote; it and what it is read from take at most `max_bytes` each.
+
+    Raises:
+        TraceError: if the file is missing, is not a trace, is damaged, is of another version or too large.
+    """
+    try:
+        with file.open("rb") if isinstance(file, Path) else nullcontext(file) as opened:
+            return _read(Archive(opened, max_bytes), max_bytes)
+    except FileNotFoundError:
+        raise TraceError(f"{file} does not exist.") from None
+    except TraceError as error:
+        raise TraceError(_short(error)) from None
+    except GPT2Error as error:
+        raise TraceError(f"This file is not a whole trace ({_short(error)}); save it again.") from None
+    except OSError as error:
+        raise TraceError(f"This file cannot be read: {error.strerror or 'it ends too early'}.") from None
+    except Exception:  # a file that was damaged, or made to do harm, fails in many ways; none tells what to do
+        raise TraceError(NOT_WHOLE) from None
+
+
+def _short(error: Exception) -> str:
+    """What an error says, in one line that is no longer than a sentence: it may quote the file."""
+    said = " ".join(str(error).encode(errors="replace").decode().split())
+    return said if len(said) <= SENTENCE_CHARACTERS else f"{said[:SENTENCE_CHARACTERS]}…"
+
+
+def _read(arrays: Archive, max_bytes: int) -> Recording:
+    header = json.loads(arrays.text("header", TEXT_BYTES["header"]))
+    if header["format"] != FORMAT:
+        raise TraceError("This file is not a trace.")
+    if header["version"] not in VERSIONS:
+        raise TraceError(f"This trace has version {header['version']}; this program reads at most {VERSIONS[-1]}.")
+    config = GPT2Config(**header["config"])
+    check_sizes(config)
+    text = arrays.text("vocabulary", TEXT_BYTES["vocabulary"])
+    vocabulary = Vocabulary.from_bytes(text, config.vocab_size)
+    ids = _ids(header["steps"], config)
+    level, first_logits = (int(header[name]) if header["version"] > 1 else 0 for name in ("level", "first_logits"))
+    if level not in SAVED_LEVELS or not 0 <= first_logits <= (len(ids) if level else 0):
+        raise TraceError("This trace does not say what it holds; save it again.")
+    level = Level(level)
+    # Before any name is made from the config: a small file must not ask for more layers than it holds.
+    if len(arrays) < least_arrays(config.n_layer, level):
+        raise TraceError(f"This trace holds too few captures for the {config.n_layer} layers of its config.")
+    starts = (0, *accumulate(map(len, ids)))
+    layout = Layout(config, starts, level, first_logits)
+    layout.check(max_bytes)
+    captures, lenses = from_arrays(arrays, layout), _read_lenses(arrays, config, steps=len(ids))
+    trace = Recording(
+        _name(header["model"]), config, vocabulary, lineage=_lineage(header["lineage"]), run_id=_name(header["run_id"])
+    )
+    steps: list[Step] = []
+    for saved, tokens, stored, lens in zip(header["steps"], ids, captures, lenses, strict=True):
+        steps.append(_step(saved, tuple(tokens), steps[-1] if steps else None, config, stored, lens))
+    return replace(trace, steps=tuple(steps))
+
+
+def _ids(steps: list[dict[str, Any]], config: GPT2Config) -> list[list[int]]:
+    """The tokens that went in at each step: after the first, the one that the step before has drawn."""
+    ids = [[int(token) for token in step["ids"]] for step in steps]
+    drawn = [None if step["draw"] is None else int(step["draw"]["token"]) for step in steps]
+    tokens = (*(token for step in ids for token in step), *(token for token in drawn if token is not None))
+    if any(not 0 <= token < config.vocab_size for token in tokens):
+        raise TraceError("This trace has a token outside its vocabulary.")
+    if not ids or not ids[0] or ids[1:] != [[token] for token in drawn[:-1]]:
+        raise TraceError("The steps of this trace do not follow from each other: each takes the token drawn before.")
+    return ids
+
+
+def _name(saved: object) -> str:
+    """A model's name or a run's: one that a page can send."""
+    if not isinstance(saved, str) or len(saved) > NAME_CHARACTERS or saved != saved.encode(errors="replace").decode():
+        raise TraceError("This trace has a name that is no text, or far too long.")
+    return saved
+
+
+def _lineage(saved: dict[str, Any] | None) -> Lineage | None:
+    return None if saved is None else Lineage(_name(saved["parent"]), int(saved["steps"]))
+
+
+def _read_lenses(arrays: Archive, config: GPT2Config, steps: int) -> list[LensRows | None]:
+    if LENS[0] not in arrays:
+        return [None] * steps
+    rows = (steps, config.n_layer + 1)
+    tokens, probabilities, drawn = (arrays[name] for name in LENS)
+    if tokens.ndim != 3 or not (tokens.shape == probabilities.shape and tokens.shape[:2] == rows == drawn.shape):
+        raise TraceError("The logit lens in this trace does not fit its config.")
+    if not 1 <= tokens.shape[2] <= MOST_RANKS:
+        raise TraceError(f"The logit lens in this trace has {tokens.shape[2]} ranks, not 1 to {MOST_RANKS}.")
+    for part in (probabilities, drawn):
+        if part.dtype.kind != "f" or not ((part >= 0) & (part <= LARGEST_SHARE)).all():
+            raise TraceError("The logit lens in this trace holds a number that is not finite, or no probability.")
+    if tokens.dtype.kind != "i" or (tokens < 0).any() or (tokens >= config.vocab_size).any():
+        raise TraceError("The logit lens in this trace names a token outside the vocabulary.")
+    return [
+        LensRows(
+            np.array(tokens[step], np.int32), *(np.array(part[step], np.float32) for part in (probabilities, drawn))
+        )
+        for step in range(steps)
+    ]
+
+
+def _step(
+    saved: dict[str, Any],
+    ids: tuple[int, ...],
+    before: Step | None,
+    config: GPT2Config,
+    stored: tuple[Captures, Summary | None],
+    lens: LensRows | None,
+) -> Step:
+    if saved["interventions"] is None and before is not None:
+        interventions = before.interventions
+    else:
+        interventions = _interventions(saved["interventions"])
+        interventions.inputs(config, 0, 0)  # refuses what does not fit the model
+    captures, summary = stored
+    draw = None if saved["draw"] is None else _draw(saved["draw"], config)
+    if summary is not None and (summary.surprisal is None) != (draw is None):
+        raise TraceError("This trace has a surprisal where nothing was drawn, or none where something was.")
+    return Step(
+        ids=ids,
+        start=0 if before is None else before.stop,
+        captures=captures,
+        draw=draw,
+        ms=_number(saved["ms"], MOST_MS),
+        lens=lens,
+        interventions=interventions,
+        summary=summary,
+        timing=_timing(saved.get("timing")),  # none in files that were written before it was measured
+    )
+
+
+def _timing(saved: dict[str, Any] | None) -> Timing | None:
+    if saved is None:
+        return None
+    milliseconds = {part: _number(ms, MOST_MS) for part, ms in saved.items()}
+    if "keeping" in milliseconds:  # as "storing" was called up to version 4
+        milliseconds["storing"] = milliseconds.pop("keeping")
+    return Timing(**milliseconds)
+
+
+def _draw(saved: dict[str, Any], config: GPT2Config) -> Draw:
+    sampling = Sampling(**saved["sampling"])
+    sampling.check_vocabulary(config.vocab_size)
+    return Draw(int(saved["token"]), _number(saved["u"], 1), sampling)
+
+
+def _number(value: object, below: float) -> float:
+    number = float(str(value))
+    if not 0 <= number < below:
+        raise TraceError(f"This trace has {number} where a number from 0 to below {below:g} belongs.")
+    return number
+
+
+def _interventions(saved: dict[str, Any]) -> Interventions:
+    def positions(values: Iterable[int] | None) -> tuple[int, ...] | None:
+        return None if values is None else tuple(values)
+
+    return Interventions(
+        tuple(Scale(**{**scale, "positions": positions(scale["positions"])}) for scale in saved["scales"]),
+        tuple(
+            Addition(add["layer"], tuple(map(float, add["vector"])), positions(add["positions"]))
+            for add in saved["additions"]
+        ),
+    )

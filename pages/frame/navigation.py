@@ -1,0 +1,129 @@
+"""The pages in their order, and what stands beside all of them: recorded runs, opened and saved."""
+
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from pages.visit.examples import RECORDED, recorded_run
+from pages.visit.opening import Opening
+from pages.visit.saving import Saving
+from pages.visit.visit import Visit, this_visit
+
+from .layout import palette, plain_text
+from .logo import logo
+
+WATCH = Path(__file__).parents[1] / "watch"
+# How soon the file of a run that has left the stage is let go.
+LOOK_SECONDS = 5
+
+# What the page frame needs and Streamlit has no setting for: no empty space above and around the stage.
+CSS = """<style>
+.stMainBlockContainer { padding: 3.5rem 1.25rem 0; max-width: none; }
+.stMainBlockContainer:has([data-testid="stHeading"]) { padding-bottom: 2rem; }
+[data-testid="stHeader"] { height: 3.25rem; }
+[data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.25rem 0 0.5rem; }
+[data-testid="stText"] { font-size: 0.95rem; line-height: 1.45; }
+</style>"""
+
+
+RELOAD = st.components.v2.component(
+    "gpt2_reload",
+    js="export default ({ data }) => location.replace(new URL(encodeURIComponent(data), document.baseURI));",
+)
+
+
+def show() -> None:
+    """Draw the navigation and the page that is chosen."""
+    reload_if_the_page_was_not_found()
+    st.html(CSS)
+    st.logo(logo(palette()), size="large")
+    page = st.navigation(
+        [
+            st.Page(WATCH / "live.py", title="Live", default=True),
+            st.Page(WATCH / "embeddings.py", title="Embeddings"),
+            st.Page(WATCH / "attention.py", title="Attention"),
+            st.Page(WATCH / "residual.py", title="Residual stream"),
+            st.Page(WATCH / "sampling.py", title="Sampling"),
+            st.Page(WATCH / "cost.py", title="Cost"),
+        ],
+        position="top",
+    )
+    with st.sidebar:
+        runs(this_visit())
+    page.run()
+
+
+def reload_if_the_page_was_not_found() -> None:
+    """Let the browser load again if it is a server's first and came by the address of a page.
+
+    Until `st.navigation` has been called once in a server's life, Streamlit takes a folder called `pages` for its older
+    kind of app, looks for the page among the files there, and says that there is none.
+    """
+    looked_for_a_file, PagesManager.uses_pages_directory = PagesManager.uses_pages_directory, False
+    context = get_script_run_ctx()
+    name = None if context is None else context.pages_manager.intended_page_name
+    if looked_for_a_file and name:
+        RELOAD(key="reload", data=name)
+        st.stop()
+
+
+def runs(visit: Visit) -> None:
+    """Open a recorded run, or save the one on the stage."""
+    opening: Opening = st.session_state.setdefault("opening", Opening())
+    saving: Saving = st.session_state.setdefault("saving", Saving())
+    st.subheader("Runs", anchor=False)
+    for name, title in RECORDED.items():
+        # Called back before the script runs, so that a rerun which ends the script does not lose the press.
+        st.button(
+            f"Open the recorded run “{title}”", key=f"recorded.{name}", on_click=open_recorded, args=(visit, name)
+        )
+    uploaded = st.file_uploader("Open a run from a file", type="npz", key=f"opened.{opening.number}")
+    if uploaded is not None:
+        with st.spinner("Opening the file …"):
+            opening.take(uploaded, visit)
+        st.rerun()  # with an uploader that is empty
+    if error := opening.error_beside(visit.player.trace.run_id):
+        st.error("This file was not opened.")
+        plain_text(error)  # it may quote the file
+    st.button("Save the run on the stage", key="save", on_click=saving.ask)
+    if saving.is_asked:
+        with st.spinner("Writing the file …"):
+            saving.make(visit.player)
+    offer(saving, visit)
+
+
+def open_recorded(visit: Visit, name: str) -> None:
+    """Put a recorded run on the stage."""
+    visit.open(recorded_run(name))
+
+
+def offer(saving: Saving, visit: Visit) -> None:
+    """The file of the run, once it is there, for as long as it is kept."""
+    if saving.is_over(visit.player.trace.run_id):
+        saving.drop()
+    if saving.error:
+        st.error("This run was not saved.")
+        plain_text(saving.error)
+    if not saving.data:
+        st.caption("All steps up to now, with every activation that the run has kept.")
+        return
+    st.download_button(
+        saving.label,
+        data=saving.data,
+        file_name="gpt2-run.npz",
+        mime="application/octet-stream",
+        key="saved",
+        on_click="ignore",
+        type="primary",
+    )
+    st.caption("The file is kept here for two minutes, or until another run is on the stage.")
+
+    @st.fragment(run_every=LOOK_SECONDS)
+    def look() -> None:
+        """Streamlit lets go of the file when the page is drawn without its button."""
+        if saving.is_over(visit.player.trace.run_id):
+            st.rerun()
+
+    look()

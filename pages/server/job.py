@@ -1,0 +1,166 @@
+"""One model on its way into memory: fetched, read and bound in a thread, for all visitors who wait for it."""
+
+import threading
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
+
+import gpt2
+from gpt2.checkpoints.download import Transfer, download
+from gpt2.checkpoints.hub import Place, locate
+from gpt2.checkpoints.weights import Checkpoint, load_checkpoint
+from gpt2.errors import GPT2Error
+from gpt2.model.config import GPT2Config
+from gpt2.reading.tables import Tables
+from gpt2.trace.trace import Trace
+
+from .host import device
+from .memory import collect_garbage
+
+if TYPE_CHECKING:
+    from gpt2.engine.engine import Engine
+
+Stage = Literal["checking", "downloading", "reading", "compiling", "ready", "failed", "cancelled"]
+ENDED = ("ready", "failed", "cancelled")
+
+
+class ModelJob:
+    """A model being loaded, or loaded.
+
+    Attributes:
+        name: as `hub.locate` takes it.
+        stage, message: how far it is, in one word and in one sentence.
+        progress: from 0 to 1 while it is known, else None.
+        error: why it failed, in one sentence that says what to do.
+        checkpoint, tables: there once the weights have been read; whole in memory, whatever happens to the files.
+        engine: there once it is ready.
+        seconds: how long "downloading", "reading", "compiling" and "binding" have taken, where they were done;
+            "binding" gives the weights to the compiled graphs, and waits for "compiling" where it is done.
+    """
+
+    def __init__(self, name: str, reserve: Callable[["ModelJob", GPT2Config], None], folders: bool = True) -> None:
+        """Prepare to load; `reserve` is told the config before weights are fetched or read, and may refuse it.
+
+        Without `folders` the name is one on the hub, whatever lies on this machine.
+        """
+        self.name, self._reserve, self._folders = name, reserve, folders
+        self.stage: Stage = "checking"
+        self.message, self.error = "Looking it up.", ""
+        self.progress: float | None = None
+        self.config: GPT2Config | None = None
+        self.checkpoint: Checkpoint | None = None
+        self.tables: Tables | None = None
+        self.engine: Engine | None = None
+        self.seconds: dict[str, float] = {}
+        self._since: dict[str, float] = {}
+        self._cancelled, self._was_read_first = threading.Event(), False
+        self._thread = threading.Thread(target=self._load, name=f"load {name}", daemon=True)
+
+    def start(self, place: Place | None = None) -> None:
+        """Go on in a thread; with `place`, a small model's checkpoint is read first, before this returns.
+
+        Raises:
+            CheckpointError: if that cannot be read.
+        """
+        self._was_read_first = place is not None
+        if place is not None:
+            self._read(place)
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """End it within a second, wherever it is; what has been downloaded or compiled is kept."""
+        self._cancelled.set()
+
+    def wait(self, seconds: float) -> None:
+        """Return once it has ended, or after so many seconds."""
+        self._thread.join(seconds)
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether the engine is still on its way."""
+        return self.stage not in ENDED
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended without an engine."""
+        return self.stage in ("failed", "cancelled")
+
+    def matches(self, trace: Trace) -> bool:
+        """Whether this trace may have come from these very weights: the sizes agree, and its tokens' embeddings do.
+
+        A model chosen for the next run, and a file from elsewhere, may have the same sizes and other weights. What was
+        trained further with its embeddings frozen is not told apart: ask first the model that has the run's name.
+        """
+        if self.checkpoint is None or self.tables is None or trace.config != self.checkpoint.config:
+            return False
+        return not trace.steps or self.tables.hold(trace.prompt_ids, trace.steps[0].captures["hook_embed"])
+
+    def _load(self) -> None:
+        try:
+            if self.checkpoint is None:
+                self._read(self._fetched())
+            assert self.checkpoint is not None
+            self._go_on("compiling", "Loading the model.")
+            self._time("binding")
+            self.engine = gpt2.bind(self.checkpoint, self._tell, self._cancelled.is_set, device())
+            self._time("binding")
+            collect_garbage()  # what is loaded now stays for long: the collector need not walk it in its own rounds
+            self._go_on("ready", "")
+        except GPT2Error as error:
+            self._fail(str(error))
+        except Exception as error:
+            self._fail(f"The model could not be loaded ({type(error).__name__}: {error}); choose it again to retry.")
+        else:
+            # What lens pages draw with, so that the first need not wait for it; the 80 MB of pandas come with that one.
+            import_module("altair")
+
+    def _fetched(self) -> Place:
+        place = locate(self.name, self._folders)
+        if place.folder is None:
+            download(place, self._follow, self._cancelled.is_set, lambda config: self._reserve(self, config))
+            place = locate(self.name, self._folders)
+        return place
+
+    def _read(self, place: Place) -> None:
+        assert place.folder is not None
+        self._go_on("reading", "Reading the weights.")
+        self._time("reading")
+        if self.config is None:
+            self._reserve(self, GPT2Config.from_file(place.folder / "config.json"))
+        checkpoint = load_checkpoint(place.folder, self.name)
+        self.tables = Tables(checkpoint.weights["wte.weight"], checkpoint.weights["wpe.weight"])
+        self.checkpoint = checkpoint
+        self._time("reading")
+
+    def _follow(self, transfer: Transfer) -> None:
+        self.stage, self.progress, self.message = "downloading", transfer.share, transfer.figures
+        self._time("downloading")
+
+    def _tell(self, sentence: str) -> None:
+        """What is told while graphs are being compiled, once a second; nothing is where none has to be."""
+        self.message = sentence
+        self._time("compiling")
+
+    def _time(self, what: str) -> None:
+        """Note how long something has taken since this was first called for it."""
+        now = time.monotonic()
+        self.seconds[what] = now - self._since.setdefault(what, now)
+
+    def _go_on(self, stage: Stage, message: str) -> None:
+        """Enter the next stage.
+
+        Raises:
+            GPT2Error: if it was cancelled.
+        """
+        if self._cancelled.is_set():
+            raise GPT2Error("Loading the model was cancelled; choose it again to go on.")
+        self.message, self.progress, self.stage = message, None, stage
+
+    def _fail(self, sentence: str) -> None:
+        """Say why it ended, and let go of what was loaded; what was there from the first serves recorded runs."""
+        self.engine = None
+        if not self._was_read_first:
+            self.config = self.checkpoint = self.tables = None
+        self.error, self.message, self.progress = sentence, "", None
+        self.stage = "cancelled" if self._cancelled.is_set() else "failed"

@@ -1,0 +1,135 @@
+"""Models in memory: one job a model for all visitors, within a budget; the least recently used goes first."""
+
+import threading
+from collections import OrderedDict
+from functools import cache
+from typing import Protocol
+from weakref import WeakSet
+
+from gpt2.checkpoints.catalog import PROGRAM_BYTES, in_words, memory_needed, weight_bytes
+from gpt2.checkpoints.hub import locate
+from gpt2.errors import GPT2Error
+from gpt2.model.config import GPT2Config
+
+from . import host
+from .job import ModelJob
+from .memory import collect_garbage, trim_heap
+from .traces import TRACES
+
+ALWAYS = "bundled"  # where every visit begins; small, part of the program, and never let go
+MAX_MODELS = 3
+
+
+class User(Protocol):
+    """Whoever must not lose the models that it uses."""
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """Their names."""
+        ...
+
+
+class Pool:
+    """The models that are loaded or on their way, at most `MAX_MODELS` beside the bundled one."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._jobs: OrderedDict[str, ModelJob] = OrderedDict()
+        self._users: WeakSet[User] = WeakSet()
+        self._lock = threading.RLock()
+
+    def register(self, user: User) -> None:
+        """Keep what this user uses for as long as it lives and uses it."""
+        with self._lock:
+            self._users.add(user)
+
+    def get(self, name: str) -> ModelJob | None:
+        """The job of a model, if there is one; nothing is started."""
+        with self._lock:
+            if job := self._jobs.get(name):
+                self._jobs.move_to_end(name)
+            return job
+
+    def request(self, name: str) -> ModelJob:
+        """The one job of this model, begun if need be, and begun anew if it had failed or was cancelled.
+
+        It returns at once; only the bundled model's checkpoint is read before.
+
+        Raises:
+            CheckpointError: if the bundled model cannot be read.
+        """
+        with self._lock:
+            job = self.get(name)
+            if job is None or job.has_failed:
+                self._forget_failures()
+                job = ModelJob(name, self._reserve, host.may_be_folder(name))
+                job.start(locate(name) if name == ALWAYS else None)
+                self._jobs[name] = job
+                self._jobs.move_to_end(name)
+            return job
+
+    def release(self, name: str) -> None:
+        """Cancel a model that is on its way if nobody waits for it any more."""
+        with self._lock:
+            job = self._jobs.get(name)
+            if job is not None and job.is_loading and name != ALWAYS and name not in self._in_use():
+                self._drop(name)
+
+    def _in_use(self) -> set[str]:
+        return {ALWAYS, *(name for user in self._users for name in user.uses)}
+
+    def _forget_failures(self) -> None:
+        """Whoever waited for them has been told; the checkpoint of the bundled model serves recorded runs."""
+        in_use = self._in_use()
+        for job in list(self._jobs.values()):
+            if job.has_failed and job.name not in in_use:
+                del self._jobs[job.name]
+
+    def _drop(self, name: str) -> None:
+        self._jobs.pop(name).cancel()
+        TRACES.evict_runs_of(name)
+        collect_garbage()
+        trim_heap()
+
+    def _reserve(self, job: ModelJob, config: GPT2Config) -> None:
+        """Count a model's memory from now on, letting others go that nobody uses.
+
+        Raises:
+            GPT2Error: if it cannot fit at all, or not beside the models that are in use.
+        """
+        if job.name == ALWAYS:
+            job.config = config
+            return
+        budget, needed = host.memory_budget(), memory_needed(config)
+        if needed > budget:
+            raise GPT2Error(
+                f"{job.name} needs {in_words(needed)} of memory, and the program may take {in_words(budget)} here; "
+                "choose a smaller model."
+            )
+        with self._lock:
+            has_swept = False
+            while True:
+                others = [one for one in self._jobs.values() if one.config and one is not job and one.name != ALWAYS]
+                taken = sum(weight_bytes(one.config) for one in others if one.config)
+                if len(others) < MAX_MODELS and needed + taken <= budget:
+                    job.config = config
+                    return
+                in_use = self._in_use()
+                free = [one for one in others if one.name not in in_use]
+                if free:
+                    self._drop(free[0].name)
+                elif not has_swept:  # a visit that is over uses its models until it is swept away
+                    collect_garbage()
+                    has_swept = True
+                else:
+                    raise GPT2Error(
+                        f"{job.name} does not fit in memory beside the models that are in use now "
+                        f"({in_words(PROGRAM_BYTES + taken)} of {in_words(budget)}); try again later, or choose a "
+                        "smaller one."
+                    )
+
+
+@cache
+def pool() -> Pool:
+    """The one pool of this process."""
+    return Pool()

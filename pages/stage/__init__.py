@@ -1,0 +1,1 @@
+"""The live canvas: a snapshot in, one message to the browser out; the visitor's actions come back."""

@@ -1,0 +1,125 @@
+"""One message to the browser: a small JSON header, then the records that this visitor's browser may lack.
+
+A message may be lost, so the newest steps go out several times, and the browser asks for what is still missing.
+"""
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any, Literal
+
+from .record_cache import RecordCache
+from .snapshot import Action, Snapshot
+
+# The newest steps are sent this often without being asked for; all others once.
+RECENT, REPEATS = 8, 3
+MAX_MESSAGE_BYTES = 1_500_000
+MAX_REMEMBERED = 4096
+
+
+@dataclass
+class BrowserState:
+    """What has passed between the program and one visitor's browser.
+
+    Attributes:
+        handled: the highest serial of an action that has been given out.
+        has_code: whether the browser has said that it holds the stage's code.
+        wanted: steps of a run that the browser has asked for.
+        sent: how often each step, by its stamp, has been sent.
+    """
+
+    handled: int = 0
+    has_code: bool = False
+    wanted: tuple[str, tuple[int, ...]] = ("", ())
+    sent: Counter[int] = field(default_factory=Counter)
+
+    def take(self, received: object) -> tuple[Action, ...]:
+        """The actions that have not been seen yet, in their order; what is not an action is left out."""
+        new = []
+        for message in received if isinstance(received, list) else []:
+            match message:
+                case {"serial": int(serial), "name": str(name), "values": dict(values)} if serial > self.handled:
+                    new.append(Action(serial, name, values))
+        new.sort(key=lambda action: action.serial)
+        for action in new:
+            self.handled = action.serial
+            if action.name == "need":
+                run, steps = action.values.get("run_id"), action.values.get("steps")
+                if isinstance(run, str) and isinstance(steps, list):
+                    self.wanted = run, tuple(step for step in steps if isinstance(step, int))
+            elif action.name == "code":
+                self.has_code = True
+        return tuple(action for action in new if action.name not in ("need", "code", "tick"))
+
+    def choose(self, run_id: str, stamps: list[int]) -> list[int]:
+        """Which steps to send now, in the order of their importance."""
+        run, steps = self.wanted
+        wanted = [step for step in steps if 0 <= step < len(stamps)] if run == run_id else []
+        self.wanted = "", ()
+        newest = range(len(stamps) - 1, -1, -1)
+        due = [n for n in newest if self.sent[stamps[n]] < (REPEATS if n >= len(stamps) - RECENT else 1)]
+        return list(dict.fromkeys([*wanted, *due]))
+
+
+def encode_message(
+    snapshot: Snapshot, view: Literal["live", "strip"], browser: BrowserState, cache: RecordCache
+) -> bytes:
+    """The bytes of one message: header length (uint32), header, records; every record begins on four bytes."""
+    trace = snapshot.trace
+    stamps = cache.stamps(trace, snapshot.tables)
+    records: dict[int, bytes] = {}
+    total = 0
+    if len(browser.sent) > MAX_REMEMBERED:
+        browser.sent.clear()
+    for index in browser.choose(trace.run_id, stamps):
+        record = cache.record(trace, index, snapshot.tables)
+        if records and total + len(record) > MAX_MESSAGE_BYTES:
+            break
+        records[index], total = record, total + len(record)
+        browser.sent[stamps[index]] += 1
+    header = {
+        **describe(snapshot),
+        "view": view,
+        "has_code": browser.has_code,
+        "echo": browser.handled,
+        "epoch": cache.epoch,
+        "stamps": stamps,
+    }
+    header["records"] = [[stamps[index], len(record)] for index, record in records.items()]
+    text = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)
+    return b"".join([len(text).to_bytes(4, "little"), text, *records.values()])
+
+
+def describe(snapshot: Snapshot) -> dict[str, Any]:
+    """The header's part that tells of the run and the controls."""
+    trace = snapshot.trace
+    return {
+        "run": trace.run_id,
+        "labels": [trace.vocabulary.label(token) for token in snapshot.ids],
+        "prompt_tokens": snapshot.prompt_tokens,
+        "n_layer": trace.config.n_layer,
+        "n_head": trace.config.n_head,
+        "d_model": trace.config.n_embd,
+        "vocab": trace.config.vocab_size,
+        "run_model": trace.model,
+        # The median of the single-token passes: one alone says more of the machine's other work than of the model.
+        "ms_per_token": median(passes) if (passes := [step.ms for step in trace.steps[1:]]) else None,
+        "status": asdict(snapshot.status),
+        "recorded": snapshot.recorded or snapshot.status.kind == "recorded",
+        "prompt": snapshot.prompt,
+        "draft_tokens": snapshot.draft_tokens,
+        "draft_error": snapshot.draft_error,
+        "context": snapshot.context,
+        "sampling": snapshot.sampling.to_dict(),
+        "max_new_tokens": snapshot.max_new_tokens,
+        "most_new_tokens": snapshot.most_new_tokens,
+        "model": snapshot.model,
+        "models": [asdict(choice) for choice in snapshot.models],
+        "examples": [asdict(example) for example in snapshot.examples],
+        "other_models": snapshot.other_models,
+        "model_error": snapshot.model_error,
+        "coming": asdict(snapshot.coming) if snapshot.coming else None,
+        "tick_ms": snapshot.tick_ms,
+    }

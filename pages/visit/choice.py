@@ -1,0 +1,155 @@
+"""Which model a visit runs on, and which is on its way: Run stays with the loaded model until the new one is ready."""
+
+import time
+from functools import lru_cache
+
+from gpt2.checkpoints.hub import locate
+from gpt2.checkpoints.listing import listed
+from gpt2.errors import GPT2Error, SettingsError
+from pages.server import host
+from pages.server.models import ALWAYS, pool
+from pages.stage.snapshot import Coming, ModelChoice
+
+SAID_SECONDS = 8.0  # how long it is said that a model is ready
+
+
+class Choice:
+    """A visit's models.
+
+    Attributes:
+        model: what Run uses, loaded or (the bundled one alone) loading.
+        wanted: what has been chosen and is not ready yet, or None.
+        error: why the last choice did not come about, in one sentence, until something else is asked for.
+        is_local: the visitor's browser is on the machine that the app runs on.
+    """
+
+    def __init__(self, is_local: bool = False) -> None:
+        """Begin with the bundled model, and the host's own on its way."""
+        default = host.default_model()
+        self.model, self.wanted = ALWAYS, None if default == ALWAYS else default
+        self.error, self.is_local = "", is_local
+        self._said_until = 0.0
+        self._asked_for: str | None = None  # what it has begun to wait for
+
+    @property
+    def shown(self) -> str:
+        """What stands in the list of models as chosen."""
+        return self.wanted or self.model
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What must stay in memory."""
+        return frozenset(filter(None, [self.model, self.wanted]))
+
+    def take(self, name: str) -> None:
+        """Choose a model for the runs to come, loaded in the background; where it is refused, `error` says why."""
+        try:
+            name = self._allowed(name)
+        except GPT2Error as refusal:
+            self.error = str(refusal)
+            return
+        if name == self.shown:
+            return
+        self.cancel()
+        self._said_until = 0.0
+        if name == self.model:
+            return
+        self.wanted = name
+        self.poll()
+
+    def cancel(self) -> None:
+        """Stay with the model that is there; the other one's loading ends if nobody else waits for it."""
+        self.error = ""
+        if self.wanted is not None:
+            name, self.wanted, self._asked_for = self.wanted, None, None
+            pool().release(name)
+
+    def poll(self) -> None:
+        """Take what has become ready, and note what has failed; what failed before this visit asked is tried again.
+
+        A model that was let go while the visitor was away is loaded again.
+        """
+        if self.model != ALWAYS and pool().get(self.model) is None:
+            self.model, self.wanted = ALWAYS, self.wanted or self.model
+        if self.wanted is None:
+            return
+        job = pool().get(self.wanted) if self._asked_for == self.wanted else None
+        if job is None:
+            job, self._asked_for = pool().request(self.wanted), self.wanted
+        if job.stage == "ready":
+            self.model, self.wanted, self._asked_for = self.wanted, None, None
+            self._said_until = time.monotonic() + SAID_SECONDS
+        elif job.has_failed:
+            self.wanted, self.error, self._asked_for = None, job.error, None
+
+    def coming(self) -> Coming | None:
+        """What is said of the model on its way, or of the one that has just become ready."""
+        if self.wanted is None:
+            if time.monotonic() > self._said_until:
+                return None
+            return Coming(label(self.model), "is ready for the next run", None, is_ready=True)
+        job = pool().get(self.wanted)
+        if job is None:
+            return None
+        return Coming(label(self.wanted), job.message, job.progress)
+
+    def offered(self) -> tuple[ModelChoice, ...]:
+        """What can be chosen here, each with size, memory and state; a model typed by hand is in it while chosen."""
+        second = int(time.monotonic())
+        return tuple(
+            offer(name, is_loaded(name), second)
+            for name in dict.fromkeys([*host.offered_models(), self.model, self.shown])
+        )
+
+    @property
+    def takes_others(self) -> str:
+        """What a visitor may type beside the list: nothing, an id, or an id or folder."""
+        if not host.takes_other_ids():
+            return ""
+        return "Hugging Face id or folder" if host.takes_folders(self.is_local) else "Hugging Face id"
+
+    def _allowed(self, name: str) -> str:
+        """The name under which a model is loaded.
+
+        Raises:
+            GPT2Error: if the host does not offer it, or no model can have this name.
+        """
+        if name in (*host.offered_models(), self.model, self.wanted):
+            return name
+        if not host.takes_other_ids():
+            raise SettingsError(f"The model {name!r} is not offered here; choose one from the list.")
+        folders = host.takes_folders(self.is_local)
+        try:
+            place = locate(name, folders)
+        except GPT2Error as error:
+            if folders:
+                raise
+            raise SettingsError(
+                f"The model {name[:100]!r} is not offered here: choose one from the list, or give a Hugging Face id "
+                "such as openai-community/gpt2."
+            ) from error
+        return str(place.folder.resolve()) if place.state == "folder" and place.folder else name
+
+
+def is_loaded(name: str) -> bool:
+    """Whether a model is in memory and ready."""
+    job = pool().get(name)
+    return job is not None and job.stage == "ready"
+
+
+def label(name: str) -> str:
+    """What a person calls a model."""
+    try:
+        return listed(name, host.may_be_folder(name)).label
+    except GPT2Error:
+        return name
+
+
+@lru_cache(maxsize=64)
+def offer(name: str, loaded: bool, second: int) -> ModelChoice:
+    """A model in the list; looked up on the disk once in a `second`."""
+    try:
+        row = listed(name, host.may_be_folder(name))
+    except GPT2Error:
+        return ModelChoice(name, name, "no such model")
+    return ModelChoice(name, row.label, " · ".join(filter(None, [row.memory, "loaded" if loaded else row.state])))

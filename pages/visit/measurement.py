@@ -1,0 +1,68 @@
+"""What the tokens of one run would cost without the KV cache, timed in a thread. It never calls Streamlit."""
+
+import threading
+from typing import TYPE_CHECKING
+
+from gpt2.engine.turns import Withdrawn
+from gpt2.engine.uncached import Rerun, plan, rerun
+from gpt2.errors import GPT2Error
+from gpt2.model.interventions import Interventions
+from gpt2.trace.trace import Trace
+
+if TYPE_CHECKING:
+    from gpt2.engine.engine import Engine
+
+NOT_LOADED = "The model that made this run is not loaded, so nothing can be run again; press Run to make a run with it."
+NO_RUN = "There is no run to measure; type a prompt and press Run."
+
+
+class Measurement:
+    """Passes over more and more of a run, each in its turn at the engine. It holds the run's tokens alone.
+
+    Attributes:
+        run_id: the run that is measured.
+        total: how many passes are timed in all.
+        reruns: those that have been, in their generation.
+        error: why it ended before its time, in one sentence; empty where it did not.
+    """
+
+    def __init__(self, trace: Trace, engine: "Engine | None") -> None:
+        """Begin, and return at once; without an engine, or a run, say why nothing is measured."""
+        self.run_id, self.total = trace.run_id, len(plan(trace.seq))
+        self.reruns: tuple[Rerun, ...] = ()
+        self.error = NO_RUN if not trace.steps else NOT_LOADED if engine is None else ""
+        # The engine is the thread's alone: what was measured must not keep a model in memory.
+        self._turns, self._stop = (None if engine is None else engine.turns), threading.Event()
+        ids, interventions = trace.computed_ids, (trace.steps[-1].interventions if trace.steps else Interventions())
+        self._thread = threading.Thread(
+            target=self._measure, args=(engine, ids, interventions), name="measure without the cache", daemon=True
+        )
+        if not self.error:
+            self._thread.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether passes are still being timed."""
+        return self._thread.is_alive() and not self._stop.is_set()
+
+    def stop(self) -> None:
+        """Leave the line before the engine at once; a pass that is under way is the last, and is not kept."""
+        if self._turns is not None:
+            self._turns.withdraw(self._stop)
+
+    def wait(self, seconds: float) -> None:
+        """Return once it has ended, or after so many seconds."""
+        self._thread.join(seconds)
+
+    def _measure(self, engine: "Engine", ids: tuple[int, ...], interventions: Interventions) -> None:
+        try:
+            for timed in rerun(engine, ids, interventions, self._stop):
+                if self._stop.is_set():
+                    return
+                self.reruns = (*self.reruns, timed)
+        except Withdrawn:
+            pass
+        except GPT2Error as error:
+            self.error = str(error)
+        except Exception as error:
+            self.error = f"The measurement stopped ({type(error).__name__}: {error}); press the button to start anew."

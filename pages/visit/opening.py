@@ -1,0 +1,73 @@
+"""A run from a visitor's file: opened one at a time, refused in one sentence, and nothing kept of the upload."""
+
+import threading
+from dataclasses import dataclass
+
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from gpt2.errors import GPT2Error, TraceError
+from gpt2.trace.budget import fit, trace_budget
+from gpt2.trace.file import MARGIN
+from gpt2.trace.trace import Trace
+
+from .visit import Visit
+
+# What a file unpacks to is counted for nobody until the run in it is on a stage.
+ONE_AT_A_TIME = threading.Lock()
+
+
+@dataclass(eq=False)
+class Opening:
+    """What became of the file that a visitor has opened last.
+
+    Plain attributes, and set together: at any use of Streamlit's session a rerun may end the script.
+
+    Attributes:
+        number: how many files there were, a part of the uploader's key: a new uploader is empty.
+        error: why the last one was not opened, and its name; empty where it was.
+    """
+
+    number: int = 0
+    error: str = ""
+    _run_id: str = ""
+
+    def take(self, file: UploadedFile, visit: Visit) -> None:
+        """Put the run in a file on the stage, or tell why not; then forget the file."""
+        error = ""
+        try:
+            with ONE_AT_A_TIME:
+                visit.open(read_run(file), is_own=True)
+        except GPT2Error as refused:
+            error = f"{file.name}: {refused}"
+        self.number, self.error, self._run_id = self.number + 1, error, visit.player.trace.run_id
+        forget(file)
+
+    def error_beside(self, run_id: str) -> str:
+        """The error, for as long as the run that was on the stage then is still there."""
+        return self.error if run_id == self._run_id else ""
+
+
+def read_run(file: UploadedFile) -> Trace:
+    """The run in a file, squeezed into the budget of one run.
+
+    Raises:
+        TraceError: if it is not the file of a run, or the run is too large for this host.
+    """
+    budget = trace_budget()
+    # The half of a pattern above the diagonal lies in the file of a run that keeps everything, and not in its memory.
+    trace = fit(Trace.load(file, max_bytes=2 * budget + MARGIN), budget)
+    if trace.nbytes > budget:
+        raise TraceError(
+            f"This run holds {trace.nbytes / 1e6:,.1f} MB when all is let go that can be, more than the "
+            f"{budget / 1e6:,.1f} MB that a run may hold here."
+        )
+    return trace
+
+
+def forget(file: UploadedFile) -> None:
+    """Free an upload, which Streamlit would hold until the visit ends."""
+    context = get_script_run_ctx()
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)

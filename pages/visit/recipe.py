@@ -1,0 +1,87 @@
+"""A run without its numbers: what it takes to make it again, token by token, to the same text."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gpt2.engine.run import Run
+from gpt2.errors import EngineError
+from gpt2.model.config import GPT2Config
+from gpt2.model.interventions import Interventions
+from gpt2.model.sampling import Sampling
+from gpt2.trace.trace import Trace
+
+if TYPE_CHECKING:
+    from gpt2.engine.engine import Engine
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All tokens of a run, and the settings each was drawn with.
+
+    Attributes:
+        ids: the prompt's tokens and all that were drawn.
+        samplings: one a step; None where the run only looked.
+        is_made_here: whether this program made the run, so that its model's name says which weights made it; in a file
+            the same weights may have another name.
+    """
+
+    model: str
+    config: GPT2Config
+    prompt_ids: tuple[int, ...]
+    ids: tuple[int, ...]
+    samplings: tuple[Sampling | None, ...]
+    interventions: Interventions
+    is_made_here: bool
+
+    @staticmethod
+    def of(trace: Trace, is_made_here: bool = False) -> "Recipe":
+        """The recipe of a run.
+
+        Raises:
+            EngineError: if the run has no steps.
+        """
+        if not trace.steps:
+            raise EngineError("There is no run to go on with; type a prompt and press Run.")
+        samplings = tuple(None if step.draw is None else step.draw.sampling for step in trace.steps)
+        changes = trace.steps[0].interventions
+        return Recipe(trace.model, trace.config, trace.prompt_ids, trace.ids, samplings, changes, is_made_here)
+
+    def is_of(self, engine: "Engine", sampling: Sampling) -> bool:
+        """Whether this engine made it, and its newest token was drawn with these settings."""
+        made = (self.model, self.config) == (engine.checkpoint.name, engine.config)
+        return made and self.samplings[-1] == sampling
+
+    def start(self, engine: "Engine") -> Run:
+        """The run, not yet begun.
+
+        Raises:
+            EngineError: if the recipe is of another model.
+        """
+        if self.is_made_here and self.model != engine.checkpoint.name:
+            raise EngineError(
+                f"{self.model} made this run; choose it again to go on, or press Run to start a run of another model."
+            )
+        if self.config != engine.config:
+            raise EngineError("This recorded run is of another model; type a prompt to start a run of your own.")
+        return Run(engine, self.prompt_ids, self.interventions)
+
+    def is_left(self, run: Run, cursor: int, sampling: Sampling) -> bool:
+        """Whether going on from the cursor with these settings leaves the recipe.
+
+        So it does where the cursor was taken back and the settings are not those of the newest token. From the newest
+        step that has been made again it never does: the rest of the recipe comes first.
+        """
+        return cursor < len(run.trace.steps) - 1 and sampling != self.samplings[-1]
+
+    def steps(self, run: Run) -> Iterator[Sampling | None]:
+        """The settings of each step that `run` lacks, for the caller to advance it with.
+
+        Raises:
+            EngineError: when a token comes out otherwise than it is written.
+        """
+        for sampling in self.samplings[len(run.trace.steps) :]:
+            yield sampling
+            ids = run.trace.ids
+            if ids != self.ids[: len(ids)]:
+                raise EngineError("This run comes out otherwise here; type a prompt to start a run of your own.")

@@ -1,0 +1,83 @@
+"""A run as a file for the visitor to keep: written at the press of a button, then offered for a while."""
+
+import threading
+import time
+from io import BytesIO
+from weakref import WeakSet
+
+from gpt2.errors import GPT2Error, TraceError
+from gpt2.trace.budget import trace_budget
+from gpt2.trace.trace import Trace
+from pages.server.memory import collect_garbage
+
+from .player import Player
+
+# Long enough to find the button that has come; the bytes are counted in no budget but the one below.
+KEPT_SECONDS = 120
+BUSY = "Other visitors are saving large runs just now; try again in two minutes."
+
+
+class Saving:
+    """The file of one visitor, from the press of Save until it is taken away.
+
+    Streamlit serves a file for as long as a button for it is drawn. One that is made by the button itself, at its
+    press, it forgets within a tenth of a second while anybody generates.
+
+    Attributes: `is_asked` says that Save was pressed; `label` what the file holds; `error` why there is none.
+    """
+
+    def __init__(self) -> None:
+        """Begin without a file, counted from now on."""
+        self.is_asked = False
+        self.data, self.label, self.error = b"", "", ""
+        self._run_id, self._made_at = "", 0.0
+        SAVINGS.add(self)
+
+    def ask(self) -> None:
+        """Save was pressed. It stays so until the file is there, should a rerun end the script in between."""
+        self.is_asked = True
+
+    def make(self, player: Player) -> None:
+        """Write the run on the stage, or tell why not."""
+        self.drop()
+        trace = player.trace
+        self._run_id, self._made_at = trace.run_id, time.monotonic()
+        try:
+            if player.recipe is not None:
+                raise TraceError(player.notice or "The numbers of this run were let go; press Run to make them again.")
+            with ONE_AT_A_TIME:
+                if bytes_beside(self) > trace_budget():
+                    collect_garbage()
+                    if bytes_beside(self) > trace_budget():
+                        raise TraceError(BUSY)
+                self.data = trace_bytes(trace)
+            self.label = f"Download {len(trace.steps)} steps, {len(self.data) / 1e6:.1f} MB"
+        except GPT2Error as error:
+            self.error = str(error)
+        self.is_asked = False
+
+    def is_over(self, run_id: str) -> bool:
+        """Whether what there is should go: another run is on the stage, or nobody has taken it in time."""
+        is_there = bool(self.data or self.error)
+        return is_there and (run_id != self._run_id or time.monotonic() - self._made_at > KEPT_SECONDS)
+
+    def drop(self) -> None:
+        """Forget the file, or why there was none."""
+        self.data, self.label, self.error = b"", "", ""
+
+
+# Of all visitors; writing a large run takes seconds and as many bytes as the file.
+SAVINGS: WeakSet[Saving] = WeakSet()
+ONE_AT_A_TIME = threading.Lock()
+
+
+def bytes_beside(saving: Saving) -> int:
+    """Bytes of the files that other visitors have not taken yet."""
+    return sum(len(other.data) for other in list(SAVINGS) if other is not saving)
+
+
+def trace_bytes(trace: Trace) -> bytes:
+    """The `.npz` file of a trace."""
+    file = BytesIO()
+    trace.save(file)
+    return file.getvalue()

@@ -1,0 +1,297 @@
+"""One visit: what this browser session has on its stage, and how it answers what the stage asks for."""
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from gpt2.checkpoints.weights import Checkpoint
+from gpt2.errors import GPT2Error, SettingsError
+from gpt2.model.sampling import Sampling
+from gpt2.text.prompt import check_context, count_tokens
+from gpt2.trace.step import StepId
+from gpt2.trace.trace import Trace
+from pages.server.caches import with_recomputer
+from pages.server.job import ModelJob
+from pages.server.limits import limits
+from pages.server.memory import collect_garbage
+from pages.server.models import ALWAYS, pool
+from pages.server.traces import TRACES
+from pages.stage.component import Action
+from pages.stage.snapshot import Snapshot, Status
+
+from .choice import Choice
+from .connection import comes_from_this_machine, is_connected, this_session
+from .examples import EXAMPLES, recorded_run
+from .measurement import Measurement
+from .parsing import number, paint_time, whole
+from .player import GONE_SECONDS, Player
+
+if TYPE_CHECKING:
+    from gpt2.engine.engine import Engine
+
+FIRST_RUN = "once"
+FIRST_PROMPT = "Once upon a time"
+SLOWEST = 0.1
+# How soon a stage asks for news while its run is the only one under way, and at most: runs that take turns have news
+# more rarely, and twenty stages that ask as often as one would keep a core busy.
+TICK_MS, SLOWEST_TICK_MS = 40, 1000
+COLLECT_SECONDS = 60  # how often, at most, a new visit waits for the others' to be swept
+STILL_LOADING = "The model is still loading; try again in a moment."
+
+
+@dataclass(eq=False)
+class Visit:
+    """All that is kept for one visitor between reruns."""
+
+    player: Player
+    choice: Choice = field(default_factory=Choice)
+    sampling: Sampling = field(default_factory=lambda: Sampling(0.8, 0, 0.95, 1))
+    max_new_tokens: int = 40
+    speed: float = 8.0
+    cursor: int = 0
+    head: tuple[int, int] | None = None
+    draft_tokens: int | None = None
+    draft_error: str | None = None
+    tried: str | None = None
+    paint_ms: float | None = None  # to draw a step on the Live page, as this browser has timed it
+    measurement: Measurement | None = None  # what tokens of a run would cost without the cache
+    session: str | None = None  # the browser session that it is of
+
+    def __post_init__(self) -> None:
+        """Keep its models in memory for as long as it lives."""
+        pool().register(self)
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The models that it needs: the chosen ones, and that of the run on its stage; none while it is away."""
+        return frozenset() if self.is_away else self.choice.names | {self.player.trace.model}
+
+    @property
+    def is_away(self) -> bool:
+        """Whether its browser has gone; it may come back, and finds its text and its choice as they were."""
+        is_silent = time.monotonic() - self.player.last_seen > GONE_SECONDS
+        return is_silent and not self.player.is_running and not is_connected(self.session)
+
+    @property
+    def job(self) -> ModelJob:
+        """The model that Run uses: read, and its engine loaded or (the bundled one alone) on its way."""
+        self.choice.poll()
+        job = pool().get(self.choice.model)
+        return job if job is not None and job.checkpoint is not None else pool().get(ALWAYS) or pool().request(ALWAYS)
+
+    @property
+    def run_model(self) -> ModelJob | None:
+        """The model that made the run on the stage, where it is loaded; a file may have another name for it."""
+        trace = self.player.trace
+        jobs = [pool().get(trace.model), *([self.job] if self.player.is_recorded else [])]
+        return next((job for job in jobs if job is not None and job.matches(trace)), None)
+
+    def snapshot(self) -> Snapshot:
+        """What the stage shows now; asking for it tells that the visitor is there."""
+        self.player.touch()
+        status = self.status()  # before the trace: what is said to have ended must be there whole
+        trace, recipe, run_model = self.player.trace, self.player.recipe, self.run_model
+        most = self.most_new_tokens
+        return Snapshot(
+            trace=with_recomputer(trace, run_model.engine if run_model else None),
+            ids=trace.ids if recipe is None else recipe.ids,
+            prompt_tokens=len(trace.prompt_ids if recipe is None else recipe.prompt_ids),
+            tables=run_model.tables if run_model else None,
+            status=status,
+            prompt=self.player.prompt,
+            draft_tokens=self.draft_tokens,
+            draft_error=self.draft_error,
+            context=min(self._checkpoint.config.n_positions, limits().prompt_tokens),
+            sampling=self.sampling,
+            max_new_tokens=min(self.max_new_tokens, most),
+            most_new_tokens=most,
+            model=self.choice.shown,
+            models=self.choice.offered(),
+            examples=EXAMPLES,
+            tick_ms=min(SLOWEST_TICK_MS, TICK_MS * max(1, TRACES.running)),
+            recorded=self.player.is_recorded,
+            other_models=self.choice.takes_others,
+            coming=self.choice.coming(),
+            model_error=self.choice.error,
+        )
+
+    @property
+    def looks_at(self) -> tuple[StepId | None, tuple[int, int] | None]:
+        """What the pictures of a lens page depend on: the step under the cursor, and the locked head."""
+        steps = self.player.trace.steps
+        return (steps[min(self.cursor, len(steps) - 1)].identity if steps else None), self.head
+
+    def status(self) -> Status:
+        """One word and one sentence on how things stand."""
+        player, job = self.player, self.job
+        if player.error == STILL_LOADING:
+            if job.is_loading:
+                return Status("loading", player.error)
+            player.error = ""
+        if player.error or job.error:
+            return Status("error", player.error or job.error)
+        if problem := limits().problem:
+            return Status("error", problem)
+        if player.is_running:
+            return running(player.place, bool(player.trace.steps))
+        if job.is_loading:
+            return Status("loading", job.message)
+        if player.is_recorded:
+            return Status("recorded", "A recorded run; press Run to make your own.")
+        if player.why_full:
+            return Status("full", player.why_full)
+        return Status("paused", player.notice or "Paused.", is_news=bool(player.notice))
+
+    def answer(self, action: Action) -> None:
+        """Do what the stage asked for; a refusal becomes one sentence, pauses the run and changes nothing else."""
+        values = action.values
+        if action.name in ("run", "play", "step", "settings"):
+            self.player.error = self.choice.error = ""
+        try:
+            if action.name in ("run", "play", "step"):
+                limits().check()
+            match action.name:
+                case "draft":
+                    if values.get("text") != self.tried:  # the text that was refused may be told late
+                        self.player.error = ""
+                    self._count(str(values.get("text", "")))
+                case "view":
+                    self._look(values)
+                case "pause":
+                    self.player.pause()
+                case "cancel":
+                    self.choice.cancel()
+                case "model":
+                    self.choice.take(str(values.get("name", "")))
+                case "settings":
+                    self._take_settings(values)
+                    if self.cursor >= len(self.player.trace.steps) - 1:
+                        self.player.redraw(self.sampling)
+                case "run":
+                    self.tried = str(values.get("text", ""))
+                    self._take_settings(values)
+                    self._begin(self.tried)
+                case "play" | "step":
+                    self._take_settings(values)
+                    tokens, speed = (1, 0.0) if action.name == "step" else (self.max_new_tokens, self.speed)
+                    cursor = whole(values, "cursor", self.cursor, "The step")
+                    self.player.play(self._engine(), cursor, self.sampling, tokens, speed)
+                    self._end_measurement_of_another()
+        except GPT2Error as error:
+            self.player.pause()
+            self.player.error = str(error)
+
+    @property
+    def most_new_tokens(self) -> int:
+        """How many tokens one press of Run or Play may generate: the model's context, or what the host allows."""
+        return min(self._checkpoint.config.n_positions, limits().new_tokens)
+
+    def measure(self) -> None:
+        """Time the run on the stage without its cache, in the background; one that is under way ends."""
+        if self.measurement is not None:
+            self.measurement.stop()
+        run_model = self.run_model
+        self.measurement = Measurement(self.player.trace, run_model.engine if run_model else None)
+
+    def open(self, recorded: Trace, is_own: bool = False) -> None:
+        """Put a recorded run on the stage, at its last step; `is_own` where no other visitor shares it."""
+        self.player.open(recorded, is_own)
+        self._end_measurement_of_another()
+        self.cursor, self.head = len(recorded.steps) - 1, None
+
+    def _end_measurement_of_another(self) -> None:
+        """Time nothing more of a run that has left the stage: there is no button there to stop it with."""
+        if self.measurement is not None and self.measurement.run_id != self.player.trace.run_id:
+            self.measurement.stop()
+
+    def _begin(self, prompt: str) -> None:
+        self.player.new(self._engine(), prompt, self.sampling, self.max_new_tokens, self.speed)
+        self._end_measurement_of_another()
+        self.cursor = 0
+        self.draft_tokens = self.draft_error = None
+
+    def _engine(self) -> "Engine":
+        """The engine, if it is ready; a model that failed to load is tried again.
+
+        Raises:
+            GPT2Error: if it is not ready yet, or failed.
+        """
+        job = self.job
+        if job.engine is not None:
+            return job.engine
+        if job.error:
+            pool().request(job.name)
+        raise GPT2Error(STILL_LOADING)
+
+    @property
+    def _checkpoint(self) -> Checkpoint:
+        checkpoint = self.job.checkpoint
+        assert checkpoint is not None  # `job` sees to it
+        return checkpoint
+
+    def _count(self, text: str) -> None:
+        checkpoint = self._checkpoint
+        self.draft_tokens = self.draft_error = None
+        try:
+            self.draft_tokens = tokens = count_tokens(text, checkpoint.tokenizer)
+            check_context(tokens, checkpoint.config)
+            limits().check_prompt(tokens)
+        except GPT2Error as error:
+            self.draft_error = str(error)
+
+    def _look(self, values: dict[str, Any]) -> None:
+        self.cursor = max(0, whole(values, "cursor", self.cursor, "The step"))
+        self.paint_ms = paint_time(values.get("paint_ms"))
+        layer, head = (whole(values, name, -1, f"The {name}") for name in ("layer", "head"))  # none: unlocked
+        config = self.player.trace.config
+        fits = layer in range(config.n_layer) and head in range(config.n_head)
+        self.head = (layer, head) if fits else None
+
+    def _take_settings(self, values: dict[str, Any]) -> None:
+        """Take all settings or none.
+
+        Raises:
+            SettingsError: if one is out of its range.
+        """
+        now = self.sampling
+        sampling = Sampling(
+            temperature=number(values, "temperature", now.temperature),
+            top_k=whole(values, "top_k", now.top_k, "Top-k"),
+            top_p=number(values, "top_p", now.top_p),
+            seed=whole(values, "seed", now.seed, "The seed"),
+        )
+        most = self.most_new_tokens
+        tokens = whole(values, "max_new_tokens", min(self.max_new_tokens, most), "The number of new tokens")
+        if not 1 <= tokens <= most:
+            raise SettingsError(f"The number of new tokens must be from 1 to {most}, not {tokens}.")
+        speed = number(values, "speed", self.speed)
+        if speed != 0 and not SLOWEST <= speed <= 60:
+            raise SettingsError(
+                f"The speed must be from {SLOWEST:g} to 60 tokens a second, or 0 for as fast as it goes, not {speed:g}."
+            )
+        # Refuses what does not fit the model's vocabulary, before anything is changed.
+        sampling.check_vocabulary(self._checkpoint.config.vocab_size)
+        self.sampling, self.max_new_tokens, self.speed = sampling, tokens, speed
+
+
+def running(place: int, has_begun: bool) -> Status:
+    """How a run that is under way stands, with its place where others make it wait."""
+    if not place:
+        return Status("running", "Generating.")
+    if has_begun:
+        return Status("running", f"Generating in turns with {place} other visitor{'s' * (place > 1)}.", is_news=True)
+    verb = "visitor is" if place == 1 else "visitors are"
+    return Status("running", f"Waiting; {place} {verb} before you.", is_news=True)
+
+
+def this_visit() -> Visit:
+    """The visit of this browser session, begun with a recorded run on the stage."""
+    if "visit" not in st.session_state:
+        collect_garbage(after=COLLECT_SECONDS)  # of the visits that are over: whoever comes may need what they held
+        recorded = recorded_run(FIRST_RUN)
+        choice, player = Choice(is_local=comes_from_this_machine()), Player(recorded, FIRST_PROMPT)
+        st.session_state["visit"] = Visit(player, choice, cursor=len(recorded.steps) - 1, session=this_session())
+    visit: Visit = st.session_state["visit"]
+    return visit

@@ -1,0 +1,1 @@
+"""The pages, one thin file each: a view in, pictures, sentences and formulas out."""

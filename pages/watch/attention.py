@@ -1,0 +1,86 @@
+"""Attention: who each token looks at, head by head, and how one head comes to its weights."""
+
+from pathlib import Path
+
+import streamlit as st
+
+import gpt2
+from pages.charts import attention, attention_row, attention_stages
+from pages.frame import layout
+from pages.matrix.component import chosen_cell, matrix, selectable_matrix
+
+MOSAIC, SQUARE = 760, 620  # pixels at most; narrow screens take less
+SOURCES = [Path(gpt2.__file__).parent / "model" / name for name in ("attention.py", "mask.py")]
+
+view = layout.open_page("attention")
+layout.headline("Who is each token looking at?")
+if view.step is None:
+    layout.plain_text("Type a prompt above and run it: every head's attention appears here.")
+    st.stop()
+
+layout.note_storage(view, "attn.hook_q", "attn.hook_k", "attn.hook_attn_scores", "attn.hook_pattern")
+layout.require(view, "attn.hook_pattern")
+large, beside = st.columns([10, 9], gap="medium")
+with beside, st.container(border=True):
+    shown = st.segmented_control(
+        "Show",
+        attention.VIEWS,
+        default=attention.EVERY_HEAD,
+        required=True,
+        key=view.key("view"),
+        persist_state="session",
+    )
+    reading = attention.Reading(
+        by_value=st.toggle(attention.BY_VALUE, key=view.key("by_value"), persist_state="session"),
+        without_first=st.toggle(attention.WITHOUT_FIRST, key=view.key("without_first"), persist_state="session"),
+    )
+
+chosen = view.key("head")
+head = attention.first_head(view.trace, reading, st.session_state.get(chosen, view.head))
+with large, st.container(border=True):
+    if shown == attention.EVERY_HEAD:
+        picture = view.picture(attention.mosaic_of_heads, reading, MOSAIC)
+        tile = selectable_matrix(picture, key=view.key("heads"), otherwise=attention.tile_of(view.trace, head))
+        if tile != attention.tile_of(view.trace, head):
+            st.session_state[chosen] = head = attention.head_at(view.trace, tile)
+        subject = attention.Subject((head[0],), head[1])
+    elif shown == attention.EVERY_LAYER:
+        picture = view.picture(attention.mosaic_of_layers, reading, MOSAIC)
+        tile = selectable_matrix(picture, key=view.key("layers"), otherwise=(0, 0))
+        subject = attention.layer_at(view.trace, tile)
+    else:
+        matrix(view.picture(attention.mean_of_all, reading, SQUARE), key=view.key("all"))
+        subject = attention.all_layers(view.trace)
+
+with beside, st.container(border=True):
+    st.markdown(f"**{attention_row.TITLE}**")
+    layout.plain_text(attention_row.attention_row_sentence(view.trace, subject, reading))
+    chart = attention_row.attention_row(view.trace, subject, reading, view.palette)
+    st.altair_chart(chart, theme=None, alt=attention_row.TITLE, key=view.key("row"))
+
+with layout.explain_missing():
+    with st.container(border=True):
+        heading, window = st.columns([3, 2], vertical_alignment="center")
+        positions = window.segmented_control(
+            "Positions shown",
+            list(attention_stages.WINDOWS),
+            default="Newest 32",
+            required=True,
+            key=view.key("window"),
+            persist_state="session",
+        )
+        stages = attention_stages.Stages.of(view.trace, *head, attention_stages.WINDOWS[positions])
+        with heading:
+            st.markdown(f"**How {stages.name} comes to its weights**")
+            layout.plain_text(stages.sentence)
+        key = view.key("stages")
+        cell = chosen_cell(key, stages.shape, stages.strongest, start=(stages.start, stages.start))
+        unmasked, masked, pattern = stages.pictures(cell, SQUARE)
+        first, second, third = st.columns(3, gap="medium")
+        with first:
+            matrix(unmasked, key=view.key("unmasked"), selected=cell)
+        with second:
+            matrix(masked, key=view.key("masked"), selected=cell)
+        with third:
+            selectable_matrix(pattern, key=key, otherwise=stages.strongest)
+    layout.show_computation("How it is computed", attention_stages.FORMULA, stages.operands(cell), SOURCES)

@@ -1,0 +1,83 @@
+"""Embeddings: what each token is before the model thinks."""
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+import gpt2
+from pages.charts import embeddings as parts
+from pages.charts import embeddings_map as flat
+from pages.charts import embeddings_positions as positions
+from pages.charts.embeddings_formula import FORMULA, embedding_operands
+from pages.frame import layout
+from pages.matrix.component import matrix
+
+SOURCE = Path(gpt2.__file__).parent / "model" / "embeddings.py"
+
+view = layout.open_page("embeddings")
+trace = view.trace
+layout.headline("What is each token before the model thinks?")
+if view.step is None:
+    layout.plain_text("This run has no steps yet; type a prompt above and press Run.")
+    st.stop()
+
+tables = parts.own_tables(trace, view.tables)
+layout.plain_text(parts.parts_sentence(trace))
+for column, part in zip(st.columns(3), parts.PARTS, strict=True):
+    with column, st.container(border=True):
+        matrix(parts.part_picture(trace, part), key=view.key(part))
+
+left, right = st.columns([3, 2])
+if tables is None:
+    layout.plain_text(parts.NO_TABLES)
+else:
+    found = flat.EmbeddingMap.of(trace, tables)
+    with left, st.container(border=True, height="stretch"):
+        st.markdown("**The run's tokens among their neighbours**")
+        layout.plain_text(flat.map_sentence(found))
+        st.altair_chart(
+            flat.map_chart(found, trace, view.palette), theme=None, alt="Map of token embeddings", key=view.key("map")
+        )
+        st.caption(flat.map_caption(found))
+    with right, st.container(border=True, height="stretch"):
+        st.markdown("**Nearest tokens in the whole vocabulary**")
+        tokens = parts.option_labels(trace)
+        at = st.selectbox(
+            "Token",
+            options=list(tokens),
+            format_func=partial(parts.option_label, tokens),
+            key=view.key("chosen"),
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+        token = parts.chosen_token(trace, at)
+        layout.plain_text(parts.neighbours_sentence(tables, trace.vocabulary, token))
+        chart = parts.neighbours_chart(tables, trace.vocabulary, token, view.palette)
+        st.altair_chart(chart, theme=None, alt="Bars: cosines of the nearest tokens", key=view.key("neighbours"))
+
+left, middle, right = st.columns([5, 3, 5])
+with left, st.container(border=True, height="stretch"):
+    st.markdown("**How long each part is**")
+    layout.plain_text(parts.norms_sentence(trace))
+    st.altair_chart(
+        parts.norms_chart(trace, view.palette),
+        theme=None,
+        alt="Lines: norms of token, position and sum",
+        key=view.key("norms"),
+    )
+if tables is not None:
+    with middle, st.container(border=True, height="stretch"):
+        st.markdown("**How alike positions are**")
+        layout.plain_text(positions.positions_sentence(tables))
+        picture = positions.position_png(tables, trace.seq - 1, view.palette)
+        st.image(picture, output_format="PNG", width="stretch", caption=positions.positions_caption(tables))
+    with right, st.container(border=True, height="stretch"):
+        st.markdown("**The newest position against all others**")
+        layout.plain_text(positions.position_sentence(tables, trace.seq - 1))
+        chart = positions.position_chart(tables, trace.seq - 1, view.palette)
+        st.altair_chart(
+            chart, theme=None, alt="Line: cosine of the newest position with all others", key=view.key("position")
+        )
+
+layout.show_computation("How it is computed", FORMULA, embedding_operands(trace), [SOURCE])

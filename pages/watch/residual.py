@@ -1,0 +1,87 @@
+"""Residual stream: what each layer adds to every token's vector, and what the stack would say at each depth."""
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+import gpt2
+from pages.charts import lens, lens_watch, residual
+from pages.frame import layout
+from pages.matrix.component import chosen_cell, matrix, selectable_matrix
+
+GPT2 = Path(gpt2.__file__).parent
+STREAM = GPT2 / "model" / "embeddings.py", GPT2 / "model" / "block.py"
+LENS = GPT2 / "reading" / "lens.py", GPT2 / "model" / "layer_norm.py", GPT2 / "model" / "lm_head.py"
+
+view = layout.open_page("residual")
+layout.headline("What does each layer add?")
+if view.step is None:
+    layout.plain_text("Type a prompt above and run it: the residual stream of every token appears here.")
+    st.stop()
+
+layout.note_storage(view, "hook_attn_out", "hook_mlp_out")
+layout.require(view, "hook_attn_out", "hook_mlp_out")
+with st.container(border=True):
+    large = st.container()
+    without_first = st.toggle(
+        "Scale the colours without the first token",
+        value=True,
+        key=view.key("without_first"),
+        persist_state="session",
+    )
+    key, newest = view.key("norms"), (0, view.trace.seq - 1)
+    _, position = chosen_cell(key, residual.shape(view.trace), newest)
+    with large:
+        picture = residual.norm_map(view.trace, position, without_first, height=400)
+        selectable_matrix(picture, key=key, otherwise=newest)
+
+added, direction = st.columns(2, gap="medium")
+with added, st.container(border=True, height="stretch"):
+    st.markdown(f"**{residual.ADDED_TITLE}**")
+    layout.plain_text(residual.added_sentence(view.trace, position))
+    chart = residual.added_bars(view.trace, position, view.palette)
+    st.altair_chart(chart, theme=None, alt=residual.ADDED_TITLE, key=view.key("added"))
+with direction, st.container(border=True, height="stretch"):
+    st.markdown(f"**{residual.DIRECTION_TITLE}**")
+    layout.plain_text(residual.direction_sentence(view.trace, position))
+    chart = residual.direction_bars(view.trace, position, view.palette)
+    st.altair_chart(chart, theme=None, alt=residual.DIRECTION_TITLE, key=view.key("direction"))
+
+if view.read_lens is None:
+    layout.plain_text(
+        f"The logit lens needs the weights that this run was made with ({view.trace.model}), and others are loaded: "
+        "run a prompt of your own to read it."
+    )
+    layout.show_computation(
+        "How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), STREAM
+    )
+    st.stop()
+
+large, beside = st.columns([13, 8], gap="medium")
+with large, st.container(border=True):
+    grid = lens.lens_grid(view.trace, view.read_lens)
+    matrix(lens.lens_picture(view.trace, grid, height=700), key=view.key("lens"))
+with beside, st.container(border=True):
+    logits = lens.newest_logits(view.trace, view.read_lens)
+    choice = st.selectbox(
+        "Watch a token",
+        lens.candidates(logits, st.session_state.get(view.key("watched"))),
+        format_func=partial(lens.candidate_label, view.trace.vocabulary),
+        key=view.key("watched"),
+        persist_state="session",
+    )
+    watched = lens.watch(logits, lens.candidate(view.trace, logits, choice))
+    st.markdown(f"**{lens_watch.PROBABILITY_TITLE}**")
+    layout.plain_text(lens_watch.watched_sentence(view.trace, watched))
+    chart = lens_watch.probability_line(view.trace, watched, view.palette)
+    st.altair_chart(chart, theme=None, alt=lens_watch.PROBABILITY_TITLE, key=view.key("probability"))
+    st.markdown(f"**{lens_watch.RANK_TITLE}**")
+    layout.plain_text(lens_watch.rank_sentence(view.trace, watched))
+    chart = lens_watch.rank_line(view.trace, watched, view.palette)
+    st.altair_chart(chart, theme=None, alt=lens_watch.RANK_TITLE, key=view.key("rank"))
+
+layout.show_computation("How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), STREAM)
+layout.show_computation(
+    "How the logit lens is computed", lens.FORMULA, lens.operands(view.trace, logits, watched), LENS
+)

@@ -1,0 +1,93 @@
+"""Sampling: how the next token is chosen from the logits, and what other settings would have done."""
+
+import streamlit as st
+
+from gpt2.errors import SettingsError
+from gpt2.model.sampling import Distribution
+from pages.charts import sampling_cumulative as cumulative
+from pages.charts import sampling_draw as bar
+from pages.charts import sampling_entropy as entropy
+from pages.charts import sampling_stages as columns
+from pages.charts.sampling import HOTTEST, Outcome, chosen_sampling, control_values, outcome_sentence
+from pages.charts.sampling_formula import FORMULA, sampling_operands
+from pages.frame import layout
+
+view = layout.open_page("sampling")
+layout.headline("How is the next token chosen?")
+if view.step is None or view.step.draw is None:
+    layout.plain_text("Nothing has been drawn at this step; press Play or Step above to draw a token.")
+    st.stop()
+
+layout.note_storage(view, "logits")
+if "logits" not in view.step.captures:
+    layout.plain_text("Move the cursor to a newer step, or load the model that made this run.")
+    st.stop()
+
+step, vocabulary = view.step, view.trace.vocabulary
+drawn = Outcome.drawn(step)
+picture, controls = st.columns([5, 1.35])
+with controls, st.container(border=True, height="stretch"):
+    st.markdown("**What if**")
+    # The names hold the run's own settings: when those change, the preview starts again from them.
+    keys = {name: view.key(f"{name} {drawn.settings}") for name in ("temperature", "top_k", "top_p", "seed")}
+    start = control_values(drawn.sampling)
+    for name, key in keys.items():
+        st.session_state.setdefault(key, start[name])
+    hot, many, mass, seed = keys.values()
+    st.slider("Temperature", 0.0, HOTTEST, step=0.05, key=hot, persist_state="session")
+    st.number_input("Top-k (0 is off)", 0, step=1, key=many, persist_state="session")
+    st.slider("Top-p (1 is off)", 0.0, 1.0, step=0.01, key=mass, persist_state="session")
+    st.number_input("Seed", 0, step=1, key=seed, persist_state="session")
+    values = {name: st.session_state[key] for name, key in keys.items()}
+    try:
+        preview = Outcome.preview(step, chosen_sampling(drawn.sampling, values))
+    except SettingsError as error:
+        preview = drawn
+        st.error(str(error))
+    st.button(
+        "Back to as drawn",
+        key=view.key("reset"),
+        on_click=st.session_state.update,
+        args=({key: start[name] for name, key in keys.items()},),
+        disabled=values == start,
+        width="stretch",
+    )
+    layout.plain_text(bar.preview_sentence(drawn, preview, vocabulary))
+    layout.plain_text(bar.as_drawn_sentence(drawn, vocabulary))
+
+with picture, st.container(border=True, height="stretch"):
+    st.markdown("**From logits to the draw, the same tokens in every column**")
+    layout.plain_text(columns.stages_sentence(preview, drawn, vocabulary))
+    chart = columns.stages_chart(preview, drawn, step.logits, vocabulary, view.palette)
+    st.altair_chart(
+        chart, theme=None, alt="Bars: probabilities of the same tokens at five stages", key=view.key("stages")
+    )
+    st.caption(columns.LEGEND)
+
+with st.container(border=True):
+    st.markdown("**The draw: all that is left, end to end, and one seeded number u**")
+    layout.plain_text(bar.draw_sentence(preview, vocabulary))
+    layout.plain_text(outcome_sentence(preview, vocabulary.label(preview.token)))
+    chart = bar.draw_chart(drawn, preview, vocabulary, view.palette)
+    st.altair_chart(chart, theme=None, alt="Cumulative bars with the mark of u", key=view.key("draw"))
+
+left, right = st.columns(2)
+with left, st.container(border=True, height="stretch"):
+    st.markdown("**The whole vocabulary by rank**")
+    layout.plain_text(cumulative.cumulative_sentence(preview))
+    chart = cumulative.cumulative_chart(preview, vocabulary, view.palette)
+    st.altair_chart(chart, theme=None, alt="Curves: cumulative probability by rank", key=view.key("cumulative"))
+with right, st.container(border=True, height="stretch"):
+    st.markdown("**How open the choice was at every step**")
+    rows = entropy.entropy_rows(view.trace)
+    layout.plain_text(entropy.entropy_sentence(rows))
+    st.altair_chart(
+        entropy.entropy_chart(rows, view.palette),
+        theme=None,
+        alt="Line and points: entropy and surprisal by step",
+        key=view.key("entropy"),
+    )
+
+layout.show_computation(
+    "How it is computed", FORMULA, sampling_operands(preview, step.logits, vocabulary), [Distribution]
+)
