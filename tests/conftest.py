@@ -14,6 +14,7 @@ from gpt2.engine.engine import Engine
 from gpt2.model.sampling import Sampling
 from gpt2.trace.trace import Trace
 from tests.browser import Server, browser, open_page
+from tests.compiling import GRAPHS
 from tests.measure import ready
 
 # A busy machine is not a failure; folders and engines that examples share are meant to be shared.
@@ -24,6 +25,14 @@ settings.load_profile("shared")
 
 BUNDLED = Path(gpt2.__file__).parent / "bundled"
 PROMPT = "Once upon a time"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def graphs() -> Iterator[None]:
+    """The compiled graphs that come with the tests are found as shipped ones are, and checked as they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "OFFERED", (GRAPHS,))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +61,7 @@ def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A user's cache with nothing in it, and no shipped graphs."""
     monkeypatch.setenv("GPT2_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(compiled, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(compiled, "OFFERED", ())
     return compiled.cache_folder()
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import gpt2
-from gpt2.__main__ import main
 from gpt2.bench.comparison import capture_bytes, checked_lengths
 from gpt2.bench.subject import subject
 from gpt2.bench.table import table
@@ -22,6 +21,7 @@ from gpt2.checkpoints.weights import load_checkpoint
 from gpt2.errors import SettingsError
 from gpt2.model.config import GPT2Config
 from gpt2.model.sampling import Sampling
+from tests import command_line
 
 ROOT = Path(gpt2.__file__).parent.parent
 TINY = GPT2Config(300, 32, 16, 2, 2, 64)
@@ -29,9 +29,7 @@ ALONE_ROWS = [("cold start", None), ("load", None), ("prefill", 12), ("decode", 
 
 
 def said(capsys, *arguments: str) -> dict:
-    capsys.readouterr()
-    main(["bench", *arguments, "--json"])
-    return json.loads(capsys.readouterr().out)
+    return command_line.said(capsys, "bench", *arguments, "--json")
 
 
 @pytest.fixture(scope="module")
@@ -220,11 +218,7 @@ def test_a_visitor_who_cannot_be_served_is_counted_and_nobody_else_is_disturbed(
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(capsys, arguments, sentence):
-    with pytest.raises(SystemExit) as stopped:
-        main(["bench", *arguments])
-    error = capsys.readouterr().err.strip()
-    assert stopped.value.code == 2
-    assert len(error.splitlines()) == 1 and sentence in error
+    assert sentence in command_line.refused(capsys, "bench", *arguments)
 
 
 @pytest.mark.parametrize(

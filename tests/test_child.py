@@ -15,8 +15,8 @@ import gpt2
 from gpt2.checkpoints.child import Child
 from gpt2.engine import compiled
 from gpt2.errors import EngineError
-from tests.test_compiled import stand_in
-from tests.test_fingerprint import TINY
+from tests.compiling import stand_in
+from tests.shapes import TINY
 
 ROOT = Path(gpt2.__file__).parent.parent
 # Modules that a test puts where a child finds them, as it finds this code's own.

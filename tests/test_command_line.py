@@ -13,6 +13,7 @@ import pytest
 import gpt2
 from gpt2.__main__ import main
 from gpt2.trace.trace import Trace
+from tests.command_line import refused, said
 
 ROOT = Path(gpt2.__file__).parent.parent
 FIELDS = {
@@ -26,20 +27,6 @@ FIELDS = {
     "u",
     "ms",
 }
-
-
-def said(capsys, *arguments: str) -> dict:
-    main(list(arguments))
-    return json.loads(capsys.readouterr().out)
-
-
-def refused(capsys, *arguments: str) -> str:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    error = capsys.readouterr().err.strip()
-    assert stopped.value.code == 2
-    assert len(error.splitlines()) == 1, error
-    return error
 
 
 def test_generate_prints_one_object_with_every_token(capsys):

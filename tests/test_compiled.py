@@ -5,7 +5,6 @@ import json
 import lzma
 import re
 import shutil
-import sys
 import time
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -24,7 +23,8 @@ from gpt2.engine import compiled, devices
 from gpt2.engine.compiled import GraphKey, find, keep
 from gpt2.errors import EngineError
 from gpt2.model.graphs import GRAPHS
-from tests.test_fingerprint import TINY, traced_key
+from tests.compiling import stand_in, traced_key
+from tests.shapes import TINY
 
 ROOT = Path(compiled.__file__).parents[2]
 KEY = GraphKey("prefill", "f" * 64, "26.7.0", devices.PORTABLE)
@@ -275,15 +275,6 @@ def test_one_compile_at_a_time_and_who_waits_can_be_stopped(empty: Path, monkeyp
         compiled.compile_apart(TINY, told.append)
     with FileLock(empty / ".lock", timeout=0):
         pass
-
-
-def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """Put a shell script where the compiling process would start."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "stand-in"
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(path))
 
 
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

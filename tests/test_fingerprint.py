@@ -12,22 +12,17 @@ from pathlib import Path
 import pytest
 from max.experimental import functional as F
 
-from gpt2.engine import compiled, devices
+from gpt2.engine import compiled
 from gpt2.engine.compiled import GraphKey, keep
 from gpt2.model import transformer
-from gpt2.model.config import GPT2Config
 from gpt2.model.graphs import GRAPHS, trace_graph
 from gpt2.model.hooks import output_names
+from tests.compiling import traced_key
+from tests.shapes import TINY
 
 ROOT = Path(compiled.__file__).parents[2]
 # MAX leaves variables in the process that send a new Python to another home; Python's own copy is clean.
 OWN = dict(os.environ)
-TINY = GPT2Config(vocab_size=11, n_positions=8, n_embd=6, n_layer=1, n_head=2, n_inner=10)
-
-
-def traced_key(kind: str, config: GPT2Config) -> GraphKey:
-    """The key with a fingerprint traced afresh, whatever is remembered."""
-    return GraphKey(kind, compiled.fingerprint_of(kind, config), version("max"), devices.target())
 
 
 def test_the_fingerprint_is_the_same_in_another_process() -> None:

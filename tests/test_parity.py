@@ -1,7 +1,8 @@
 """Claims about the forward pass: it is GPT-2's, on the bundled model and on shapes chosen to be awkward.
 
 Two references: Hugging Face transformers (float32), and `reference.py` (float64), which shares no code with either.
-The awkward shapes are compiled on first use, one to four minutes each, and kept in the user's cache.
+The graphs of the awkward shapes are in tests/graphs. Where those do not fit (another CPU, a changed model), they are
+compiled on first use, one to four minutes each, and kept in the user's cache.
 """
 
 import math
@@ -21,36 +22,9 @@ from tests.checkpoints import write_checkpoint
 from tests.conftest import BUNDLED
 from tests.forced import forced, tokens
 from tests.reference import Reference, relative_difference
+from tests.shapes import ODD
 
 TOLERANCE = 1e-4
-# Which variants of the checkpoint format each shape takes with it.
-ODD = {
-    # One head; an MLP narrower than 4x; a vocabulary of 101; a large epsilon; bfloat16 shards with prefix and masks.
-    "one head": {
-        "n_head": 1,
-        "n_embd": 40,
-        "n_layer": 2,
-        "n_inner": 72,
-        "vocab_size": 101,
-        "n_positions": 96,
-        "layer_norm_epsilon": 1e-3,
-        "dtype": "BF16",
-        "shards": 3,
-        "mask_buffers": True,
-        "prefix": True,
-    },
-    # Heads of 48, three layers, a head of its own, float16 without prefix.
-    "own head": {
-        "n_head": 2,
-        "n_embd": 96,
-        "n_layer": 3,
-        "vocab_size": 300,
-        "n_positions": 160,
-        "dtype": "F16",
-        "prefix": False,
-        "tied": False,
-    },
-}
 
 
 @pytest.fixture(scope="session", params=ODD)
