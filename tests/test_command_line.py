@@ -107,6 +107,7 @@ def test_bytes_on_standard_input_that_are_no_text_are_refused_with_their_place(c
     assert "5" in refused(capsys, "generate", "-")
 
 
+@pytest.mark.slow
 def test_who_reads_only_the_beginning_gets_it_and_no_traceback():
     command = f"{sys.executable} -m gpt2 generate 'Once upon a time' --max-new-tokens 200 | head -c 5"
     told = subprocess.run(command, shell=True, capture_output=True, env=dict(os.environ), cwd=ROOT, check=True)

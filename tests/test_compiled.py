@@ -37,6 +37,7 @@ def refuse_native(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "read", read)
 
 
+@pytest.mark.slow
 def test_every_shipped_graph_is_this_codes_and_none_is_stale(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """After a change to the model: python -m gpt2 compile --ship."""
     monkeypatch.setenv("GPT2_CACHE", str(tmp_path))
@@ -126,6 +127,7 @@ def test_a_shipped_graph_is_not_compiled_again_for_a_size_that_shares_it(
     assert list(compiled.compile_here(checkpoint.config)) == []
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=150)
 def test_a_manifest_with_any_byte_changed_never_leads_to_other_bytes(empty: Path, data: st.DataObject) -> None:
@@ -255,6 +257,7 @@ def test_a_failed_compile_is_one_sentence_with_its_reason(empty: Path, monkeypat
         compiled.compile_apart(TINY, lambda _: None)
 
 
+@pytest.mark.slow
 def test_a_stopped_compile_ends_its_child_at_once(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(empty.parent, monkeypatch, "exec sleep 60")
     since, told = time.monotonic(), []

@@ -18,6 +18,8 @@ from tests.command_line import refused
 from tests.compiling import GPU_KINDS, with_virtual_gpu
 from tests.shapes import TINY
 
+pytestmark = pytest.mark.slow
+
 
 def refuse(*_: object) -> NoReturn:
     raise RuntimeError("CUDA driver version is insufficient\nmore of it")
@@ -64,6 +66,7 @@ print(*(compiled.GraphKey.of(kind, config, device).file_name for kind in GRAPHS 
     assert told[4].split()[::2] == [compiled.GraphKey.of(kind, TINY).file_name for kind in compiled.GRAPH_KINDS]
 
 
+@pytest.mark.compiles
 def test_every_operation_compiles_for_a_gpu() -> None:
     """Decode has the embeddings, a block for one token, the norms and the head; layer has a block for many tokens.
 

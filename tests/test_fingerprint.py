@@ -25,6 +25,7 @@ ROOT = Path(compiled.__file__).parents[2]
 OWN = dict(os.environ)
 
 
+@pytest.mark.slow
 def test_the_fingerprint_is_the_same_in_another_process() -> None:
     code = (
         "from gpt2.engine.compiled import GraphKey; from gpt2.model.config import GPT2Config; "
@@ -93,6 +94,7 @@ def test_outputs_are_in_the_order_that_the_engine_reads_them(kind: str, n_layer:
     assert list(staged.out_tree.leaf_paths) == output_names(kind, n_layer)
 
 
+@pytest.mark.slow
 def test_loading_a_shipped_model_imports_nothing_that_traces_graphs() -> None:
     """On a fresh machine that import compiles Mojo code for seconds."""
     code = "import sys, gpt2; gpt2.load(); print([n for n in sys.modules if n.startswith('max.experimental.nn')])"

@@ -19,15 +19,15 @@ from gpt2.engine.engine import Engine
 from gpt2.errors import EngineError, SettingsError
 from gpt2.model.hooks import hook_axes
 from tests.checkpoints import write_checkpoint
-from tests.conftest import BUNDLED
 from tests.forced import forced, tokens
+from tests.models import BUNDLED
 from tests.reference import Reference, relative_difference
 from tests.shapes import ODD
 
 TOLERANCE = 1e-4
 
 
-@pytest.fixture(scope="session", params=ODD)
+@pytest.fixture(scope="session", params=[pytest.param(name, marks=pytest.mark.compiles) for name in ODD])
 def odd(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Engine]:
     """A random checkpoint of an awkward shape, and the engine that runs it."""
     folder = write_checkpoint(tmp_path_factory.mktemp("odd"), seed=11, **ODD[request.param])
@@ -48,6 +48,7 @@ def assert_parity(report: parity.ParityReport) -> None:
     assert report.passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [2, 10, 100, 400])
 def test_the_bundled_model_equals_transformers(engine: Engine, length: int) -> None:
     assert_parity(parity.compare(BUNDLED, engine, parity.prompts_of(engine, [length])))
@@ -64,6 +65,7 @@ def test_awkward_checkpoints_equal_the_float64_reference(odd: tuple[Path, Engine
     assert_every_hook_equals(folder, engine, tokens(engine, 60), n_prefill)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_prefill", [1, 50, 80])
 def test_the_bundled_model_equals_the_float64_reference(engine: Engine, n_prefill: int) -> None:
     assert_every_hook_equals(BUNDLED, engine, tokens(engine, 80), n_prefill)
@@ -161,6 +163,7 @@ def test_parity_reports_the_worst_of_everything() -> None:
     assert parity.relative(reference * np.float32(math.nan), reference) == math.inf
 
 
+@pytest.mark.slow
 def test_the_report_holds_what_was_compared(engine: Engine) -> None:
     found = parity.report(BUNDLED, "bundled", (10,))
     assert found["passed"] and found["model"] == "bundled" and found["tolerance"] == 1e-4
@@ -184,6 +187,7 @@ def test_a_length_that_cannot_be_compared_is_refused(engine: Engine, length: int
         parity.compare(BUNDLED, engine, {"none": [0] * length})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["torch", "transformers"])
 def test_parity_without_its_reference_says_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
@@ -191,6 +195,7 @@ def test_parity_without_its_reference_says_what_to_install(monkeypatch: pytest.M
         parity.HuggingFace(BUNDLED)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_transformers_reads_otherwise_is_no_reference(tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path, tied=False)
     (folder / "model.safetensors").unlink()

@@ -19,10 +19,10 @@ from pages.visit import visit as visits
 from pages.visit.choice import Choice
 from pages.visit.player import EVICTED, GONE_SECONDS, Player
 from pages.visit.visit import Visit
-from tests.test_models import Someone, copies, loaded, pool, room_for, settings
-from tests.test_player import finish
+from tests.models import Someone, copies, loaded, room_for
+from tests.players import finish
 
-__all__ = ["pool", "settings"]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unset_host")]
 
 
 class Ring(Someone):

@@ -4,9 +4,13 @@ import hashlib
 import json
 from dataclasses import asdict
 
+import pytest
+
 from gpt2.engine import devices
 from tests.compiling import GRAPHS
 from tests.ship_graphs import wanted
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_graph_of_the_tests_is_this_codes_and_none_is_stale() -> None:

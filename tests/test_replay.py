@@ -17,9 +17,8 @@ from pages.stage.record_cache import RecordCache
 from pages.visit import generation
 from pages.visit.player import EVICTED, GONE, GONE_SECONDS, HALF_MADE, NO_ROOM, Player
 from pages.visit.visit import Visit
-from tests.test_player import SAMPLING, alone, finish
-from tests.test_stage_pack import read
-from tests.test_traces import GREEDY, evict
+from tests.messages import read
+from tests.players import GREEDY, SAMPLING, alone, evict, finish
 
 WHOLE, MADE = 10, 4
 
