@@ -1,6 +1,7 @@
 """What tests share: the bundled model, loaded once, and a run of it."""
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,6 +115,14 @@ def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(compiled, "SHIPPED", tmp_path / "shipped")
     monkeypatch.setattr(compiled, "OFFERED", ())
     return compiled.cache_folder()
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Processes that the test starts can be interrupted, even if this one is a background job that ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

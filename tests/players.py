@@ -21,6 +21,14 @@ def finish(player: Player, seconds: float = 60) -> Trace:
     return player.trace
 
 
+def wait_for_steps(player: Player, steps: int, seconds: float = 60) -> None:
+    """Return once the run on the stage, which goes on, has so many steps."""
+    until = time.monotonic() + seconds
+    while len(player.trace.steps) < steps:
+        assert player.is_running and time.monotonic() < until, "the run does not come so far"
+        time.sleep(0.01)
+
+
 def wait(visit: Visit) -> None:
     """Return once the visit's run has ended."""
     finish(visit.player)

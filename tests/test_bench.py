@@ -239,13 +239,17 @@ def test_bad_input_is_one_sentence_and_status_2(capsys, arguments, sentence):
         (("--visitors", "3", "--runs", "1000000", "--tokens", "200"), b"at once"),
     ],
 )
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_it_with_status_130_and_leaves_nothing(tmp_path, arguments, sentence):
     environment = {**os.environ, "TMPDIR": str(tmp_path), "HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-m", "gpt2", "bench", *arguments]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
-        line = next(line for line in child.stderr if sentence in line)
-        child.send_signal(signal.SIGINT)
-        out, rest = child.communicate(timeout=120)
+        try:
+            line = next(line for line in child.stderr if sentence in line)
+            child.send_signal(signal.SIGINT)
+            out, rest = child.communicate(timeout=120)
+        finally:
+            child.kill()
     assert line.endswith(b"\n")
     assert (child.returncode, out, rest) == (130, b"", b"")
     assert not list(tmp_path.glob("gpt2-*"))

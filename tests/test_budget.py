@@ -122,7 +122,9 @@ def test_patterns_go_last_and_the_newest_step_can_always_be_drawn_from(engine: E
         run.advance(WARM)
         levels = [step.captures.level for step in run.trace.steps]
         assert levels == sorted(levels, reverse=True) and "logits" in run.trace.steps[-1].captures
-    assert set(levels) == {Level.NO_PATTERNS} and "GPT2_TRACE_MB" in run.why_full and len(levels) > 40
+    assert set(levels) == {Level.NO_PATTERNS}
+    assert "GPT2_TRACE_MB" in run.why_full
+    assert len(levels) > 40
     assert ["logits" in step.captures for step in run.trace.steps] == [False] * (len(levels) - 1) + [True]
     squeezed_less = run_of(engine, 10, 1, UNBOUNDED)
     while len(squeezed_less.trace.steps) < len(levels):
@@ -259,7 +261,9 @@ def test_a_prompt_that_does_not_fit_squeezed_lets_its_patterns_go_layer_by_layer
     length = 100
     budget = squeezed_bytes(engine.config, length) - 1
     bare, whole = (run_of(engine, length, 2, limit, CHANGES).trace for limit in (budget, UNBOUNDED))
-    assert bare.steps[0].captures.level == Level.NO_PATTERNS and bare.ids == whole.ids and bare.nbytes <= budget
+    assert bare.steps[0].captures.level == Level.NO_PATTERNS
+    assert bare.ids == whole.ids
+    assert bare.nbytes <= budget
     assert_same_within(with_recomputer(engine, bare), whole, exact=False)
     captures = run_of(engine, length, 1, UNBOUNDED).trace.steps[0].squeezed(Level.STREAM).captures
     assert squeezed_bytes(engine.config, length) == pytest.approx(captures.nbytes, rel=0.06)  # bands have corners

@@ -43,6 +43,7 @@ def ends(pid: int, seconds: float = 20) -> bool:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("interruptible")
 def test_a_child_ends_with_its_parent_however_that_ends(tmp_path: Path, how: signal.Signals) -> None:
     (tmp_path / "endless.py").write_text(ENDLESS)
     paths = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
@@ -52,9 +53,12 @@ def test_a_child_ends_with_its_parent_however_that_ends(tmp_path: Path, how: sig
     ) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
-        assert psutil.pid_exists(pid)
-        parent.send_signal(how)
-        assert ends(pid)
+        try:
+            assert psutil.pid_exists(pid)
+            parent.send_signal(how)
+            assert ends(pid)
+        finally:
+            parent.kill()
 
 
 @pytest.mark.parametrize(

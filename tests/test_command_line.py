@@ -36,7 +36,9 @@ def test_generate_prints_one_object_with_every_token(capsys):
     assert told["text"] == told["prompt"] + "".join(token["text"] for token in told["tokens"])
     for token in told["tokens"]:
         assert set(token) == FIELDS
-        assert 0 < token["probability"] <= 1 and 0 <= token["u"] < 1 and token["rank"] >= 1
+        assert 0 < token["probability"] <= 1
+        assert 0 <= token["u"] < 1
+        assert token["rank"] >= 1
         assert token["surprisal_bits"] == pytest.approx(-np.log2(token["probability"]))
 
 

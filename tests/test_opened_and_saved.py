@@ -54,7 +54,9 @@ def test_an_opened_run_is_on_the_stage_and_its_upload_is_forgotten(app, trace, m
         lambda *of, **named: (removed.append(named or of), remove(*of, **named)),
     )
     upload(app, trace_bytes(trace))
-    assert not app.exception and not app.error and visit_of(app).player.trace.run_id == trace.run_id
+    assert not app.exception
+    assert not app.error
+    assert visit_of(app).player.trace.run_id == trace.run_id
     assert removed and app.get("file_uploader")[0].value is None
     assert visit_of(app).player.nbytes > 0  # counted as this visitor's
 
@@ -96,7 +98,9 @@ def test_a_rerun_in_the_middle_of_opening_loses_neither_the_run_nor_the_reason(a
     file = io.BytesIO(b"PK")
     file.name, file.file_id = "x.npz", "1"  # type: ignore[attr-defined]
     this.take(file, visit)  # type: ignore[arg-type]
-    assert takes and this.number == 1 and "x.npz" in this.error_beside(visit.player.trace.run_id)
+    assert takes
+    assert this.number == 1
+    assert "x.npz" in this.error_beside(visit.player.trace.run_id)
 
 
 def test_a_run_that_is_too_large_for_this_host_is_refused(app, trace, monkeypatch):
@@ -178,7 +182,9 @@ def test_a_saved_run_is_kept_for_two_minutes(app, monkeypatch):
 def test_why_a_run_was_not_saved_is_one_sentence(trace):
     player, this = Player(trace.cut(0), ""), Saving()
     this.make(player)
-    assert "no steps yet" in this.error and not this.data and not this.is_asked
+    assert "no steps yet" in this.error
+    assert not this.data
+    assert not this.is_asked
     player.open(trace, is_own=True)
     assert player.evict() > 0
     this.make(player)

@@ -166,7 +166,9 @@ def test_parity_reports_the_worst_of_everything() -> None:
 @pytest.mark.slow
 def test_the_report_holds_what_was_compared(engine: Engine) -> None:
     found = parity.report(BUNDLED, "bundled", (10,))
-    assert found["passed"] and found["model"] == "bundled" and found["tolerance"] == 1e-4
+    assert found["passed"]
+    assert found["model"] == "bundled"
+    assert found["tolerance"] == 1e-4
     assert [prompt["prompt"] for prompt in found["prompts"]] == ["text, 10", "random, 10"]
     assert found["reference"]["attention"] == "eager"
     lines = parity.table(found).splitlines()

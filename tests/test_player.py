@@ -1,6 +1,5 @@
 """The player: generations return at once, refusals keep the run, two visitors do not disturb each other."""
 
-import time
 from dataclasses import replace
 
 import pytest
@@ -9,7 +8,7 @@ from gpt2.errors import EngineError, GPT2Error, PromptError, SettingsError
 from gpt2.model.sampling import Sampling
 from gpt2.trace.trace import Trace
 from pages.visit.player import Player
-from tests.players import SAMPLING, alone, finish
+from tests.players import SAMPLING, alone, finish, wait_for_steps
 
 
 @pytest.fixture
@@ -37,10 +36,11 @@ def test_a_refused_run_keeps_the_one_on_the_stage(engine, player, prompt, sampli
 
 def test_pausing_ends_the_thread_and_playing_on_gives_the_text_of_one_run(engine, player):
     player.new(engine, "The little bird", SAMPLING, 200, 50)
-    time.sleep(0.3)
+    wait_for_steps(player, 3)
     player.pause()
     seen = len(player.trace.steps)
-    assert not player.is_running and 0 < seen < 200
+    assert not player.is_running
+    assert 3 <= seen < 200
     player.play(engine, seen - 1, SAMPLING, 5, 0)
     assert finish(player).generated_ids == alone(engine, "The little bird", seen + 5)
 

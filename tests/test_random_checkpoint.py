@@ -35,7 +35,9 @@ def test_transformers_reads_the_same_numbers(folder):
     from transformers import GPT2LMHeadModel
 
     model, loading = GPT2LMHeadModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
-    assert not loading["missing_keys"] and not loading["unexpected_keys"] and not loading["mismatched_keys"]
+    assert not loading["missing_keys"]
+    assert not loading["unexpected_keys"]
+    assert not loading["mismatched_keys"]
     theirs = {name.removeprefix("transformer."): tensor for name, tensor in model.state_dict().items()}
     for name, ours in load_checkpoint(folder).weights.items():
         reference = theirs[name].numpy()

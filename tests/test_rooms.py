@@ -177,7 +177,9 @@ def test_recorded_runs_open_and_are_drawn_where_neither_max_nor_torch_can_be_imp
     running = ("gpt2/engine/engine.py", "gpt2/bench/", "gpt2/train/", "gpt2/__main__.py")
     without = tuple(name for name in ENGINE_ROOM if name not in with_max and not name.startswith(running))
     whole = modules((*without, *(name for name in GALLERY if not name.startswith(("pages/watch/", "app.py")))))
-    assert "gpt2.engine.run" in whole and "gpt2.trace.trace" in whole and "pages.frame.layout" in whole
+    assert "gpt2.engine.run" in whole
+    assert "gpt2.trace.trace" in whole
+    assert "pages.frame.layout" in whole
     python(
         "import sys, importlib\n"
         "for name in ('max', 'torch', 'transformers'): sys.modules[name] = None\n"

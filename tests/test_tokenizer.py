@@ -194,7 +194,9 @@ def test_no_label_has_anything_invisible(token: bytes) -> None:
 def test_every_label_of_the_bundled_vocabulary_is_visible(checkpoint: Checkpoint) -> None:
     for token in range(checkpoint.config.vocab_size):
         label = checkpoint.tokenizer.vocabulary.label(token)
-        assert label and label.isprintable() and " " not in label
+        assert label
+        assert label.isprintable()
+        assert " " not in label
 
 
 def test_an_id_without_bytes_is_shown_by_its_number() -> None:

@@ -102,7 +102,9 @@ def test_the_embeddings_are_rows_of_the_checkpoints_tables(engine: Engine, trace
 @given(st.integers(0, 40))
 def test_a_cut_keeps_its_steps_and_its_name(trace: Trace, n: int) -> None:
     cut = trace.cut(n)
-    assert cut.steps == trace.steps[:n] and cut.run_id == trace.run_id and cut.lineage == trace.lineage
+    assert cut.steps == trace.steps[:n]
+    assert cut.run_id == trace.run_id
+    assert cut.lineage == trace.lineage
     assert all(one is two for one, two in zip(cut.steps, trace.steps, strict=False))
     assert len(trace.steps) == 40
 

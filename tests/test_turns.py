@@ -102,7 +102,9 @@ def test_one_at_a_time_has_the_turn() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(pass_often, range(8)))
-    assert len(most) == 400 and max(most) == 1 and len(turns) == 0
+    assert len(most) == 400
+    assert max(most) == 1
+    assert len(turns) == 0
 
 
 def test_a_waiting_turn_is_withdrawn_at_once_and_the_others_close_up() -> None:
@@ -166,7 +168,9 @@ def test_a_run_gives_up_its_turn_and_is_as_it_was(engine: Engine) -> None:
         assert run.waiting == 1
         engine.turns.withdraw(stop)
         assert isinstance(refused.exception(SECONDS), Withdrawn)
-    assert run.trace is before and run.waiting == 0 and len(engine.turns) == 0
+    assert run.trace is before
+    assert run.waiting == 0
+    assert len(engine.turns) == 0
     run.advance(Sampling(seed=1))
     assert run.trace.ids == tuple(run.trace.prompt_ids) + tuple(
         step.draw.token for step in engine.generate(PROMPT, 2, Sampling(seed=1))
