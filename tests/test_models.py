@@ -16,7 +16,7 @@ from gpt2.checkpoints.catalog import PROGRAM_BYTES
 from gpt2.model.config import GPT2Config
 from pages.server.job import ModelJob
 from pages.server.models import MAX_MODELS, Pool
-from pages.stage.component import Action
+from pages.stage.actions import parse
 from pages.visit import choice as choosing
 from pages.visit import visit as visits
 from pages.visit.choice import Choice
@@ -99,9 +99,8 @@ def test_the_least_recently_used_goes_and_its_weights_leave_memory(pool, tmp_pat
     room_for(2, monkeypatch)
     loaded(pool, names[0])
     loaded(pool, names[1])
-    pool.get(names[0])  # used again: b is now the least recent
+    pool.touch({names[0]})  # used again: b is now the least recent
     gone = weakref.ref(pool.get(names[1]).checkpoint.weights["wte.weight"])
-    pool.get(names[0])
     loaded(pool, names[2])
     assert pool.get(names[1]) is None and pool.get(names[0]) is not None
     assert gone() is None
@@ -171,12 +170,12 @@ def test_two_visits_share_one_download_which_ends_when_the_last_has_left(pool, h
     hub.hold_at = 1_000_000
     first, second = (Visit(Player(trace, "")) for _ in range(2))
     for visit in (first, second):
-        visit.answer(Action(1, "model", {"name": "someone/copy"}))
+        visit.answer(parse("model", {"name": "someone/copy"}))
     job = pool.get("someone/copy")
     assert hub.held.wait(30)
-    first.answer(Action(2, "cancel", {}))
+    first.answer(parse("cancel", {}))
     assert pool.get("someone/copy") is job and first.choice.coming() is None
-    second.answer(Action(2, "cancel", {}))
+    second.answer(parse("cancel", {}))
     job.wait(10)
     assert job.stage == "cancelled" and pool.get("someone/copy") is None
     assert hub.begins() == [0]
@@ -185,15 +184,15 @@ def test_two_visits_share_one_download_which_ends_when_the_last_has_left(pool, h
 def test_a_cancelled_download_is_gone_on_with_when_it_is_chosen_again(pool, hub, trace):
     hub.hold_at = 1_000_000
     visit = Visit(Player(trace, ""))
-    visit.answer(Action(1, "model", {"name": "someone/copy"}))
+    visit.answer(parse("model", {"name": "someone/copy"}))
     assert hub.held.wait(30)
     job = pool.get("someone/copy")
-    visit.answer(Action(2, "cancel", {}))
+    visit.answer(parse("cancel", {}))
     job.wait(10)
     hub.hold_at = None
-    visit.answer(Action(3, "model", {"name": "someone/copy"}))
+    visit.answer(parse("model", {"name": "someone/copy"}))
     pool.get("someone/copy").wait(60)
-    visit.snapshot()
+    visit.refresh()
     assert visit.choice.model == "someone/copy"
     assert hub.begins()[0] == 0 and 0 < hub.begins()[1] <= 1_000_000
 
@@ -202,16 +201,17 @@ def test_run_stays_with_the_loaded_model_until_the_new_one_is_ready(pool, hub, t
     loaded(pool, "bundled")
     hub.hold_at = 1_000_000
     visit = Visit(Player(trace, ""), max_new_tokens=2, speed=0)
-    visit.answer(Action(1, "model", {"name": "someone/copy"}))
+    visit.answer(parse("model", {"name": "someone/copy"}))
     assert hub.held.wait(30)
-    visit.answer(Action(2, "run", {"text": "The bird"}))
+    visit.answer(parse("run", {"text": "The bird"}))
     shown = visit.snapshot()
     assert (shown.model, shown.trace.model) == ("someone/copy", "bundled")
     assert shown.coming.label == "copy" and not shown.coming.is_ready
     hub.go.set()
     pool.get("someone/copy").wait(60)
+    visit.refresh()
     assert visit.snapshot().coming.is_ready
-    visit.answer(Action(3, "run", {"text": "The bird"}))
+    visit.answer(parse("run", {"text": "The bird"}))
     assert visit.snapshot().trace.model == "someone/copy"
     assert visit.uses == {"someone/copy"}
 
@@ -221,10 +221,10 @@ def test_the_model_of_the_run_on_the_stage_is_kept_and_read_with_it(pool, tmp_pa
     monkeypatch.setenv("GPT2_MODELS", ",".join(names))
     visit = Visit(Player(trace, ""), max_new_tokens=1, speed=0)
     for name in names:
-        visit.answer(Action(1, "model", {"name": name}))
+        visit.answer(parse("model", {"name": name}))
         pool.get(name).wait(60)
         if name == names[0]:
-            visit.answer(Action(2, "run", {"text": "The bird"}))
+            visit.answer(parse("run", {"text": "The bird"}))
     visit.choice.poll()
     assert visit.uses == set(names)
 
@@ -235,10 +235,10 @@ def test_the_model_of_the_run_on_the_stage_is_kept_and_read_with_it(pool, tmp_pa
 )
 def test_a_model_that_is_refused_leaves_everything_as_it_was(pool, trace, name, sentence):
     visit = Visit(Player(trace, ""))
-    visit.answer(Action(1, "model", {"name": name}))
+    visit.answer(parse("model", {"name": name}))
     assert sentence in visit.snapshot().model_error and visit.choice.shown == "bundled"
     assert visit.status().kind != "error"
-    visit.answer(Action(2, "settings", {}))
+    visit.answer(parse("settings", {}))
     assert visit.snapshot().model_error == ""
 
 
@@ -282,7 +282,7 @@ def test_the_hosts_default_is_on_its_way_from_the_first(pool, tmp_path, trace, m
     visit = Visit(Player(trace, ""))
     assert visit.snapshot().model == name and visit.choice.model == "bundled"
     pool.get(name).wait(60)
-    visit.snapshot()
+    visit.refresh()
     assert visit.choice.model == name
 
 

@@ -13,11 +13,12 @@ import pytest
 
 from pages.server import memory
 from pages.server.memory import Collector
-from pages.stage.component import Action
+from pages.stage.actions import parse
 from pages.visit import connection
 from pages.visit import visit as visits
 from pages.visit.choice import Choice
-from pages.visit.player import EVICTED, GONE_SECONDS, Player
+from pages.visit.generation import GONE_SECONDS
+from pages.visit.player import EVICTED, Player
 from pages.visit.visit import Visit
 from tests.test_models import Someone, copies, loaded, pool, room_for, settings
 from tests.test_player import finish
@@ -125,9 +126,9 @@ def visit_on(pool, name: str, trace, monkeypatch) -> Visit:
     """A visit that has made a run of six tokens with this model, and has not been heard of since."""
     monkeypatch.setenv("GPT2_MODELS", name)
     visit = Visit(Player(trace, ""), max_new_tokens=6, speed=0, session="mine")
-    visit.answer(Action(1, "model", {"name": name}))
+    visit.answer(parse("model", {"name": name}))
     pool.get(name).wait(60)
-    visit.answer(Action(2, "run", {"text": "The king"}))
+    visit.answer(parse("run", {"text": "The king"}))
     assert len(finish(visit.player).steps) == 6 and visit.player.trace.model == name
     visit.player.last_seen -= GONE_SECONDS + 1
     return visit
@@ -155,11 +156,13 @@ def test_who_comes_back_to_a_model_that_was_let_go_has_it_again_and_the_same_tex
     loaded(pool, other)
     assert pool.get(mine) is None and gone() is None
     connected.add("mine")
+    visit.refresh()
     back = visit.snapshot()
     assert (back.model, back.ids, back.prompt, back.status.text) == (mine, text, "The king", EVICTED)
     pool.get(mine).wait(60)
+    visit.refresh()
     assert visit.snapshot().model == mine and visit.choice.model == mine
-    visit.answer(Action(3, "run", {"text": "The king"}))
+    visit.answer(parse("run", {"text": "The king"}))
     assert finish(visit.player).ids == text and visit.player.trace.model == mine
 
 
@@ -172,8 +175,9 @@ def test_who_comes_back_where_there_is_no_room_any_more_is_told(pool, tmp_path, 
     someone = Someone(other)
     pool.register(someone)
     loaded(pool, other)
-    visit.snapshot()
+    visit.refresh()
     pool.get(mine).wait(60)
+    visit.refresh()
     back = visit.snapshot()
     assert "in use now" in back.model_error and back.model == "bundled" and pool.get(other).stage == "ready"
     assert someone.uses == {other}
@@ -206,12 +210,12 @@ def test_a_run_is_read_with_the_model_that_made_it_and_with_no_other_that_embeds
     first, second = copies(tmp_path, "a", "b")
     monkeypatch.setenv("GPT2_MODELS", f"{first},{second}")
     visit = Visit(Player(trace, ""), max_new_tokens=2, speed=0)
-    for number, name in enumerate((second, first)):
-        visit.answer(Action(number, "model", {"name": name}))
+    for name in (second, first):
+        visit.answer(parse("model", {"name": name}))
         loaded(pool, name)
-    visit.answer(Action(2, "run", {"text": "The king"}))
+    visit.answer(parse("run", {"text": "The king"}))
     mine = finish(visit.player)
-    visit.answer(Action(3, "model", {"name": second}))
+    visit.answer(parse("model", {"name": second}))
     assert visit.job.name == second and visit.job.matches(mine)
     assert visit.run_model is pool.get(first)
     del pool._jobs[first]

@@ -12,6 +12,7 @@ from gpt2.trace.step import StepId
 from gpt2.trace.trace import Step, Trace
 from pages.look.palette import DARK, LIGHT
 from pages.stage import sentences
+from pages.stage.actions import Pause, Play, Settings
 from pages.stage.code import HERE, SCRIPTS
 from pages.stage.message import MAX_MESSAGE_BYTES, RECENT, REPEATS, BrowserState, encode_message
 from pages.stage.pack import CUT_BY_TOP_K, CUT_BY_TOP_P, FULL, KEPT, PATTERN_WINDOW, pack_step, pattern_window, split
@@ -214,8 +215,8 @@ def test_what_the_browser_asks_for_comes_first_and_messages_stay_small(trace: Tr
 def test_an_action_is_given_out_once_however_often_it_is_repeated() -> None:
     browser = BrowserState()
     play, pause = ({"serial": n, "name": name, "values": {}} for n, name in ((7, "play"), (9, "pause")))
-    assert [action.name for action in browser.take([play])] == ["play"]
-    assert [action.name for action in browser.take([play, pause])] == ["pause"]
+    assert browser.take([play]) == (Play(None, Settings()),)
+    assert browser.take([play, pause]) == (Pause(),)
     assert browser.take([play, pause]) == ()
     assert browser.take(None) == () and browser.take("nonsense") == () and browser.take([{"serial": "8"}]) == ()
 

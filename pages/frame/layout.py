@@ -69,7 +69,8 @@ def palette() -> Palette:
 def show_stage(view: Literal["live", "strip"]) -> Visit:
     """Mount the stage and answer what it asks for."""
     visit = this_visit()
-    runs, (drawn, drawn_head) = count(), visit.looks_at
+    visit.refresh()
+    runs, (drawn, drawn_head) = count(), visit.view_key
     # Streamlit keeps this function for long; it must not keep the numbers of a run that was let go.
     drawn_step = (lambda: None) if drawn is None else weakref.ref(drawn)
     del drawn
@@ -78,10 +79,11 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
     def answer() -> None:
         """While something is under way the stage asks for the next message by itself, so this needs no timer."""
         is_fragment_run = next(runs) > 0
+        visit.refresh()
         actions = stage(visit.snapshot(), view=view)
         for action in actions:
             visit.answer(action)
-        step, head = visit.looks_at
+        step, head = visit.view_key
         if view == "strip" and (step is not drawn_step() or head != drawn_head):
             st.rerun()  # the pictures below show something else than the strip
         if actions:

@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from functools import cache
 from typing import Protocol
 from weakref import WeakSet
@@ -46,9 +47,14 @@ class Pool:
     def get(self, name: str) -> ModelJob | None:
         """The job of a model, if there is one; nothing is started."""
         with self._lock:
-            if job := self._jobs.get(name):
-                self._jobs.move_to_end(name)
-            return job
+            return self._jobs.get(name)
+
+    def touch(self, names: Iterable[str]) -> None:
+        """Note that these models are in use now: the others are unloaded before them."""
+        with self._lock:
+            for name in names:
+                if name in self._jobs:
+                    self._jobs.move_to_end(name)
 
     def request(self, name: str) -> ModelJob:
         """The one job of this model, begun if need be, and begun anew if it had failed or was cancelled.
@@ -65,7 +71,7 @@ class Pool:
                 job = ModelJob(name, self._reserve, host.may_be_folder(name))
                 job.start(locate(name) if name == ALWAYS else None)
                 self._jobs[name] = job
-                self._jobs.move_to_end(name)
+            self._jobs.move_to_end(name)
             return job
 
     def release(self, name: str) -> None:

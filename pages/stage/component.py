@@ -4,12 +4,11 @@ from typing import Literal
 
 import streamlit as st
 
+from .actions import Action
 from .code import MOUNT, joined
 from .message import BrowserState, encode_message
 from .record_cache import RecordCache
-from .snapshot import Action, Snapshot
-
-__all__ = ["Action", "stage"]
+from .snapshot import Snapshot
 
 RECORDS = RecordCache()
 CODE = st.components.v2.component("gpt2_stage_code", js=joined(), isolate_styles=False)

@@ -1,7 +1,7 @@
 """What the stage shows at one moment, as data: a trace, how things stand, and what can be set."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from gpt2.model.sampling import Sampling
 from gpt2.reading.tables import Tables
@@ -90,12 +90,3 @@ class Snapshot:
     other_models: str = ""
     coming: Coming | None = None
     model_error: str = ""
-
-
-@dataclass(frozen=True)
-class Action:
-    """Something the visitor did on the stage; serials grow, so that none is answered twice."""
-
-    serial: int
-    name: str
-    values: dict[str, Any]

@@ -67,7 +67,7 @@ class Choice:
     def poll(self) -> None:
         """Take what has become ready, and note what has failed; what failed before this visit asked is tried again.
 
-        A model that was let go while the visitor was away is loaded again.
+        A model that was unloaded while the visitor was away is loaded again.
         """
         if self.model != ALWAYS and pool().get(self.model) is None:
             self.model, self.wanted = ALWAYS, self.wanted or self.model

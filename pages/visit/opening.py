@@ -60,7 +60,7 @@ def read_run(file: UploadedFile) -> Trace:
     trace = fit(Trace.load(file, max_bytes=2 * budget + MARGIN), budget)
     if trace.nbytes > budget:
         raise TraceError(
-            f"This run holds {trace.nbytes / 1e6:,.1f} MB when all is let go that can be, more than the "
+            f"This run holds {trace.nbytes / 1e6:,.1f} MB even after all that can be has been dropped, more than the "
             f"{budget / 1e6:,.1f} MB that a run may hold here."
         )
     return trace

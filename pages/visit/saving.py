@@ -44,7 +44,7 @@ class Saving:
         self._run_id, self._made_at = trace.run_id, time.monotonic()
         try:
             if player.recipe is not None:
-                raise TraceError(player.notice or "The numbers of this run were let go; press Run to make them again.")
+                raise TraceError(player.notice or "The numbers of this run were freed; press Run to replay it.")
             with ONE_AT_A_TIME:
                 if bytes_beside(self) > trace_budget():
                     collect_garbage()
