@@ -7,7 +7,7 @@ from gpt2.model.sampling import Distribution, Draw
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Step
 
-# Plain, bold, plain, bold, ...: user text stays text on its whole variant to the screen.
+# Plain, bold, plain, bold, ...: user text stays text on its whole way to the screen.
 Sentence = tuple[str, ...]
 Floats = NDArray[np.floating]
 
@@ -58,7 +58,7 @@ def say_residual(attention: Floats, mlp: Floats) -> Sentence:
 
 
 def lead_from(tops: NDArray[np.integer]) -> int:
-    """The first row from which on the last row's token is on top all the variant. Shapes: tops [layer + 1]."""
+    """The first row from which on the last row's token stays on top. Shapes: tops [layer + 1]."""
     others = np.flatnonzero(tops != tops[-1])
     return int(others[-1]) + 1 if len(others) else 0
 

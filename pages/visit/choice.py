@@ -1,4 +1,4 @@
-"""Which model a visit runs on, and which is on its way: Run stays with the loaded model until the new one is ready."""
+"""The model that a visit runs on, and the one being loaded: Run uses the loaded one until the new one is ready."""
 
 import time
 from functools import lru_cache
@@ -18,13 +18,13 @@ class Choice:
 
     Attributes:
         model: what Run uses, loaded or (the bundled one alone) loading.
-        wanted: what has been chosen and is not ready yet, or None.
-        error: why the last choice did not come about, in one sentence, until something else is asked for.
+        wanted: the model that has been chosen and is not ready yet, or None.
+        error: why the last choice failed, in one sentence, until something else is asked for.
         is_local: the visitor's browser is on the machine that the app runs on.
     """
 
     def __init__(self, is_local: bool = False) -> None:
-        """Begin with the bundled model, and the host's own on its way."""
+        """Begin with the bundled model, while the host's own is loaded."""
         default = host.default_model()
         self.model, self.wanted = ALWAYS, None if default == ALWAYS else default
         self.error, self.is_local = "", is_local
@@ -33,16 +33,16 @@ class Choice:
 
     @property
     def shown(self) -> str:
-        """What stands in the list of models as chosen."""
+        """The model that the list shows as chosen."""
         return self.wanted or self.model
 
     @property
     def names(self) -> frozenset[str]:
-        """What must stay in memory."""
+        """The models that must stay in memory."""
         return frozenset(filter(None, [self.model, self.wanted]))
 
     def take(self, name: str) -> None:
-        """Choose a model for the runs to come, loaded in the background; where it is refused, `error` says why."""
+        """Choose a model for the runs to come, loaded in the background; if it is refused, `error` says why."""
         try:
             name = self._allowed(name)
         except GPT2Error as refusal:
@@ -58,14 +58,14 @@ class Choice:
         self.poll()
 
     def cancel(self) -> None:
-        """Stay with the model that is there; the other one's loading ends if nobody else waits for it."""
+        """Stay with the loaded model; loading the other one ends if nobody else waits for it."""
         self.error = ""
         if self.wanted is not None:
             name, self.wanted, self._asked_for = self.wanted, None, None
             pool().release(name)
 
     def poll(self) -> None:
-        """Take what has become ready, and note what has failed; what failed before this visit asked is tried again.
+        """Take a model that has become ready, and note one that has failed; one that failed earlier is tried again.
 
         A model that was unloaded while the visitor was away is loaded again.
         """
@@ -83,7 +83,7 @@ class Choice:
             self.wanted, self.error, self._asked_for = None, job.error, None
 
     def coming(self) -> Coming | None:
-        """What is said of the model on its way, or of the one that has just become ready."""
+        """The progress of the model being loaded, or of the one that has just become ready."""
         if self.wanted is None:
             if time.monotonic() > self._said_until:
                 return None

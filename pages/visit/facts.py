@@ -1,4 +1,4 @@
-"""What is known of the run on a stage beside its trace: how its model came, and where it is kept and painted."""
+"""Facts about the run on a stage that its trace does not hold: how its model was loaded, its budget, paint times."""
 
 from gpt2.trace.budget import trace_budget
 from pages.charts.cost_table import Facts

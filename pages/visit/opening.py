@@ -25,8 +25,8 @@ class Opening:
     Plain attributes, and set together: at any use of Streamlit's session a rerun may end the script.
 
     Attributes:
-        number: how many files there were, a part of the uploader's key: a new uploader is empty.
-        error: why the last one was not opened, and its name; empty where it was.
+        number: how many files were opened; a part of the uploader's key, since a new uploader is empty.
+        error: why the last one was not opened, and its name; empty if it was.
     """
 
     number: int = 0
@@ -45,7 +45,7 @@ class Opening:
         forget(file)
 
     def error_beside(self, run_id: str) -> str:
-        """The error, for as long as the run that was on the stage then is still there."""
+        """The error, for as long as the run that was on the stage then stays on it."""
         return self.error if run_id == self._run_id else ""
 
 
@@ -56,7 +56,7 @@ def read_run(file: UploadedFile) -> Trace:
         TraceError: if it is not the file of a run, or the run is too large for this host.
     """
     budget = trace_budget()
-    # The half of a pattern above the diagonal lies in the file of a run that keeps everything, and not in its memory.
+    # The file of a run that stores everything holds the half of a pattern above the diagonal too; memory does not.
     trace = fit(Trace.load(file, max_bytes=2 * budget + MARGIN), budget)
     if trace.nbytes > budget:
         raise TraceError(

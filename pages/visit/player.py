@@ -246,12 +246,12 @@ class Player:
         generation.start(cursor)
 
     def _settle(self) -> None:
-        """Note that a replay is complete, and let go of what was on the stage before it."""
+        """Note that a replay is complete, and forget what was on the stage before it."""
         if isinstance(self._state, Replaying) and self._state.is_complete:
             self._state = Live(self._state.generation)
 
     def _close_replay(self) -> None:
-        """After a replay that was interrupted: back to what was before, unless the replay is on the stage itself."""
+        """After an interrupted replay, put back what was on the stage, unless the replay is on it already."""
         self._settle()
         if not isinstance(self._state, Replaying):
             return

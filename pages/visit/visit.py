@@ -78,7 +78,7 @@ class Visit:
         self.refresh()
 
     def refresh(self) -> None:
-        """Note that the visitor is there, and what has become ready or has failed since the last time."""
+        """Note that the visitor is there, and take up what has become ready or has failed. Call it before a snapshot."""
         self.player.touch()
         self.choice.poll()
         if pool().get(ALWAYS) is None:
@@ -94,7 +94,7 @@ class Visit:
 
     @property
     def is_away(self) -> bool:
-        """Whether its browser has gone; it may come back, and finds its text and its choice as they were."""
+        """Whether its browser is gone; if it comes back, it finds its text and its choice as they were."""
         is_silent = time.monotonic() - self.player.last_seen > GONE_SECONDS
         return is_silent and not self.player.is_running and not is_connected(self.session)
 
@@ -109,7 +109,7 @@ class Visit:
 
     @property
     def run_model(self) -> ModelJob | None:
-        """The model that made the run on the stage, where it is loaded; a file may have another name for it."""
+        """The model that made the run on the stage, if it is loaded; a file may have another name for it."""
         trace = self.player.trace
         jobs = [pool().get(trace.model), *([self.job] if self.player.is_recorded else [])]
         return next((job for job in jobs if job is not None and job.matches(trace)), None)
@@ -149,7 +149,7 @@ class Visit:
         return (steps[min(self.cursor, len(steps) - 1)].identity if steps else None), self.head
 
     def status(self) -> Status:
-        """One word and one sentence on how things stand."""
+        """One word and one sentence on the run and the model."""
         return status_of(self.player, self.job)
 
     def answer(self, action: Action) -> None:
@@ -207,13 +207,13 @@ class Visit:
         self.measurement = Measurement(self.player.trace, run_model.engine if run_model else None)
 
     def open(self, recorded: Trace, is_own: bool = False) -> None:
-        """Put a recorded run on the stage, at its last step; `is_own` where no other visitor shares it."""
+        """Put a recorded run on the stage, at its last step; `is_own` if no other visitor shares it."""
         self.player.open(recorded, is_own)
         self._end_measurement_of_another()
         self.cursor, self.head = len(recorded.steps) - 1, None
 
     def _end_measurement_of_another(self) -> None:
-        """Time nothing more of a run that has left the stage: there is no button there to stop it with."""
+        """Stop timing a run that has left the stage: no button could stop it any more."""
         if self.measurement is not None and self.measurement.run_id != self.player.trace.run_id:
             self.measurement.stop()
 
@@ -278,7 +278,7 @@ class Visit:
 def this_visit() -> Visit:
     """The visit of this browser session, begun with a recorded run on the stage."""
     if "visit" not in st.session_state:
-        collect_garbage(after=COLLECT_SECONDS)  # of the visits that are over: whoever comes may need what they held
+        collect_garbage(after=COLLECT_SECONDS)  # of visits that are over: the new one may need their memory
         recorded = recorded_run(FIRST_RUN)
         choice, player = Choice(is_local=comes_from_this_machine()), Player(recorded, FIRST_PROMPT)
         st.session_state["visit"] = Visit(player, choice, cursor=len(recorded.steps) - 1, session=this_session())
