@@ -21,9 +21,9 @@ from gpt2.model.sampling import Sampling
 from gpt2.trace.timing import Clock, Timing, timed
 from gpt2.trace.trace import Trace
 from pages.server.job import ModelJob
+from pages.stage.actions import paint_time
 from pages.visit.examples import recorded_run
 from pages.visit.measurement import NO_RUN, NOT_LOADED, Measurement
-from pages.visit.parsing import paint_time
 from tests.conftest import PROMPT
 
 SECONDS = 30  # far more than anything here takes: a wait that is this long has hung
@@ -72,6 +72,14 @@ def test_the_parts_of_every_step_add_up_to_the_wall_time(engine: Engine, budget:
         assert min(parts.values()) >= 0 and step.timing.model > 0 and step.timing.sampling > 0
         assert step.ms == pytest.approx(parts["model"] + parts["capture"])
         assert sum(parts.values()) <= wall
+
+
+def test_the_lens_is_not_counted_as_the_forward_pass(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = engine.lens
+    monkeypatch.setattr(engine, "lens", lambda rows: [read(rows) for _ in range(200)][-1])
+    run = engine.start(PROMPT)
+    timing = run.advance(Sampling()).timing
+    assert timing is not None and timing.lens > 5 * timing.forward
 
 
 def test_a_step_that_was_timed_is_the_same_step(engine: Engine) -> None:

@@ -14,6 +14,7 @@ from gpt2.model.hooks import BLOCK_HOOKS
 from gpt2.model.interventions import Interventions
 from gpt2.trace.captures import FLOAT32_HOOKS, PATTERN, Captures, Level, Stored, Triangle
 from gpt2.trace.step import NORMS, lengths
+from gpt2.trace.timing import timed
 
 from .cache import KVCache
 
@@ -81,5 +82,6 @@ def prefill_by_layers(
         values.append(captures["attn.hook_v"])
         stream = captures["hook_resid_post"]
     cache.extend(keys, values)
-    logits = engine.lens(stream[-1:])
+    with timed("model"):
+        logits = engine.lens(stream[-1:])  # [1, vocab]
     return Captures(stored).squeezed(level).with_logits(logits), (norms, value_norms)

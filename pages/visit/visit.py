@@ -78,7 +78,7 @@ class Visit:
         self.refresh()
 
     def refresh(self) -> None:
-        """Note that the visitor is there, and take up what has become ready or has failed. Call it before a snapshot."""
+        """Note that the visitor is there, and take up models that are ready or failed. Call it before a snapshot."""
         self.player.touch()
         self.choice.poll()
         if pool().get(ALWAYS) is None:
