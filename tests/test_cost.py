@@ -211,7 +211,7 @@ def test_a_model_tells_how_long_it_took_to_come() -> None:
     job.start()
     job.wait(60)
     wall = time.monotonic() - since
-    assert job.stage == "ready" and set(job.seconds) == {"reading", "binding"}
+    assert job.phase == "ready" and set(job.seconds) == {"reading", "binding"}
     assert min(job.seconds.values()) > 0 and sum(job.seconds.values()) <= wall
     job._tell("Compiling.")
     job._tell("Compiling.")

@@ -72,7 +72,7 @@ def copies(folder: Path, *names: str) -> list[str]:
 def loaded(pool: Pool, name: str) -> None:
     job = pool.request(name)
     job.wait(60)
-    assert (job.stage, job.error) == ("ready", "")
+    assert (job.phase, job.error) == ("ready", "")
 
 
 def room_for(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +84,7 @@ def test_the_bundled_checkpoint_is_there_at_once_and_everyone_gets_the_same_job(
     assert job.checkpoint is not None and job.tables is not None
     assert pool.request("bundled") is job and pool.get("bundled") is job
     job.wait(60)
-    assert job.stage == "ready" and not job.is_loading
+    assert job.phase == "ready" and not job.is_loading
 
 
 def test_a_model_is_loaded_in_the_background_and_runs(pool, tmp_path, engine):
@@ -123,8 +123,8 @@ def test_a_model_in_use_never_goes_and_who_comes_too_much_is_told(pool, tmp_path
     loaded(pool, names[0])
     job = pool.request(names[1])
     job.wait(60)
-    assert job.stage == "failed" and "beside the models that are in use now" in job.error
-    assert pool.get(names[0]).stage == "ready"
+    assert job.phase == "failed" and "beside the models that are in use now" in job.error
+    assert pool.get(names[0]).phase == "ready"
     del user  # the visit has ended
     loaded(pool, names[1])
     assert pool.get(names[0]) is None
@@ -134,7 +134,7 @@ def test_what_cannot_fit_is_refused_before_any_weights_are_fetched(pool, hub, mo
     room_for(0, monkeypatch)
     job = pool.request("someone/copy")
     job.wait(60)
-    assert job.stage == "failed" and "choose a smaller model" in job.error
+    assert job.phase == "failed" and "choose a smaller model" in job.error
     assert hub.names() == {"config.json"}
 
 
@@ -161,7 +161,7 @@ def test_a_model_that_failed_can_be_tried_again(pool, tmp_path):
     edit_config(Path(name), model_type="llama")
     job = pool.request(name)
     job.wait(60)
-    assert job.stage == "failed" and "llama" in job.error
+    assert job.phase == "failed" and "llama" in job.error
     edit_config(Path(name), model_type="gpt2")
     loaded(pool, name)
 
@@ -177,7 +177,7 @@ def test_two_visits_share_one_download_which_ends_when_the_last_has_left(pool, h
     assert pool.get("someone/copy") is job and first.choice.coming() is None
     second.answer(parse("cancel", {}))
     job.wait(10)
-    assert job.stage == "cancelled" and pool.get("someone/copy") is None
+    assert job.phase == "cancelled" and pool.get("someone/copy") is None
     assert hub.begins() == [0]
 
 
@@ -264,7 +264,7 @@ def test_an_id_that_is_also_a_folder_here_is_looked_for_on_the_hub(pool, hub, tm
     choice.take("someone/else")
     job = pool.get("someone/else")
     job.wait(30)
-    assert job.stage == "failed" and "There is no model someone/else on the hub" in job.error
+    assert job.phase == "failed" and "There is no model someone/else on the hub" in job.error
 
 
 def test_a_host_limits_what_can_be_chosen(pool, monkeypatch):

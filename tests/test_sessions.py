@@ -64,7 +64,7 @@ def test_a_visit_that_is_there_keeps_its_model_through_every_sweep(pool, tmp_pat
     job = pool.request(names[1])
     job.wait(60)
     assert job.has_failed and "in use now" in job.error
-    assert pool.get(names[0]).stage == "ready" and here.uses == {names[0]}
+    assert pool.get(names[0]).phase == "ready" and here.uses == {names[0]}
 
 
 def test_a_sweep_frees_what_was_frozen_and_freezes_what_is_left(by_hand):
@@ -179,7 +179,7 @@ def test_who_comes_back_where_there_is_no_room_any_more_is_told(pool, tmp_path, 
     pool.get(mine).wait(60)
     visit.refresh()
     back = visit.snapshot()
-    assert "in use now" in back.model_error and back.model == "bundled" and pool.get(other).stage == "ready"
+    assert "in use now" in back.model_error and back.model == "bundled" and pool.get(other).phase == "ready"
     assert someone.uses == {other}
 
 

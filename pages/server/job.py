@@ -21,7 +21,7 @@ from .memory import collect_garbage
 if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
 
-Stage = Literal["checking", "downloading", "reading", "compiling", "ready", "failed", "cancelled"]
+Phase = Literal["checking", "downloading", "reading", "compiling", "ready", "failed", "cancelled"]
 ENDED = ("ready", "failed", "cancelled")
 
 
@@ -30,7 +30,7 @@ class ModelJob:
 
     Attributes:
         name: as `hub.locate` takes it.
-        stage, message: how far it is, in one word and in one sentence.
+        phase, message: how far it is, in one word and in one sentence.
         progress: from 0 to 1 while it is known, else None.
         error: why it failed, in one sentence that says what to do.
         checkpoint, tables: there once the weights have been read; whole in memory, whatever happens to the files.
@@ -45,7 +45,7 @@ class ModelJob:
         Without `folders` the name is one on the hub, whatever lies on this machine.
         """
         self.name, self._reserve, self._folders = name, reserve, folders
-        self.stage: Stage = "checking"
+        self.phase: Phase = "checking"
         self.message, self.error = "Looking it up.", ""
         self.progress: float | None = None
         self.config: GPT2Config | None = None
@@ -79,12 +79,12 @@ class ModelJob:
     @property
     def is_loading(self) -> bool:
         """Whether the engine is still on its way."""
-        return self.stage not in ENDED
+        return self.phase not in ENDED
 
     @property
     def has_failed(self) -> bool:
         """Whether it ended without an engine."""
-        return self.stage in ("failed", "cancelled")
+        return self.phase in ("failed", "cancelled")
 
     def matches(self, trace: Trace) -> bool:
         """Whether this trace may have come from these very weights: the sizes agree, and its tokens' embeddings do.
@@ -134,7 +134,7 @@ class ModelJob:
         self._time("reading")
 
     def _follow(self, transfer: Transfer) -> None:
-        self.stage, self.progress, self.message = "downloading", transfer.share, transfer.figures
+        self.phase, self.progress, self.message = "downloading", transfer.share, transfer.figures
         self._time("downloading")
 
     def _tell(self, sentence: str) -> None:
@@ -147,15 +147,15 @@ class ModelJob:
         now = time.monotonic()
         self.seconds[what] = now - self._since.setdefault(what, now)
 
-    def _go_on(self, stage: Stage, message: str) -> None:
-        """Enter the next stage.
+    def _go_on(self, phase: Phase, message: str) -> None:
+        """Enter the next phase.
 
         Raises:
             GPT2Error: if it was cancelled.
         """
         if self._cancelled.is_set():
             raise GPT2Error("Loading the model was cancelled; choose it again to go on.")
-        self.message, self.progress, self.stage = message, None, stage
+        self.message, self.progress, self.phase = message, None, phase
 
     def _fail(self, sentence: str) -> None:
         """Say why it ended, and let go of what was loaded; what was there from the first serves recorded runs."""
@@ -163,4 +163,4 @@ class ModelJob:
         if not self._was_read_first:
             self.config = self.checkpoint = self.tables = None
         self.error, self.message, self.progress = sentence, "", None
-        self.stage = "cancelled" if self._cancelled.is_set() else "failed"
+        self.phase = "cancelled" if self._cancelled.is_set() else "failed"

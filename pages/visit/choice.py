@@ -76,7 +76,7 @@ class Choice:
         job = pool().get(self.wanted) if self._asked_for == self.wanted else None
         if job is None:
             job, self._asked_for = pool().request(self.wanted), self.wanted
-        if job.stage == "ready":
+        if job.phase == "ready":
             self.model, self.wanted, self._asked_for = self.wanted, None, None
             self._said_until = time.monotonic() + SAID_SECONDS
         elif job.has_failed:
@@ -134,7 +134,7 @@ class Choice:
 def is_loaded(name: str) -> bool:
     """Whether a model is in memory and ready."""
     job = pool().get(name)
-    return job is not None and job.stage == "ready"
+    return job is not None and job.phase == "ready"
 
 
 def label(name: str) -> str:
