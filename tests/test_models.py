@@ -19,7 +19,7 @@ from pages.server.models import MAX_MODELS, Pool
 from pages.stage.actions import parse
 from pages.visit import choice as choosing
 from pages.visit import visit as visits
-from pages.visit.choice import Choice
+from pages.visit.model_choice import ModelChoice
 from pages.visit.player import Player
 from pages.visit.visit import Visit
 from tests.checkpoints import edit_config, write_checkpoint
@@ -245,14 +245,14 @@ def test_a_model_that_is_refused_leaves_everything_as_it_was(pool, trace, name, 
 def test_folders_are_for_visitors_on_the_same_machine_alone(pool, tmp_path, monkeypatch):
     (name,) = copies(tmp_path, "a")
     monkeypatch.chdir(tmp_path)
-    away, home = Choice(), Choice(is_local=True)
+    away, home = ModelChoice(), ModelChoice(is_local=True)
     away.take(name)
     assert "not offered" in away.error and pool.get(name) is None
     home.take("./a")
     assert home.wanted == name and home.error == ""
     pool.get(name).wait(60)
     monkeypatch.setenv("GPT2_PUBLIC", "1")
-    again = Choice(is_local=True)
+    again = ModelChoice(is_local=True)
     again.take(name)
     assert "not offered" in again.error and again.takes_others == ""
 
@@ -260,7 +260,7 @@ def test_folders_are_for_visitors_on_the_same_machine_alone(pool, tmp_path, monk
 def test_an_id_that_is_also_a_folder_here_is_looked_for_on_the_hub(pool, hub, tmp_path, monkeypatch):
     write_checkpoint(tmp_path / "someone" / "else")
     monkeypatch.chdir(tmp_path)
-    choice = Choice()
+    choice = ModelChoice()
     choice.take("someone/else")
     job = pool.get("someone/else")
     job.wait(30)
@@ -269,7 +269,7 @@ def test_an_id_that_is_also_a_folder_here_is_looked_for_on_the_hub(pool, hub, tm
 
 def test_a_host_limits_what_can_be_chosen(pool, monkeypatch):
     monkeypatch.setenv("GPT2_MODELS", "gpt2, someone/copy")
-    choice = Choice()
+    choice = ModelChoice()
     assert [offer.name for offer in choice.offered()] == ["bundled", "gpt2", "someone/copy"]
     assert choice.takes_others == ""
     choice.take("gpt2-xl")

@@ -206,14 +206,14 @@ def test_a_refusal_stays_until_something_else_is_typed_or_asked_for(visit):
 def test_a_model_that_failed_is_tried_again_and_what_is_said_meanwhile_goes_by_itself(trace, monkeypatch):
     own = Pool()
     monkeypatch.setattr("pages.visit.visit.pool", lambda: own)
-    monkeypatch.setattr("pages.visit.choice.pool", lambda: own)
+    monkeypatch.setattr("pages.visit.model_choice.pool", lambda: own)
     monkeypatch.setattr(gpt2, "bind", refuse_to_bind)
     visit = Visit(Player(trace, ""))
     own.request("bundled").wait(60)
     assert visit.status() == Status("error", "No memory.")
     monkeypatch.undo()
     monkeypatch.setattr("pages.visit.visit.pool", lambda: own)
-    monkeypatch.setattr("pages.visit.choice.pool", lambda: own)
+    monkeypatch.setattr("pages.visit.model_choice.pool", lambda: own)
     visit.answer(parse("run", {"text": "The bird"}))
     assert visit.player.error == STILL_LOADING
     own.request("bundled").wait(60)
@@ -255,7 +255,7 @@ def test_a_lens_page_is_drawn_again_when_its_step_changes_under_a_resting_cursor
 
 
 def test_weights_of_the_same_sizes_that_did_not_make_the_run_are_not_read_with_it(visit, trace):
-    assert visit.run_model is visit.job and visit.snapshot().tables is visit.job.tables
+    assert visit.model_of_run is visit.job and visit.snapshot().tables is visit.job.tables
     first = trace.steps[0]
     moved = {**first.captures, "hook_embed": first.captures["hook_embed"] + 0.05}
     foreign = trace.cut(0).append(replace(first, captures=moved))

@@ -16,8 +16,8 @@ from pages.server.memory import Collector
 from pages.stage.actions import parse
 from pages.visit import connection
 from pages.visit import visit as visits
-from pages.visit.choice import Choice
 from pages.visit.generation import GONE_SECONDS
+from pages.visit.model_choice import ModelChoice
 from pages.visit.player import EVICTED, Player
 from pages.visit.visit import Visit
 from tests.test_models import Someone, copies, loaded, pool, room_for, settings
@@ -96,7 +96,7 @@ def test_a_sweep_that_need_not_be_waits_for_its_seconds(monkeypatch, by_hand):
 def test_a_default_model_that_failed_is_tried_again_by_the_next_visit_and_once_by_each(pool, tmp_path, monkeypatch):
     name = str(tmp_path / "a")
     monkeypatch.setenv("GPT2_DEFAULT_MODEL", name)
-    first = Choice()
+    first = ModelChoice()
     first.poll()
     failed = pool.get(name)
     failed.wait(60)
@@ -105,7 +105,7 @@ def test_a_default_model_that_failed_is_tried_again_by_the_next_visit_and_once_b
     first.poll()
     assert pool.get(name) is failed
     copies(tmp_path, "a")
-    second = Choice()
+    second = ModelChoice()
     second.poll()
     pool.get(name).wait(60)
     second.poll()
@@ -217,13 +217,13 @@ def test_a_run_is_read_with_the_model_that_made_it_and_with_no_other_that_embeds
     mine = finish(visit.player)
     visit.answer(parse("model", {"name": second}))
     assert visit.job.name == second and visit.job.matches(mine)
-    assert visit.run_model is pool.get(first)
+    assert visit.model_of_run is pool.get(first)
     del pool._jobs[first]
-    assert visit.run_model is None and visit.snapshot().tables is None
+    assert visit.model_of_run is None and visit.snapshot().tables is None
 
 
 def test_a_run_from_a_file_is_read_with_the_chosen_model_if_that_embeds_alike(pool, trace):
     loaded(pool, "bundled")
     visit = Visit(Player(trace, ""))
     visit.open(replace(trace, model="its name elsewhere"), is_own=True)
-    assert visit.run_model is visit.job is pool.get("bundled")
+    assert visit.model_of_run is visit.job is pool.get("bundled")

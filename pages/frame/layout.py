@@ -96,7 +96,7 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
 def open_page(name: str) -> View:
     """Put the strip on top of a lens page and return what the page looks at."""
     visit = show_stage("strip")
-    run_model = visit.run_model
+    run_model = visit.model_of_run
     whole = with_recomputer(visit.player.trace, run_model.engine if run_model else None)
     shown = whole.cut(min(visit.cursor + 1, len(whole.steps)))
     return View(

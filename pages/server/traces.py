@@ -67,7 +67,7 @@ class Traces:
             return sum(player.is_running for player in self._players)
 
     @property
-    def share(self) -> int:
+    def bytes_per_run(self) -> int:
         """The bytes that each run under way may take when memory is short."""
         return self._budget() // max(1, self.running)
 

@@ -22,7 +22,7 @@ class Status:
 
 
 @dataclass(frozen=True)
-class ModelChoice:
+class ModelOffer:
     """A model that can be chosen: its name for the program, its label for the visitor, and its memory and state."""
 
     name: str
@@ -83,7 +83,7 @@ class Snapshot:
     max_new_tokens: int
     most_new_tokens: int
     model: str
-    models: tuple[ModelChoice, ...]
+    models: tuple[ModelOffer, ...]
     examples: tuple[Example, ...]
     tick_ms: int
     recorded: bool = False

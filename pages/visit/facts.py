@@ -8,7 +8,7 @@ from .visit import Visit
 
 def facts_of(visit: Visit) -> Facts:
     """The facts of the run on this visit's stage, as they are now."""
-    run_model, player = visit.run_model, visit.player
+    run_model, player = visit.model_of_run, visit.player
     seconds = {} if run_model is None else dict(run_model.seconds)
     return Facts(
         is_live=not player.is_recorded,

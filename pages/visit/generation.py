@@ -164,6 +164,6 @@ def stop_reason_of(visitor: Evictable, traces: Traces) -> Callable[[Run], str]:
         player = player_of()
         if player is None or time.monotonic() - player.last_seen > GONE_SECONDS:
             return GONE
-        return NO_ROOM if traces.make_room() and run.nbytes > traces.share else ""
+        return NO_ROOM if traces.make_room() and run.nbytes > traces.bytes_per_run else ""
 
     return stop_reason

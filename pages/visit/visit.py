@@ -34,12 +34,12 @@ from pages.stage.actions import (
 )
 from pages.stage.snapshot import Snapshot, Status
 
-from .choice import Choice
 from .connection import comes_from_this_machine, is_connected, this_session
 from .controls import Controls
 from .examples import EXAMPLES, recorded_run
 from .generation import GONE_SECONDS
 from .measurement import Measurement
+from .model_choice import ModelChoice
 from .player import Player
 from .status import STILL_LOADING, status_of
 
@@ -59,7 +59,7 @@ class Visit:
     """All that is kept for one visitor between reruns."""
 
     player: Player
-    choice: Choice = field(default_factory=Choice)
+    choice: ModelChoice = field(default_factory=ModelChoice)
     sampling: Sampling = field(default_factory=lambda: Sampling(0.8, 0, 0.95, 1))
     max_new_tokens: int = 40
     speed: float = 8.0
@@ -108,7 +108,7 @@ class Visit:
         return job
 
     @property
-    def run_model(self) -> ModelJob | None:
+    def model_of_run(self) -> ModelJob | None:
         """The model that made the run on the stage, if it is loaded; a file may have another name for it."""
         trace = self.player.trace
         jobs = [pool().get(trace.model), *([self.job] if self.player.is_recorded else [])]
@@ -117,7 +117,7 @@ class Visit:
     def snapshot(self) -> Snapshot:
         """What the stage shows now."""
         status = self.status()  # before the trace: if it says that the run ended, the trace must hold the last step
-        trace, recipe, run_model = self.player.trace, self.player.recipe, self.run_model
+        trace, recipe, run_model = self.player.trace, self.player.recipe, self.model_of_run
         most = self.most_new_tokens
         return Snapshot(
             trace=with_recomputer(trace, run_model.engine if run_model else None),
@@ -203,7 +203,7 @@ class Visit:
         """Time the run on the stage without its cache, in the background; one that is under way ends."""
         if self.measurement is not None:
             self.measurement.stop()
-        run_model = self.run_model
+        run_model = self.model_of_run
         self.measurement = Measurement(self.player.trace, run_model.engine if run_model else None)
 
     def open(self, recorded: Trace, is_own: bool = False) -> None:
@@ -280,7 +280,7 @@ def this_visit() -> Visit:
     if "visit" not in st.session_state:
         collect_garbage(after=COLLECT_SECONDS)  # of visits that are over: the new one may need their memory
         recorded = recorded_run(FIRST_RUN)
-        choice, player = Choice(is_local=comes_from_this_machine()), Player(recorded, FIRST_PROMPT)
+        choice, player = ModelChoice(is_local=comes_from_this_machine()), Player(recorded, FIRST_PROMPT)
         st.session_state["visit"] = Visit(player, choice, cursor=len(recorded.steps) - 1, session=this_session())
     visit: Visit = st.session_state["visit"]
     return visit

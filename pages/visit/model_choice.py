@@ -8,12 +8,12 @@ from gpt2.checkpoints.listing import listed
 from gpt2.errors import GPT2Error, SettingsError
 from pages.server import host
 from pages.server.models import ALWAYS, pool
-from pages.stage.snapshot import Coming, ModelChoice
+from pages.stage.snapshot import Coming, ModelOffer
 
 SAID_SECONDS = 8.0  # how long it is said that a model is ready
 
 
-class Choice:
+class ModelChoice:
     """A visit's models.
 
     Attributes:
@@ -93,7 +93,7 @@ class Choice:
             return None
         return Coming(label(self.wanted), job.message, job.progress)
 
-    def offered(self) -> tuple[ModelChoice, ...]:
+    def offered(self) -> tuple[ModelOffer, ...]:
         """What can be chosen here, each with size, memory and state; a model typed by hand is in it while chosen."""
         second = int(time.monotonic())
         return tuple(
@@ -146,10 +146,10 @@ def label(name: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def offer(name: str, loaded: bool, second: int) -> ModelChoice:
+def offer(name: str, loaded: bool, second: int) -> ModelOffer:
     """A model in the list; looked up on the disk once in a `second`."""
     try:
         row = listed(name, host.may_be_folder(name))
     except GPT2Error:
-        return ModelChoice(name, name, "no such model")
-    return ModelChoice(name, row.label, " · ".join(filter(None, [row.memory, "loaded" if loaded else row.state])))
+        return ModelOffer(name, name, "no such model")
+    return ModelOffer(name, row.label, " · ".join(filter(None, [row.memory, "loaded" if loaded else row.state])))
