@@ -17,7 +17,7 @@ from gpt2.model.config import GPT2Config
 from pages.server.job import ModelJob
 from pages.server.models import MAX_MODELS, Pool
 from pages.stage.actions import parse
-from pages.visit import choice as choosing
+from pages.visit import model_choice as choosing
 from pages.visit import visit as visits
 from pages.visit.model_choice import ModelChoice
 from pages.visit.player import Player

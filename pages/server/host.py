@@ -44,7 +44,7 @@ def takes_folders(is_local: bool) -> bool:
 
 
 def may_be_folder(name: str) -> bool:
-    """Whether a name may stand for a folder: one that the host has named, or the whole path that `ModelChoice.take` made."""
+    """Whether a name may stand for a folder: one that the host has named, or a whole path (`ModelChoice.take`)."""
     return Path(name).is_absolute() or name in offered_models()
 
 
