@@ -189,9 +189,9 @@ def models(options: argparse.Namespace) -> None:
     """Print the bundled model, those with a short name, and the host's own."""
     from .checkpoints.catalog import KNOWN
     from .checkpoints.listing import listed, table
+    from .engine.settings import offered_models
 
-    own = [name.strip() for name in os.environ.get("GPT2_MODELS", "").split(",") if name.strip()]
-    rows = [listed(name) for name in dict.fromkeys(["bundled", *KNOWN, *own])]
+    rows = [listed(name) for name in dict.fromkeys(["bundled", *KNOWN, *offered_models()])]
     answer(options, {"models": [row.to_dict() for row in rows]}, table(rows))
 
 

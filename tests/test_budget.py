@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from gpt2.engine.engine import Engine
 from gpt2.engine.long_prompt import squeezed_bytes, whole_bytes
 from gpt2.engine.recompute import RecomputeCache
+from gpt2.engine.settings import TRACE_MB, trace_budget
 from gpt2.errors import GPT2Error, SettingsError, TraceError
 from gpt2.model.hooks import BLOCK_HOOKS
 from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Sampling
-from gpt2.trace.budget import TRACE_MB, fit, trace_budget
+from gpt2.trace.budget import fit
 from gpt2.trace.captures import Level, Storage
 from gpt2.trace.trace import Trace
 from tests.long_runs import CHANGES, UNBOUNDED, WARM, run_of, squeezed, with_recomputer

@@ -53,5 +53,7 @@ def test_the_budget_is_what_the_host_says_or_a_share_of_what_there_is(monkeypatc
     assert host.memory_budget() == 1_500_000_000
     for told in ("plenty", "-1500", "0", "nan", "inf", "1e305"):
         monkeypatch.setenv("GPT2_MEMORY_MB", told)
-        with pytest.raises(SettingsError, match=f"GPT2_MEMORY_MB must be a positive number of megabytes, not '{told}'"):
+        with pytest.raises(
+            SettingsError, match=f"GPT2_MEMORY_MB must be a positive number of megabytes, not '{told}'; whoever hosts"
+        ):
             host.memory_budget()

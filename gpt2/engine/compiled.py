@@ -32,7 +32,7 @@ from gpt2.errors import EngineError
 from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import GRAPH_KINDS, output_names
 
-from . import devices
+from . import devices, settings
 
 SHIPPED = Path(__file__).parents[1] / "bundled" / "graphs"
 # The files that decide what graph a config gives.
@@ -47,7 +47,7 @@ SECONDS_A_GRAPH = {"cpu": 60, "gpu": 110}
 
 def cache_folder() -> Path:
     """Where graphs compiled on this machine are kept: `GPT2_CACHE`, or the user's cache folder."""
-    if own := os.environ.get("GPT2_CACHE"):
+    if own := settings.read("GPT2_CACHE"):
         return Path(own) / "graphs"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpt2-under-glass" / "graphs"
 

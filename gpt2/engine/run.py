@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from gpt2.errors import GPT2Error
 from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Draw, Sampling, draw, most_likely
-from gpt2.trace.budget import fit, trace_budget
+from gpt2.trace.budget import fit
 from gpt2.trace.captures import Captures
 from gpt2.trace.step import LensRows, Step, Summary, choice_bits
 from gpt2.trace.timing import Clock, timed
 from gpt2.trace.trace import Trace
 
 from .long_prompt import Norms, read_prompt
+from .settings import trace_budget
 from .shutdown import MAX_WORK
 from .turns import Turn
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpt2.model.interventions import Interventions
-from gpt2.trace.budget import trace_budget
 from gpt2.trace.timing import Clock, timed
 
 from .long_prompt import read_prompt
+from .settings import trace_budget
 from .turns import Turn
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Facts about the run on a stage that its trace does not hold: how its model was loaded, its budget, paint times."""
 
-from gpt2.trace.budget import trace_budget
+from gpt2.engine.settings import trace_budget
 from pages.charts.cost_table import Facts
 
 from .visit import Visit

@@ -7,8 +7,9 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from gpt2.engine.settings import trace_budget
 from gpt2.errors import GPT2Error, TraceError
-from gpt2.trace.budget import fit, trace_budget
+from gpt2.trace.budget import fit
 from gpt2.trace.file import MARGIN
 from gpt2.trace.trace import Trace
 

@@ -5,8 +5,8 @@ import time
 from io import BytesIO
 from weakref import WeakSet
 
+from gpt2.engine.settings import trace_budget
 from gpt2.errors import GPT2Error, TraceError
-from gpt2.trace.budget import trace_budget
 from gpt2.trace.trace import Trace
 from pages.server.memory import collect_garbage
 
