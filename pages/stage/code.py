@@ -26,7 +26,7 @@ SCRIPTS = (
     "one_head",
     "lens",
     "bars",
-    "draw",
+    "sample_bar",
     "stage",
 )
 SHEETS = ("layout", "controls", "panels")
@@ -37,10 +37,10 @@ SHEETS = ("layout", "controls", "panels")
 MOUNT = """
 export default async function (component) {
   const { parentElement } = component;
-  const box = (globalThis.gpt2Stage ??= { waiting: [] });
-  if (!box.show) await new Promise((resolve) => box.waiting.push(resolve));
-  box.show(component);
-  return () => setTimeout(() => { if (!parentElement.isConnected) box.leave(parentElement); });
+  const shared = (globalThis.gpt2Stage ??= { waiting: [] });
+  if (!shared.show) await new Promise((resolve) => shared.waiting.push(resolve));
+  shared.show(component);
+  return () => setTimeout(() => { if (!parentElement.isConnected) shared.leave(parentElement); });
 }
 """
 

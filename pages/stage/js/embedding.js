@@ -32,7 +32,7 @@ function signedLimit(values) {
 
 function drawEmbedding(surface, record, unit) {
   const { width, height, g } = surface;
-  const values = record.embedding, size = memory.header.d_model;
+  const values = record.embedding, size = state.header.d_model;
   const limit = signedLimit(values);
   const label = unit * 1.1, legend = unit * 1.5, gap = unit * 0.3;
   const tall = (height - legend) / STRIPS.length - label - gap;
@@ -48,8 +48,8 @@ function drawEmbedding(surface, record, unit) {
     surface.text(name, 0, top + label * 0.5, { colour: theme.muted });
     image.data.fill(0);
     for (let d = 0; d < size; d += 1) {
-      const [r, b, c] = signedColour(values[n * size + d], limit);
-      image.data.set([r, b, c, 255], 4 * d);
+      const [red, green, blue] = signedColour(values[n * size + d], limit);
+      image.data.set([red, green, blue, 255], 4 * d);
     }
     sheetContext.putImageData(image, 0, 0);
     g.drawImage(sheet, 0, top + label, width, tall - 2);

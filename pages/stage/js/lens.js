@@ -5,7 +5,7 @@ function lensColumns(rows, most) {
   const fit = Math.max(2, Math.min(rows, most));
   const columns = new Set();
   for (let n = 0; n < fit; n += 1) columns.add(Math.round((n * (rows - 1)) / (fit - 1)));
-  if (memory.lock && fit < rows) columns.add(memory.lock.layer + 1);
+  if (state.lock && fit < rows) columns.add(state.lock.layer + 1);
   return [...columns].sort((a, b) => a - b);
 }
 
@@ -22,7 +22,7 @@ function drawLens(surface, record, unit) {
   const lines = Math.max(1, Math.min(lens.labels[0].length, Math.floor((height - head) / (unit * 1.65))));
   const tall = (height - head) / lines;
   const drawn = record.next ? record.next.token : -1, wide = pitch > unit * 6.4;
-  const marked = memory.lock ? memory.lock.layer + 1 : -1;
+  const marked = state.lock ? state.lock.layer + 1 : -1;
   columns.forEach((row, n) => {
     const x = n * pitch;
     surface.font(unit * 0.9, { bold: row === marked });

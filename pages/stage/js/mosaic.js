@@ -5,7 +5,7 @@ const MANY_HEADS = 300;
 
 function drawMosaic(surface, record, unit) {
   const { width, height, g } = surface;
-  const { n_layer: layers, n_head: heads } = memory.header;
+  const { n_layer: layers, n_head: heads } = state.header;
   const seq = record.stop;
   const left = unit * 1.9, top = unit * 1.3;
   const pitch = Math.min((width - left) / heads, (1.25 * (height - top - 2)) / layers); // at most a quarter off square
@@ -45,13 +45,13 @@ function drawMosaic(surface, record, unit) {
 
 // The newest token's strongest key in one head; no key where the patterns were let go.
 function strongest(layer, head, record) {
-  const at = layer * memory.header.n_head + head;
+  const at = layer * state.header.n_head + head;
   return { key: record.strongest[at], share: record.strongest_share[at] };
 }
 
 function headLines(layer, head, record) {
   const { key, share } = strongest(layer, head, record), seq = record.stop;
-  const { labels } = memory.header;
+  const { labels } = state.header;
   if (key === undefined) return [`L${layer}·H${head}: not kept`];
   return [
     `L${layer}·H${head}: ${percent(share)} on ${labels[key]}`,

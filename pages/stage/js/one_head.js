@@ -1,7 +1,7 @@
 // One head large: queries down, keys across, the newest query in a frame; the value under the pointer in words.
 
 function drawOneHead(surface, record, unit) {
-  const seq = record.stop, newest = seq - 1, { labels } = memory.header;
+  const seq = record.stop, newest = seq - 1, { labels } = state.header;
   const { layer, head } = shownHead(record);
   const { from, left, cell, tall, line, keyX } = layOutHead(surface, seq, unit);
   const { g } = surface;

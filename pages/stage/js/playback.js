@@ -7,18 +7,18 @@ function lastStep() { return Math.max(0, stepCount() - 1); }
 
 function tellView() {
   // While tokens arrive, the live page asks nothing of Python but more of them.
-  if (memory.mode === "generate" && memory.header.view === "live") return;
-  const tell = memory.header.view === "strip" ? sendSoon : sendLater; // the pictures under a strip follow as they can
+  if (state.mode === "generate" && state.header.view === "live") return;
+  const tell = state.header.view === "strip" ? sendSoon : sendLater; // the pictures under a strip follow as they can
   tell("view", 150, () => ({
-    cursor: memory.cursor, layer: memory.lock ? memory.lock.layer : null, head: memory.lock ? memory.lock.head : null,
+    cursor: state.cursor, layer: state.lock ? state.lock.layer : null, head: state.lock ? state.lock.head : null,
     paint_ms: paintTime(),
   }));
 }
 
 function moveTo(step) {
   const to = Math.min(lastStep(), Math.max(0, step));
-  if (to !== memory.cursor) {
-    memory.cursor = to;
+  if (to !== state.cursor) {
+    state.cursor = to;
     tellView();
   }
   askForMissing();
@@ -32,38 +32,38 @@ function goTo(step) {
 }
 
 function ask(name, values) {
-  memory.asked = send(name, values);
-  memory.askedName = name;
-  memory.held = false;
+  state.asked = send(name, values);
+  state.askedName = name;
+  state.held = false;
 }
 
 function pause() {
-  if (memory.mode === "generate") send("pause");
-  memory.mode = "still";
-  memory.stepTo = -1;
+  if (state.mode === "generate") send("pause");
+  state.mode = "still";
+  state.stepTo = -1;
   tellView();
   requestPaint();
 }
 
 function generate() {
-  memory.mode = "generate";
-  ask("play", { cursor: memory.cursor, ...settingValues() });
+  state.mode = "generate";
+  ask("play", { cursor: state.cursor, ...settingValues() });
   requestPaint();
 }
 
 function replay() {
-  memory.mode = "replay";
+  state.mode = "replay";
   replayDue = performance.now();
   requestAnimationFrame(replayTick);
   requestPaint();
 }
 
 function togglePlay() {
-  if (memory.mode !== "still") return pause();
+  if (state.mode !== "still") return pause();
   if (!stepCount()) return runPrompt();
-  if (memory.held || memory.cursor < lastStep()) return memory.held ? generate() : replay();
-  const { kind } = memory.header.status;
-  if (memory.header.recorded && (kind === "loading" || kind === "error") && lastStep() > 0) {
+  if (state.held || state.cursor < lastStep()) return state.held ? generate() : replay();
+  const { kind } = state.header.status;
+  if (state.header.recorded && (kind === "loading" || kind === "error") && lastStep() > 0) {
     moveTo(0); // no engine to go on with: the recorded run from its start
     return replay();
   }
@@ -71,64 +71,64 @@ function togglePlay() {
 }
 
 function replayTick(now) {
-  if (memory.mode !== "replay") return;
-  if (now >= replayDue && (memory.cursor >= lastStep() || recordAt(memory.cursor + 1))) {
-    if (memory.cursor >= lastStep()) {
-      memory.mode = "still";
-      if (["ready", "paused", "running"].includes(memory.header.status.kind)) generate();
+  if (state.mode !== "replay") return;
+  if (now >= replayDue && (state.cursor >= lastStep() || recordAt(state.cursor + 1))) {
+    if (state.cursor >= lastStep()) {
+      state.mode = "still";
+      if (["ready", "paused", "running"].includes(state.header.status.kind)) generate();
       else requestPaint();
       return;
     }
-    replayDue = Math.max(replayDue + 1000 / (memory.speed > 0 ? memory.speed : 60), now);
-    moveTo(memory.cursor + 1);
+    replayDue = Math.max(replayDue + 1000 / (state.speed > 0 ? state.speed : 60), now);
+    moveTo(state.cursor + 1);
   }
   requestAnimationFrame(replayTick);
 }
 
 function forward() {
   if (!stepCount()) return;
-  if (memory.mode !== "still") pause();
-  if (memory.cursor < lastStep() && !memory.held) return moveTo(memory.cursor + 1);
-  memory.stepTo = memory.cursor + 1;
-  ask("step", { cursor: memory.cursor, ...settingValues() });
+  if (state.mode !== "still") pause();
+  if (state.cursor < lastStep() && !state.held) return moveTo(state.cursor + 1);
+  state.stepTo = state.cursor + 1;
+  ask("step", { cursor: state.cursor, ...settingValues() });
 }
 
 function runPrompt() {
-  const text = stageNow ? stageNow.parts.text.value : memory.header.prompt;
-  memory.mode = "generate";
+  const text = stageNow ? stageNow.parts.text.value : state.header.prompt;
+  state.mode = "generate";
   ask("run", { text, ...settingValues() });
   requestPaint();
 }
 
 // A new message: keep the cursor where it belongs, follow what is being generated, notice its end.
 function follow(header) {
-  const answered = header.echo >= memory.asked;
+  const answered = header.echo >= state.asked;
   const running = header.status.kind === "running";
-  if (header.run !== memory.run) {
-    const ours = answered && (memory.mode === "generate" || memory.stepTo >= 0);
-    memory.run = header.run;
-    memory.paints = [];
-    if (memory.mode === "replay") memory.mode = "still";
+  if (header.run !== state.run) {
+    const ours = answered && (state.mode === "generate" || state.stepTo >= 0);
+    state.run = header.run;
+    state.paints = [];
+    if (state.mode === "replay") state.mode = "still";
     if (!ours) {
-      memory.cursor = lastStep();
-      memory.mode = running ? "generate" : "still";
+      state.cursor = lastStep();
+      state.mode = running ? "generate" : "still";
     }
-    if (memory.lock && (memory.lock.layer >= header.n_layer || memory.lock.head >= header.n_head)) memory.lock = null;
+    if (state.lock && (state.lock.layer >= header.n_layer || state.lock.head >= header.n_head)) state.lock = null;
     tellView();
   }
-  if (memory.stepTo >= 0 && answered) {
-    if (stepCount() > memory.stepTo) {
-      if (recordAt(memory.stepTo)) { moveTo(memory.stepTo); memory.stepTo = -1; }
-    } else if (!running) memory.stepTo = -1;
+  if (state.stepTo >= 0 && answered) {
+    if (stepCount() > state.stepTo) {
+      if (recordAt(state.stepTo)) { moveTo(state.stepTo); state.stepTo = -1; }
+    } else if (!running) state.stepTo = -1;
   }
-  if (memory.mode === "generate" && answered) {
+  if (state.mode === "generate" && answered) {
     moveTo(newestKnown());
-    if (!running && memory.cursor === lastStep()) {
-      memory.mode = "still";
+    if (!running && state.cursor === lastStep()) {
+      state.mode = "still";
       tellView();
     }
   }
-  if (memory.cursor > lastStep()) moveTo(lastStep());
+  if (state.cursor > lastStep()) moveTo(lastStep());
   askForMissing();
 }
 
@@ -138,26 +138,26 @@ function askForMissing() {
   needTimer = setTimeout(() => {
     needTimer = 0;
     const steps = missingSteps().slice(0, 64);
-    if (steps.length && !isPending("need")) send("need", { run_id: memory.run, steps });
+    if (steps.length && !isPending("need")) send("need", { run_id: state.run, steps });
   }, 300);
 }
 
 function lockHead(layer, head) {
-  memory.lock = { layer, head };
+  state.lock = { layer, head };
   tellView();
   requestPaint();
 }
 
 function unlockHead() {
-  if (!memory.lock) return;
-  memory.lock = null;
+  if (!state.lock) return;
+  state.lock = null;
   tellView();
   requestPaint();
 }
 
 function moveLayer(by) {
-  const record = recordAt(memory.cursor);
+  const record = recordAt(state.cursor);
   if (!record) return;
   const { layer, head } = shownHead(record);
-  lockHead(Math.min(memory.header.n_layer - 1, Math.max(0, layer + by)), head);
+  lockHead(Math.min(state.header.n_layer - 1, Math.max(0, layer + by)), head);
 }

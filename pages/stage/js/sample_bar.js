@@ -1,6 +1,6 @@
 // The draw: the final probabilities laid end to end, and the number u that falls on one of them.
 
-function drawDraw(surface, record, unit) {
+function drawSampleBar(surface, record, unit) {
   const { width, height, g } = surface;
   const { next } = record;
   if (!next) return;
