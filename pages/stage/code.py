@@ -4,6 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from pages.look.scripts import palettes_script, shared_script
+
 HERE = Path(__file__).parent
 SCRIPTS = (
     "theme",
@@ -47,7 +49,8 @@ export default async function (component) {
 
 def joined() -> str:
     """The module that puts the stage's code on `globalThis`, once for each version of it."""
-    scripts = "\n".join((HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    own = ((HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    scripts = "\n".join([palettes_script(), shared_script(), *own])
     css = "\n".join((HERE / "css" / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
     version = hashlib.sha256((scripts + css).encode()).hexdigest()[:12]
     constants = f"const VERSION = {json.dumps(version)};\nconst CSS = {json.dumps(css)};"

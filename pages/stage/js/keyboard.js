@@ -1,6 +1,7 @@
 // Keys, wherever the focus is but in a field: Space, arrows, Home, End, Esc.
 
-const FIELDS = "input:not([type=range]), textarea, select, [contenteditable=true], [role=slider], [role=combobox], [role=listbox], [role=radiogroup], [role=tablist], [role=menu]";
+const FIELDS = "input:not([type=range]), textarea, select, [contenteditable=true], [role=slider], [role=combobox], "
+  + "[role=listbox], [role=radiogroup], [role=tablist], [role=menu]";
 
 const KEYS = {
   " ": togglePlay,

@@ -31,7 +31,8 @@ function drawMosaic(surface, record, unit) {
   }
   surface.font(unit * 0.85);
   for (let head = 0; head < heads; head += across) {
-    surface.text(`H${head}`, left + head * pitch + cell / 2, top - unit * 0.65, { align: "center", colour: theme.muted });
+    const x = left + head * pitch + cell / 2;
+    surface.text(`H${head}`, x, top - unit * 0.65, { align: "center", colour: theme.muted });
   }
   const markX = left + shown.head * pitch, markY = top + (layers - 1 - shown.layer) * pitchY;
   surface.outline(markX - 1.5, markY - 1.5, cell + 3, cellY + 3, theme.sampling, 2);
@@ -61,8 +62,8 @@ function headLines(layer, head, record) {
 }
 
 function mosaicNote(seq, from, pool) {
-  const bits = ["Stronger blue = more attention, square-root scale"];
-  if (from) bits.push(`first token and the last ${seq - from} of ${seq} tokens`);
-  if (pool > 1) bits.push(`each dot the largest of ${pool}\u00a0×\u00a0${pool}`);
-  return bits.join(" · ");
+  const notes = ["Stronger blue = more attention, square-root scale"];
+  if (from) notes.push(`first token and the last ${seq - from} of ${seq} tokens`);
+  if (pool > 1) notes.push(`each dot the largest of ${pool}\u00a0×\u00a0${pool}`);
+  return notes.join(" · ");
 }

@@ -37,7 +37,7 @@ function drawResidual(surface, record, unit) {
       surface.font(unit * 0.9, { bold: layer === marked });
       surface.text(`L${layer}`, 0, top + bar / 2, { colour: layer === marked ? theme.text : theme.muted });
       surface.font(unit * 0.85);
-      surface.text(norm(4, layer).toFixed(1), width, top + bar / 2, { align: "right", colour: theme.muted });
+      surface.text(fixed(norm(4, layer), 1), width, top + bar / 2, { align: "right", colour: theme.muted });
     }
   }
   surface.box(left - 1, 0, 1, height - axis, theme.line);
@@ -48,10 +48,14 @@ function drawResidual(surface, record, unit) {
     const layer = layers - 1 - Math.floor((y - head) / pitch);
     if (layer < 0 || layer >= layers || y > height - axis) return null;
     const inside = y - layerTop(layer);
-    const kind = inside < bar * 0.5 && x < left + norm(1, layer) * scale ? 1 : inside >= bar * 0.5 && x < left + norm(3, layer) * scale ? 3 : 4;
+    const part = inside < bar * 0.5 ? 1 : 3;
+    const kind = x < left + norm(part, layer) * scale ? part : 4;
+    const [before, middle, after] = [0, 2, 4].map((at) => fixed(norm(at, layer), 2));
     return {
-      lines: [`norm ${norm(kind, layer).toFixed(2)}`, `before ${norm(0, layer).toFixed(2)} · + attention ${norm(2, layer).toFixed(2)} · + MLP ${norm(4, layer).toFixed(2)}`,
-        `‖blocks.${layer}.${NORM_NAMES[kind]}[${record.stop - 1}]‖`],
+      lines: [
+        `norm ${fixed(norm(kind, layer), 2)}`, `before ${before} · + attention ${middle} · + MLP ${after}`,
+        `‖blocks.${layer}.${NORM_NAMES[kind]}[${record.stop - 1}]‖`,
+      ],
     };
   };
 }

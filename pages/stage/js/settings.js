@@ -2,15 +2,9 @@
 
 const SETTINGS = ["temperature", "top_k", "top_p", "seed", "max_new_tokens", "speed"];
 
-function headerSettings() {
-  const { sampling, max_new_tokens } = state.header;
-  return { ...sampling, max_new_tokens, speed: state.speed };
-}
-
 function settingValues() {
-  const typed = state.typed ?? {};
-  const values = Object.fromEntries(Object.entries(headerSettings()).map(([name, value]) => [name, typed[name] ?? value]));
-  return { ...values, speed: state.speed };
+  const { sampling, max_new_tokens } = state.header;
+  return { ...sampling, max_new_tokens, ...state.typed, speed: state.speed };
 }
 
 function wireSettings(parts) {
@@ -21,7 +15,9 @@ function wireSettings(parts) {
   popover.addEventListener("keydown", (event) => {
     event.stopPropagation();
     if (event.key === "Escape") closePopover();
-    else if (event.key === "Enter" && event.target.matches(".fields input")) changeSetting(event.target.name, event.target.value);
+    else if (event.key === "Enter" && event.target.matches(".fields input")) {
+      changeSetting(event.target.name, event.target.value);
+    }
   });
 }
 
@@ -63,11 +59,11 @@ function paintSettings(parts) {
   const { header } = state;
   if (!state.held && !isPending("settings", "play", "run", "step")) state.typed = {};
   const now = settingValues();
-  const bits = [`T ${now.temperature}`];
-  if (Number(now.top_k)) bits.push(`k ${now.top_k}`);
-  if (Number(now.top_p) !== 1) bits.push(`p ${now.top_p}`);
-  bits.push(`seed ${now.seed}`);
-  setText(parts.chip, bits.join(" · ") + (state.held ? " · from here" : ""));
+  const pieces = [`T ${now.temperature}`];
+  if (Number(now.top_k)) pieces.push(`k ${now.top_k}`);
+  if (Number(now.top_p) !== 1) pieces.push(`p ${now.top_p}`);
+  pieces.push(`seed ${now.seed}`);
+  setText(parts.chip, pieces.join(" · ") + (state.held ? " · from here" : ""));
   for (const name of SETTINGS) {
     const input = parts.fields.elements[name];
     if (parts.root.activeElement !== input && input.value !== String(now[name])) input.value = String(now[name]);

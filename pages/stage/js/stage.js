@@ -17,11 +17,12 @@ function build(parent, view) {
   sheet.textContent = CSS;
   const root = document.createElement("div");
   root.className = `stage ${view}`;
-  root.innerHTML = `${TOP}${view === "live" ? PANELS : ""}<div class="tip" role="tooltip" hidden></div><div class="aloud" aria-live="polite"></div>`;
+  root.innerHTML = `${TOP}${view === "live" ? PANELS : ""}${FLOATING}`;
   const parts = { root: parent.getRootNode() };
   for (const [name, selector] of Object.entries(ELEMENTS)) parts[name] = root.querySelector(selector);
   parent.append(sheet, root);
-  const stage = { parent, sheet, root, parts, view, surfaces: [], tip: root.querySelector(".tip"), aloud: root.querySelector(".aloud") };
+  const [tip, aloud] = [root.querySelector(".tip"), root.querySelector(".aloud")];
+  const stage = { parent, sheet, root, parts, view, surfaces: [], tip, aloud };
   wirePrompt(parts);
   wireSettings(parts);
   wireModels(parts);
@@ -29,7 +30,8 @@ function build(parent, view) {
   if (view === "live") addPanels(stage);
   root.addEventListener("keydown", onKey);
   root.addEventListener("pointerdown", (event) => {
-    if (!event.composedPath().some((node) => node === parts.popover || node === parts.chip) && !parts.popover.hidden) closePopover();
+    const inside = event.composedPath().some((node) => node === parts.popover || node === parts.chip);
+    if (!inside && !parts.popover.hidden) closePopover();
   });
   stage.observer = new ResizeObserver(() => fit(stage));
   stage.observer.observe(root);
@@ -43,8 +45,8 @@ function build(parent, view) {
 
 function addPanels(stage) {
   const draws = {
-    embedding: drawEmbedding, residual: drawResidual, mosaic: drawMosaic, one: drawOneHead, lens: drawLens, bars: drawBars,
-    draw: drawSampleBar,
+    embedding: drawEmbedding, residual: drawResidual, mosaic: drawMosaic, one: drawOneHead, lens: drawLens,
+    bars: drawBars, draw: drawSampleBar,
   };
   for (const [name, draw] of Object.entries(draws)) {
     const canvas = stage.root.querySelector(`canvas[data-panel=${name}]`);
@@ -115,7 +117,7 @@ function paintPanels(stage, record) {
   const says = { ...record.says, mosaic: record.says.heads };
   const { layer, head, locked } = shownHead(record);
   const { key, share } = strongest(layer, head, record);
-  const most = ["rows ask, columns answer · most on ", state.header.labels[key], ` (${percent(share, 0)})`];
+  const most = ["rows ask, columns answer · most on ", state.header.labels[key], ` (${wholePercent(share)})`];
   says.one = key === undefined ? record.says.heads : most;
   setText(stage.name, `Layer ${layer} · head ${head}`);
   stage.unlock.hidden = !locked;

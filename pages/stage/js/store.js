@@ -4,7 +4,8 @@ const KEPT_RUNS = 3;
 const shared = (globalThis.gpt2Stage ??= { waiting: [] });
 const state = (shared.state ??= {
   epoch: "", records: new Map(), runs: [], header: null, run: "", cursor: 0, lock: null, speed: 8,
-  mode: "still", asked: 0, askedName: "", stepTo: -1, held: false, draft: null, promptSeen: null, mounts: 0, painted: 0, paints: [],
+  mode: "still", asked: 0, askedName: "", stepTo: -1, held: false, draft: null, promptSeen: null, mounts: 0, painted: 0,
+  paints: [],
 });
 
 function receive(bytes) {

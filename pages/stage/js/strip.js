@@ -61,11 +61,10 @@ function keepInView(tokens, mark) {
 }
 
 function paintTransport(parts, record) {
-  const playing = state.mode !== "still";
-  const word = playing ? "Pause" : "Play";
+  const word = (state.mode !== "still") ? "Pause" : "Play";
   if (parts.play.dataset.word !== word) {
     parts.play.dataset.word = word;
-    parts.sign.innerHTML = playing ? ICONS.pause : ICONS.play;
+    parts.sign.innerHTML = (state.mode !== "still") ? ICONS.pause : ICONS.play;
     setText(parts.word, word);
     parts.play.setAttribute("aria-label", word);
     parts.play.title = `${word} (Space)`;
@@ -77,10 +76,10 @@ function paintTransport(parts, record) {
 
 function paintStatus(parts) {
   const { header } = state;
-  const bits = [`${header.n_layer} layers × ${header.n_head} heads`];
+  const facts = [`${header.n_layer} layers × ${header.n_head} heads`];
   const ms = header.ms_per_token;
-  if (ms !== null) bits.push(`${ms.toFixed(ms < 100 ? 1 : 0)} ms/token`);
-  sayInto(parts.facts, ["", header.run_model, ` · ${bits.join(" · ")}`]);
+  if (ms !== null) facts.push(`${milliseconds(ms)}/token`);
+  sayInto(parts.facts, ["", header.run_model, ` · ${facts.join(" · ")}`]);
   const { kind, text } = header.status;
   parts.status.dataset.kind = kind;
   parts.badge.hidden = !header.recorded;
