@@ -1,13 +1,23 @@
 // The cursor and what moves it: recorded steps are replayed here; at their end Python is asked for more.
+//
+// `state.playback` is one of
+//   { kind: "still" }                nothing moves the cursor
+//   { kind: "replay", due }          the clock does, through the steps at hand; `due` is the time of the next one
+//   { kind: "generate", asked }      new steps do, as they come
+//   { kind: "step", to, asked }      one new step does, once it has come
+// `asked` is the serial of the action that asked Python for them, 0 if nobody here did; no message counts before the
+// one that answers it. People change the playback with the functions below, messages with `follow` alone.
 
-let replayDue = 0;
+const STILL = { kind: "still" };
 let needTimer = 0;
+
+function isPlaying() { return state.playback.kind === "replay" || state.playback.kind === "generate"; }
 
 function lastStep() { return Math.max(0, stepCount() - 1); }
 
 function tellView() {
   // While tokens arrive, the live page asks nothing of Python but more of them.
-  if (state.mode === "generate" && state.header.view === "live") return;
+  if (state.playback.kind === "generate" && state.header.view === "live") return;
   const tell = state.header.view === "strip" ? sendSoon : sendLater; // the pictures under a strip follow as they can
   tell("view", 150, () => ({
     cursor: state.cursor, layer: state.lock ? state.lock.layer : null, head: state.lock ? state.lock.head : null,
@@ -31,35 +41,42 @@ function goTo(step) {
   moveTo(step);
 }
 
-function ask(name, values) {
-  state.asked = send(name, values);
-  state.askedName = name;
-  state.held = false;
-}
-
 function pause() {
-  if (state.mode === "generate") send("pause");
-  state.mode = "still";
-  state.stepTo = -1;
+  if (state.playback.kind === "generate") send("pause");
+  state.playback = STILL;
   tellView();
   requestPaint();
 }
 
-function generate() {
-  state.mode = "generate";
-  ask("play", { cursor: state.cursor, ...settingValues() });
+// Ask Python for steps: `playback` is what they do to the cursor.
+function ask(name, values, playback) {
+  state.playback = { ...playback, asked: send(name, { ...values, ...settingValues() }) };
+  state.held = false;
   requestPaint();
 }
 
+function generate() { ask("play", { cursor: state.cursor }, { kind: "generate" }); }
+
+function runPrompt() {
+  const text = stageNow ? stageNow.parts.text.value : state.header.prompt;
+  ask("run", { text }, { kind: "generate" });
+}
+
+function forward() {
+  if (!stepCount()) return;
+  if (isPlaying()) pause();
+  if (state.cursor < lastStep() && !state.held) return moveTo(state.cursor + 1);
+  ask("step", { cursor: state.cursor }, { kind: "step", to: state.cursor + 1 });
+}
+
 function replay() {
-  state.mode = "replay";
-  replayDue = performance.now();
+  state.playback = { kind: "replay", due: performance.now() };
   requestAnimationFrame(replayTick);
   requestPaint();
 }
 
 function togglePlay() {
-  if (state.mode !== "still") return pause();
+  if (isPlaying()) return pause();
   if (!stepCount()) return runPrompt();
   if (state.held || state.cursor < lastStep()) return state.held ? generate() : replay();
   const { kind } = state.header.status;
@@ -71,65 +88,55 @@ function togglePlay() {
 }
 
 function replayTick(now) {
-  if (state.mode !== "replay") return;
-  if (now >= replayDue && (state.cursor >= lastStep() || recordAt(state.cursor + 1))) {
-    if (state.cursor >= lastStep()) {
-      state.mode = "still";
-      if (["ready", "paused", "running"].includes(state.header.status.kind)) generate();
-      else requestPaint();
-      return;
-    }
-    replayDue = Math.max(replayDue + 1000 / (state.speed > 0 ? state.speed : 60), now);
+  const { playback } = state;
+  if (playback.kind !== "replay") return;
+  if (now >= playback.due && state.cursor >= lastStep()) return endReplay();
+  if (now >= playback.due && recordAt(state.cursor + 1)) {
+    playback.due = Math.max(playback.due + 1000 / (state.speed > 0 ? state.speed : 60), now);
     moveTo(state.cursor + 1);
   }
   requestAnimationFrame(replayTick);
 }
 
-function forward() {
-  if (!stepCount()) return;
-  if (state.mode !== "still") pause();
-  if (state.cursor < lastStep() && !state.held) return moveTo(state.cursor + 1);
-  state.stepTo = state.cursor + 1;
-  ask("step", { cursor: state.cursor, ...settingValues() });
-}
-
-function runPrompt() {
-  const text = stageNow ? stageNow.parts.text.value : state.header.prompt;
-  state.mode = "generate";
-  ask("run", { text, ...settingValues() });
+function endReplay() {
+  if (["paused", "running"].includes(state.header.status.kind)) return generate();
+  state.playback = STILL;
   requestPaint();
 }
 
-// A new message: keep the cursor where it belongs, follow what is being generated, notice its end.
+// A new message: what it does to the playback and the cursor.
 function follow(header) {
-  const answered = header.echo >= state.asked;
-  const running = header.status.kind === "running";
-  if (header.run !== state.run) {
-    const ours = answered && (state.mode === "generate" || state.stepTo >= 0);
-    state.run = header.run;
-    state.paints = [];
-    if (state.mode === "replay") state.mode = "still";
-    if (!ours) {
-      state.cursor = lastStep();
-      state.mode = running ? "generate" : "still";
-    }
-    if (state.lock && (state.lock.layer >= header.n_layer || state.lock.head >= header.n_head)) state.lock = null;
-    tellView();
-  }
-  if (state.stepTo >= 0 && answered) {
-    if (stepCount() > state.stepTo) {
-      if (recordAt(state.stepTo)) { moveTo(state.stepTo); state.stepTo = -1; }
-    } else if (!running) state.stepTo = -1;
-  }
-  if (state.mode === "generate" && answered) {
+  if (header.run !== state.run) takeRun(header);
+  const { kind, to } = state.playback, isRunning = header.status.kind === "running";
+  if (kind === "step" && isAnswer(header)) {
+    if (recordAt(to)) { moveTo(to); state.playback = STILL; }
+    else if (to > lastStep() && !isRunning) state.playback = STILL; // the step was not made
+  } else if (kind === "generate" && isAnswer(header)) {
     moveTo(newestKnown());
-    if (!running && state.cursor === lastStep()) {
-      state.mode = "still";
+    if (state.cursor === lastStep() && !isRunning) {
+      state.playback = STILL;
       tellView();
     }
   }
   if (state.cursor > lastStep()) moveTo(lastStep());
   askForMissing();
+}
+
+// Whether a message knows of the steps that were asked for; false if none were.
+function isAnswer(header) { return header.echo >= state.playback.asked; }
+
+// Another run is on the stage. Unless it is the answer to what was asked for here, its newest step is shown, and
+// followed while it runs.
+function takeRun(header) {
+  state.run = header.run;
+  state.paints = [];
+  if (!isAnswer(header)) {
+    state.cursor = lastStep();
+    state.playback = header.status.kind === "running" ? { kind: "generate", asked: 0 } : STILL;
+  }
+  const { lock } = state;
+  if (lock && (lock.layer >= header.n_layer || lock.head >= header.n_head)) state.lock = null;
+  tellView();
 }
 
 // Ask for records that have not come by themselves after a moment, nearest to the cursor first.

@@ -49,7 +49,7 @@ function changeSetting(name, value) {
   }
   if (String(settingValues()[name]) === typed) return;
   state.typed = { ...state.typed, [name]: typed };
-  if (state.mode === "generate") generate();
+  if (state.playback.kind === "generate") generate();
   else if (name === "max_new_tokens" || state.cursor === lastStep()) send("settings", settingValues());
   else state.held = true; // it will count from the step under the cursor on, when Play is pressed
   requestPaint();

@@ -107,7 +107,7 @@ function paint() {
   state.painted += 1;
   Object.assign(root.dataset, {
     step: state.cursor, steps: stepCount(), run: state.run, painted: state.painted, mounts: state.mounts,
-    mode: state.mode, known: stepCount() - missingSteps().length,
+    mode: state.playback.kind, known: stepCount() - missingSteps().length,
   });
   if (record) sayAloud(stage, record);
 }

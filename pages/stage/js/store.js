@@ -3,9 +3,24 @@
 const KEPT_RUNS = 3;
 const shared = (globalThis.gpt2Stage ??= { waiting: [] });
 const state = (shared.state ??= {
-  epoch: "", records: new Map(), runs: [], header: null, run: "", cursor: 0, lock: null, speed: 8,
-  mode: "still", asked: 0, askedName: "", stepTo: -1, held: false, draft: null, promptSeen: null, mounts: 0, painted: 0,
-  paints: [],
+  epoch: "", // which process of the server numbered the records; another one starts anew
+  records: new Map(), // by stamp
+  runs: [], // the newest few, as { id, stamps }
+  header: null, // of the newest message
+  run: "", // the id of the run on the stage
+  cursor: 0, // the step shown
+  lock: null, // the head that a click has locked, as { layer, head }
+  playback: { kind: "still" }, // what moves the cursor; see playback.js
+  held: false, // settings were changed before the last step: Play goes on from the cursor with them
+  speed: 8, // steps a second; 0 is as fast as they come
+  typed: {}, // settings as typed, by name, until Python has taken them
+  draft: null, // the prompt as typed; null if it is the header's
+  promptSeen: null, // the header's prompt that `draft` was typed over
+  chosenModel: null, // the model chosen in the list, until Python has answered
+  typesModel: false, // whether the line for a model that is not in the list is open
+  mounts: 0, // how many stages have been built
+  painted: 0, // how many frames have been painted
+  paints: [], // what the newest steps of this run took to paint, in milliseconds
 });
 
 function receive(bytes) {
@@ -65,9 +80,9 @@ function weight(layer, head, query, key) {
 
 // What the newest steps of this run took to draw, all panels, in milliseconds; null where none was drawn.
 const KEPT_PAINTS = 50;
-function keepPaint(ms) { state.paints = [...(state.paints ?? []), ms].slice(-KEPT_PAINTS); }
+function keepPaint(ms) { state.paints = [...state.paints, ms].slice(-KEPT_PAINTS); }
 function paintTime() {
-  const paints = [...(state.paints ?? [])].sort((a, b) => a - b);
+  const paints = [...state.paints].sort((a, b) => a - b);
   return paints.length ? paints[paints.length >> 1] : null;
 }
 

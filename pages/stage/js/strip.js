@@ -1,7 +1,7 @@
 // The token strip and its scrubber, the transport's state, and the status of the run.
 
 const STATES = {
-  recorded: "", loading: "loading", ready: "ready", running: "running", paused: "paused", full: "context full",
+  recorded: "", loading: "loading", running: "running", paused: "paused", full: "context full",
   error: "error",
 };
 
@@ -61,10 +61,10 @@ function keepInView(tokens, mark) {
 }
 
 function paintTransport(parts, record) {
-  const word = (state.mode !== "still") ? "Pause" : "Play";
+  const word = isPlaying() ? "Pause" : "Play";
   if (parts.play.dataset.word !== word) {
     parts.play.dataset.word = word;
-    parts.sign.innerHTML = (state.mode !== "still") ? ICONS.pause : ICONS.play;
+    parts.sign.innerHTML = isPlaying() ? ICONS.pause : ICONS.play;
     setText(parts.word, word);
     parts.play.setAttribute("aria-label", word);
     parts.play.title = `${word} (Space)`;
