@@ -23,6 +23,13 @@ def test_no_file_is_longer_than_300_lines(ending: str) -> None:
     assert written and not long
 
 
+@pytest.mark.parametrize("ending", [".js", ".css"])
+def test_no_line_of_a_script_or_a_style_sheet_is_wider_than_pythons_120_columns(ending: str) -> None:
+    written = [name for name in TRACKED if name.endswith(ending) and (ROOT / name).exists()]
+    lines = [(name, at, line) for name in written for at, line in enumerate((ROOT / name).read_text().splitlines(), 1)]
+    assert lines and not [f"{name}:{at}" for name, at, line in lines if len(line) > 120]
+
+
 def test_no_file_is_a_drawer_of_odds_and_ends() -> None:
     assert not {Path(name).stem for name in TRACKED} & {"utils", "util", "helpers", "helper", "common", "misc"}
 

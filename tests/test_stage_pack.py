@@ -10,7 +10,6 @@ from gpt2.model.sampling import Sampling, draw
 from gpt2.reading.tables import Tables
 from gpt2.trace.step import StepId
 from gpt2.trace.trace import Step, Trace
-from pages.look.palette import DARK, LIGHT
 from pages.stage import sentences
 from pages.stage.actions import Pause, Play, Settings
 from pages.stage.code import HERE, SCRIPTS
@@ -141,7 +140,7 @@ def test_sentences_quote_the_numbers_of_their_step(trace: Trace) -> None:
         assert share == max(arrays["pattern"][:, :, -1, -(meta["stop"] - 1) :].max() / FULL, 0)
         largest = max(arrays["norms"][1].max(), arrays["norms"][3].max())
         assert f"norm {largest:.1f}" in "".join(says["residual"])
-        assert bold(says["bars"])[0] == f"{sent['entropy']:.1f}\N{NO-BREAK SPACE}bits"
+        assert bold(says["bars"])[0] == f"{sent['entropy']:.2f}\N{NO-BREAK SPACE}bits"
         assert bold(says["bars"])[1].replace("\N{NO-BREAK SPACE}", " ") == f"u = {sent['u']:.3f}"
         assert bold(says["draw"])[0] == sent["label"]
         if sent["rank"] > 1:
@@ -238,11 +237,3 @@ def test_every_script_is_part_of_the_module_and_short() -> None:
     files = {path.stem: path for path in (HERE / "js").glob("*.js")}
     assert set(files) == set(SCRIPTS)
     assert all(len(path.read_text(encoding="utf-8").splitlines()) < 300 for path in files.values())
-
-
-@pytest.mark.parametrize(("name", "palette"), [("light", LIGHT), ("dark", DARK)])
-def test_the_browsers_colours_are_the_palettes(name: str, palette) -> None:
-    script = (HERE / "js" / "theme.js").read_text(encoding="utf-8")
-    block = script.split(f"{name}: {{")[1].split("}")[0]
-    found = dict(part.strip().replace('"', "").split(": ") for part in block.split(",") if part.strip())
-    assert found == vars(palette)

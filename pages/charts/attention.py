@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.trace.trace import Trace
+from pages.look.numbers import percent
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share
 
 from .attention_shares import Reading, Subject, all_layers, newest_rows, pool, pooled_heads, shares
-from .style import percent, spoken
+from .style import spoken
 
 Array = NDArray[np.float32]
 VIEWS = EVERY_HEAD, EVERY_LAYER, MEAN_OF_ALL = ("Every head", "Mean of each layer", "Mean of all")

@@ -4,11 +4,12 @@ import altair as alt
 import numpy as np
 
 from gpt2.trace.trace import Trace
+from pages.look.numbers import percent
 from pages.look.palette import Palette
 
 from .attention import looks
 from .attention_shares import Reading, Subject, newest_row
-from .style import MONO, SMALL, ChartData, dressed, named, percent, spoken, token_axis
+from .style import MONO, SMALL, ChartData, dressed, named, spoken, token_axis
 
 TITLE = "Where the newest token looks"
 BARS = 12

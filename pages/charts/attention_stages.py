@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.trace.trace import Trace
+from pages.look.numbers import fixed, percent
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share, signed
 
-from .style import percent, spoken
+from .style import spoken
 
 Array = NDArray[np.float32]
 WINDOWS: dict[str, int | None] = {"Newest 32": 32, "Newest 64": 64, "All": None}
@@ -80,11 +81,12 @@ class Stages:
         window = np.s_[self.start :, self.start :]
         shown, reached = self.trace.seq - self.start, float(self.pattern[query, self.start :].sum())
         before, weight = float(self.unmasked[query, key]), float(self.pattern[query, key])
-        kept = "−∞" if key > query else number(before)
+        product = fixed(before, 2)
+        kept = "−∞" if key > query else product
         seen = self.masked[np.isfinite(self.masked)]
         apart = float(np.abs(seen - self.unmasked[np.isfinite(self.masked)]).max())
         captions = (
-            f"{pair}: q · k / √{self.trace.config.d_head} = {number(before)}; within {apart:.6f} of hook_attn_scores.",
+            f"{pair}: q · k / √{self.trace.config.d_head} = {product}; within {apart:.6f} of hook_attn_scores.",
             f"{shown * (shown - 1) // 2:,} cells where a token would look ahead become −∞; {pair} is {kept}.",
             f"{pair}: {percent(weight)}. The shown part of its row sums to {percent(reached)}.",
         )
@@ -142,11 +144,6 @@ class Stages:
             f"{np.exp(score - top):.5f} / {total:.5f} = {np.exp(score - top) / total:.5f}",
             f"{name}.hook_pattern[{self.head}, {query}, {key}] = {self.pattern[query, key]:.5f}",
         ]
-
-
-def number(value: float) -> str:
-    """A signed number with two decimals and a real minus sign."""
-    return f"{value:.2f}".replace("-", "−")
 
 
 def _vector(values: Array, shown: int = 6) -> str:

@@ -10,6 +10,7 @@ import altair as alt
 from gpt2.trace.step import Step
 from gpt2.trace.timing import Timing
 from gpt2.trace.trace import Trace
+from pages.look.numbers import milliseconds
 from pages.look.palette import Palette
 
 from . import style
@@ -165,13 +166,6 @@ def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
         beyond.mark_text(text="▲", dy=-9, fontSize=style.TEXT, color=palette.text).encode(x=x, y=y),
     ]
     return style.dressed(alt.layer(*layers), palette, HEIGHT, **cost_rows(run, shown))
-
-
-def milliseconds(ms: float) -> str:
-    """A duration with about three digits; a second and more in seconds."""
-    if ms >= 1000:
-        return f"{ms / 1000:.2f}\u00a0s"
-    return f"{ms:.0f}\u00a0ms" if ms >= 99.5 else f"{ms:.1f}\u00a0ms" if ms >= 1 else f"{ms:.2f}\u00a0ms"
 
 
 def cost_sentence(run: Trace, shown: int) -> str:

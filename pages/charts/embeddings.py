@@ -6,6 +6,7 @@ import numpy as np
 from gpt2.reading.tables import Tables
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Trace
+from pages.look.numbers import fixed
 from pages.look.palette import Palette
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
@@ -189,8 +190,8 @@ def neighbours_sentence(tables: Tables, vocabulary: Vocabulary, token: int) -> s
     others = np.delete(tables.cosines(token), token)
     label, nearest = (spoken(vocabulary.label(one)) for one in (token, first))
     return (
-        f"Nearest to {label} is {nearest} with cosine {cosine:.3f}; "
-        f"the median over the other {len(others):,} tokens is {float(np.median(others)):.3f}."
+        f"Nearest to {label} is {nearest} with cosine {fixed(cosine, 3)}; "
+        f"the median over the other {len(others):,} tokens is {fixed(float(np.median(others)), 3)}."
     )
 
 

@@ -7,10 +7,11 @@ import numpy as np
 
 from gpt2.reading.tables import Projection, Tables
 from gpt2.trace.trace import Trace
+from pages.look.numbers import percent
 from pages.look.palette import Palette
 
 from . import style
-from .style import ChartData, percent
+from .style import ChartData
 
 # The map shows the latest tokens, each once, with the nearest few of each; the caption states the cut.
 MAPPED_TOKENS, NEIGHBOURS = 14, 4

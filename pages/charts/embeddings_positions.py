@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from gpt2.reading.tables import Tables
+from pages.look.numbers import fixed
 from pages.look.palette import Palette
 
 from . import style
@@ -61,8 +62,8 @@ def positions_sentence(tables: Tables) -> str:
     if not far:
         return "This model has too few positions to compare near and far ones."
     return (
-        f"Next-door positions have a mean cosine of {mean_cosine(tables, 1):.3f}, positions {far} apart "
-        f"{mean_cosine(tables, far):.3f}."
+        f"Next-door positions have a mean cosine of {fixed(mean_cosine(tables, 1), 3)}, positions {far} apart "
+        f"{fixed(mean_cosine(tables, far), 3)}."
     )
 
 
@@ -93,6 +94,6 @@ def position_sentence(tables: Tables, position: int) -> str:
     cosines[position] = np.nan
     most, least = int(np.nanargmax(cosines)), int(np.nanargmin(cosines))
     return (
-        f"Position {position} is most like position {most} (cosine {cosines[most]:.3f}) "
-        f"and least like position {least} ({cosines[least]:.3f})."
+        f"Position {position} is most like position {most} (cosine {fixed(cosines[most], 3)}) "
+        f"and least like position {least} ({fixed(cosines[least], 3)})."
     )

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from gpt2.model.sampling import softmax
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Trace
+from pages.look.numbers import percent
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share
 
-from .style import percent, spoken
+from .style import spoken
 
 Array = NDArray[np.float32]
 ReadLens = Callable[[Array], Array]

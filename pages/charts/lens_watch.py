@@ -3,10 +3,11 @@
 import altair as alt
 
 from gpt2.trace.trace import Trace
+from pages.look.numbers import percent
 from pages.look.palette import Palette
 
 from .lens import Watch, depths
-from .style import ChartData, dressed, named, percent, spoken
+from .style import ChartData, dressed, named, spoken
 
 PROBABILITY_TITLE = "The watched token's probability, layer by layer"
 RANK_TITLE = "Its rank among all tokens"

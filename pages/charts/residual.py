@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from gpt2.trace.step import NORMS
 from gpt2.trace.trace import Trace
+from pages.look.numbers import fixed
 from pages.look.palette import Palette
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
@@ -182,10 +183,9 @@ def direction_sentence(trace: Trace, position: int) -> str:
     least = min(added(trace, position), key=lambda row: row["cosine"])
     if least["cosine"] >= 0:
         return f"Nothing cancels at {spoken(trace.labels[position])}: the lowest cosine is {least['cosine']:.2f}."
-    cosine = f"{least['cosine']:.2f}".replace("-", "−")
     return (
         f"At {spoken(trace.labels[position])}, {least['part']} of {least['layer']} works most against the stream: "
-        f"its cosine with what was there before is {cosine}."
+        f"its cosine with what was there before is {fixed(least['cosine'], 2)}."
     )
 
 

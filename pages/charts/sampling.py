@@ -7,8 +7,9 @@ import numpy as np
 
 from gpt2.model.sampling import Distribution, Sampling, entropy_bits
 from gpt2.trace.trace import Step
+from pages.look.numbers import bits, percent
 
-from .style import bits, percent, spoken
+from .style import spoken
 
 SHOWN_TOKENS = 16
 # What the page's controls reach: a slider's end, and the largest whole number that a browser holds exactly.

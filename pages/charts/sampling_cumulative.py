@@ -5,11 +5,12 @@ import numpy as np
 
 from gpt2.model.sampling import Distribution
 from gpt2.text.vocabulary import Vocabulary
+from pages.look.numbers import percent
 from pages.look.palette import Palette
 
 from . import style
 from .sampling import Outcome
-from .style import ChartData, percent
+from .style import ChartData
 
 SHOWN_RANKS = 240
 MODEL, TEMPERED = "model, temperature 1", "after temperature"

@@ -4,11 +4,12 @@ import altair as alt
 import numpy as np
 
 from gpt2.text.vocabulary import Vocabulary
+from pages.look.numbers import percent
 from pages.look.palette import Palette
 
 from . import style
 from .sampling import Outcome
-from .style import ChartData, percent, spoken
+from .style import ChartData, spoken
 
 # Beyond this many segments the rest is one: they would be thinner than a pixel.
 SHOWN_SEGMENTS = 48

@@ -4,10 +4,11 @@ import altair as alt
 import numpy as np
 
 from gpt2.trace.trace import Trace
+from pages.look.numbers import bits
 from pages.look.palette import Palette
 
 from . import style
-from .style import ChartData, bits
+from .style import ChartData
 
 ENTROPY, SURPRISAL = "entropy of the choice", "surprisal of what was drawn"
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from gpt2.text.vocabulary import Vocabulary
+from pages.look.numbers import percent
 
 from .sampling import Outcome
-from .style import percent
 
 FORMULA = (
     r"p_i = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}}"

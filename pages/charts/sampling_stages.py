@@ -7,11 +7,12 @@ import numpy as np
 
 from gpt2.model.sampling import Distribution
 from gpt2.text.vocabulary import Vocabulary
+from pages.look.numbers import bits, fixed, percent
 from pages.look.palette import Palette
 
 from . import style
 from .sampling import SHOWN_TOKENS, Outcome, Stage, shown_tokens, stages
-from .style import ChartData, bits, percent, spoken
+from .style import ChartData, spoken
 
 # The picture has its own plane: x counts columns (the first holds the token and its logit), y counts rows.
 FIRST, BAR, VALUE = 1.28, 0.52, 0.86
@@ -104,7 +105,7 @@ def name_rows(tokens: list[int], outcome: Outcome, logits: np.ndarray, vocabular
     others = len(logits) - len(tokens)
     return [
         *(
-            name(y, vocabulary.label(token), f"{logits[token]:.2f}", token == outcome.token, False)
+            name(y, vocabulary.label(token), fixed(logits[token], 2), token == outcome.token, False)
             for y, token in enumerate(tokens)
         ),
         name(SHOWN_TOKENS, f"{others:,} others", "", False, True),

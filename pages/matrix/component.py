@@ -4,10 +4,13 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.look.scripts import shared_script
+
 from .blob import Picture, pack
 
 Cell = tuple[int, int]
 HERE = Path(__file__).parent
+SCRIPTS = ("paint", "panel", "matrix")
 
 
 def lean(source: str) -> str:
@@ -20,7 +23,7 @@ _mount = st.components.v2.component(
     "gpt2_matrix",
     html='<div class="matrix"></div>',
     css=(HERE / "matrix.css").read_text(encoding="utf-8"),
-    js=lean("".join((HERE / name).read_text(encoding="utf-8") for name in ("paint.js", "panel.js", "matrix.js"))),
+    js=lean("\n".join([shared_script(), *((HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)])),
 )
 
 

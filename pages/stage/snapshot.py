@@ -16,7 +16,7 @@ class Status:
         is_news: whether the sentence says more than the word does, and is to be read without asking for it.
     """
 
-    kind: Literal["recorded", "loading", "ready", "running", "paused", "full", "error"]
+    kind: Literal["recorded", "loading", "running", "paused", "full", "error"]
     text: str
     is_news: bool = False
 
