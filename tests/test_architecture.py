@@ -2,10 +2,13 @@
 
 import ast
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+import gpt2
+from gpt2.__main__ import parse
 from tests.source_tree import COMPONENTS, ENGINE_ROOM, GALLERY, ROOT, TRACKED, tree
 
 
@@ -73,3 +76,37 @@ def test_the_readme_names_every_page() -> None:
     assert {f"pages/watch/{file}.py" for file, _ in shown} == {
         name for name in GALLERY if name.startswith("pages/watch/") and not name.endswith("__init__.py")
     }
+
+
+def test_the_readme_is_short_and_links_what_it_leaves_out() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) <= 130
+    links = re.findall(r"\]\(([^)#]+)\)", readme)
+    assert {".github/HOSTING.md", ".github/GLOSSARY.md"} <= set(links)
+    assert all((ROOT / link).exists() for link in links)
+
+
+def test_every_word_of_the_glossary_is_a_word_of_the_code() -> None:
+    glossary = (ROOT / ".github" / "GLOSSARY.md").read_text(encoding="utf-8")
+    words = re.findall(r"^\| (\w+) \| .+\. ?\|$", glossary, re.MULTILINE)
+    code = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in (*ENGINE_ROOM, *GALLERY))
+    names = {word.lower() for name in re.findall(r"[A-Za-z]+", code) for word in re.split(r"(?<=[a-z])(?=[A-Z])", name)}
+    assert len(words) == 16
+    assert not [word for word in words if word not in names]
+
+
+def test_every_command_that_the_readme_shows_is_understood() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^python -m gpt2 (.+?)(?:\s+#.*)?$", readme, re.MULTILINE)
+    assert {shlex.split(command)[0] for command in commands} == {
+        *("generate", "trace", "parity", "bench", "compile", "models")
+    }
+    for command in commands:
+        parse(shlex.split(command))
+
+
+def test_the_names_that_people_type_are_offered_by_the_package_itself() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    typed = set(re.findall(r"\bgpt2\.([A-Z]\w+|load)\b", readme))
+    assert {"load", "Interventions", "Sampling", "Scale"} <= typed <= set(gpt2.__all__)
+    assert all(getattr(gpt2, name) for name in gpt2.__all__)
