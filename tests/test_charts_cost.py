@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt2.engine.uncached import Rerun
-from gpt2.trace.budget import fit
+from gpt2.trace.budget import squeeze_to_fit
 from gpt2.trace.captures import Level
 from gpt2.trace.timing import Timing
 from gpt2.trace.trace import Trace
@@ -142,7 +142,7 @@ def test_the_table_adds_up_the_run(trace: Trace) -> None:
 
 def test_the_trace_line_counts_what_was_squeezed(trace: Trace) -> None:
     assert value(trace, OWN, "Trace").endswith("of 256\u00a0MB, every step whole")
-    squeezed = fit(trace, trace.nbytes // 2)
+    squeezed = squeeze_to_fit(trace, trace.nbytes // 2)
     fewer = sum(step.captures.level > 0 for step in squeezed.steps)
     assert value(squeezed, OWN, "squeezed") == f"{fewer} of 40 steps" and fewer > 5
     assert "whole" in value(trace, OWN, "Trace") and "whole" not in value(squeezed, OWN, "Trace")

@@ -95,7 +95,7 @@ def test_run_goes_on_to_its_end_and_no_further_than_was_asked_for(engine, half) 
 def test_settings_changed_at_the_newest_step_count_after_the_text_and_draw_nothing_anew_before(engine, half) -> None:
     player, before = half
     made, warm = player.trace, replace(SAMPLING, temperature=1.3)
-    player.redraw(warm)
+    player.resample(warm)
     assert player.trace is made and player.recipe.ids == before.ids
     player.play(engine, MADE - 1, warm, 3, 0)
     again = finish(player)

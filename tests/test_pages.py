@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 import gpt2
 from gpt2.errors import EngineError
 from gpt2.model.sampling import Sampling
-from gpt2.trace.budget import fit
+from gpt2.trace.budget import squeeze_to_fit
 from gpt2.trace.trace import Trace
 from pages.server.models import Pool
 from pages.stage.actions import parse
@@ -129,7 +129,7 @@ def test_the_cost_of_a_run_is_measured_at_the_press_of_a_button(trace):
 
 def test_the_cost_page_tells_of_recorded_squeezed_and_foreign_runs(trace):
     assert "press Run for a run that does" in told(page("cost", recorded_run("once")))
-    squeezed = told(page("cost", fit(trace, trace.nbytes // 3)))
+    squeezed = told(page("cost", squeeze_to_fit(trace, trace.nbytes // 3)))
     assert "squeezed: " in squeezed and "of 40 steps. " in squeezed
     config = replace(trace.config, layer_norm_epsilon=2e-5)
     test = page("cost", replace(trace, model="someone/else", config=config))

@@ -75,7 +75,7 @@ def test_a_run_of_mixed_settings_is_gone_on_with_from_the_cursor_where_any_step_
     player.new(engine, "The little bird", SAMPLING, 6, 0)
     first = finish(player)
     greedy = Sampling(temperature=0)
-    player.redraw(greedy)
+    player.resample(greedy)
     player.play(engine, 2, greedy, 3, 0)
     second = finish(player)
     assert second.steps[:2] == first.steps[:2] and len(second.steps) == 6
@@ -87,14 +87,14 @@ def test_a_run_of_mixed_settings_is_gone_on_with_from_the_cursor_where_any_step_
 def test_the_same_settings_draw_nothing_anew(engine, player):
     player.new(engine, "The little bird", SAMPLING, 4, 0)
     before = finish(player)
-    player.redraw(SAMPLING)
+    player.resample(SAMPLING)
     assert player.trace is before
 
 
 def test_reshaping_draws_the_newest_token_again_without_a_new_step(engine, player):
     player.new(engine, "The little bird", SAMPLING, 4, 0)
     before = finish(player)
-    player.redraw(Sampling(temperature=0))
+    player.resample(Sampling(temperature=0))
     after = player.trace
     assert after.steps[:-1] == before.steps[:-1]
     assert after.steps[-1].draw.token == int(before.steps[-1].logits.argmax())

@@ -114,7 +114,7 @@ def test_a_squeezed_step_keeps_its_stamp_and_one_drawn_again_gets_another(engine
     assert run.trace.steps[0].captures.level > Level.FULL
     assert [shelf.stamp(step) for step in run.trace.steps[:3]] == stamps
     run.cut(3)
-    run.redraw(Sampling(0))
+    run.resample(Sampling(0))
     assert shelf.stamp(run.trace.steps[2]) not in stamps
 
 

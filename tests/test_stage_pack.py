@@ -165,7 +165,7 @@ def test_a_record_does_not_depend_on_later_steps(trace: Trace) -> None:
     assert pack_step(trace, 4, None) == pack_step(trace.cut(5), 4, None)
 
 
-def test_a_step_is_packed_once_and_a_redrawn_one_gets_a_new_stamp(trace: Trace) -> None:
+def test_a_step_is_packed_once_and_a_resampled_one_gets_a_new_stamp(trace: Trace) -> None:
     records = RecordCache()
     assert records.record(trace, 2, None) is records.record(trace.branch(5), 2, None)
     again = replace(trace.steps[2], identity=StepId())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gpt2.errors import GPT2Error
 from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Draw, Sampling, draw, most_likely
-from gpt2.trace.budget import fit
+from gpt2.trace.budget import squeeze_to_fit
 from gpt2.trace.captures import Captures
 from gpt2.trace.step import LensRows, Step, Summary, choice_bits
 from gpt2.trace.timing import Clock, timed
@@ -106,12 +106,12 @@ class Run:
             lens = lens_rows(stream_logits, None if drawn is None else drawn.token)
             summary = Summary(*norms, *choice_bits(captures["logits"][-1], drawn)) if norms else None
             step = Step(ids, start, captures, drawn, clock.timing.forward, lens, self.interventions, summary)
-            squeezed = fit(self._trace.append(step), self.budget)
+            squeezed = squeeze_to_fit(self._trace.append(step), self.budget)
             timing = clock.timing  # only now is it known how long storing took
             self._trace = replace(squeezed, steps=(*squeezed.steps[:-1], squeezed.steps[-1].timed(timing)))
             return step.timed(timing)
 
-    def redraw(self, sampling: Sampling) -> Step:
+    def resample(self, sampling: Sampling) -> Step:
         """Draw the newest step's token again with other settings; the model does not run.
 
         Raises:
@@ -128,7 +128,7 @@ class Run:
                 newest = newest.with_logits(self.engine.lens(newest.captures[top][-1:])[0])
             drawn = draw(newest.logits, sampling, newest.stop)
             lens = lens_rows(self._read_lens(newest.captures), drawn.token)
-            step = newest.redrawn(drawn, lens)
+            step = newest.resampled(drawn, lens)
             self._trace = self._trace.cut(len(self._trace.steps) - 1).append(step)
             return step
 

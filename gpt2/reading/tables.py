@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 
-# Recordings may keep 16-bit numbers, which are off by less than this part; other weights are off by far more.
+# Saved runs may hold 16-bit numbers, which are off by less than this part; other weights are off by far more.
 SAME_WEIGHTS = 1e-3
 
 

@@ -18,7 +18,7 @@ from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import BLOCK_HOOKS, hook_axes
 
 from .captures import PATTERN, Captures, Level, Triangle
-from .recording import Recording
+from .data import TraceData
 from .step import NORMS, Summary
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -115,7 +115,7 @@ def least_arrays(n_layer: int, level: Level) -> int:
     return n_layer * {Level.FULL: len(BLOCK_HOOKS), Level.STREAM: 3, Level.NO_PATTERNS: 1}[level]
 
 
-def to_arrays(trace: Recording, layout: Layout, half: bool) -> Iterator[tuple[str, NDArray[Any]]]:
+def to_arrays(trace: TraceData, layout: Layout, half: bool) -> Iterator[tuple[str, NDArray[Any]]]:
     """All arrays of a trace whose steps are all at the layout's level, one by one: together they may be large.
 
     Whole captures are float16 with `half`.

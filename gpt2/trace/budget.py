@@ -6,7 +6,7 @@ from .captures import Level
 from .trace import Trace
 
 
-def fit(trace: Trace, budget: int) -> Trace:
+def squeeze_to_fit(trace: Trace, budget: int) -> Trace:
     """The same run, squeezed until it holds no more than `budget` bytes, or nothing more can be dropped.
 
     From the oldest step on, each is squeezed to the next level, the newest last; only when all are is the next level

@@ -21,7 +21,7 @@ from gpt2.text.vocabulary import Vocabulary
 from .archive import NOT_WHOLE, Archive
 from .arrays import LARGEST_SHARE, Layout, check_sizes, from_arrays, least_arrays, to_arrays
 from .captures import Captures, Level
-from .recording import Lineage, Recording
+from .data import Lineage, TraceData
 from .step import LensRows, Step, Summary
 from .timing import Timing
 
@@ -41,7 +41,7 @@ MOST_MS = 1e9
 NAME_CHARACTERS, SENTENCE_CHARACTERS = 4096, 300
 
 
-def save_recording(trace: Recording, file: Path | BinaryIO, half: bool = False) -> None:
+def save_trace_data(trace: TraceData, file: Path | BinaryIO, half: bool = False) -> None:
     """Write a trace; with `half` whole captures as float16, a quarter of a per cent at worst.
 
     A run of which some steps are squeezed is written with all of them squeezed alike, and so is one that would be too
@@ -66,7 +66,7 @@ def save_recording(trace: Recording, file: Path | BinaryIO, half: bool = False) 
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
-def _lenses(trace: Recording) -> Iterator[tuple[str, NDArray[Any]]]:
+def _lenses(trace: TraceData) -> Iterator[tuple[str, NDArray[Any]]]:
     lenses = [step.lens for step in trace.steps]
     if whole := [lens for lens in lenses if lens is not None]:
         if len(whole) != len(lenses):
@@ -75,7 +75,7 @@ def _lenses(trace: Recording) -> Iterator[tuple[str, NDArray[Any]]]:
             yield name, np.stack([getattr(lens, name.removeprefix("lens.")) for lens in whole])
 
 
-def _alike(trace: Recording) -> tuple[Recording, Layout]:
+def _alike(trace: TraceData) -> tuple[TraceData, Layout]:
     """The trace with all its steps kept alike, in no more bytes than can be read back, and its layout."""
     starts = (*(step.start for step in trace.steps), trace.seq)
     newest, worst = trace.steps[-1], max(step.captures.level for step in trace.steps)
@@ -93,7 +93,7 @@ def _alike(trace: Recording) -> tuple[Recording, Layout]:
     return squeezed, layout
 
 
-def _header(trace: Recording, layout: Layout) -> dict[str, Any]:
+def _header(trace: TraceData, layout: Layout) -> dict[str, Any]:
     before = (None, *(step.interventions for step in trace.steps))
     return {
         "format": FORMAT,
@@ -118,8 +118,8 @@ def _header(trace: Recording, layout: Layout) -> dict[str, Any]:
     }
 
 
-def load_recording(file: Path | BinaryIO, max_bytes: int = MAX_BYTES) -> Recording:
-    """Read a run that `save_recording` wrote; it and what it is read from take at most `max_bytes` each.
+def load_trace_data(file: Path | BinaryIO, max_bytes: int = MAX_BYTES) -> TraceData:
+    """Read a run that `save_trace_data` wrote; it and what it is read from take at most `max_bytes` each.
 
     Raises:
         TraceError: if the file is missing, is not a trace, is damaged, is of another version or too large.
@@ -145,7 +145,7 @@ def _short(error: Exception) -> str:
     return said if len(said) <= SENTENCE_CHARACTERS else f"{said[:SENTENCE_CHARACTERS]}…"
 
 
-def _read(arrays: Archive, max_bytes: int) -> Recording:
+def _read(arrays: Archive, max_bytes: int) -> TraceData:
     header = json.loads(arrays.text("header", TEXT_BYTES["header"]))
     if header["format"] != FORMAT:
         raise TraceError("This file is not a trace.")
@@ -167,7 +167,7 @@ def _read(arrays: Archive, max_bytes: int) -> Recording:
     layout = Layout(config, starts, level, first_logits)
     layout.check(max_bytes)
     captures, lenses = from_arrays(arrays, layout), _read_lenses(arrays, config, steps=len(ids))
-    trace = Recording(
+    trace = TraceData(
         _name(header["model"]), config, vocabulary, lineage=_lineage(header["lineage"]), run_id=_name(header["run_id"])
     )
     steps: list[Step] = []

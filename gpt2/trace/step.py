@@ -180,7 +180,7 @@ class Step:
         """The same step with its logits [vocab], recomputed from the stream."""
         return replace(self, captures=self.captures.with_logits(logits[None]))
 
-    def redrawn(self, draw: Draw, lens: LensRows) -> "Step":
+    def resampled(self, draw: Draw, lens: LensRows) -> "Step":
         """Another step with the same captures and another draw."""
         summary = self.summary
         if summary is not None:

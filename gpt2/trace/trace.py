@@ -1,4 +1,4 @@
-"""A trace: a recorded run as everything reads it, the one type that crosses from the engine to the pictures.
+"""A trace: what one run leaves behind, as everything reads it; the one type that crosses to the pictures.
 
 Appending, cutting and branching make new traces that share their steps.
 """
@@ -16,8 +16,8 @@ from gpt2.errors import TraceError
 from gpt2.model.hooks import SQUARE
 
 from .captures import PATTERN
-from .file import MAX_BYTES, load_recording, save_recording
-from .recording import Lineage, Recording
+from .data import Lineage, TraceData
+from .file import MAX_BYTES, load_trace_data, save_trace_data
 from .step import Step
 
 Array = NDArray[np.float32]
@@ -46,8 +46,8 @@ class Recomputer(Protocol):
 
 
 @dataclass(frozen=True)
-class Trace(Recording):
-    """A recording, live or from a file. What a long run dropped to stay within its budget is recomputed if possible.
+class Trace(TraceData):
+    """One run, live or from a file. What a long run dropped to stay within its budget is recomputed if possible.
 
     Attributes: `recomputer` does that; without one, reading what was dropped raises a TraceError.
     """
@@ -81,8 +81,8 @@ class Trace(Recording):
         )
 
     def save(self, file: Path | BinaryIO, half: bool = False) -> None:
-        """Write one `.npz` file; see `file.save_recording`."""
-        save_recording(self, file, half)
+        """Write one `.npz` file; see `file.save_trace_data`."""
+        save_trace_data(self, file, half)
 
     @staticmethod
     def load(file: Path | BinaryIO, max_bytes: int = MAX_BYTES) -> "Trace":
@@ -91,8 +91,8 @@ class Trace(Recording):
         Raises:
             TraceError: if the file is missing, is not a trace, is damaged, is of another version or too large.
         """
-        recording = load_recording(file, max_bytes)
-        return Trace(**{part.name: getattr(recording, part.name) for part in fields(recording)})
+        data = load_trace_data(file, max_bytes)
+        return Trace(**{part.name: getattr(data, part.name) for part in fields(data)})
 
     def queries(self, name: str, start: int, stop: int) -> Array:
         """Some queries of a pattern or of attention scores, over all keys. Shapes: [head, query, key]."""

@@ -150,7 +150,7 @@ def fork_if_settings_changed(run: Run, cursor: int, sampling: Sampling) -> None:
     if any(step.draw is not None and step.draw.sampling != sampling for step in run.trace.steps[at:]):
         if at < last:
             run.branch(at + 1)
-        run.redraw(sampling)
+        run.resample(sampling)
 
 
 def stop_reason_of(visitor: Evictable, traces: Traces) -> Callable[[Run], str]:

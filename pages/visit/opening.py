@@ -9,7 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from gpt2.engine.settings import trace_budget
 from gpt2.errors import GPT2Error, TraceError
-from gpt2.trace.budget import fit
+from gpt2.trace.budget import squeeze_to_fit
 from gpt2.trace.file import MARGIN
 from gpt2.trace.trace import Trace
 
@@ -58,7 +58,7 @@ def read_run(file: UploadedFile) -> Trace:
     """
     budget = trace_budget()
     # The file of a run that stores everything holds the half of a pattern above the diagonal too; memory does not.
-    trace = fit(Trace.load(file, max_bytes=2 * budget + MARGIN), budget)
+    trace = squeeze_to_fit(Trace.load(file, max_bytes=2 * budget + MARGIN), budget)
     if trace.nbytes > budget:
         raise TraceError(
             f"This run holds {trace.nbytes / 1e6:,.1f} MB even after all that can be has been dropped, more than the "

@@ -174,10 +174,10 @@ class Player:
                     raise GPT2Error(f"{run.why_full} Step back and change a setting, or start anew.")
                 self._continue(run, sampling, tokens, speed)
 
-    def redraw(self, sampling: Sampling) -> None:
+    def resample(self, sampling: Sampling) -> None:
         """Draw the newest token again with other settings, without running the model.
 
-        Only a live run is redrawn: a recorded one, and one that is being replayed, stays as it is.
+        Only a live run is resampled: a recorded one, and one that is being replayed, stays as it is.
 
         Raises:
             SettingsError: if a setting does not fit the model.
@@ -188,7 +188,7 @@ class Player:
                 return
             newest = self.trace.steps[-1].draw
             if newest is None or newest.sampling != sampling:
-                self._state.run.redraw(sampling)
+                self._state.run.resample(sampling)
 
     def pause(self) -> None:
         """Stop generating: leave the line before the engine at once, and wait only for a pass of this very run."""

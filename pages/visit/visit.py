@@ -176,7 +176,7 @@ class Visit:
                 case ChangeSettings(settings):
                     self._take_settings(settings)
                     if self.cursor >= len(self.player.trace.steps) - 1:
-                        self.player.redraw(self.sampling)
+                        self.player.resample(self.sampling)
                 case Draft(text):
                     if text != self.tried:  # the text that was refused may arrive late
                         self.player.error = ""

@@ -1,4 +1,4 @@
-"""What one run leaves behind: its tokens, and everything that was captured, step by step. Immutable."""
+"""The data of a trace: a run's tokens, and everything that was captured, step by step. Immutable."""
 
 import difflib
 import secrets
@@ -29,7 +29,7 @@ class Lineage:
 
 
 @dataclass(frozen=True)
-class Recording:
+class TraceData:
     """One run: config, vocabulary and steps. `run_id` cannot be guessed.
 
     The first step took the whole prompt, each later one the token drawn before.
