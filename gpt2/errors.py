@@ -18,7 +18,7 @@ class SettingsError(GPT2Error):
 
 
 class TraceError(GPT2Error):
-    """A trace that lacks what was asked for, or a file that is not a trace."""
+    """A capture that a trace does not have, or a file that is not a trace."""
 
 
 class EngineError(GPT2Error):

@@ -117,7 +117,7 @@ class ForwardPasses:
     def layer(self, layer: int, resid_pre: Array, changes: LayerInputs) -> Captures:
         """One block run again over all positions from the stream that enters it.
 
-        `resid_pre` is the stream as `hook_resid_pre` captured it: what an intervention adds to it is in it already.
+        `resid_pre` is the stream as `hook_resid_pre` captured it, including the vectors that interventions added.
 
         Shapes: resid_pre [seq, d_model] -> every hook of `hooks.BLOCK_HOOKS`, by its name within the block.
         """
@@ -142,7 +142,7 @@ class ForwardPasses:
         return captures
 
     def _captures(self, outputs: Mapping[str, Buffer]) -> Captures:
-        """What a graph gave as captures; what an accelerator made stays there until it is looked at."""
+        """A graph's outputs as captures; an accelerator's stay in its memory until they are read."""
         keep = to_host if self.device == "cpu" else OnDevice
         return Captures({name: keep(output) for name, output in outputs.items()})
 

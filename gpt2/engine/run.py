@@ -80,7 +80,7 @@ class Run:
             return f"The context of {self.engine.config.n_positions} tokens is full."
         if trace.nbytes > self.budget:
             return (
-                f"This run fills its {self.budget / 1e6:.0f} MB of memory with what cannot be computed again; "
+                f"This run fills its {self.budget / 1e6:.0f} MB of memory with captures that cannot be recomputed; "
                 "a host gives more with GPT2_TRACE_MB."
             )
         return ""
@@ -183,7 +183,7 @@ class Run:
         """
         below = [f"blocks.{layer}.hook_resid_post" for layer in range(self.engine.config.n_layer - 1)]
         rows = np.stack([captures[name][-1] for name in ("blocks.0.hook_resid_pre", *below)])  # [layer, d_model]
-        # What the last block gives has been read already: it is what is drawn from.
+        # The last block's row is known already: its logits are those that the token is drawn from.
         return np.concatenate([self.engine.lens(rows), captures["logits"]])  # [layer + 1, vocab]
 
     @timed("sampling")

@@ -15,7 +15,7 @@ from .turns import Turn
 if TYPE_CHECKING:
     from .passes import ForwardPasses
 
-# A run is measured at so many lengths, evenly spread, so often each; beyond `LONG` tokens a pass takes seconds: once.
+# A run is measured at 5 lengths, evenly spread, 3 times each; beyond `LONG` tokens, where a pass takes seconds, once.
 LENGTHS, ROUNDS, LONG = 5, 3, 500
 
 

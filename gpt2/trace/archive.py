@@ -1,4 +1,4 @@
-"""The zip archive of a trace file: what it may unpack to is known before anything is unpacked."""
+"""The zip archive of a trace file: its unpacked size is checked before anything is unpacked."""
 
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ class Archive(Mapping[str, NDArray[Any]]):
         self._members = {entry.filename.removesuffix(".npy"): entry for entry in self._zip.infolist()}
         entries = self._zip.infolist()
         if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries):
-            raise TraceError(NOT_WHOLE)  # the others take memory by what the file says
+            raise TraceError(NOT_WHOLE)  # the others allocate as much memory as the file asks for
         if (unpacked := sum(entry.file_size for entry in entries)) > max_bytes:
             raise TraceError(
                 f"This file unpacks to {unpacked / 1e6:,.0f} MB, more than the {max_bytes / 1e6:,.0f} MB "

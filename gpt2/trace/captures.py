@@ -168,7 +168,7 @@ class Captures(Mapping[str, Array]):
         return self.storage_of(str(name)) != Storage.DROPPED
 
     def __iter__(self) -> Iterator[str]:
-        """The names of what is stored, and of what is a difference of two stored captures."""
+        """The names of the stored captures, and of those that are a difference of two stored ones."""
         yield from self._stored
         for name in self._stored:
             for difference, (after, _) in DIFFERENCES.items():

@@ -30,7 +30,7 @@ VERSIONS = (1, 2, 3, 4, 5)
 # Logits are written for as many of the newest steps as have them, so NO_LOGITS is no level of a file.
 SAVED_LEVELS = (Level.FULL, Level.STREAM, Level.NO_PATTERNS)
 MAX_BYTES = 600_000_000
-# Room for what is not a capture: header, vocabulary, the frames of the arrays.
+# Room for everything but captures: header, vocabulary, the frames of the arrays.
 MARGIN = 20_000_000
 # A step takes 400 bytes of JSON, which Python may need 25 times as many for; GPT-2's vocabulary has 424,000 bytes.
 TEXT_BYTES = {"header": 4_000_000, "vocabulary": 4_000_000}
@@ -45,7 +45,7 @@ def save_trace_data(trace: TraceData, file: Path | BinaryIO, half: bool = False)
     """Write a trace; with `half` whole captures as float16, a quarter of a per cent at worst.
 
     A run of which some steps are squeezed is written with all of them squeezed alike, and so is one that would be too
-    large to be read; the logits of the newest steps stay where they can, and nothing is computed again.
+    large to be read; the logits of the newest steps stay if they can, and nothing is recomputed.
 
     Raises:
         TraceError: if the trace has no steps, or is too large to be read back.
@@ -85,7 +85,7 @@ def _alike(trace: TraceData) -> tuple[TraceData, Layout]:
             steps[-1] = steps[-1].with_logits(newest.logits)
         squeezed = replace(trace, steps=tuple(steps))
         has_logits = ["logits" in step.captures for step in squeezed.steps]
-        # Oldest first is how logits are let go; those after the last gap are written.
+        # Logits are dropped from the oldest step on; those after the last gap are written.
         first_logits = len(has_logits) - next((n for n, has in enumerate(has_logits[::-1]) if not has), len(has_logits))
         layout = Layout(trace.config, starts, Level.STREAM if level == Level.NO_LOGITS else level, first_logits)
         if layout.nbytes() < MAX_BYTES - MARGIN:
@@ -119,7 +119,7 @@ def _header(trace: TraceData, layout: Layout) -> dict[str, Any]:
 
 
 def load_trace_data(file: Path | BinaryIO, max_bytes: int = MAX_BYTES) -> TraceData:
-    """Read a run that `save_trace_data` wrote; it and what it is read from take at most `max_bytes` each.
+    """Read a run that `save_trace_data` wrote; the run and the file's contents take at most `max_bytes` each.
 
     Raises:
         TraceError: if the file is missing, is not a trace, is damaged, is of another version or too large.

@@ -1,4 +1,4 @@
-"""One forward pass of a run: what went in, what was captured, what was drawn."""
+"""One forward pass of a run: the tokens that went in, the captures, and the token drawn."""
 
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -81,7 +81,7 @@ class Step:
         interventions: what was changed during this pass.
         summary: numbers that were read from the captures before some were dropped; None while all are stored.
         timing: where all its milliseconds went; None in runs recorded before that was measured.
-        identity: this very step's; a step drawn again has another.
+        identity: this very step's; a resampled step has another.
     """
 
     ids: tuple[int, ...]

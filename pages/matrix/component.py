@@ -50,7 +50,7 @@ def chosen_cell(key: str, shape: tuple[int, int], otherwise: Cell, start: Cell =
     Args:
         key: the picture's.
         shape: how many rows and columns the picture will have.
-        otherwise: what is returned where nothing, or nothing that is still there, has been chosen.
+        otherwise: the cell to return if none has been chosen, or the chosen one is no longer in the picture.
         start: the positions that the first row and column stand for.
     """
     before = st.session_state.get(key)

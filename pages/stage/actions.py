@@ -58,7 +58,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class ChangeSettings:
-    """Take these settings; the newest token is drawn again with them if the cursor is on it."""
+    """Take these settings; the newest token is resampled with them if the cursor is on it."""
 
     settings: Settings
 

@@ -1,4 +1,4 @@
-"""The stage, mounted: what it shows goes out as one message, what the visitor did comes back as actions."""
+"""The stage, mounted: a snapshot goes out as one message, and the visitor's actions come back."""
 
 from typing import Literal
 

@@ -29,7 +29,7 @@ class ModelChoice:
         self.model, self.wanted = ALWAYS, None if default == ALWAYS else default
         self.error, self.is_local = "", is_local
         self._said_until = 0.0
-        self._asked_for: str | None = None  # what it has begun to wait for
+        self._asked_for: str | None = None  # the model that it has begun to wait for
 
     @property
     def shown(self) -> str:

@@ -32,7 +32,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Evicted:
-    """A run whose captures were freed: `trace` has no steps, `recipe` is what it is replayed from."""
+    """A run whose captures were freed: `trace` has no steps, and `recipe` replays it."""
 
     trace: Trace
     recipe: Recipe

@@ -1,4 +1,4 @@
-"""One visit: what this browser session has on its stage, and how it answers what the stage asks for."""
+"""One visit: the run on this browser session's stage, its settings, and the answers to the visitor's actions."""
 
 import time
 from dataclasses import dataclass, field
