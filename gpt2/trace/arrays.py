@@ -2,7 +2,7 @@
 
 A whole run has one array for each hook. A squeezed one has the points of the residual stream in float32, each pattern
 as its lower triangle in float16, row after row, the logits of its newest steps, and its steps' summaries; a bare one
-has no patterns and no points between attention and MLP. All steps are squeezed alike; dropped captures are not in the file.
+has no patterns and no points between attention and MLP. All steps are squeezed alike.
 """
 
 import math
