@@ -7,8 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import Server, open_page, serve
-from tests.measure import STAGE, begin, ready, run_id, settle, stage_number, wait_for_new_run
-from tests.test_browser import run, strip
+from tests.stage import STAGE, begin, ready, run, run_id, settle, stage_number, strip, wait_for_new_run
 
 pytestmark = pytest.mark.browser
 

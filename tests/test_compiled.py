@@ -5,7 +5,6 @@ import json
 import lzma
 import re
 import shutil
-import sys
 import time
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -24,7 +23,8 @@ from gpt2.engine import compiled, devices
 from gpt2.engine.compiled import GraphKey, find, keep
 from gpt2.errors import EngineError
 from gpt2.model.graphs import GRAPHS
-from tests.test_fingerprint import TINY, traced_key
+from tests.compiling import stand_in, traced_key
+from tests.shapes import TINY
 
 ROOT = Path(compiled.__file__).parents[2]
 KEY = GraphKey("prefill", "f" * 64, "26.7.0", devices.PORTABLE)
@@ -37,6 +37,7 @@ def refuse_native(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "read", read)
 
 
+@pytest.mark.slow
 def test_every_shipped_graph_is_this_codes_and_none_is_stale(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """After a change to the model: python -m gpt2 compile --ship."""
     monkeypatch.setenv("GPT2_CACHE", str(tmp_path))
@@ -126,6 +127,7 @@ def test_a_shipped_graph_is_not_compiled_again_for_a_size_that_shares_it(
     assert list(compiled.compile_here(checkpoint.config)) == []
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(max_examples=150)
 def test_a_manifest_with_any_byte_changed_never_leads_to_other_bytes(empty: Path, data: st.DataObject) -> None:
@@ -255,6 +257,7 @@ def test_a_failed_compile_is_one_sentence_with_its_reason(empty: Path, monkeypat
         compiled.compile_apart(TINY, lambda _: None)
 
 
+@pytest.mark.slow
 def test_a_stopped_compile_ends_its_child_at_once(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(empty.parent, monkeypatch, "exec sleep 60")
     since, told = time.monotonic(), []
@@ -275,15 +278,6 @@ def test_one_compile_at_a_time_and_who_waits_can_be_stopped(empty: Path, monkeyp
         compiled.compile_apart(TINY, told.append)
     with FileLock(empty / ".lock", timeout=0):
         pass
-
-
-def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """Put a shell script where the compiling process would start."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "stand-in"
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(path))
 
 
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

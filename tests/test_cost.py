@@ -24,7 +24,7 @@ from pages.server.job import ModelJob
 from pages.stage.actions import paint_time
 from pages.visit.examples import recorded_run
 from pages.visit.measurement import NO_RUN, NOT_LOADED, Measurement
-from tests.conftest import PROMPT
+from tests.models import PROMPT
 
 SECONDS = 30  # far more than anything here takes: a wait that is this long has hung
 NONE = Interventions()

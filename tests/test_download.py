@@ -20,6 +20,8 @@ from gpt2.model.config import GPT2Config
 from tests.checkpoints import edit_config, write_checkpoint
 from tests.stand_in_hub import StandInHub, stand_in_hub
 
+pytestmark = pytest.mark.slow
+
 REPO = "someone/tiny"
 
 

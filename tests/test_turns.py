@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gpt2.engine.engine import Engine
 from gpt2.engine.turns import Turn, Turns, Withdrawn
 from gpt2.model.sampling import Sampling
-from tests.conftest import PROMPT
+from tests.models import PROMPT
 
 SECONDS = 20  # far more than anything here takes: a wait that is this long has hung
 

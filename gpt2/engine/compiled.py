@@ -35,6 +35,7 @@ from gpt2.model.hooks import GRAPH_KINDS, output_names
 from . import devices, settings
 
 SHIPPED = Path(__file__).parents[1] / "bundled" / "graphs"
+OFFERED: tuple[Path, ...] = ()  # more folders of compiled graphs, searched as SHIPPED is; the tests have one
 # The files that decide what graph a config gives.
 SOURCES = (
     *("config", "hooks", "interventions", "linear", "embeddings", "mask", "layer_norm"),
@@ -50,6 +51,11 @@ def cache_folder() -> Path:
     if own := settings.read("GPT2_CACHE"):
         return Path(own) / "graphs"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpt2-under-glass" / "graphs"
+
+
+def folders() -> tuple[Path, ...]:
+    """Where compiled graphs are looked for, in this order."""
+    return (SHIPPED, *OFFERED, cache_folder())
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ def origin(kind: str, config: GPT2Config, device: str = "cpu") -> str:
 
 def remembered(kind: str, config: GPT2Config, device: str = "cpu") -> str | None:
     """The fingerprint that was traced when a graph of this very origin was kept, or None."""
-    for folder in (SHIPPED, cache_folder()):
+    for folder in folders():
         for name in sorted(glob(f"{kind}-*.json", root_dir=folder)):  # noqa: PTH207 - one that cannot be read has none
             with suppress(OSError, ValueError, KeyError, TypeError):
                 entry = json.loads((folder / name).read_text(encoding="utf-8"))
@@ -115,8 +121,8 @@ def remembered(kind: str, config: GPT2Config, device: str = "cpu") -> str | None
 
 
 def find(key: GraphKey) -> bytes | None:
-    """The compiled graph for `key` from the shipped files or the user's cache, or None if no sound one is there."""
-    for folder in (SHIPPED, cache_folder()):
+    """The compiled graph for `key` from the shipped files or the user's cache, or None if neither has a sound one."""
+    for folder in folders():
         try:
             entry = json.loads((folder / f"{key.file_name}.json").read_text(encoding="utf-8"))
             packed = (folder / key.file_name).read_bytes()
@@ -142,11 +148,12 @@ def keep(key: GraphKey, mef: bytes, folder: Path, origin: str = "") -> None:
     with suppress(OSError, ValueError, KeyError, TypeError):
         before = json.loads((folder / f"{key.file_name}.json").read_text(encoding="utf-8"))
         origins += [str(other) for other in before["origins"] if other != origin and before["key"] == asdict(key)]
+    is_portable = key.target.partition(" with ")[0] == devices.PORTABLE  # with an accelerator or without
     manifest = {
         "key": asdict(key),
         "origins": origins[:MAX_ORIGINS],
         "sha256": hashlib.sha256(packed).hexdigest(),
-        "cpu": sorted(devices.PORTABLE_FEATURES if key.target == devices.PORTABLE else devices.cpu_features()),
+        "cpu": sorted(devices.PORTABLE_FEATURES if is_portable else devices.cpu_features()),
     }
     text = json.dumps(manifest, indent=1).encode() + b"\n"
     for name, data in ((f"{key.file_name}.json", text), (key.file_name, packed)):
