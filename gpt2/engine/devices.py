@@ -115,16 +115,16 @@ class DeviceCache(KVCache):
         self._copied: list[Buffer] = []
         super().__init__(config)
 
-    def _rooms(self, capacity: int) -> Sequence[Any]:
+    def _allocate(self, capacity: int) -> Sequence[Any]:
         shape = (capacity, self._config.n_head, self._config.d_head)
         return [Buffer(DType.float32, shape, self._device) for _ in range(self._config.n_layer)]
 
-    def _read(self, room: Any, stop: int) -> Any:
-        return room[:stop, :, :]
+    def _read(self, buffer: Any, stop: int) -> Any:
+        return buffer[:stop, :, :]
 
-    def _write(self, room: Any, start: int, rows: Any) -> None:
+    def _write(self, buffer: Any, start: int, rows: Any) -> None:
         new = Buffer.from_dlpack(rows)
-        room[start : start + new.shape[0], :, :].inplace_copy_from(new)
+        buffer[start : start + new.shape[0], :, :].inplace_copy_from(new)
         self._copied.append(new)  # a copy runs in the background, and must find what it copies
 
     def extend(self, keys: Sequence[Any], values: Sequence[Any]) -> None:
@@ -136,4 +136,4 @@ class DeviceCache(KVCache):
     @property
     def nbytes(self) -> int:
         """Bytes held, filled or not."""
-        return sum(room.num_elements * room.element_size for room in (*self._k, *self._v))
+        return sum(buffer.num_elements * buffer.element_size for buffer in (*self._k, *self._v))
