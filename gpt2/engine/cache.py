@@ -1,4 +1,4 @@
-"""The KV cache: keys and values of every position run so far, cut back by moving one number."""
+"""The KV cache: keys and values of every position run so far; cutting it back changes one number."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,10 +12,10 @@ Array = NDArray[np.float32]
 
 
 class KVCache:
-    """One array of keys and one of values a layer, grown by doubling.
+    """One array of keys and one of values for each layer, grown by doubling.
 
     Shapes: each [position, head, d_head], of which the first `length` are filled. The layout keeps the filled part
-    contiguous, so that graphs read it in place. An accelerator has its own kind of arrays; see `devices.DeviceCache`.
+    contiguous, so that graphs read it in place. For a cache in an accelerator's memory see `devices.DeviceCache`.
     """
 
     def __init__(self, config: GPT2Config) -> None:
@@ -37,7 +37,7 @@ class KVCache:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held, filled or not."""
+        """Bytes allocated, filled or not."""
         return sum(buffer.nbytes for buffer in (*self._k, *self._v))
 
     def past(self, layer: int) -> tuple[Any, Any]:
