@@ -21,7 +21,7 @@ from gpt2.trace.timing import timed
 from . import compiled
 from .cache import KVCache
 from .devices import DeviceCache, OnDevice, device_of, session_on
-from .shutdown import MAX_WORK
+from .shutdown import CALLS_IN_FLIGHT
 from .turns import Turns
 
 Array = NDArray[np.float32]
@@ -42,13 +42,13 @@ class Graph:
         self.names, self._device = output_names(kind, config.n_layer), device_of(device)
         # The lens graph is timed by its caller: as the lens, or as the end of a long prompt's forward pass.
         self._timed = nullcontext if kind == "lens" else partial(timed, "model")
-        with MAX_WORK:
+        with CALLS_IN_FLIGHT:
             self.model = session.init(compiled.load(kind, config, device), weights_registry=weights)
 
     def __call__(self, *inputs: NDArray[np.generic] | Buffer) -> dict[str, Buffer]:
         """Run. Inputs must be contiguous, and are read in place if the device can; outputs stay on the device."""
         buffers = [Buffer.from_dlpack(array).to(self._device) for array in inputs]
-        with self._timed(), MAX_WORK:
+        with self._timed(), CALLS_IN_FLIGHT:
             outputs = self.model(*buffers)
             self._device.synchronize()
         return dict(zip(self.names, outputs, strict=True))

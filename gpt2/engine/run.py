@@ -18,7 +18,7 @@ from gpt2.trace.trace import Trace
 
 from .long_prompt import Norms, read_prompt
 from .settings import trace_budget
-from .shutdown import MAX_WORK
+from .shutdown import CALLS_IN_FLIGHT
 from .turns import Turn
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Run:
             GPT2Error: if the context is full, or nothing was drawn at the newest step.
             SettingsError: if a setting does not fit the model.
         """
-        with MAX_WORK, self._lock, Clock() as clock:
+        with CALLS_IN_FLIGHT, self._lock, Clock() as clock:
             self._cache.cut(self._trace.seq)  # a step that failed halfway may have left its positions there
             ids, start = self._next_ids(sampling), self._trace.seq
             self.turn = Turn(self.engine.turns, stop)
@@ -118,7 +118,7 @@ class Run:
             GPT2Error: if nothing has been computed yet.
             SettingsError: if a setting does not fit the model.
         """
-        with MAX_WORK, self._lock:
+        with CALLS_IN_FLIGHT, self._lock:
             if not self._trace.steps:
                 raise GPT2Error("Nothing has been computed yet, so nothing can be drawn.")
             sampling.check_vocabulary(self.engine.config.vocab_size)
