@@ -117,7 +117,7 @@ def test_the_cost_of_a_run_is_measured_at_the_press_of_a_button(trace):
     wait(visit)
     visit.cursor = 8
     test = test.run()
-    assert "has not been measured yet" in told(test) and "nothing: the graphs were there already" in told(test)
+    assert "has not been measured yet" in told(test) and "none needed: the graphs were already compiled" in told(test)
     test.button(key="cost.measure").click().run()
     visit.measurement.wait(60)
     test = test.run()
@@ -129,7 +129,7 @@ def test_the_cost_of_a_run_is_measured_at_the_press_of_a_button(trace):
 
 
 def test_the_cost_page_tells_of_recorded_squeezed_and_foreign_runs(trace):
-    assert "press Run for a run that does" in told(page("cost", recorded_run("once")))
+    assert "press Run for a run with all parts" in told(page("cost", recorded_run("once")))
     squeezed = told(page("cost", squeeze_to_fit(trace, trace.nbytes // 3)))
     assert "squeezed: " in squeezed and "of 40 steps. " in squeezed
     config = replace(trace.config, layer_norm_epsilon=2e-5)
