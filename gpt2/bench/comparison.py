@@ -151,9 +151,9 @@ def cold_starts(
     children = {"ours": "ours"} | ({"hf_outputs": "transformers"} if with_transformers else {})
     ms: dict[str, list[float]] = {side: [] for side in children}
     memory: dict[str, dict[str, float]] = {}
-    for turn in range(times):
+    for number in range(times):
         for side, which in children.items():
-            tell(f"Measuring a cold start ({which}), {turn + 1} of {times}.")
+            tell(f"Measuring a cold start ({which}), {number + 1} of {times}.")
             took, megabytes = cold_start(which, subject.folder)
             ms[side].append(took)
             memory[side] = megabytes

@@ -204,7 +204,7 @@ class HuggingFace:
 
 
 def run_whole(engine: Engine, ids: Sequence[int]) -> Pass:
-    """The whole prompt in one prefill; all rows of logits but the last come from the lens graph."""
+    """The whole prompt in one prefill; the lens graph gives all rows of logits but the last."""
     return run_cached(engine, ids, len(ids))
 
 
@@ -253,7 +253,7 @@ def report(model_folder: Path, name: str, lengths: tuple[int, ...], device: str 
     """Load a checkpoint, compile its graphs if they are missing, and compare prompts of these lengths.
 
     Raises:
-        CheckpointError: if the folder is no checkpoint.
+        CheckpointError: if the folder is not a checkpoint.
         EngineError: if MAX, transformers or PyTorch is missing.
         SettingsError: if a length is below 2 or beyond the context.
     """

@@ -102,7 +102,7 @@ class Theirs:
         """Two sides may share one model; each has a cache of its own."""
         self._model = reference.model
         self._attention = "eager" if outputs else "sdpa"
-        self._asked = {"output_attentions": outputs, "output_hidden_states": outputs, "use_cache": True}
+        self._options = {"output_attentions": outputs, "output_hidden_states": outputs, "use_cache": True}
         self._cache: Any = None
         self._held = 0
 
@@ -126,7 +126,7 @@ class Theirs:
         self._cache, self._held = self.prefill(ids).past_key_values, len(ids)
 
     def decode(self, token: int) -> Any:
-        """Everything asked for, of one token."""
+        """All outputs for one token."""
         return self._forward([token], self._cache)
 
     def logits(self, outputs: Any) -> Array:
@@ -144,7 +144,7 @@ class Theirs:
         import torch
 
         with torch.inference_mode():
-            return self._model(torch.tensor([list(ids)]), past_key_values=cache, logits_to_keep=1, **self._asked)
+            return self._model(torch.tensor([list(ids)]), past_key_values=cache, logits_to_keep=1, **self._options)
 
 
 def load_reference(folder: Path) -> tuple["HuggingFace", float]:

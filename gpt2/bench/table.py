@@ -75,7 +75,7 @@ def visitor_lines(found: dict[str, Any]) -> list[str]:
             f"{label:18}{pair(waits['first_token_ms']):>22}{pair(waits['token_ms']):>22}{waits['tokens_per_s']:>18.1f}"
         )
     memory = results["memory_mb"]
-    after = ", ".join(f"{kept['mb']:.0f} after {kept['runs']}" for kept in memory["after_runs"])
+    after = ", ".join(f"{note['mb']:.0f} after {note['runs']}" for note in memory["after_runs"])
     lines += [
         f"Equal to the text made alone: {results['equal_texts']} of {results['runs']}. Errors: {results['errors']}.",
         *results["error_sentences"],

@@ -51,10 +51,10 @@ class Way:
 def interleaved(ways: Mapping[str, Way], effort: Effort) -> dict[str, Timing]:
     """Time every way once a round, round after round."""
     measured: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(-effort.warm_ups, effort.repetitions):
-        if turn == 0:
+    for number in range(-effort.warm_ups, effort.repetitions):
+        if number == 0:
             since = time.monotonic()
-        if turn >= effort.least and time.monotonic() - since > effort.seconds:
+        if number >= effort.least and time.monotonic() - since > effort.seconds:
             break
         for name, way in ways.items():
             way.ready()
@@ -63,6 +63,6 @@ def interleaved(ways: Mapping[str, Way], effort: Effort) -> dict[str, Timing]:
             made = way.work()
             ms = (time.perf_counter() - start) * 1000
             del made  # after the clock stops: a user would keep the result
-            if turn >= 0:
+            if number >= 0:
                 measured[name].append(ms)
     return {name: Timing.of(ms) for name, ms in measured.items()}

@@ -159,11 +159,11 @@ def at_once(
     visits = [Visit() for _ in wishes]
     held: list[Run | None] = [None] * len(wishes)
 
-    def come(at: int) -> None:
+    def serve(at: int) -> None:
         begin.wait()
         held[at] = visits[at].make(engine, wishes[at], tokens, stop)
 
-    threads = [threading.Thread(target=come, args=(at,), name=f"visitor {at}") for at in range(len(wishes))]
+    threads = [threading.Thread(target=serve, args=(at,), name=f"visitor {at}") for at in range(len(wishes))]
     try:
         for thread in threads:
             thread.start()

@@ -21,7 +21,7 @@ from gpt2.model.config import GPT2Config
 from .catalog import in_words
 from .child import listen
 from .hub import cache_folder, storage_folder
-from .transfer import bring, came
+from .transfer import bring, bytes_on_disk
 from .weights import weight_files
 
 TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt")
@@ -72,7 +72,7 @@ def fetch(repo: str, revision: str, tell: Tell) -> Path:
     here = sum((folder / name).stat().st_size for name in weights if name not in files)
     blobs = storage_folder(repo) / "blobs"
     total = here + sum(file.size or 0 for file in files.values())
-    check_room(repo, total - here - sum(came(blobs, file) for file in files.values()))
+    check_room(repo, total - here - sum(bytes_on_disk(blobs, file) for file in files.values()))
     for name, file in files.items():
         bring(sources[name], file, blobs, lambda done, before=here: tell(done=before + done, total=total))  # type: ignore[misc]
         small(name)  # the file is stored already: this only links it into the snapshot

@@ -27,7 +27,7 @@ def part_of(blobs: Path, file: "HfFileMetadata") -> Path:
     return blobs / f"{file.etag}.incomplete"
 
 
-def came(blobs: Path, file: "HfFileMetadata") -> int:
+def bytes_on_disk(blobs: Path, file: "HfFileMetadata") -> int:
     """Return how many bytes of a file are on the disk."""
     for path in (blobs / str(file.etag), part_of(blobs, file)):
         with suppress(OSError):
@@ -56,7 +56,7 @@ def bring(url: str, file: "HfFileMetadata", blobs: Path, done: Callable[[int], N
                     part_of(blobs, file).replace(blobs / str(file.etag))
                 return
         except Timeout:
-            done(came(blobs, file))
+            done(bytes_on_disk(blobs, file))
 
 
 def stream(url: str, file: "HfFileMetadata", part: Path, done: Callable[[int], None]) -> None:

@@ -115,14 +115,14 @@ class ForwardPasses:
         return self._captures(outputs)["logits"]
 
     def layer(self, layer: int, resid_pre: Array, changes: LayerInputs) -> Captures:
-        """One block run again over all positions from the stream that enters it.
+        """Recompute one block over all positions from the stream that enters it.
 
         `resid_pre` is the stream as `hook_resid_pre` captured it, including the vectors that interventions added.
 
         Shapes: resid_pre [seq, d_model] -> every hook of `hooks.BLOCK_HOOKS`, by its name within the block.
         """
         with self._lock:
-            if layer not in self._layers:  # bound when it is first asked for: most layers never are
+            if layer not in self._layers:  # bound on first use: most layers are never recomputed
                 block = {
                     name.replace(f"h.{layer}.", "block."): array
                     for name, array in self.checkpoint.weights.items()
@@ -134,17 +134,17 @@ class ForwardPasses:
         return self._captures(self._layers[layer](rows, np.arange(len(rows)), *inputs))
 
     def _remember(self, outputs: Mapping[str, Buffer], cache: KVCache) -> Captures:
-        """Add the new keys and values to the cache, and keep everything as this step's captures."""
+        """Add the new keys and values to the cache, and return all outputs as this step's captures."""
         captures, layers = self._captures(outputs), range(self.config.n_layer)
-        where: Mapping[str, Any] = captures if self.device == "cpu" else outputs
-        k, v = ([where[f"blocks.{layer}.attn.hook_{part}"] for layer in layers] for part in "kv")
+        source: Mapping[str, Any] = captures if self.device == "cpu" else outputs
+        k, v = ([source[f"blocks.{layer}.attn.hook_{part}"] for layer in layers] for part in "kv")
         cache.extend(k, v)
         return captures
 
     def _captures(self, outputs: Mapping[str, Buffer]) -> Captures:
         """A graph's outputs as captures; an accelerator's stay in its memory until they are read."""
-        keep = to_host if self.device == "cpu" else OnDevice
-        return Captures({name: keep(output) for name, output in outputs.items()})
+        convert = to_host if self.device == "cpu" else OnDevice
+        return Captures({name: convert(output) for name, output in outputs.items()})
 
 
 def _flat(groups: Sequence[Sequence[Array]]) -> list[Array]:

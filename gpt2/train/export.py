@@ -107,7 +107,7 @@ def write_model(trainer: Trainer, tokenizer: Tokenizer, folder: Path) -> None:
 
 
 def shipped_weights(trainer: Trainer, folder: Path) -> None:
-    """Put the weights as they were written, rounded to float16, back into the trainer's model."""
+    """Load the written weights, rounded to float16, back into the trainer's model."""
     written = load_checkpoint(folder).weights
     state = {name: torch.from_numpy(written[name].copy()) for name in trainer.model.state_dict()}
     trainer.model.load_state_dict(state)

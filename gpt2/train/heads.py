@@ -44,7 +44,7 @@ def along(pattern: Scores, back: int, first: int) -> Scores:
 def head_scores(
     engine: Engine, texts: list[list[int]], seed: int = 0, period: int = 40, repeats: int = 16
 ) -> HeadScores:
-    """Measure all heads on held-out texts (token ids), and on random sequences of `period` tokens said twice."""
+    """Measure all heads on held-out texts (token ids), and on random sequences of `period` tokens, repeated once."""
     rng = np.random.default_rng(seed)
     previous = [along(patterns(engine, ids[: engine.config.n_positions]), 1, 1) for ids in texts]
     induction = []
