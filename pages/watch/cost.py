@@ -1,4 +1,4 @@
-"""Cost: what this run cost in time and memory, and what the KV cache saved."""
+"""Cost: the time and the memory of this run, and the savings of the KV cache."""
 
 import streamlit as st
 
@@ -18,19 +18,19 @@ if view.step is None:
     layout.plain_text(cost_table.why_nothing(facts))
     st.stop()
 
-run, shown = view.run, len(view.trace.steps) - 1
-picture, bill = st.columns([5, 2.2])
-with picture, st.container(border=True, height="stretch"):
+run, shown = view.run, view.step_index
+left, right = st.columns([5, 2.2])
+with left, st.container(border=True, height="stretch"):
     st.markdown(f"**{cost.TITLE}**")
     layout.plain_text(cost.cost_sentence(run, shown))
     chart = cost.cost_chart(run, shown, view.palette)
     st.altair_chart(chart, theme=None, alt="Stacked bars: milliseconds of every step", key=view.key("steps"))
     st.caption(cost.cost_caption(run))
-with bill, st.container(border=True, height="stretch"):
+with right, st.container(border=True, height="stretch"):
     st.markdown(f"**{cost_table.TITLE}**")
     table = cost_table.cost_table(run, facts)
     chart = cost_table.cost_table_chart(table, view.palette)
-    st.altair_chart(chart, theme=None, alt=cost_table.in_words(table), key=view.key("bill"))
+    st.altair_chart(chart, theme=None, alt=cost_table.in_words(table), key=view.key("table"))
 
 show_saving(view)
 layout.show_computation(
