@@ -78,7 +78,9 @@ def test_a_bar_that_is_cut_says_how_high_it_is(trace: Trace) -> None:
     rows = cost.cost_rows(timed(trace, *usual, Timing(model=900.0)), 3)
     assert [row["x"] for row in rows["beyond"]] == [20] and rows["mark"][0]["sign"] == "▼"
     assert max(piece["y2"] for piece in rows["pieces"]) == rows["beyond"][0]["y"] < 50
-    assert "▲ marks what is cut, up to 900\u00a0ms" in cost.cost_caption(timed(trace, *usual, Timing(model=900.0)))
+    assert "▲ marks bars that are cut, up to 900\u00a0ms" in cost.cost_caption(
+        timed(trace, *usual, Timing(model=900.0))
+    )
     assert "▲" not in cost.cost_caption(timed(trace, *usual))
     shown = cost.cost_rows(timed(trace, *usual, Timing(model=900.0)), 20)
     assert shown["beyond"] == [] and shown["mark"][0]["sign"] == "▲"
@@ -95,7 +97,7 @@ def test_the_sentence_tells_the_median_token_and_the_shown_step(trace: Trace) ->
 
 def test_a_run_without_a_split_shows_its_passes_and_says_so(trace: Trace) -> None:
     run = untimed(trace)
-    assert "press Run for a run with all parts" in cost.cost_sentence(run, 3)
+    assert "press Run to measure them" in cost.cost_sentence(run, 3)
     pieces = cost.cost_rows(run, 3)["pieces"]
     assert [piece["ms"] for piece in pieces] == [step.ms for step in run.steps]
     assert {piece["part"] for piece in pieces} == {cost.WHOLE}
@@ -154,7 +156,7 @@ def test_a_recorded_run_has_no_cache_and_may_have_no_model(trace: Trace) -> None
     recorded = CostFacts(is_live=False, budget=None, is_loaded=False)
     assert value(trace, recorded, "KV cache").startswith("none")
     assert value(trace, recorded, "Loading") == "the model of this run is not loaded"
-    assert value(trace, replace(recorded, is_loading=True), "Loading") == "in progress"
+    assert value(trace, replace(recorded, is_coming=True), "Loading") == "in progress"
     assert "Capture" in cost.cost_caption(trace) and "Capture" not in cost.cost_caption(untimed(trace))
     assert value(trace, recorded, "painting") == "not timed; open Live"
 
@@ -191,11 +193,11 @@ def test_passes_of_one_length_are_one_point_at_their_median() -> None:
 def test_the_cache_sentence_compares_the_longest_text_measured_both_ways(trace: Trace) -> None:
     run = timed(trace, *[Timing(model=2.0)] * 40)
     said = cost_cache.cache_sentence(run, reruns((9, 3.0), (43, 41.0)))
-    assert said == "At 43 tokens the cache makes a token 20 times as cheap: 2.0\u00a0ms instead of 41.0\u00a0ms."
-    assert "1.5 times as cheap" in cost_cache.cache_sentence(run, reruns((9, 3.0)))
+    assert said == "At 43 tokens the cache makes a token 20 times as fast: 2.0\u00a0ms instead of 41.0\u00a0ms."
+    assert "1.5 times as fast" in cost_cache.cache_sentence(run, reruns((9, 3.0)))
     assert "saves nothing yet" in cost_cache.cache_sentence(run, reruns((9, 2.0)))
     assert "has not been measured yet" in cost_cache.cache_sentence(run, ())
-    assert "No token has been made" in cost_cache.cache_sentence(run.cut(1), reruns((2, 3.0)))
+    assert "No token has been generated" in cost_cache.cache_sentence(run.cut(1), reruns((2, 3.0)))
 
 
 def test_the_cache_chart_names_what_was_measured_alone(trace: Trace) -> None:
@@ -222,7 +224,7 @@ def test_a_duration_has_about_three_digits(ms: float, said: str) -> None:
     assert cost.milliseconds(ms).replace("\u00a0", " ") == said
 
 
-def test_the_bill_draws_every_line_of_the_table_and_tells_it_in_words(trace: Trace) -> None:
+def test_the_table_draws_every_line_of_the_table_and_tells_it_in_words(trace: Trace) -> None:
     table = cost_table.cost_table(trace, OWN)
     rows = cost_table.cost_table_chart(table, LIGHT).to_dict()["datasets"]["lines"]
     assert [(row["what"], row["measured"]) for row in rows] == [(row["what"], row["measured"]) for row in table]

@@ -61,7 +61,7 @@ def test_a_first_token_beyond_the_colours_is_named(trace):
     length = np.linalg.norm(captures["blocks.2.hook_resid_post"][0])
     shown = residual.norm_map(run, 5, without_first=True, height=400)
     assert shown.scale.is_clipped
-    told = re.search(r"The first token, up to ([\d,.]+), is beyond the colours", shown.caption)
+    told = re.search(r"The first token, up to ([\d,.]+), is beyond the colour scale", shown.caption)
     assert told and float(told[1].replace(",", "")) == pytest.approx(length, abs=0.1)
     assert shown.scale.limit == pytest.approx(shown.values[:, 1:].max())
     assert residual.norm_map(run, 5, without_first=False, height=400).scale.limit == pytest.approx(length)
@@ -99,7 +99,7 @@ def test_shares_in_the_sentence_are_those_of_the_bars(trace):
     total = sum(row["norm"] for row in rows)
     mlp = sum(row["norm"] for row in rows if row["part"] == "MLP") / total
     told = residual.added_sentence(trace, 12)
-    assert f"{mlp:.0%} are the MLPs' and {1 - mlp:.0%} attention's" in told
+    assert f"The MLPs add {mlp:.0%} of the norms" in told and f", attention {1 - mlp:.0%};" in told
     assert numbers(told)[-1] == pytest.approx(max(row["norm"] for row in rows), abs=0.06)
 
 
@@ -108,7 +108,7 @@ def test_the_direction_sentence_names_the_lowest_cosine(trace):
         lowest = min(row["cosine"] for row in residual.added(trace, position))
         told = residual.direction_sentence(trace, position)
         assert f"{abs(lowest):.2f}." in told
-        assert ("works most against" in told) == (lowest < 0)
+        assert ("points most against" in told) == (lowest < 0)
 
 
 def test_the_axis_of_norms_holds_every_shown_bar(trace):
@@ -221,12 +221,12 @@ def test_the_watched_sentences_quote_both_ends(trace, reads):
 
 def test_the_drawn_token_is_followed_unless_another_is_chosen(trace, prompt_trace, reads):
     logits = lens.newest_logits(trace, reads)
-    choices = lens.candidates(logits, kept=7)
+    choices = lens.candidates(logits, watched=7)
     assert choices[0] == lens.DRAWN
     assert len(choices) == len(set(choices))
     assert 7 in choices
-    assert lens.candidates(logits, kept="a label of another model") == lens.candidates(logits, kept=None)
-    assert lens.candidates(logits, kept=trace.config.vocab_size) == lens.candidates(logits, kept=None)
+    assert lens.candidates(logits, watched="a label of another model") == lens.candidates(logits, watched=None)
+    assert lens.candidates(logits, watched=trace.config.vocab_size) == lens.candidates(logits, watched=None)
     assert lens.candidate(trace, logits, lens.DRAWN) == trace.steps[-1].draw.token
     assert lens.candidate(trace, logits, 7) == 7
     looked = lens.newest_logits(prompt_trace, reads)

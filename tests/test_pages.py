@@ -111,13 +111,13 @@ def told(test: AppTest) -> str:
 def test_the_cost_of_a_run_is_measured_at_the_press_of_a_button(trace):
     test = page("cost", trace)
     visit = test.session_state["visit"]
-    assert "press Run or Play for a run made here" in told(test) and test.button(key="cost.measure").disabled
+    assert "Press Run or Play to make a run here" in told(test) and test.button(key="cost.measure").disabled
     visit.job.wait(60)
     visit.answer(parse("run", {"text": "The bird", "max_new_tokens": 9, "speed": 0}))
     wait(visit)
     visit.cursor = 8
     test = test.run()
-    assert "has not been measured yet" in told(test) and "none needed: the graphs were already compiled" in told(test)
+    assert "has not been measured yet" in told(test) and "none; the graphs were stored" in told(test)
     test.button(key="cost.measure").click().run()
     visit.measurement.wait(60)
     test = test.run()
@@ -129,13 +129,13 @@ def test_the_cost_of_a_run_is_measured_at_the_press_of_a_button(trace):
 
 
 def test_the_cost_page_tells_of_recorded_squeezed_and_foreign_runs(trace):
-    assert "press Run for a run with all parts" in told(page("cost", recorded_run("once")))
+    assert "press Run to measure them" in told(page("cost", recorded_run("once")))
     squeezed = told(page("cost", squeeze_to_fit(trace, trace.nbytes // 3)))
     assert "squeezed: " in squeezed and "of 40 steps. " in squeezed
     config = replace(trace.config, layer_norm_epsilon=2e-5)
     test = page("cost", replace(trace, model="someone/else", config=config))
     assert "the model of this run is not loaded" in told(test)
-    assert "press Run or Play for a run made here" in told(test) and not test.exception
+    assert "Press Run or Play to make a run here" in told(test) and not test.exception
 
 
 def test_the_cost_page_says_that_a_run_was_let_go(engine, trace, monkeypatch):

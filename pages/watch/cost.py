@@ -1,4 +1,4 @@
-"""Cost: the time and memory that this run took, and how much the KV cache saved."""
+"""Cost: the time and the memory of this run, and the savings of the KV cache."""
 
 import streamlit as st
 
@@ -18,15 +18,15 @@ if view.step is None:
     layout.plain_text(cost_table.why_nothing(facts))
     st.stop()
 
-run, shown = view.run, len(view.trace.steps) - 1
-steps, totals = st.columns([5, 2.2])
-with steps, st.container(border=True, height="stretch"):
+run, shown = view.run, view.step_index
+left, right = st.columns([5, 2.2])
+with left, st.container(border=True, height="stretch"):
     st.markdown(f"**{cost.TITLE}**")
     layout.plain_text(cost.cost_sentence(run, shown))
     chart = cost.cost_chart(run, shown, view.palette)
     st.altair_chart(chart, theme=None, alt="Stacked bars: milliseconds of every step", key=view.key("steps"))
     st.caption(cost.cost_caption(run))
-with totals, st.container(border=True, height="stretch"):
+with right, st.container(border=True, height="stretch"):
     st.markdown(f"**{cost_table.TITLE}**")
     table = cost_table.cost_table(run, facts)
     chart = cost_table.cost_table_chart(table, view.palette)
