@@ -156,7 +156,7 @@ def test_a_recorded_run_has_no_cache_and_may_have_no_model(trace: Trace) -> None
     recorded = CostFacts(is_live=False, budget=None, is_loaded=False)
     assert value(trace, recorded, "KV cache").startswith("none")
     assert value(trace, recorded, "Loading") == "the model of this run is not loaded"
-    assert value(trace, replace(recorded, is_coming=True), "Loading") == "in progress"
+    assert value(trace, replace(recorded, is_loading=True), "Loading") == "in progress"
     assert "Capture" in cost.cost_caption(trace) and "Capture" not in cost.cost_caption(untimed(trace))
     assert value(trace, recorded, "painting") == "not timed; open Live"
 
