@@ -1,6 +1,7 @@
-"""Who looks at whom: every head's pattern as one mosaic, and its means over heads, layers and the whole model."""
+"""Every head's attention pattern as one mosaic, and its means over heads, layers and the whole model."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ LAYER_TILE = 128
 
 
 def looks(trace: Trace, row: Array) -> str:
-    """Where one query's row points most. Shapes: row [key]."""
+    """The key that one query looks at most, in words. Shapes: row [key]."""
     if np.isnan(row).all():
         return "has nothing left to look at"
     key = int(np.nanargmax(row))
@@ -31,26 +32,79 @@ def looks(trace: Trace, row: Array) -> str:
     return f"looks most at {where}, {percent(float(row[key]))}"
 
 
+@dataclass(frozen=True)
+class Mosaic:
+    """Patterns side by side: one tile for each head, or for each layer.
+
+    Attributes:
+        tiles: the patterns, pooled.
+        factor: how many queries and keys one cell of a tile stands for.
+        newest: the newest query's row of each pattern, not pooled.
+        names: what each tile shows, such as `L2·H4`.
+        rows, columns: labels of the rows and columns of tiles.
+        row_names: names of the rows of tiles, for `{row}` in `hook`.
+        text: a label on each tile.
+
+    Shapes: tiles [tile row, tile column, side, side], newest [tile row, tile column, key].
+    """
+
+    tiles: Array
+    factor: int
+    newest: Array
+    names: list[list[str]]
+    rows: Sequence[str]
+    columns: Sequence[str]
+    title: str
+    hook: str
+    row_names: Sequence[str] | None = None
+    text: list[list[str]] | None = None
+
+    def picture(self, trace: Trace, reading: Reading, height: int) -> Picture:
+        """The mosaic with a note for each tile; the caption quotes the tile with the largest weight."""
+        token = spoken(trace.labels[-1])
+        notes = [
+            [f"{name}: {token} {looks(trace, self.newest[r, c])}" for c, name in enumerate(line)]
+            for r, line in enumerate(self.names)
+        ]
+        row, column = sharpest_tile(self.newest)
+        sharpest = f"{notes[row][column]}: the sharpest look of {self.newest.shape[0] * self.newest.shape[1]}."
+        if np.isnan(self.newest).all():
+            sharpest = f"{token} has nothing left to look at."
+        pooled = f"Each cell is the largest of {self.factor} × {self.factor} weights." if self.factor > 1 else ""
+        return Picture(
+            self.tiles,
+            self.rows,
+            self.columns,
+            share(reading.label, "attention", square_root=True),
+            self.title,
+            " ".join(part for part in (sharpest, "Click one to follow it.", reading.sentence, pooled) if part),
+            self.hook,
+            row_names=self.row_names,
+            mark_row=(trace.seq - 1) // self.factor,
+            text=self.text,
+            notes=notes,
+            height=height,
+        )
+
+
 def mosaic_of_heads(trace: Trace, reading: Reading, height: int) -> Picture:
     """Every head of every layer, one tile each; the stack grows upwards, its first layer at the bottom."""
     upwards, heads = range(trace.config.n_layer)[::-1], range(trace.config.n_head)
     factor = -(-trace.seq // TILE)
     tiles = np.stack([pooled_heads(trace, layer, reading, factor) for layer in upwards])
     names = [[Subject((layer,), head).name for head in heads] for layer in upwards]
-    return _mosaic(
-        trace,
+    mosaic = Mosaic(
         tiles,
         factor,
         newest_rows(trace, reading)[::-1],
         names,
-        reading,
         rows=[f"L{layer}" for layer in upwards],
         columns=[f"H{head}" for head in heads],
         title="Every head",
         hook="{row}.attn.hook_pattern[{c}]",
         row_names=[f"blocks.{layer}" for layer in upwards],
-        height=height,
     )
+    return mosaic.picture(trace, reading, height)
 
 
 def sharpest_tile(newest: Array) -> tuple[int, int]:
@@ -61,7 +115,7 @@ def sharpest_tile(newest: Array) -> tuple[int, int]:
 
 
 def tile_of(trace: Trace, head: tuple[int, int]) -> tuple[int, int]:
-    """Where `mosaic_of_heads` shows a (layer, head), as (row, column)."""
+    """The (row, column) at which `mosaic_of_heads` shows a (layer, head)."""
     return trace.config.n_layer - 1 - head[0], head[1]
 
 
@@ -78,67 +132,23 @@ def mosaic_of_layers(trace: Trace, reading: Reading, height: int) -> Picture:
     weights = [shares(trace, Subject((layer,)), reading) for layer in range(n_layer)]
     tiles = np.stack([pool(one, factor) for one in weights])  # [layer, side, side]
     names = [[f"Mean of L{layer}" for layer in range(at, at + across)] for at in range(0, n_layer, across)]
-    return _mosaic(
-        trace,
+    mosaic = Mosaic(
         tiles.reshape(-1, across, *tiles.shape[1:]),
         factor,
         np.stack([one[-1] for one in weights]).reshape(-1, across, trace.seq),
         names,
-        reading,
         rows=[""] * (n_layer // across),
         columns=[""] * across,
         title="Every layer, mean over its heads",
         hook="hook_pattern, mean over the heads of a layer",
-        height=height,
         text=[[f"L{layer}" for layer in range(at, at + across)] for at in range(0, n_layer, across)],
     )
+    return mosaic.picture(trace, reading, height)
 
 
 def layers_across(n_layer: int) -> int:
-    """How many tiles stand side by side: the smallest divisor that makes the mosaic at least as wide as high."""
+    """How many tiles are side by side: the smallest divisor that makes the mosaic at least as wide as high."""
     return next(across for across in range(1, n_layer + 1) if n_layer % across == 0 and across * across >= n_layer)
-
-
-def _mosaic(
-    trace: Trace,
-    tiles: Array,
-    factor: int,
-    newest: Array,
-    names: list[list[str]],
-    reading: Reading,
-    *,
-    rows: Sequence[str],
-    columns: Sequence[str],
-    title: str,
-    hook: str,
-    height: int,
-    row_names: Sequence[str] | None = None,
-    text: list[list[str]] | None = None,
-) -> Picture:
-    """Shapes: tiles [tile row, tile column, side, side], newest [tile row, tile column, key]."""
-    token = spoken(trace.labels[-1])
-    notes = [
-        [f"{name}: {token} {looks(trace, newest[r, c])}" for c, name in enumerate(line)] for r, line in enumerate(names)
-    ]
-    row, column = sharpest_tile(newest)
-    told = f"{notes[row][column]}: the sharpest look of {newest.shape[0] * newest.shape[1]}."
-    if np.isnan(newest).all():
-        told = f"{token} has nothing left to look at."
-    pooled = f"Each cell is the largest of {factor} × {factor} weights." if factor > 1 else ""
-    return Picture(
-        tiles,
-        rows,
-        columns,
-        share(reading.label, "attention", square_root=True),
-        title,
-        " ".join(part for part in (told, "Click one to follow it.", reading.sentence, pooled) if part),
-        hook,
-        row_names=row_names,
-        mark_row=(trace.seq - 1) // factor,
-        text=text,
-        notes=notes,
-        height=height,
-    )
 
 
 def mean_of_all(trace: Trace, reading: Reading, height: int) -> Picture:

@@ -1,4 +1,4 @@
-"""Where the newest token looks: one row of a pattern as bars."""
+"""The keys that the newest token looks at: one row of a pattern as bars."""
 
 import altair as alt
 import numpy as np
@@ -16,7 +16,7 @@ ROW_HEIGHT = 21
 
 
 def looked_at(trace: Trace, subject: Subject, reading: Reading) -> ChartData:
-    """The keys with the largest weights, largest first, and the rest in one row."""
+    """A row for each of the keys with the largest weights, largest first, and one row for all others."""
     row = newest_row(trace, subject, reading)  # [key]
     order = [int(key) for key in np.argsort(-np.nan_to_num(row, nan=-1.0), kind="stable") if not np.isnan(row[key])]
     labels, newest = trace.labels, trace.seq - 1
@@ -48,7 +48,7 @@ def looked_at(trace: Trace, subject: Subject, reading: Reading) -> ChartData:
 
 
 def attention_row(trace: Trace, subject: Subject, reading: Reading, palette: Palette) -> alt.Chart | alt.LayerChart:
-    """Bars on [0, 1]; tokens carry how far back they stand."""
+    """Bars on [0, 1]; each key's label says how far back it is."""
     base = named("keys").encode(
         y=alt.Y("token:N", sort=alt.EncodingSortField("place", op="min"), axis=token_axis()),
         tooltip=[
@@ -66,7 +66,7 @@ def attention_row(trace: Trace, subject: Subject, reading: Reading, palette: Pal
         ),
         color=alt.Color(
             "what:N",
-            # The first token, where heads park what they do not need, in the same colour at half its strength.
+            # The first token, on which heads park attention that they do not need, in the same colour at half strength.
             scale=alt.Scale(domain=kinds, range=[f"{palette.attention}80", palette.attention, palette.residual]),
             legend=alt.Legend(title=None),
         ),
@@ -79,7 +79,7 @@ def attention_row(trace: Trace, subject: Subject, reading: Reading, palette: Pal
 def attention_row_sentence(trace: Trace, subject: Subject, reading: Reading) -> str:
     """The largest weight of the newest row, and the first token's."""
     row = newest_row(trace, subject, reading)
-    told = f"{subject.name}: {spoken(trace.labels[-1])} {looks(trace, row)}."
+    sentence = f"{subject.name}: {spoken(trace.labels[-1])} {looks(trace, row)}."
     if not reading.without_first and trace.seq > 1:
-        told += f" The first token, {spoken(trace.labels[0])}, takes {percent(float(row[0]))}."
-    return told
+        sentence += f" The first token, {spoken(trace.labels[0])}, takes {percent(float(row[0]))}."
+    return sentence

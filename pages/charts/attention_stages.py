@@ -51,7 +51,7 @@ class Stages:
 
     @property
     def name(self) -> str:
-        """Such as `L2·H4`."""
+        """A short name such as `L2·H4`."""
         return f"L{self.layer}·H{self.head}"
 
     @property
@@ -67,14 +67,14 @@ class Stages:
 
     @property
     def sentence(self) -> str:
-        """What part of the square is shown, and what to do with it."""
+        """Which positions are shown, and an invitation to click a cell."""
         shown = self.trace.seq - self.start
         whole = self.start == 0
-        told = f"All {shown} positions are shown" if whole else f"The newest {shown} of {self.trace.seq} are shown"
-        return f"{told}; click a cell to follow it through all three stages."
+        which = f"All {shown} positions are shown" if whole else f"The newest {shown} of {self.trace.seq} are shown"
+        return f"{which}; click a cell to follow it through all three stages."
 
     def pictures(self, cell: tuple[int, int], height: int) -> list[Picture]:
-        """The three stages, from left to right; `cell` is a (row, column) of them, which the captions quote."""
+        """The three stages, from left to right; the captions quote their cell `cell`, a (row, column)."""
         query, key = (at + self.start for at in cell)
         pair = f"{spoken(self.trace.labels[query])} → {spoken(self.trace.labels[key])}"
         window = np.s_[self.start :, self.start :]
@@ -85,7 +85,7 @@ class Stages:
         apart = float(np.abs(seen - self.unmasked[np.isfinite(self.masked)]).max())
         captions = (
             f"{pair}: q · k / √{self.trace.config.d_head} = {number(before)}; within {apart:.6f} of hook_attn_scores.",
-            f"{shown * (shown - 1) // 2:,} cells where a token would look ahead become −∞; {pair} is {kept}.",
+            f"{shown * (shown - 1) // 2:,} cells in which a token would look ahead become −∞; {pair} is {kept}.",
             f"{pair}: {percent(weight)}. The shown part of its row sums to {percent(reached)}.",
         )
         values = (self.unmasked[window], self.masked[window], self.pattern[window])
@@ -125,18 +125,18 @@ class Stages:
         name, labels = f"blocks.{self.layer}.attn", [spoken(label) for label in self.trace.labels]
         q, k = (self.trace[f"{name}.hook_{part}"][at, self.head] for part, at in (("q", query), ("k", key)))
         dot, d_head = float(q @ k), self.trace.config.d_head
-        told = [
+        lines = [
             f"{name}.hook_q[{query}, {self.head}], {labels[query]} asks: {_vector(q)}",
             f"{name}.hook_k[{key}, {self.head}], {labels[key]} answers: {_vector(k)}",
             f"q · k / √d_head = {dot:.4f} / √{d_head} = {dot / np.sqrt(d_head):.4f}",
         ]
         if key > query:
-            return [*told, f"{labels[key]} comes after {labels[query]}: the score becomes −∞ and the weight 0."]
+            return [*lines, f"{labels[key]} comes after {labels[query]}: the score becomes −∞ and the weight 0."]
         scores = self.masked[query, : query + 1].astype(np.float64)
         top, score = scores.max(), scores[key]
         total = np.exp(scores - top).sum()
         return [
-            *told,
+            *lines,
             f"{name}.hook_attn_scores[{self.head}, {query}, {key}] = {score:.4f}; the row's largest is {top:.4f}",
             f"softmax: exp({score:.4f} − {top:.4f}) / Σ exp(s − {top:.4f}) over {query + 1} keys = "
             f"{np.exp(score - top):.5f} / {total:.5f} = {np.exp(score - top) / total:.5f}",

@@ -1,4 +1,4 @@
-"""The logit lens: what every layer would say next if the stack ended there (nostalgebraist, 2020)."""
+"""The logit lens: the next token that each layer would predict if the stack ended there (nostalgebraist, 2020)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ FORMULA = (
 # Stands for whichever token was drawn at the shown step.
 DRAWN = -1
 MAX_POSITIONS = 32
-# As many logits as are held at a time: what bounds memory where the vocabulary is large.
+# How many logits are held at a time, so that a large vocabulary does not take too much memory.
 MAX_LOGITS = 8_000_000
 
 
@@ -37,7 +37,7 @@ def depths(n_layer: int) -> dict[str, str]:
 
 
 def window(trace: Trace) -> int:
-    """How many of the newest positions are read: 32, or fewer where the vocabulary is large."""
+    """How many of the newest positions are read: 32, or fewer if the vocabulary is large."""
     at_once = MAX_LOGITS // (trace.config.vocab_size * (trace.config.n_layer + 1))
     return max(1, min(MAX_POSITIONS, at_once, trace.seq))
 
@@ -56,7 +56,7 @@ class LensGrid:
 
 
 def lens_grid(trace: Trace, read_lens: ReadLens) -> LensGrid:
-    """Read the newest positions; what a step has read already is taken from it."""
+    """The top tokens at the newest positions, from the step if it has captured them, else read with the lens."""
     start = trace.seq - window(trace)
     hooks = depths(trace.config.n_layer).values()
     tokens = np.zeros((trace.seq, len(hooks)), np.int32)
@@ -75,7 +75,7 @@ def lens_grid(trace: Trace, read_lens: ReadLens) -> LensGrid:
 
 
 def lens_picture(trace: Trace, grid: LensGrid, height: int) -> Picture:
-    """Tokens down, depths across; each cell holds the top token, bold where it is the token that really follows."""
+    """Tokens down, depths across; each cell holds the top token, bold if it is the token that really follows."""
     names = depths(trace.config.n_layer)
     label = trace.vocabulary.label
     followers = trace.ids[grid.start + 1 :]
@@ -102,7 +102,7 @@ def lens_picture(trace: Trace, grid: LensGrid, height: int) -> Picture:
 
 
 def lens_sentence(trace: Trace, grid: LensGrid) -> str:
-    """From which depth on the model's final choice after the newest token leads."""
+    """The model's first choice after the newest token, and the depth from which on it leads."""
     labels = list(depths(trace.config.n_layer))
     row = grid.tokens[-1]
     final = int(row[-1])
@@ -138,18 +138,18 @@ def watch(logits: Array, token: int) -> Watch:
     return Watch(token, probabilities, ranks)
 
 
-def candidates(logits: Array, kept: object, count: int = 10) -> list[int]:
-    """Tokens to watch: whichever is drawn, the model's likeliest, and the one that is being watched already.
+def candidates(logits: Array, chosen: object, count: int = 10) -> list[int]:
+    """Tokens to watch: `DRAWN`, the model's likeliest, and the one that is watched already.
 
     Shapes: logits [depth, vocab].
     """
     likeliest = [int(token) for token in np.argsort(-logits[-1], kind="stable")[:count]]
-    watched = [kept] if isinstance(kept, int) and kept < logits.shape[1] else []
+    watched = [chosen] if isinstance(chosen, int) and chosen < logits.shape[1] else []
     return list(dict.fromkeys([DRAWN, *likeliest, *watched]))
 
 
 def candidate(trace: Trace, logits: Array, choice: int) -> int:
-    """The token that a choice stands for; where nothing was drawn, the likeliest stands in for the drawn token."""
+    """The token that a choice stands for; if nothing was drawn, the likeliest stands for the drawn token."""
     if choice != DRAWN:
         return choice
     draw = trace.steps[-1].draw
@@ -157,9 +157,9 @@ def candidate(trace: Trace, logits: Array, choice: int) -> int:
 
 
 def candidate_label(vocabulary: Vocabulary, choice: int) -> str:
-    """How a choice is written, the same at every step: the browser remembers what it was called.
+    """The label of a choice. It is the same at every step, because the browser remembers a choice by its label.
 
-    A widget outlives its rerun and keeps what writes its options, so this takes the vocabulary and not the trace.
+    A widget outlives its rerun and keeps the function that labels its options, so this takes no trace.
     """
     return "Whichever token is drawn" if choice == DRAWN else vocabulary.label(choice)
 

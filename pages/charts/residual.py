@@ -1,4 +1,4 @@
-"""The residual stream: how long each position's vector is at every point of the stack, and what each part adds."""
+"""The residual stream: the norm of each position's vector at every point of the stack, and each part's addition."""
 
 import altair as alt
 import numpy as np
@@ -52,8 +52,8 @@ def norm_map(trace: Trace, position: int, without_first: bool, height: int) -> P
 
     Args:
         trace: the run.
-        position: the token that the caption speaks of.
-        without_first: scale the colours by the other tokens; the first then takes the last colour.
+        position: the position of the token that the caption describes.
+        without_first: scale the colours by the other tokens; the first, if larger, gets the last colour.
         height: in pixels.
     """
     names = points(trace.config.n_layer)
@@ -61,16 +61,16 @@ def norm_map(trace: Trace, position: int, without_first: bool, height: int) -> P
     scaled = values[:, 1:] if without_first and trace.seq > 1 else values
     limit = float(scaled.max())
     first = float(values[:, 0].max())
-    told = f"{norm_sentence(trace, position)} Click a token to see below what is added to it."
+    caption = f"{norm_sentence(trace, position)} Click a token to see below what is added to it."
     if first > limit:
-        told += f" The first token, up to {first:,.1f}, is beyond the colours."
+        caption += f" The first token, up to {first:,.1f}, is beyond the colours."
     return Picture(
         values,
         list(names)[::-1],
         trace.labels,
         Scale("sequential", limit, "norm", "residual", is_clipped=first > limit),
         NORMS_TITLE,
-        told,
+        caption,
         "‖{row}[{c}]‖",
         row_names=list(names.values())[::-1],
         column_start=0,
@@ -93,7 +93,7 @@ def norm_sentence(trace: Trace, position: int) -> str:
 
 
 def added(trace: Trace, position: int) -> ChartData:
-    """What attention and MLP of every layer add to one token: norm, and cosine with the stream they add to."""
+    """Norms of the vectors that attention and MLP of every layer add to one token, and cosines with the stream."""
     rows = []
     for layer in range(trace.config.n_layer):
         for part, (out, stream) in PARTS.items():
@@ -150,7 +150,7 @@ def added_bars(trace: Trace, position: int, palette: Palette) -> alt.Chart | alt
 def reach(trace: Trace, position: int) -> float:
     """A round end for the axis of norms: 1, 2 or 5 times a power of ten above what any token gets.
 
-    The first token's vectors can be a hundred times as long as all others; they count only where it is the one shown.
+    The first token's vectors can be a hundred times as long as all others; they count only if it is the token shown.
     """
     first = 0 if position == 0 or trace.seq == 1 else 1
     longest = float(trace.norms[[NORMS.index(out) for out, _ in PARTS.values()], :, first:].max())
@@ -178,14 +178,14 @@ def added_sentence(trace: Trace, position: int) -> str:
 
 
 def direction_sentence(trace: Trace, position: int) -> str:
-    """The part that cancels most of the stream, or that none does."""
+    """The part that cancels most of the stream, or a note that no part does."""
     least = min(added(trace, position), key=lambda row: row["cosine"])
     if least["cosine"] >= 0:
         return f"Nothing cancels at {spoken(trace.labels[position])}: the lowest cosine is {least['cosine']:.2f}."
     cosine = f"{least['cosine']:.2f}".replace("-", "−")
     return (
         f"At {spoken(trace.labels[position])}, {least['part']} of {least['layer']} works most against the stream: "
-        f"its cosine with what was there before is {cosine}."
+        f"its cosine with the stream before it is {cosine}."
     )
 
 
