@@ -1,4 +1,4 @@
-"""What the KV cache saves, on the Cost page: the picture, and the button that measures its other half."""
+"""The KV cache's savings on the Cost page: the picture, and the button that times a token without the cache."""
 
 import streamlit as st
 
@@ -11,16 +11,16 @@ SECONDS = 0.5
 
 
 def show_saving(view: View) -> None:
-    """Draw it, and while passes are being timed draw it anew without the rest of the page."""
+    """Draw the savings; while passes are being timed, redraw them without the rest of the page."""
     visit, palette, keys = this_visit(), view.palette, [view.key(name) for name in ("saving", "measure", "stop")]
     at_work = visit.measurement is not None and visit.measurement.is_running
-    del view  # Streamlit keeps the function below for long; it must not keep the numbers of a run that was let go
+    del view  # Streamlit keeps the function below after the run changed; it must not keep an evicted run
 
     @st.fragment(run_every=SECONDS if at_work else None)
     def draw() -> None:
         run, measurement = visit.player.trace, visit.measurement
         if at_work and (measurement is None or not measurement.is_running):
-            st.rerun()  # it has come to its end: no timer any more
+            st.rerun()  # the measurement is over: no timer any more
         if not run.steps:
             return
         own = measurement if measurement is not None and measurement.run_id == run.run_id else None

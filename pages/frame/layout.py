@@ -36,9 +36,9 @@ class View:
 
     Attributes:
         run: the whole run on the stage.
-        trace: the run as it was at the shown step; what it let go is computed again where the model is loaded.
-        step: that step with its logits, or None where the run is empty.
-        tables, read_lens: the embeddings and the logit lens of the model that made the run, or None where it is not
+        trace: the run up to the shown step; hooks that it dropped are recomputed if the model is loaded.
+        step: that step with its logits, or None if the run is empty.
+        tables, read_lens: the embeddings and the logit lens of the model that made the run, or None if it is not
             loaded.
         head: (layer, head) that the visitor has locked, if any.
     """
@@ -57,27 +57,31 @@ class View:
         return f"{self.name}.{name}"
 
     def picture(self, draw: Callable[..., Picture], *how: Hashable) -> Picture:
-        """The picture that `draw` makes of the trace, from the store that all visitors share."""
+        """The picture that `draw` makes of the trace, from the cache that all visitors share."""
         return PICTURES.picture(self.trace, (draw.__name__, *how), lambda: draw(self.trace, *how))
 
 
 def palette() -> Palette:
-    """The colours of the theme this visitor has on."""
+    """The colours of this visitor's theme."""
     return DARK if st.context.theme.type == "dark" else LIGHT
 
 
 def show_stage(view: Literal["live", "strip"]) -> Visit:
-    """Mount the stage and answer what it asks for."""
+    """Mount the stage, send it the visit's snapshot and answer its actions.
+
+    Streamlit returns the actions of a component only from the call that sends it data. So a snapshot is sent first, and
+    every action is answered by a second message: the snapshot that the next run of the fragment sends.
+    """
     visit = this_visit()
     visit.refresh()
     runs, (drawn, drawn_head) = count(), visit.view_key
-    # Streamlit keeps this function for long; it must not keep the numbers of a run that was let go.
+    # Streamlit keeps this function after the run has changed; it must not keep the captures of an evicted run.
     drawn_step = (lambda: None) if drawn is None else weakref.ref(drawn)
     del drawn
 
     @st.fragment
     def answer() -> None:
-        """While something is under way the stage asks for the next message by itself, so this needs no timer."""
+        """Send one message. While a run is under way the stage asks for the next one itself, so no timer is needed."""
         is_fragment_run = next(runs) > 0
         visit.refresh()
         actions = stage(visit.snapshot(), view=view)
@@ -85,7 +89,7 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
             visit.answer(action)
         step, head = visit.view_key
         if view == "strip" and (step is not drawn_step() or head != drawn_head):
-            st.rerun()  # the pictures below show something else than the strip
+            st.rerun()  # the pictures below are of another step or head than the strip
         if actions:
             st.rerun(scope="fragment" if is_fragment_run else "app")
 
@@ -96,26 +100,26 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
 def open_page(name: str) -> View:
     """Put the strip on top of a lens page and return what the page looks at."""
     visit = show_stage("strip")
-    run_model = visit.model_of_run
-    whole = with_recomputer(visit.player.trace, run_model.engine if run_model else None)
+    model = visit.model_of_run
+    whole = with_recomputer(visit.player.trace, model.engine if model else None)
     shown = whole.cut(min(visit.cursor + 1, len(whole.steps)))
     return View(
         name=name,
         run=whole,
         trace=shown,
         step=shown.step(-1) if shown.steps else None,
-        tables=run_model.tables if run_model else None,
+        tables=model.tables if model else None,
         palette=palette(),
         head=visit.head,
-        read_lens=lens_of(run_model),
+        read_lens=lens_of(model),
     )
 
 
-def lens_of(run_model: ModelJob | None) -> Callable[[Array], Array] | None:
-    """How rows of the residual stream are read: by the engine, in NumPy where it is not ready, or not at all."""
-    if run_model is not None and run_model.engine is not None:
-        return run_model.engine.lens
-    checkpoint = run_model.checkpoint if run_model else None
+def lens_of(model: ModelJob | None) -> Callable[[Array], Array] | None:
+    """The logit lens: the engine's, in NumPy if only the checkpoint is loaded, or None without a model."""
+    if model is not None and model.engine is not None:
+        return model.engine.lens
+    checkpoint = model.checkpoint if model else None
     return None if checkpoint is None else lambda rows: read_lens(checkpoint, rows)
 
 
@@ -126,7 +130,7 @@ def headline(text: str) -> None:
 
 @contextmanager
 def explain_missing() -> Iterator[None]:
-    """Show what is drawn inside, or one sentence where what it needs was let go and cannot be computed again."""
+    """Show what is drawn inside, or one sentence if it needs a hook that was dropped and cannot be recomputed."""
     try:
         yield
     except TraceError as error:
@@ -134,13 +138,13 @@ def explain_missing() -> Iterator[None]:
 
 
 def note_storage(view: View, *hooks: str) -> None:
-    """Say which of the hooks that the page shows are not as they were captured, if any."""
-    if told := storage_sentence(view.trace, hooks):
-        plain_text(told)
+    """Say which of the page's hooks are not stored as they were captured, if any."""
+    if sentence := storage_sentence(view.trace, hooks):
+        plain_text(sentence)
 
 
 def require(view: View, *hooks: str) -> None:
-    """End the page where its pictures need hooks that cannot be computed again; `note_storage` has said so."""
+    """End the page if its pictures need hooks that cannot be recomputed; `note_storage` has said so."""
     if view.trace.recomputer is None and any(
         view.trace.storage_of(f"blocks.0.{hook}") == Storage.DROPPED for hook in hooks
     ):
@@ -148,7 +152,7 @@ def require(view: View, *hooks: str) -> None:
 
 
 def plain_text(text: str) -> None:
-    """One generated sentence, shown as plain text whatever it quotes."""
+    """One generated sentence, shown as plain text: what it quotes is never read as Markdown."""
     st.text(text)
 
 

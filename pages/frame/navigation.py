@@ -1,4 +1,4 @@
-"""The pages in their order, and what stands beside all of them: recorded runs, opened and saved."""
+"""The pages in their order, and the sidebar of all of them: recorded runs, files to open, the run to save."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from .layout import palette, plain_text
 from .logo import logo
 
 WATCH = Path(__file__).parents[1] / "watch"
-# How soon the file of a run that has left the stage is let go.
+# How often to check whether the file of a saved run may be dropped.
 LOOK_SECONDS = 5
 
-# What the page frame needs and Streamlit has no setting for: no empty space above and around the stage.
+# Streamlit has no setting for this: no empty space above and around the stage.
 CSS = """<style>
 .stMainBlockContainer { padding: 3.5rem 1.25rem 0; max-width: none; }
 .stMainBlockContainer:has([data-testid="stHeading"]) { padding-bottom: 2rem; }
@@ -51,12 +51,12 @@ def show() -> None:
         position="top",
     )
     with st.sidebar:
-        runs(this_visit())
+        show_runs(this_visit())
     page.run()
 
 
 def reload_if_the_page_was_not_found() -> None:
-    """Let the browser load again if it is a server's first and came by the address of a page.
+    """Reload the browser if it is the first of a server's life and was opened at the address of a page.
 
     Until `st.navigation` has been called once in a server's life, Streamlit takes a folder called `pages` for its older
     kind of app, looks for the page among the files there, and says that there is none.
@@ -69,7 +69,7 @@ def reload_if_the_page_was_not_found() -> None:
         st.stop()
 
 
-def runs(visit: Visit) -> None:
+def show_runs(visit: Visit) -> None:
     """Open a recorded run, or save the one on the stage."""
     opening: Opening = st.session_state.setdefault("opening", Opening())
     saving: Saving = st.session_state.setdefault("saving", Saving())
@@ -91,7 +91,7 @@ def runs(visit: Visit) -> None:
     if saving.is_asked:
         with st.spinner("Writing the file …"):
             saving.make(visit.player)
-    offer(saving, visit)
+    offer_download(saving, visit)
 
 
 def open_recorded(visit: Visit, name: str) -> None:
@@ -99,15 +99,15 @@ def open_recorded(visit: Visit, name: str) -> None:
     visit.open(recorded_run(name))
 
 
-def offer(saving: Saving, visit: Visit) -> None:
-    """The file of the run, once it is there, for as long as it is kept."""
+def offer_download(saving: Saving, visit: Visit) -> None:
+    """A button to download the file of the run, from when it is written until it is dropped."""
     if saving.is_over(visit.player.trace.run_id):
         saving.drop()
     if saving.error:
         st.error("This run was not saved.")
         plain_text(saving.error)
     if not saving.data:
-        st.caption("All steps up to now, with every activation that the run has kept.")
+        st.caption("All steps up to now, with every activation that the run has stored.")
         return
     st.download_button(
         saving.label,
@@ -122,7 +122,7 @@ def offer(saving: Saving, visit: Visit) -> None:
 
     @st.fragment(run_every=LOOK_SECONDS)
     def look() -> None:
-        """Streamlit lets go of the file when the page is drawn without its button."""
+        """Draw the page without the button once the file is dropped; Streamlit then frees its copy."""
         if saving.is_over(visit.player.trace.run_id):
             st.rerun()
 

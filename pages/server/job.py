@@ -1,4 +1,4 @@
-"""One model on its way into memory: fetched, read and bound in a thread, for all visitors who wait for it."""
+"""The loading of one model: fetched, read and bound in a thread, for all visitors who wait for it."""
 
 import threading
 import time
@@ -33,16 +33,16 @@ class ModelJob:
         phase, message: how far it is, in one word and in one sentence.
         progress: from 0 to 1 while it is known, else None.
         error: why it failed, in one sentence that says what to do.
-        checkpoint, tables: there once the weights have been read; whole in memory, whatever happens to the files.
-        engine: there once it is ready.
-        seconds: how long "downloading", "reading", "compiling" and "binding" have taken, where they were done;
-            "binding" gives the weights to the compiled graphs, and waits for "compiling" where it is done.
+        checkpoint, tables: available once the weights are read; they do not depend on the files any more.
+        engine: available once the model is ready.
+        seconds: how long "downloading", "reading", "compiling" and "binding" took, as far as they were needed;
+            "binding" gives the weights to the compiled graphs, and includes "compiling".
     """
 
     def __init__(self, name: str, reserve: Callable[["ModelJob", GPT2Config], None], folders: bool = True) -> None:
-        """Prepare to load; `reserve` is told the config before weights are fetched or read, and may refuse it.
+        """Prepare to load; `reserve` is called with the config before weights are fetched or read, and may refuse it.
 
-        Without `folders` the name is one on the hub, whatever lies on this machine.
+        Without `folders` the name is one on the hub, even if a folder of that name exists on this machine.
         """
         self.name, self._reserve, self._folders = name, reserve, folders
         self.phase: Phase = "checking"
@@ -58,10 +58,10 @@ class ModelJob:
         self._thread = threading.Thread(target=self._load, name=f"load {name}", daemon=True)
 
     def start(self, place: Place | None = None) -> None:
-        """Go on in a thread; with `place`, a small model's checkpoint is read first, before this returns.
+        """Load in a thread; with `place`, read a small model's checkpoint from it first, before this returns.
 
         Raises:
-            CheckpointError: if that cannot be read.
+            CheckpointError: if the checkpoint in `place` cannot be read.
         """
         self._was_read_first = place is not None
         if place is not None:
@@ -69,28 +69,28 @@ class ModelJob:
         self._thread.start()
 
     def cancel(self) -> None:
-        """End it within a second, wherever it is; what has been downloaded or compiled is kept."""
+        """Stop within a second, in any phase; downloaded files and compiled graphs stay on disk."""
         self._cancelled.set()
 
     def wait(self, seconds: float) -> None:
-        """Return once it has ended, or after so many seconds."""
+        """Return once loading has ended, or after so many seconds."""
         self._thread.join(seconds)
 
     @property
     def is_loading(self) -> bool:
-        """Whether the engine is still on its way."""
+        """Whether the engine is still being loaded."""
         return self.phase not in ENDED
 
     @property
     def has_failed(self) -> bool:
-        """Whether it ended without an engine."""
+        """Whether loading ended without an engine."""
         return self.phase in ("failed", "cancelled")
 
     def matches(self, trace: Trace) -> bool:
-        """Whether this trace may have come from these very weights: the sizes agree, and its tokens' embeddings do.
+        """Whether this trace may come from these weights: the sizes agree, and so do its tokens' embeddings.
 
-        A model chosen for the next run, and a file from elsewhere, may have the same sizes and other weights. What was
-        trained further with its embeddings frozen is not told apart: ask first the model that has the run's name.
+        A model chosen for the next run, or a file from elsewhere, may have the same sizes and other weights. A model
+        that was fine-tuned with frozen embeddings matches too: ask the model that has the run's name first.
         """
         if self.checkpoint is None or self.tables is None or trace.config != self.checkpoint.config:
             return False
@@ -105,14 +105,14 @@ class ModelJob:
             self._time("binding")
             self.engine = gpt2.bind(self.checkpoint, self._tell, self._cancelled.is_set, device())
             self._time("binding")
-            collect_garbage()  # what is loaded now stays for long: the collector need not walk it in its own rounds
+            collect_garbage()  # a loaded model stays for long: automatic collections need not walk it
             self._go_on("ready", "")
         except GPT2Error as error:
             self._fail(str(error))
         except Exception as error:
             self._fail(f"The model could not be loaded ({type(error).__name__}: {error}); choose it again to retry.")
         else:
-            # What lens pages draw with, so that the first need not wait for it; the 80 MB of pandas come with that one.
+            # Lens pages draw with Altair: the first need not wait for it. Pandas, 80 MB, is imported only by that page.
             import_module("altair")
 
     def _fetched(self) -> Place:
@@ -138,12 +138,12 @@ class ModelJob:
         self._time("downloading")
 
     def _tell(self, sentence: str) -> None:
-        """What is told while graphs are being compiled, once a second; nothing is where none has to be."""
+        """Progress callback, once a second while compiling; not called if nothing needs compiling."""
         self.message = sentence
         self._time("compiling")
 
     def _time(self, what: str) -> None:
-        """Note how long something has taken since this was first called for it."""
+        """Note the seconds since this was first called for `what`."""
         now = time.monotonic()
         self.seconds[what] = now - self._since.setdefault(what, now)
 
@@ -158,7 +158,7 @@ class ModelJob:
         self.message, self.progress, self.phase = message, None, phase
 
     def _fail(self, sentence: str) -> None:
-        """Say why it ended, and let go of what was loaded; what was there from the first serves recorded runs."""
+        """Say why loading failed, and drop what was loaded, except a checkpoint read first: recorded runs need it."""
         self.engine = None
         if not self._was_read_first:
             self.config = self.checkpoint = self.tables = None

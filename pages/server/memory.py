@@ -1,4 +1,4 @@
-"""The machine's memory: how much there is for this process, freeing what nobody needs, and giving it back."""
+"""The machine's memory: how much this process may use, collecting garbage, and returning freed memory."""
 
 import ctypes
 import gc
@@ -8,33 +8,33 @@ import time
 from functools import cache
 from pathlib import Path
 
-# Where Linux tells how much memory a container may use, in either version of control groups.
+# The files in which Linux says how much memory a container may use, for both versions of control groups.
 CGROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-# Where nothing tells how much memory there is.
+# Taken as the machine's memory if the system does not say.
 ASSUMED = 2_000_000_000
 
 
 @cache
 def machine_bytes() -> int:
-    """The memory that this process may use: the container's, or the machine's where there is no smaller container."""
-    told = []
+    """The memory that this process may use: the container's or the machine's, whichever is smaller."""
+    limits = []
     for path in CGROUPS:
         try:
-            told.append(int(path.read_text(encoding="ascii")))
+            limits.append(int(path.read_text(encoding="ascii")))
         except (OSError, ValueError):  # not Linux, or "max"
             continue
     try:
-        told.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, OSError, ValueError):  # Windows has no sysconf
-        told.append(ASSUMED)
-    return min(told)
+        limits.append(ASSUMED)
+    return min(limits)
 
 
 class Collector:
-    """Frees what holds itself, and keeps the rest out of the collector's own rounds until it sweeps again.
+    """Frees reference cycles, then freezes all other objects so that automatic collections need not walk them.
 
-    What is frozen dies by no other collection, and an engine's parts and a Streamlit session's state form rings: so
-    whatever counts on a visit being over, or on a model having gone, sweeps first.
+    Cycles frozen by `gc.freeze()` are freed only here. Engines and the state of Streamlit sessions form reference
+    cycles, so call this before relying on a visit or a model being freed.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Collector:
         self._lock, self._swept = threading.Lock(), time.monotonic()
 
     def __call__(self, after: float = 0) -> None:
-        """Sweep, which takes 0.1 s; with `after`, only where the last time was so many seconds ago."""
+        """Collect, which takes 0.1 s; with `after`, only if the last time is at least that many seconds ago."""
         with self._lock:
             if time.monotonic() - self._swept < after:
                 return
@@ -56,7 +56,7 @@ collect_garbage = Collector()
 
 
 def trim_heap() -> None:
-    """Give freed memory back to the system, where the C library would keep it for later: glibc keeps arrays of MBs."""
+    """Return freed memory to the system; glibc would otherwise keep arrays of some megabytes for later use."""
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError, TypeError):  # not glibc

@@ -1,4 +1,4 @@
-"""Models in memory: one job a model for all visitors, within a budget; the least recently used goes first."""
+"""Models in memory: one job a model for all visitors, within a budget; the least recently used is unloaded first."""
 
 import threading
 from collections import OrderedDict
@@ -17,12 +17,12 @@ from .job import ModelJob
 from .memory import collect_garbage, trim_heap
 from .traces import TRACES
 
-ALWAYS = "bundled"  # where every visit begins; small, part of the program, and never let go
+ALWAYS = "bundled"  # the model that every visit starts with; small, part of the program, and never unloaded
 MAX_MODELS = 3
 
 
 class User(Protocol):
-    """Whoever must not lose the models that it uses."""
+    """A visit, whose models must not be unloaded while it uses them."""
 
     @property
     def uses(self) -> frozenset[str]:
@@ -31,16 +31,16 @@ class User(Protocol):
 
 
 class Pool:
-    """The models that are loaded or on their way, at most `MAX_MODELS` beside the bundled one."""
+    """The models that are loaded or being loaded, at most `MAX_MODELS` beside the bundled one."""
 
     def __init__(self) -> None:
-        """Begin empty."""
+        """Start empty."""
         self._jobs: OrderedDict[str, ModelJob] = OrderedDict()
         self._users: WeakSet[User] = WeakSet()
         self._lock = threading.RLock()
 
     def register(self, user: User) -> None:
-        """Keep what this user uses for as long as it lives and uses it."""
+        """Never unload a model that this user uses, for as long as the user lives and uses it."""
         with self._lock:
             self._users.add(user)
 
@@ -57,9 +57,9 @@ class Pool:
                     self._jobs.move_to_end(name)
 
     def request(self, name: str) -> ModelJob:
-        """The one job of this model, begun if need be, and begun anew if it had failed or was cancelled.
+        """The one job of this model, started if there is none, and started anew if it failed or was cancelled.
 
-        It returns at once; only the bundled model's checkpoint is read before.
+        Returns at once, except for the bundled model: its checkpoint is read first.
 
         Raises:
             CheckpointError: if the bundled model cannot be read.
@@ -75,7 +75,7 @@ class Pool:
             return job
 
     def release(self, name: str) -> None:
-        """Cancel a model that is on its way if nobody waits for it any more."""
+        """Cancel the loading of a model if nobody waits for it any more."""
         with self._lock:
             job = self._jobs.get(name)
             if job is not None and job.is_loading and name != ALWAYS and name not in self._in_use():
@@ -85,7 +85,7 @@ class Pool:
         return {ALWAYS, *(name for user in self._users for name in user.uses)}
 
     def _forget_failures(self) -> None:
-        """Whoever waited for them has been told; the checkpoint of the bundled model serves recorded runs."""
+        """Remove failed jobs once nobody waits for them; the bundled model is always in use, for recorded runs."""
         in_use = self._in_use()
         for job in list(self._jobs.values()):
             if job.has_failed and job.name not in in_use:
@@ -98,7 +98,7 @@ class Pool:
         trim_heap()
 
     def _reserve(self, job: ModelJob, config: GPT2Config) -> None:
-        """Count a model's memory from now on, letting others go that nobody uses.
+        """Count a model's memory from now on; unload others that nobody uses to make room for it.
 
         Raises:
             GPT2Error: if it cannot fit at all, or not beside the models that are in use.
@@ -124,7 +124,7 @@ class Pool:
                 free = [one for one in others if one.name not in in_use]
                 if free:
                     self._drop(free[0].name)
-                elif not has_swept:  # a visit that is over uses its models until it is swept away
+                elif not has_swept:  # an ended visit uses its models until it is collected
                     collect_garbage()
                     has_swept = True
                 else:

@@ -1,4 +1,4 @@
-"""The memory of all visitors' runs, kept in one budget: the runs that nobody has looked at for longest go first."""
+"""One memory budget for all visitors' runs: the idle run that was looked at longest ago is evicted first."""
 
 import threading
 import time
@@ -9,12 +9,12 @@ from weakref import WeakSet
 from .limits import limits
 from .memory import collect_garbage, trim_heap
 
-# Runs that follow each other leave holes in the heap, hundreds of MB with twenty visitors; closing them takes 0.1 s.
+# Runs leave holes in the heap, hundreds of MB with twenty visitors; returning them to the system takes 0.1 s.
 TRIM_SECONDS = 10
 
 
 class Evictable(Protocol):
-    """The run on one visitor's stage, as far as its memory goes."""
+    """The run on one visitor's stage, seen as memory that can be freed."""
 
     @property
     def nbytes(self) -> int:
@@ -26,23 +26,23 @@ class Evictable(Protocol):
 
     @property
     def last_seen(self) -> float:
-        """When the visitor was last there, in seconds of `time.monotonic`."""
+        """When the visitor last looked at it, in seconds of `time.monotonic`."""
 
     def evict(self) -> int:
         """Free the run's captures if it is idle; return the bytes that were freed."""
 
     def evict_if_made_by(self, model: str) -> int:
-        """The same, only for a run that this model made and would go on with."""
+        """The same, only for a run that this model made and would continue."""
 
 
 class Traces:
-    """The runs of all visits, held weakly: a run is known for as long as its visit lasts."""
+    """The runs of all visits, in weak references: a run is counted for as long as its visit lasts."""
 
     def __init__(self, budget: Callable[[], int]) -> None:
-        """Begin with no visitor.
+        """Start without visitors.
 
         Args:
-            budget: the bytes that all runs together may take, asked for each time.
+            budget: returns the bytes that all runs together may take; called at each use.
         """
         self._budget = budget
         self._players: WeakSet[Evictable] = WeakSet()
@@ -72,19 +72,19 @@ class Traces:
         return self._budget() // max(1, self.running)
 
     def make_room(self, keep: Evictable | None = None) -> int:
-        """Let idle runs go, the one looked at longest ago first, until the rest fits the budget.
+        """Evict idle runs, the one looked at longest ago first, until the rest fits the budget.
 
-        A run under way is never let go, nor is that of `keep`.
+        A run under way is never evicted, nor is that of `keep`.
 
         Returns:
-            The bytes that are still too many.
+            The bytes by which the runs still exceed the budget.
         """
         now = time.monotonic()
         is_due = now - self._given_back > TRIM_SECONDS
         if is_due:
             self._given_back = now
             if self.nbytes > self._budget():
-                collect_garbage()  # visits that are over hold on to themselves: they go before any that is not
+                collect_garbage()  # ended visits are reference cycles: free them before evicting any other
         with self._lock:
             freed, players = 0, list(self._players)
             over = sum(player.nbytes for player in players) - self._budget()
@@ -98,7 +98,7 @@ class Traces:
         return max(0, over - freed)
 
     def evict_runs_of(self, model: str) -> None:
-        """Let the idle runs that a model made go with it: each of them holds the engine that would go on with it."""
+        """Evict the idle runs that a model made when it is unloaded: each of them holds its engine."""
         with self._lock:
             for player in self._players:
                 player.evict_if_made_by(model)
