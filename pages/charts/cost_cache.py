@@ -1,4 +1,4 @@
-"""What the KV cache saves: a token's milliseconds with it, against running all tokens before it again."""
+"""The KV cache's savings: a token's milliseconds with it, against running all tokens before it again."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -21,9 +21,9 @@ WITH, WITHOUT = "with the cache", "without: all run again"
 
 
 def cached_rows(run: Trace) -> ChartData:
-    """A row for each single-token step: its position, its forward pass, and the median of the passes around it.
+    """A row for each single-token step: its position, its forward pass, and the median of `WINDOW` passes around it.
 
-    At either end these are the first or the last `WINDOW`, so that one odd pass cannot lift the end of the line.
+    At either end the first or the last `WINDOW` passes are taken, so that one slow pass cannot lift the line's end.
     """
     steps = run.steps[1:]
     last = max(0, len(steps) - WINDOW)
@@ -90,7 +90,7 @@ def cache_chart(run: Trace, reruns: Sequence[Rerun], palette: Palette) -> alt.La
 
 
 def cache_sentence(run: Trace, reruns: Sequence[Rerun]) -> str:
-    """How many times as cheap the cache makes the newest token that was measured both ways."""
+    """How many times cheaper the cache makes the newest token that was measured with and without it."""
     cached, again = {row["tokens"]: row["running"] for row in cached_rows(run)}, rerun_rows(reruns)
     if not cached:
         return (
@@ -100,8 +100,8 @@ def cache_sentence(run: Trace, reruns: Sequence[Rerun]) -> str:
     if not both:
         last = max(cached)
         return (
-            f"With the cache, the token at position {last} takes {milliseconds(cached[last])}. What it would take "
-            "without has not been measured yet."
+            f"With the cache, the token at position {last} takes {milliseconds(cached[last])}. Its time "
+            "without the cache has not been measured yet."
         )
     tokens, without, with_cache = both[-1]["tokens"], both[-1]["ms"], cached[both[-1]["tokens"]]
     if without < 1.05 * with_cache:
@@ -117,7 +117,7 @@ def cache_sentence(run: Trace, reruns: Sequence[Rerun]) -> str:
 
 
 RECORDED = (
-    "These times are of the machine that the run was recorded on: press Run or Play for a run made here, which can be "
+    "These times are from the machine that recorded the run: press Run or Play for a run made here, which can be "
     "measured without the cache too."
 )
 
@@ -127,6 +127,6 @@ def cache_caption(run: Trace) -> str:
     times = f"{ROUNDS} passes each" if run.seq <= LONG else f"{ROUNDS} passes each, one beyond {LONG} tokens"
     return (
         f"With the cache: every step of this run, and the median of {WINDOW} around it. Without: the first n tokens "
-        f"run again from nothing at up to {LENGTHS} lengths, median of {times}; model and capture, nothing kept. A "
-        "point beyond the axis lies on its edge."
+        f"run again from nothing at up to {LENGTHS} lengths, median of {times}; model and capture, nothing stored. A "
+        "point beyond the axis is drawn on its edge."
     )

@@ -1,4 +1,4 @@
-"""What a token is before the first block: the three matrices whose rows add up, and their lengths."""
+"""A token before the first block: the matrices of its embedding, its position and their sum, and their norms."""
 
 import altair as alt
 import numpy as np
@@ -14,18 +14,18 @@ from . import style
 from .style import ChartData, spoken
 
 TOKEN, POSITION, SUM = "token", "position", "sum"
-# Part of the sum, its hook, and how it is read aloud.
+# Each part of the sum and its hook.
 PARTS = {TOKEN: "hook_embed", POSITION: "hook_pos_embed", SUM: "blocks.0.hook_resid_pre"}
 TITLES = {TOKEN: "Token: what it is", POSITION: "+ Position: where it stands", SUM: "= Sum: what block 0 reads"}
-# One dimension in a hundred thousand of GPT-2's is far larger than the rest; colours are spent on the others.
+# One value in a hundred thousand of GPT-2's is far larger than the rest; the colours cover the others.
 CLIP_SHARE = 0.995
 NEIGHBOURS = 12
-# ChartData of a matrix that are sent to the browser at most.
+# The most rows of a matrix that are sent to the browser.
 SHOWN_ROWS = 192
 # The choice that follows the newest token, whichever it is.
 NEWEST = -1
 NO_TABLES = (
-    "This recorded run was made with other weights than those that are loaded: "
+    "This recorded run was made with weights that are not loaded: "
     "run a prompt of your own to see neighbours, the map and how alike positions are."
 )
 # A category's value is its place, a bar and its label: places differ where labels repeat, and the axis shows the label.
@@ -72,7 +72,7 @@ def part_picture(trace: Trace, part: str) -> Picture:
 def equation(token: float, position: float, total: float) -> str:
     """One dimension's sum, with as many decimals as it takes for the rounded numbers to add up too.
 
-    Where they never do, because a recording keeps 16-bit numbers or a vector was added, the sign says so.
+    If they never do, because a recording stores 16-bit numbers or a vector was added, the sign is ≈ or ≠.
     """
     for decimals in range(3, 7):
         left, right, whole = (round(value, decimals) for value in (token, position, total))
@@ -109,7 +109,7 @@ def parts_sentence(trace: Trace) -> str:
 
 
 def norm_rows(trace: Trace) -> ChartData:
-    """The length of the latest rows of the three matrices, as many as those show."""
+    """The norms of the latest rows of the three matrices, as many as the matrices show."""
     start = max(0, trace.seq - SHOWN_ROWS)
     labels = trace.labels[start:]
     return [
@@ -148,7 +148,7 @@ def norms_chart(trace: Trace, palette: Palette) -> alt.LayerChart:
 
 
 def norms_sentence(trace: Trace) -> str:
-    """Which of the two parts weighs more, for the newest token and over the run."""
+    """The norms of the newest token, and how often the token's part is longer than the position's."""
     token, position, total = (np.linalg.norm(trace[hook], axis=1) for hook in PARTS.values())
     longest = int(np.argmax(total))
     heavier = int((token > position).sum())
@@ -197,7 +197,7 @@ def neighbours_sentence(tables: Tables, vocabulary: Vocabulary, token: int) -> s
 def option_labels(trace: Trace) -> dict[int, str]:
     """A list of the run's tokens by position; `NEWEST` follows the shown step.
 
-    A widget outlives its rerun and keeps what writes its options, so that must not hold the trace.
+    A widget outlives its rerun and keeps the function that labels its options, so that must not hold the trace.
     """
     labels = trace.labels
     return {NEWEST: f"newest token: {labels[-1]}"} | {
@@ -206,10 +206,10 @@ def option_labels(trace: Trace) -> dict[int, str]:
 
 
 def option_label(labels: dict[int, str], at: int) -> str:
-    """How one choice is written; one that a shorter run has not is written by its position."""
+    """The label of one choice; its position if the run is too short to have it."""
     return labels.get(at, f"position {at}")
 
 
 def chosen_token(trace: Trace, at: int) -> int:
-    """The token id behind one choice from that list; the newest where the run is shorter than it was."""
+    """The token id behind one choice from that list; the newest if the run is too short to have it."""
     return trace.computed_ids[at if at < trace.seq else NEWEST]

@@ -12,9 +12,9 @@ from pages.look.palette import Palette
 from . import style
 from .style import ChartData, percent
 
-# The map shows the latest tokens, each once, with the nearest few of each; the caption states the cut.
+# The map shows the latest tokens, each once, with the nearest few of each; the caption says how many.
 MAPPED_TOKENS, NEIGHBOURS = 14, 4
-# The smallest plot the page has, in pixels: where labels are clear of one another here they are everywhere.
+# The smallest plot on the page, in pixels: labels that do not overlap here do not overlap on a larger one.
 WIDTH, HEIGHT, MARGIN = 560, 400, 0.06
 LETTER, LINE, DOT, OFFSET = 7.2, 15, 8, 8
 SIDES = ("right", "left", "above", "below")
@@ -24,7 +24,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Place:
-    """A label's box on the smallest plot, and the side of its point that it stands on."""
+    """A label's box on the smallest plot, and the side of its point that it is on."""
 
     side: str
     box: Box
@@ -75,7 +75,7 @@ def place_labels(points: np.ndarray, labels: list[str], needed: int) -> list[str
 
 @dataclass(frozen=True)
 class EmbeddingMap:
-    """Who is on the map, the run's own tokens first, newest first of all, and where.
+    """The tokens on the map and their places: the run's own tokens first, the newest at the start.
 
     Attributes: `own` is how many of `tokens` are the run's; `seen` how many different tokens the run has.
     """
@@ -156,16 +156,16 @@ def map_chart(found: EmbeddingMap, trace: Trace, palette: Palette) -> alt.LayerC
 
 
 def map_sentence(found: EmbeddingMap) -> str:
-    """How much of the truth the flat picture keeps."""
+    """How much of the variance the two directions of the map keep."""
     first, second = (float(share) for share in found.projection.shares)
     return (
         f"Two directions keep {percent(first + second)} of the variance of these {len(found.tokens)} embeddings "
-        f"({percent(first)} across, {percent(second)} up); distances in the other directions are not seen here."
+        f"({percent(first)} across, {percent(second)} up); distances in the other directions are not visible here."
     )
 
 
 def map_caption(found: EmbeddingMap) -> str:
-    """Who is on the map and who is not."""
+    """Which tokens are on the map."""
     who = f"all {found.own}" if found.own == found.seen else f"the latest {found.own} of {found.seen}"
     return (
         f"Shown: {who} different tokens of the run and the {NEIGHBOURS} nearest of each by cosine. "

@@ -47,7 +47,7 @@ def mean_cosine(tables: Tables, distance: int) -> float:
 
 
 def positions_caption(tables: Tables) -> str:
-    """What the picture's axes and colours are."""
+    """The picture's axes and colours."""
     size = len(tables.wpe)
     return (
         f"wpe: rows and columns are positions 0 to {size - 1}, from the top left; "
@@ -56,12 +56,12 @@ def positions_caption(tables: Tables) -> str:
 
 
 def positions_sentence(tables: Tables) -> str:
-    """Likeness of next-door positions against positions far apart."""
+    """The mean cosine of neighbouring positions and of positions far apart."""
     far = len(tables.wpe) // 4
     if not far:
         return "This model has too few positions to compare near and far ones."
     return (
-        f"Next-door positions have a mean cosine of {mean_cosine(tables, 1):.3f}, positions {far} apart "
+        f"Neighbouring positions have a mean cosine of {mean_cosine(tables, 1):.3f}, positions {far} apart "
         f"{mean_cosine(tables, far):.3f}."
     )
 
@@ -72,7 +72,7 @@ def position_rows(tables: Tables, position: int) -> ChartData:
 
 
 def position_chart(tables: Tables, position: int, palette: Palette) -> alt.LayerChart:
-    """The newest position's cosine with every position, on a fixed axis; its own place, where it is 1, is marked."""
+    """The newest position's cosine with every position, on a fixed axis; its own place, with cosine 1, is marked."""
     x = alt.X("position:Q", title="position", scale=alt.Scale(nice=False), axis=alt.Axis(grid=False, format="d"))
     y = alt.Y("cosine:Q", title="cosine", scale=alt.Scale(domain=[-1, 1]), axis=alt.Axis(values=[-1, -0.5, 0, 0.5, 1]))
     tip = [alt.Tooltip("position:Q", title="position"), alt.Tooltip("cosine:Q", title="cosine", format=".4f")]

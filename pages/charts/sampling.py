@@ -1,4 +1,4 @@
-"""What a step's logits become under some sampling settings, and the rows of it that a picture can show."""
+"""One step's outcome under some sampling settings, stage by stage, and the tokens that a picture shows."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,14 +11,14 @@ from gpt2.trace.trace import Step
 from .style import bits, percent, spoken
 
 SHOWN_TOKENS = 16
-# What the page's controls reach: a slider's end, and the largest whole number that a browser holds exactly.
+# Limits of the page's controls: a slider's end, and the largest integer that a browser holds exactly.
 HOTTEST = 2.0
 LARGEST_SEED = 2**53 - 1
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One step's next token under some settings: as it was drawn, or as it would have been.
+    """One step's next token under some settings: as it was drawn, or as these settings would draw it.
 
     Attributes: `u` is the uniform number that chose `token`; `distribution` is every stage on the way to it.
     """
@@ -30,7 +30,7 @@ class Outcome:
 
     @classmethod
     def drawn(cls, step: Step) -> "Outcome":
-        """What the run did at this step.
+        """The run's own draw at this step.
 
         Raises:
             TraceError: if nothing was drawn at this step.
@@ -41,7 +41,7 @@ class Outcome:
 
     @classmethod
     def preview(cls, step: Step, sampling: Sampling) -> "Outcome":
-        """What these settings would do with the same logits; the run stays as it is.
+        """The draw of these settings from the same logits; the run is not changed.
 
         Raises:
             SettingsError: if a setting does not fit the vocabulary.
@@ -69,9 +69,9 @@ class Outcome:
 class Stage:
     """One column of the picture.
 
-    Attributes: `name` is its headline, `note` what happened in it, `entropy` what is left of the choice after it.
-    Shapes: arrived, left [vocab], the probabilities that came into the stage and what it let through of them, both
-    on the same scale, so that their difference is what it removed.
+    Attributes: `name` is its headline, `note` what it did, `entropy` the bits of choice left after it.
+    Shapes: arrived, left [vocab], the probabilities before the stage and those it let through, both on one scale,
+    so that their difference was removed by it.
     """
 
     name: str
@@ -105,7 +105,7 @@ def stages(outcome: Outcome) -> list[Stage]:
 
 
 def shown_tokens(outcome: Outcome, *also: int, count: int = SHOWN_TOKENS) -> list[int]:
-    """The model's `count` likeliest tokens, the last of them giving way to drawn tokens that are not among them."""
+    """The model's `count` likeliest tokens, the last of them replaced by drawn tokens that are not among them."""
     distribution = outcome.distribution
     wanted = list(dict.fromkeys((outcome.token, *also)))
     head = distribution.order[:count].tolist()
@@ -117,13 +117,13 @@ def shown_tokens(outcome: Outcome, *also: int, count: int = SHOWN_TOKENS) -> lis
 
 
 def stretch(distribution: Distribution, token: int) -> tuple[float, float]:
-    """Where a token's stretch of the cumulative bar begins and ends; the two are equal where it was removed."""
+    """Where a token's stretch of the cumulative bar begins and ends; the two are equal if it was removed."""
     before = distribution.final[distribution.order[: distribution.rank(token) - 1]].sum()
     return float(before), float(before + distribution.final[token])
 
 
 def outcome_sentence(outcome: Outcome, label: str) -> str:
-    """How unlikely the drawn token was to the model, and what the settings made of it."""
+    """The drawn token's rank and probability for the model, and its probability after the settings."""
     distribution, token = outcome.distribution, outcome.token
     return (
         f"{spoken(label)} is the model's number {distribution.rank(token):,} with {percent(distribution.raw[token])} "

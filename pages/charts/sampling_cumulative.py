@@ -1,4 +1,4 @@
-"""The whole vocabulary at once: how fast the probability adds up along the ranks, and where the filters cut."""
+"""The whole vocabulary by rank: how fast the probability adds up, and the ranks at which the filters cut."""
 
 import altair as alt
 import numpy as np

@@ -12,13 +12,13 @@ from .style import ChartData, percent, spoken
 
 # Beyond this many segments the rest is one: they would be thinner than a pixel.
 SHOWN_SEGMENTS = 48
-# A label needs this share of the bar for each of its letters, at the narrowest width the page has.
+# A label needs this share of the bar for each of its letters, at the page's narrowest width.
 LETTER = 0.0075
 AS_DRAWN, WHAT_IF = "As drawn", "What if"
 
 
 def segments(outcome: Outcome, row: str, vocabulary: Vocabulary) -> ChartData:
-    """The bar's segments, most likely first; tokens past the first few are one segment, the drawn token never is."""
+    """The bar's segments, most likely first; all but the first few are joined, except the drawn token."""
     distribution = outcome.distribution
     left = int(np.count_nonzero(distribution.final))
     ends = np.minimum(np.cumsum(distribution.final[distribution.order[:left]]), 1.0)
@@ -93,7 +93,7 @@ def draw_chart(as_drawn: Outcome, preview: Outcome, vocabulary: Vocabulary, pale
 
 
 def draw_sentence(outcome: Outcome, vocabulary: Vocabulary) -> str:
-    """Where `u` fell, and which tokens lie on both sides of it."""
+    """The token that `u` fell in, and its neighbours on both sides."""
     distribution = outcome.distribution
     left, place = int(np.count_nonzero(distribution.final)), distribution.rank(outcome.token) - 1
     start, end = outcome.stretch
@@ -115,9 +115,9 @@ def draw_sentence(outcome: Outcome, vocabulary: Vocabulary) -> str:
 
 
 def preview_sentence(as_drawn: Outcome, preview: Outcome, vocabulary: Vocabulary) -> str:
-    """What the preview would change, and that it is only a preview."""
+    """Whether the preview would change the token, with a note that it is only a preview."""
     if preview.sampling == as_drawn.sampling:
-        return "These are the run's own settings. Move one to see what it would have done with the same logits."
+        return "These are the run's own settings. Move one to see what other settings would draw from the same logits."
     was, would = spoken(vocabulary.label(as_drawn.token)), spoken(vocabulary.label(preview.token))
     if preview.token == as_drawn.token:
         return f"What if: it would still have been {would}. Only a preview; the run is kept."

@@ -1,4 +1,4 @@
-"""Entropy along the run: how open the model's choice was at every step, and how surprising what came was."""
+"""Entropy along the run: how open the model's choice was at every step, and how surprising the drawn token was."""
 
 import altair as alt
 import numpy as np

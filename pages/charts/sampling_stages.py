@@ -1,4 +1,4 @@
-"""The large picture of the Sampling page: the same tokens in five columns, from the logits to what the draw sees."""
+"""The large picture of the Sampling page: the same tokens in five columns, from logits to final probabilities."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ from . import style
 from .sampling import SHOWN_TOKENS, Outcome, Stage, shown_tokens, stages
 from .style import ChartData, bits, percent, spoken
 
-# The picture has its own plane: x counts columns (the first holds the token and its logit), y counts rows.
+# The picture has its own units: x counts columns (the first holds the token and its logit), y counts rows.
 FIRST, BAR, VALUE = 1.28, 0.52, 0.86
 NAMES, LOGITS = 0.78, FIRST - 0.12
 LONGEST_NAME = 12
 ROW = 20
 LEGEND = (
-    "Bars are probabilities, to one scale in all columns. Hatched: removed by a filter, and kept in its place. "
+    "Bars are probabilities, to one scale in all columns. Hatched: removed by a filter, but still shown. "
     "Strong: the token these settings draw; dashed frame and ticks: the token and the final probabilities as drawn, "
-    "where they differ."
+    "if they differ."
 )
 WIDTH = FIRST + 5 - (1 - VALUE) + 0.04
 NAME, NOTE, ENTROPY, TOP = -2.35, -1.65, -0.95, -2.9
@@ -41,7 +41,7 @@ def hatch(start: float, stop: float, row: float) -> ChartData:
 
 
 def lengths(columns: list[Stage], tokens: list[int]) -> list[list[tuple[float, float]]]:
-    """For every stage and token: the share that passed, and the share removed here or before, which stays in sight."""
+    """For every stage and token: the share that passed, and the share removed here or before, which is still shown."""
     gone = dict.fromkeys(tokens, 0.0)
     table = []
     for stage in columns:
@@ -90,7 +90,7 @@ def stage_rows(outcome: Outcome, as_drawn: Outcome, logits: np.ndarray, vocabula
 
 
 def rest(stage: Stage, tokens: list[int]) -> float:
-    """What a stage let through of all tokens that are not shown."""
+    """The probability that a stage let through for all tokens that are not shown."""
     return float(np.delete(stage.left, tokens).sum())
 
 
@@ -127,7 +127,7 @@ def head_rows(columns: list[Stage]) -> ChartData:
 def mark_rows(
     tokens: list[int], outcome: Outcome, as_drawn: Outcome, distribution: Distribution, longest: float
 ) -> ChartData:
-    """The band behind the token that these settings draw, and ticks where the run's own settings differ."""
+    """The band behind the token that these settings draw, and ticks if the run's own settings differ."""
     band = tokens.index(outcome.token)
     rows: ChartData = [{"kind": "band", "x": 0.0, "x2": WIDTH, "y": band - 0.5, "y2": band + 0.5}]
     if outcome.token != as_drawn.token:
@@ -143,7 +143,7 @@ def mark_rows(
 def stages_chart(
     outcome: Outcome, as_drawn: Outcome, logits: np.ndarray, vocabulary: Vocabulary, palette: Palette
 ) -> alt.LayerChart:
-    """Five columns of bars over the same tokens; what a filter removed is hatched and stays in its place.
+    """Five columns of bars over the same tokens; shares that a filter removed are hatched and still shown.
 
     Shapes: logits [vocab].
     """
@@ -210,7 +210,7 @@ def stages_chart(
 
 
 def stages_sentence(outcome: Outcome, as_drawn: Outcome, vocabulary: Vocabulary) -> str:
-    """What the settings removed, and how much choice they leave; it begins with whose settings they are."""
+    """How much the settings removed and how many tokens they leave; "As drawn" or "What if" comes first."""
     columns, distribution, sampling = stages(outcome), outcome.distribution, outcome.sampling
     first = int(distribution.order[0])
     left = np.count_nonzero(distribution.final)

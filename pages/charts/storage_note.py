@@ -1,4 +1,4 @@
-"""What a page says of a long run that was squeezed into its memory: which numbers are not as they were captured."""
+"""A page's note on a long run that was squeezed into its budget: which hooks are not stored as captured."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Attention: who each token looks at, head by head, and how one head comes to its weights."""
+"""Attention: the tokens that each token looks at, head by head, and how one head computes its weights."""
 
 from pathlib import Path
 
@@ -71,7 +71,7 @@ with layout.explain_missing():
         )
         stages = attention_stages.Stages.of(view.trace, *head, attention_stages.WINDOWS[positions])
         with heading:
-            st.markdown(f"**How {stages.name} comes to its weights**")
+            st.markdown(f"**How {stages.name} computes its weights**")
             layout.plain_text(stages.sentence)
         key = view.key("stages")
         cell = chosen_cell(key, stages.shape, stages.strongest, start=(stages.start, stages.start))

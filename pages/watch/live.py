@@ -1,4 +1,4 @@
-"""Live: a prompt is continued token by token, and everything inside moves along."""
+"""Live: a prompt is continued token by token, with all numbers inside the model beside it."""
 
 from pages.frame import layout
 

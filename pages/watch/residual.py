@@ -1,4 +1,4 @@
-"""Residual stream: what each layer adds to every token's vector, and what the stack would say at each depth."""
+"""Residual stream: each layer's addition to every token's vector, and the next token predicted at each depth."""
 
 from functools import partial
 from pathlib import Path
@@ -50,7 +50,7 @@ with direction, st.container(border=True, height="stretch"):
 
 if view.read_lens is None:
     layout.plain_text(
-        f"The logit lens needs the weights that this run was made with ({view.trace.model}), and others are loaded: "
+        f"The logit lens needs the weights that this run was made with ({view.trace.model}), which are not loaded: "
         "run a prompt of your own to read it."
     )
     layout.show_computation(

@@ -1,4 +1,4 @@
-"""Sampling: how the next token is chosen from the logits, and what other settings would have done."""
+"""Sampling: how the next token is chosen from the logits, and what other settings would have drawn."""
 
 import streamlit as st
 
