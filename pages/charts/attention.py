@@ -1,4 +1,4 @@
-"""Every head's attention pattern as one mosaic, and its means over heads, layers and the whole model."""
+"""Who looks at whom: every head's pattern as one mosaic, and its means over heads, layers and the whole model."""
 
 from dataclasses import dataclass
 
@@ -72,61 +72,6 @@ class Tiles:
         return " ".join(filter(None, (sentence, "Click a tile to see it in detail.", reading.sentence, pooled)))
 
 
-@dataclass(frozen=True)
-class Mosaic:
-    """Patterns side by side: one tile for each head, or for each layer.
-
-    Attributes:
-        tiles: the patterns, pooled.
-        factor: how many queries and keys one cell of a tile stands for.
-        newest: the newest query's row of each pattern, not pooled.
-        names: what each tile shows, such as `L2·H4`.
-        rows, columns: labels of the rows and columns of tiles.
-        row_names: names of the rows of tiles, for `{row}` in `hook`.
-        text: a label on each tile.
-
-    Shapes: tiles [tile row, tile column, side, side], newest [tile row, tile column, key].
-    """
-
-    tiles: Array
-    factor: int
-    newest: Array
-    names: list[list[str]]
-    rows: Sequence[str]
-    columns: Sequence[str]
-    title: str
-    hook: str
-    row_names: Sequence[str] | None = None
-    text: list[list[str]] | None = None
-
-    def picture(self, trace: Trace, reading: Reading, height: int) -> Picture:
-        """The mosaic with a note for each tile; the caption quotes the tile with the largest weight."""
-        token = spoken(trace.labels[-1])
-        notes = [
-            [f"{name}: {token} {looks(trace, self.newest[r, c])}" for c, name in enumerate(line)]
-            for r, line in enumerate(self.names)
-        ]
-        row, column = sharpest_tile(self.newest)
-        sharpest = f"{notes[row][column]}: the sharpest look of {self.newest.shape[0] * self.newest.shape[1]}."
-        if np.isnan(self.newest).all():
-            sharpest = f"{token} has nothing left to look at."
-        pooled = f"Each cell is the largest of {self.factor} × {self.factor} weights." if self.factor > 1 else ""
-        return Picture(
-            self.tiles,
-            self.rows,
-            self.columns,
-            share(reading.label, "attention", square_root=True),
-            self.title,
-            " ".join(part for part in (sharpest, "Click one to follow it.", reading.sentence, pooled) if part),
-            self.hook,
-            row_names=self.row_names,
-            mark_row=(trace.seq - 1) // self.factor,
-            text=self.text,
-            notes=notes,
-            height=height,
-        )
-
-
 def mosaic_of_heads(trace: Trace, reading: Reading, height: int) -> Picture:
     """Every head of every layer, one tile each; the stack grows upwards, its first layer at the bottom."""
     layers, heads = range(trace.config.n_layer)[::-1], range(trace.config.n_head)
@@ -150,7 +95,6 @@ def mosaic_of_heads(trace: Trace, reading: Reading, height: int) -> Picture:
         notes=tiles.notes(trace),
         height=height,
     )
-    return mosaic.picture(trace, reading, height)
 
 
 def sharpest_tile(newest: Array) -> tuple[int, int]:
@@ -161,7 +105,7 @@ def sharpest_tile(newest: Array) -> tuple[int, int]:
 
 
 def tile_of(trace: Trace, head: tuple[int, int]) -> tuple[int, int]:
-    """The (row, column) at which `mosaic_of_heads` shows a (layer, head)."""
+    """Where `mosaic_of_heads` shows a (layer, head), as (row, column)."""
     return trace.config.n_layer - 1 - head[0], head[1]
 
 
@@ -197,7 +141,6 @@ def mosaic_of_layers(trace: Trace, reading: Reading, height: int) -> Picture:
         notes=tiles.notes(trace),
         height=height,
     )
-    return mosaic.picture(trace, reading, height)
 
 
 def layers_across(n_layer: int) -> int:
