@@ -117,7 +117,7 @@ def kv_line(run: Trace, facts: CostFacts) -> str:
 
 def trace_line(run: Trace, facts: CostFacts) -> str:
     """The bytes that the trace holds, and its budget."""
-    whole = "" if squeezed_lines(run) else ", every step whole"
+    whole = "" if squeezed_lines(run) else ", all steps complete"
     return f"{in_bytes(run.nbytes)}{f' of {in_bytes(facts.budget)}' if facts.budget else ''}{whole}"
 
 
