@@ -4,7 +4,9 @@ import ast
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import gpt2
@@ -80,7 +82,7 @@ def test_the_readme_names_every_page() -> None:
 
 def test_the_readme_is_short_and_links_what_it_leaves_out() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert len(readme.splitlines()) <= 130
+    assert len(readme.splitlines()) <= 127
     links = re.findall(r"\]\(([^)#]+)\)", readme)
     assert {".github/HOSTING.md", ".github/GLOSSARY.md"} <= set(links)
     assert all((ROOT / link).exists() for link in links)
@@ -91,7 +93,7 @@ def test_every_word_of_the_glossary_is_a_word_of_the_code() -> None:
     words = re.findall(r"^\| (\w+) \| .+\. ?\|$", glossary, re.MULTILINE)
     code = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in (*ENGINE_ROOM, *GALLERY))
     names = {word.lower() for name in re.findall(r"[A-Za-z]+", code) for word in re.split(r"(?<=[a-z])(?=[A-Z])", name)}
-    assert len(words) == 16
+    assert len(words) == 17
     assert not [word for word in words if word not in names]
 
 
@@ -108,5 +110,18 @@ def test_every_command_that_the_readme_shows_is_understood() -> None:
 def test_the_names_that_people_type_are_offered_by_the_package_itself() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     typed = set(re.findall(r"\bgpt2\.([A-Z]\w+|load)\b", readme))
-    assert {"load", "Interventions", "Sampling", "Scale"} <= typed <= set(gpt2.__all__)
+    assert {"load", "Trace", "Sampling", "Interventions", "Scale", "Addition"} <= typed <= set(gpt2.__all__)
     assert all(getattr(gpt2, name) for name in gpt2.__all__)
+
+
+@pytest.mark.slow
+def test_the_python_example_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.+?)^```", readme, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    after: dict[str, Any] = {}
+    exec(example, after)
+    assert after["trace"]["blocks.0.attn.hook_pattern"].shape == (8, 5, 5)
+    assert gpt2.Trace.load(tmp_path / "run.npz").run_id == after["trace"].run_id
+    changed, plain = (after["engine"].run("Once upon a time", way)["logits"] for way in (after["changes"], None))
+    assert not np.array_equal(changed, plain)

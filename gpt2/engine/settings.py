@@ -13,6 +13,7 @@ from gpt2.errors import SettingsError
 MEGABYTE = 10**6
 MOST_MEGABYTES = 10**12
 TRACE_MB = 256
+DEVICES = ("auto", "cpu", "gpu")
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,18 @@ def megabytes(name: str, default: int) -> int:
     raise SettingsError(
         f"{name} must be a positive number of megabytes, not {raw!r}; whoever hosts this app can change it."
     )
+
+
+def device(name: str) -> str:
+    """A setting that is one of `DEVICES`, in capitals or not; the CPU if it is not set.
+
+    Raises:
+        SettingsError: if it is anything else.
+    """
+    raw = read(name)
+    if (chosen := raw.lower() or "cpu") in DEVICES:
+        return chosen
+    raise SettingsError(f"{name} must be auto, cpu or gpu, not {raw!r}; whoever hosts this app can change it.")
 
 
 def is_on(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gpt2.engine import settings
 from gpt2.engine.settings import is_on, megabytes, offered_models, offers_any_model, read
 
 from .memory import machine_bytes
@@ -36,8 +37,12 @@ def may_be_folder(name: str) -> bool:
 
 
 def device() -> str:
-    """Where models run: `GPT2_DEVICE`, which may be auto, cpu or gpu; the CPU if it is not set."""
-    return read("GPT2_DEVICE").lower() or "cpu"
+    """Where models run: `GPT2_DEVICE`, which may be auto, cpu or gpu; the CPU if it is not set.
+
+    Raises:
+        SettingsError: if `GPT2_DEVICE` is anything else.
+    """
+    return settings.device("GPT2_DEVICE")
 
 
 def memory_budget() -> int:
