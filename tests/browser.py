@@ -27,16 +27,9 @@ ARGUMENTS = [
 ]
 
 
-def chromium() -> str:
-    """The system's Chromium: `CHROMIUM`, or the first of the usual names.
-
-    Raises:
-        RuntimeError: if there is none.
-    """
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        raise RuntimeError("The browser tests need Chromium: install it (apt-get install chromium) or set CHROMIUM.")
-    return found
+def chromium_path() -> str | None:
+    """The system's Chromium: `CHROMIUM`, or the first of the usual names; None if there is none."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 class Server:
@@ -86,9 +79,15 @@ def wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path, seconds
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """A headless Chromium."""
+    """A headless Chromium.
+
+    Raises:
+        RuntimeError: if this machine has none.
+    """
+    if (path := chromium_path()) is None:
+        raise RuntimeError("This needs Chromium: install it (apt-get install chromium) or set CHROMIUM.")
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
+        opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         try:
             yield opened
         finally:

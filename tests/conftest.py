@@ -1,20 +1,27 @@
 """What tests share: the bundled model, loaded once, and a run of it."""
 
+import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, Page
 
-import gpt2
 from gpt2.checkpoints.weights import Checkpoint, load_checkpoint
-from gpt2.engine import compiled
+from gpt2.engine import compiled, devices
 from gpt2.engine.engine import Engine
 from gpt2.model.sampling import Sampling
 from gpt2.trace.trace import Trace
-from tests.browser import Server, browser, open_page
-from tests.measure import ready
+from tests.browser import Server, browser, chromium_path, open_page
+from tests.compiling import GRAPHS
+from tests.models import BUNDLED, PROMPT
+from tests.stage import ready
+
+if TYPE_CHECKING:
+    from pages.server.models import Pool
 
 # A busy machine is not a failure; folders and engines that examples share are meant to be shared.
 settings.register_profile(
@@ -22,8 +29,61 @@ settings.register_profile(
 )
 settings.load_profile("shared")
 
-BUNDLED = Path(gpt2.__file__).parent / "bundled"
-PROMPT = "Once upon a time"
+NO_BROWSER = "No Chromium: apt-get install chromium, or set CHROMIUM, to run the browser tests too."
+COMPILE_SECONDS = 1800
+CALLS_IN_FLIGHTERS = 4  # of half a gigabyte to one and a half
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A worker a core; for one file or test alone, which one process would run anyway, none."""
+    named = config.option.file_or_dir
+    is_one_file = len(named) == 1 and ".py" in named[0]
+    return 0 if is_one_file else min(CALLS_IN_FLIGHTERS, os.cpu_count() or 1)
+
+
+def pytest_xdist_setupnodes() -> None:
+    """One thread a worker for NumPy and torch: those of several workers would take the cores from each other."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One thread a worker for MAX too, which starts one for each core that it sees first, and lets them wait spinning.
+
+    Two workers take half the time then. Processes that tests start, and a file run by itself, use all cores.
+    """
+    if hasattr(config, "workerinput") and hasattr(os, "sched_setaffinity"):
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(cores)})
+        devices.session_on("cpu")
+        os.sched_setaffinity(0, cores)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` takes its pick
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is quick, let compiles take their time, and begin with the files that take longest."""
+    for item in items:
+        if item.get_closest_marker("compiles"):
+            item.add_marker(pytest.mark.timeout(COMPILE_SECONDS))
+        if not any(map(item.get_closest_marker, ("browser", "slow", "compiles"))):
+            item.add_marker("quick")
+    slow = Counter(item.path for item in items if not item.get_closest_marker("quick"))
+    items.sort(key=lambda item: -slow[item.path])  # stable: each file stays whole
+
+
+@pytest.hookimpl(tryfirst=True)  # before the fixtures are made
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave out the browser tests where there is no browser; on a CI machine they fail."""
+    if item.get_closest_marker("browser") and chromium_path() is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(NO_BROWSER)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def graphs() -> Iterator[None]:
+    """The compiled graphs that come with the tests are found as shipped ones are, and checked as they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "OFFERED", (GRAPHS,))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +112,27 @@ def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A user's cache with nothing in it, and no shipped graphs."""
     monkeypatch.setenv("GPT2_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(compiled, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(compiled, "OFFERED", ())
     return compiled.cache_folder()
+
+
+@pytest.fixture
+def unset_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A host that has set nothing, and an empty cache of models."""
+    for name in ("GPT2_MODELS", "GPT2_DEFAULT_MODEL", "GPT2_MEMORY_MB", "GPT2_PUBLIC", "HF_TOKEN", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> "Pool":
+    """A pool of models for this test alone, and for its visits."""
+    from pages.server.models import Pool  # here, as it imports Streamlit, which most files do without
+
+    own = Pool()
+    monkeypatch.setattr("pages.visit.visit.pool", lambda: own)
+    monkeypatch.setattr("pages.visit.model_choice.pool", lambda: own)
+    return own
 
 
 @pytest.fixture(scope="module")  # no longer: Playwright's event loop would run on under the tests of other modules

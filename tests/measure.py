@@ -15,65 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from playwright.sync_api import Page, expect
 
 from tests.browser import browser, open_page, serve
 from tests.measure_visitors import measure_visitors
-
-STAGE = "[data-painted]"
-
-
-def stage_number(page: Page, name: str) -> int:
-    """A number that the stage keeps of itself, such as `painted`."""
-    return int(page.locator(STAGE).first.get_attribute(f"data-{name}") or 0)
-
-
-def run_id(page: Page) -> str:
-    """The run on the stage."""
-    return page.locator(STAGE).first.get_attribute("data-run") or ""
+from tests.stage import STAGE, begin, run_id, settle, stage_number, wait_for_new_run
 
 
 def megabytes(process_id: int) -> float:
     """Resident memory of a process and its children, in MB."""
     parent = psutil.Process(process_id)
     return sum(process.memory_info().rss for process in (parent, *parent.children(recursive=True))) / 1e6
-
-
-def ready(page: Page) -> None:
-    """Return once the bundled model is loaded."""
-    page.wait_for_selector(STAGE, timeout=60_000)
-    expect(page.locator(f"{STAGE} .state")).not_to_contain_text("Loading", timeout=60_000)
-
-
-def settle(page: Page, **settings: float) -> None:
-    """Type settings of the dialog, by their names, and close it."""
-    page.locator("button.chip").click()
-    for name, value in settings.items():
-        field = page.locator(f"input[name={name}]")
-        field.fill(str(value))
-        field.press("Enter")
-    page.wait_for_timeout(500)
-    page.keyboard.press("Escape")
-
-
-def begin(page: Page, prompt: str) -> None:
-    """Type a prompt and run it."""
-    page.get_by_role("textbox", name="Prompt").fill(prompt)
-    page.get_by_role("button", name="Run", exact=True).click()
-
-
-def wait_for_new_run(page: Page, before: str, steps: int, seconds: float = 60) -> None:
-    """Return once another run than `before` shows at least `steps` steps.
-
-    Raises:
-        TimeoutError: if it does not in time.
-    """
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if run_id(page) != before and stage_number(page, "steps") >= steps:
-            return
-        page.wait_for_timeout(20)
-    raise TimeoutError("the new run did not appear")
 
 
 def measure_start(log: Path) -> dict[str, Any]:

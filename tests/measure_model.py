@@ -7,7 +7,8 @@ from typing import Any
 from playwright.sync_api import Page
 
 from tests.browser import Server, browser, open_page, serve
-from tests.measure import begin, megabytes, ready, run_id, settle, stage_number, wait_for_new_run
+from tests.measure import megabytes
+from tests.stage import begin, ready, run_id, settle, stage_number, wait_for_new_run
 
 PAGES = ("Embeddings", "Attention", "Residual stream", "Sampling", "Cost", "Live")
 IS_DRAWN = """() => {

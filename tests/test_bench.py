@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import gpt2
-from gpt2.__main__ import main
 from gpt2.bench.comparison import capture_bytes, checked_lengths
 from gpt2.bench.subject import subject
 from gpt2.bench.table import table
@@ -22,6 +21,7 @@ from gpt2.checkpoints.weights import load_checkpoint
 from gpt2.errors import SettingsError
 from gpt2.model.config import GPT2Config
 from gpt2.model.sampling import Sampling
+from tests import command_line
 
 ROOT = Path(gpt2.__file__).parent.parent
 TINY = GPT2Config(300, 32, 16, 2, 2, 64)
@@ -29,9 +29,7 @@ ALONE_ROWS = [("cold start", None), ("load", None), ("prefill", 12), ("decode", 
 
 
 def said(capsys, *arguments: str) -> dict:
-    capsys.readouterr()
-    main(["bench", *arguments, "--json"])
-    return json.loads(capsys.readouterr().out)
+    return command_line.said(capsys, "bench", *arguments, "--json")
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +46,7 @@ def found() -> dict:
     return json.loads(told.stdout)
 
 
+@pytest.mark.slow
 def test_every_piece_of_work_is_reported_once_for_each_length(found):
     expected = [("cold start", None), ("load", None)]
     expected += [(what, length) for length in (20, 60) for what in ("prefill", "decode")]
@@ -56,6 +55,7 @@ def test_every_piece_of_work_is_reported_once_for_each_length(found):
     assert all(set(row) == keys for row in found["rows"])
 
 
+@pytest.mark.slow
 def test_every_ratio_is_the_quotient_of_medians_and_no_minimum_is_above_its_median(found):
     for row in found["rows"]:
         for side, ratio in (("hf_outputs_ms", row["ratio"]), ("hf_plain_ms", row["ratio_plain"])):
@@ -71,6 +71,7 @@ def test_every_ratio_is_the_quotient_of_medians_and_no_minimum_is_above_its_medi
     assert cache["ratio"] == pytest.approx(cache["recomputed_ms"]["median"] / cache["cached_ms"]["median"], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_transformers_stands_beside_all_work_with_and_without_outputs(found):
     for row in found["rows"]:
         assert row["hf_outputs_ms"], row["what"]
@@ -78,6 +79,7 @@ def test_transformers_stands_beside_all_work_with_and_without_outputs(found):
     assert found["missing"] == ""
 
 
+@pytest.mark.slow
 def test_tokens_a_second_are_those_of_the_run(found):
     run = found["rows"][-1]
     for side, rate in found["tokens_per_s"].items():
@@ -86,10 +88,12 @@ def test_tokens_a_second_are_those_of_the_run(found):
     assert set(found["run_parts_ms"]) == {"model", "lens_draw_and_trace"}
 
 
+@pytest.mark.slow
 def test_both_programs_did_the_same_work(found):
     assert found["largest_logits_difference"] < 1e-4
 
 
+@pytest.mark.slow
 def test_the_report_tells_what_where_and_with_which_versions(found):
     assert found["model"]["name"] == "bundled" and found["model"]["parameters"] == 5_394_432
     assert not found["model"]["random_weights"] and found["compile_s"] is None
@@ -102,6 +106,7 @@ def test_the_report_tells_what_where_and_with_which_versions(found):
     assert memory["here"]["peak"] >= memory["here"]["loaded"] > 50
 
 
+@pytest.mark.slow
 def test_the_table_holds_every_row_and_the_medians(found):
     lines = table(found).splitlines()
     for row in found["rows"]:
@@ -110,6 +115,7 @@ def test_the_table_holds_every_row_and_the_medians(found):
         assert line.endswith(f"{row['ratio']:.2f} x")
 
 
+@pytest.mark.slow
 def test_without_transformers_ours_is_measured_all_the_same(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
     told = said(capsys, "--quick", "--lengths", "12")
@@ -168,6 +174,7 @@ def test_a_size_without_weights_is_measured_with_random_ones_that_do_not_stay(mo
     assert "random ones" in told[0]
 
 
+@pytest.mark.slow
 def test_visitors_at_once_get_the_texts_that_they_get_alone(capsys):
     told = said(capsys, "--visitors", "4", "--runs", "10", "--tokens", "6")["visitors"]
     assert (told["visitors"], told["runs"], told["tokens_each"]) == (4, 10, 6)
@@ -180,6 +187,7 @@ def test_visitors_at_once_get_the_texts_that_they_get_alone(capsys):
     assert memory["peak"] >= memory["max"] >= max(memory["first"], memory["last"])
 
 
+@pytest.mark.slow
 def test_memory_is_told_every_20_runs(capsys):
     told = said(capsys, "--visitors", "10", "--runs", "45", "--tokens", "1")
     assert [kept["runs"] for kept in told["visitors"]["memory_mb"]["after_runs"]] == [0, 20, 40, 45]
@@ -220,13 +228,10 @@ def test_a_visitor_who_cannot_be_served_is_counted_and_nobody_else_is_disturbed(
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(capsys, arguments, sentence):
-    with pytest.raises(SystemExit) as stopped:
-        main(["bench", *arguments])
-    error = capsys.readouterr().err.strip()
-    assert stopped.value.code == 2
-    assert len(error.splitlines()) == 1 and sentence in error
+    assert sentence in command_line.refused(capsys, "bench", *arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

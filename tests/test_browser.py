@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from gpt2.trace.trace import Trace
 from tests.browser import Server, open_page, serve
-from tests.measure import STAGE, begin, ready, run_id, settle, stage_number, wait_for_new_run
+from tests.stage import STAGE, begin, ready, run, run_id, settle, stage_number, strip
 
 pytestmark = pytest.mark.browser
 
@@ -25,18 +25,6 @@ LENSES = {
 def server(tmp_path_factory) -> Iterator[Server]:
     with serve(tmp_path_factory.mktemp("server") / "server.log") as served:
         yield served
-
-
-def run(page: Page, prompt: str, tokens: int = 8) -> None:
-    """Run a prompt for some tokens, as fast as it goes, and wait for the last."""
-    settle(page, max_new_tokens=tokens, speed=0)
-    before = run_id(page)
-    begin(page, prompt)
-    wait_for_new_run(page, before, tokens)
-
-
-def strip(page: Page) -> str:
-    return page.locator(f"{STAGE} .tokens").inner_text()
 
 
 def test_the_first_paint_is_a_recorded_run_and_says_so(chromium, server):
@@ -154,9 +142,9 @@ def test_the_cost_page_knows_the_paints_and_measures_what_the_cache_saves(live):
     run(live, "The fox", 12)
     live.wait_for_timeout(1000)
     live.get_by_role("link", name="Cost", exact=True).click()
-    bill = live.get_by_test_id("stVegaLiteChart").nth(1)
+    table = live.get_by_test_id("stVegaLiteChart").nth(1)
     painted = re.compile(r"painting: [\d.]+\sms in this browser")
-    expect(bill).to_have_attribute("aria-label", painted, timeout=20_000)
+    expect(table).to_have_attribute("aria-label", painted, timeout=20_000)
     live.get_by_role("button", name="Measure without the cache").click()
     expect(live.get_by_text(re.compile(r"At \d+ tokens the cache "))).to_be_visible(timeout=60_000)
     expect(live.get_by_role("button", name="Measure without the cache")).to_be_visible(timeout=60_000)

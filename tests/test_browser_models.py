@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import Server, open_page, serve
-from tests.conftest import BUNDLED
-from tests.measure import STAGE, begin, run_id, wait_for_new_run
+from tests.models import BUNDLED
+from tests.stage import STAGE, begin, run_id, wait_for_new_run
 from tests.stand_in_hub import StandInHub, stand_in_hub
 
 pytestmark = pytest.mark.browser

@@ -153,8 +153,8 @@ def test_a_prompt_of_one_token_has_pictures_too(engine):
     assert mosaic.values.max() == 1 and mosaic.caption.startswith(f"L{layer}·H{head}: ")
     left_out = attention.mosaic_of_heads(run.trace, Reading(without_first=True), 500).caption
     assert left_out.startswith(f"{run.trace.labels[-1]} has nothing left to look at. Click")
-    told = attention_row.attention_row_sentence(run.trace, Subject((0,), 0), Reading(without_first=True))
-    assert "has nothing left to look at" in told
+    said = attention_row.attention_row_sentence(run.trace, Subject((0,), 0), Reading(without_first=True))
+    assert "has nothing left to look at" in said
 
 
 # --- the newest row --------------------------------------------------------------------------------------------------
@@ -193,9 +193,9 @@ def test_a_new_step_changes_only_the_data_of_the_bars(trace):
 
 def test_the_row_sentence_quotes_the_largest_weight_and_the_sink(trace):
     row = pattern(trace, 2)[7, -1]
-    told = attention_row.attention_row_sentence(trace, Subject((2,), 7), AS_IT_IS)
-    assert quoted_percent(told) == pytest.approx(row.max(), abs=6e-4)
-    assert quoted_percent(told.split("first token")[1]) == pytest.approx(row[0], abs=6e-4)
+    said = attention_row.attention_row_sentence(trace, Subject((2,), 7), AS_IT_IS)
+    assert quoted_percent(said) == pytest.approx(row.max(), abs=6e-4)
+    assert quoted_percent(said.split("first token")[1]) == pytest.approx(row[0], abs=6e-4)
 
 
 # --- three stages ----------------------------------------------------------------------------------------------------
@@ -228,9 +228,9 @@ def test_captions_and_operands_work_out_the_chosen_cell(trace):
     before, _, after = stages.pictures((query, key), 400)
     assert f"= {score:.2f};".replace("-", "−") in before.caption
     assert quoted_percent(after.caption) == pytest.approx(pattern(trace, 1)[2, query, key], abs=6e-4)
-    told = stages.operands((query, key))
-    assert float(told[2].rsplit("= ", 1)[1]) == pytest.approx(score, abs=1e-3)
-    worked_out, captured = (float(line.rsplit("= ", 1)[1]) for line in told[-2:])
+    said = stages.operands((query, key))
+    assert float(said[2].rsplit("= ", 1)[1]) == pytest.approx(score, abs=1e-3)
+    worked_out, captured = (float(line.rsplit("= ", 1)[1]) for line in said[-2:])
     assert worked_out == pytest.approx(captured, abs=2e-5)
 
 

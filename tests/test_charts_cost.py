@@ -14,16 +14,16 @@ from gpt2.trace.captures import Level
 from gpt2.trace.timing import Timing
 from gpt2.trace.trace import Trace
 from pages.charts import cost, cost_cache, cost_table
-from pages.charts.cost_table import Facts
+from pages.charts.cost_table import CostFacts
 from pages.look.palette import DARK, LIGHT
 
-OWN = Facts(is_live=True, budget=256_000_000, is_loaded=True, loading=0.61, paint_ms=8.25)
+OWN = CostFacts(is_live=True, budget=256_000_000, is_loaded=True, loading=0.61, paint_ms=8.25)
 
 
 def timed(trace: Trace, *timings: Timing) -> Trace:
     """The first steps of a run, each with another timing."""
     steps = zip(trace.steps, timings, strict=False)
-    return replace(trace, steps=tuple(replace(step, timing=told, ms=told.forward) for step, told in steps))
+    return replace(trace, steps=tuple(replace(step, timing=timing, ms=timing.forward) for step, timing in steps))
 
 
 def untimed(trace: Trace) -> Trace:
@@ -123,7 +123,7 @@ def test_a_new_step_changes_data_and_never_the_spec(trace: Trace) -> None:
     assert specs[0] == specs[1] == specs[2]
 
 
-def value(run: Trace, facts: Facts, what: str) -> str:
+def value(run: Trace, facts: CostFacts, what: str) -> str:
     return next(row["measured"] for row in cost_table.cost_table(run, facts) if row["what"] == what)
 
 
@@ -143,20 +143,20 @@ def test_the_table_adds_up_the_run(trace: Trace) -> None:
 
 
 def test_the_trace_line_counts_what_was_squeezed(trace: Trace) -> None:
-    assert value(trace, OWN, "Trace").endswith("of 256\u00a0MB, every step whole")
+    assert value(trace, OWN, "Trace").endswith("of 256\u00a0MB, all steps complete")
     squeezed = squeeze_to_fit(trace, trace.nbytes // 2)
     fewer = sum(step.captures.level > 0 for step in squeezed.steps)
     assert value(squeezed, OWN, "squeezed") == f"{fewer} of 40 steps" and fewer > 5
-    assert "whole" in value(trace, OWN, "Trace") and "whole" not in value(squeezed, OWN, "Trace")
+    assert "complete" in value(trace, OWN, "Trace") and "complete" not in value(squeezed, OWN, "Trace")
     bare = replace(trace, steps=(*(step.squeezed(Level.NO_PATTERNS) for step in trace.steps[:7]), *trace.steps[7:]))
     assert value(bare, OWN, "without patterns") == value(bare, OWN, "without logits") == "7 of 40 steps"
 
 
 def test_a_recorded_run_has_no_cache_and_may_have_no_model(trace: Trace) -> None:
-    recorded = Facts(is_live=False, budget=None, is_loaded=False)
+    recorded = CostFacts(is_live=False, budget=None, is_loaded=False)
     assert value(trace, recorded, "KV cache").startswith("none")
     assert value(trace, recorded, "Loading") == "the model of this run is not loaded"
-    assert value(trace, replace(recorded, is_coming=True), "Loading") == "in progress"
+    assert value(trace, replace(recorded, is_loading=True), "Loading") == "in progress"
     assert "Capture" in cost.cost_caption(trace) and "Capture" not in cost.cost_caption(untimed(trace))
     assert value(trace, recorded, "painting") == "not timed; open Live"
 
@@ -201,12 +201,12 @@ def test_the_cache_sentence_compares_the_longest_text_measured_both_ways(trace: 
 
 
 def test_the_cache_chart_names_what_was_measured_alone(trace: Trace) -> None:
-    def told(again: tuple[Rerun, ...]) -> list[str]:
+    def legend(again: tuple[Rerun, ...]) -> list[str]:
         layers = cost_cache.cache_chart(trace, again, LIGHT).to_dict()["layer"]
         return next(layer["encoding"]["color"]["scale"]["domain"] for layer in layers if "color" in layer["encoding"])
 
-    assert told(()) == [cost_cache.WITH]
-    assert told(reruns((9, 3.0))) == [cost_cache.WITH, cost_cache.WITHOUT]
+    assert legend(()) == [cost_cache.WITH]
+    assert legend(reruns((9, 3.0))) == [cost_cache.WITH, cost_cache.WITHOUT]
 
 
 @pytest.mark.parametrize("steps", [1, 2])

@@ -264,6 +264,7 @@ def test_a_control_out_of_range_is_refused_in_a_sentence(step: Step) -> None:
         Outcome.preview(step, chosen_sampling(Sampling(), {"top_k": 10**6}))
 
 
+@pytest.mark.slow
 def test_charts_keep_their_spec_whatever_the_settings(trace: Trace, step: Step, drawn: Outcome) -> None:
     def specs(outcome: Outcome, cut: Trace) -> list[dict]:
         charts = (

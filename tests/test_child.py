@@ -15,8 +15,8 @@ import gpt2
 from gpt2.checkpoints.child import Child
 from gpt2.engine import compiled
 from gpt2.errors import EngineError
-from tests.test_compiled import stand_in
-from tests.test_fingerprint import TINY
+from tests.compiling import stand_in
+from tests.shapes import TINY
 
 ROOT = Path(gpt2.__file__).parent.parent
 # Modules that a test puts where a child finds them, as it finds this code's own.
@@ -33,7 +33,10 @@ with Child(["endless"], {}, subprocess.DEVNULL) as child:
 def ends(pid: int, seconds: float = 20) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
             return True
         time.sleep(0.05)
     return False

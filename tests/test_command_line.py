@@ -13,6 +13,7 @@ import pytest
 import gpt2
 from gpt2.__main__ import main
 from gpt2.trace.trace import Trace
+from tests.command_line import refused, said
 
 ROOT = Path(gpt2.__file__).parent.parent
 FIELDS = {
@@ -26,20 +27,6 @@ FIELDS = {
     "u",
     "ms",
 }
-
-
-def said(capsys, *arguments: str) -> dict:
-    main(list(arguments))
-    return json.loads(capsys.readouterr().out)
-
-
-def refused(capsys, *arguments: str) -> str:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    error = capsys.readouterr().err.strip()
-    assert stopped.value.code == 2
-    assert len(error.splitlines()) == 1, error
-    return error
 
 
 def test_generate_prints_one_object_with_every_token(capsys):
@@ -120,6 +107,7 @@ def test_bytes_on_standard_input_that_are_no_text_are_refused_with_their_place(c
     assert "5" in refused(capsys, "generate", "-")
 
 
+@pytest.mark.slow
 def test_who_reads_only_the_beginning_gets_it_and_no_traceback():
     command = f"{sys.executable} -m gpt2 generate 'Once upon a time' --max-new-tokens 200 | head -c 5"
     told = subprocess.run(command, shell=True, capture_output=True, env=dict(os.environ), cwd=ROOT, check=True)

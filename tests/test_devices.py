@@ -1,6 +1,5 @@
 """Claims about where graphs run. No GPU is needed: what can be told without one is, and MAX compiles for one anyway."""
 
-import json
 import os
 import subprocess
 import sys
@@ -15,27 +14,11 @@ from gpt2.engine.engine import Engine
 from gpt2.errors import EngineError, SettingsError
 from gpt2.model.sampling import Sampling
 from gpt2.trace.captures import Level
-from tests.test_command_line import refused
-from tests.test_fingerprint import TINY
+from tests.command_line import refused
+from tests.compiling import GPU_KINDS, with_virtual_gpu
+from tests.shapes import TINY
 
-# MAX pretends to have a GPU of this kind: it stages and compiles for it, and runs nothing.
-VIRTUAL = """
-import json, sys
-from max.driver import set_virtual_device_api, set_virtual_device_count, set_virtual_device_target_arch
-set_virtual_device_api("cuda"); set_virtual_device_target_arch("sm_90"); set_virtual_device_count(1)
-from gpt2.engine import compiled, devices
-from gpt2.model.config import GPT2Config
-from gpt2.model.graphs import GRAPHS, trace_graph
-config = GPT2Config(**json.loads(sys.argv[1]))
-"""
-
-
-def with_virtual_gpu(code: str) -> list[str]:
-    """Run code in a process that sees a GPU which is none; what it printed, line by line."""
-    command = [sys.executable, "-c", VIRTUAL + code, json.dumps(TINY.to_dict())]
-    told = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), check=False)
-    assert told.returncode == 0, told.stderr
-    return told.stdout.splitlines()
+pytestmark = pytest.mark.slow
 
 
 def refuse(*_: object) -> NoReturn:
@@ -83,10 +66,15 @@ print(*(compiled.GraphKey.of(kind, config, device).file_name for kind in GRAPHS 
     assert told[4].split()[::2] == [compiled.GraphKey.of(kind, TINY).file_name for kind in compiled.GRAPH_KINDS]
 
 
+@pytest.mark.compiles
 def test_every_operation_compiles_for_a_gpu() -> None:
-    """Decode has the embeddings, a block for one token, the norms and the head; layer has a block for many tokens."""
-    with_virtual_gpu("""
-compiled.GRAPH_KINDS = ("decode", "layer")
+    """Decode has the embeddings, a block for one token, the norms and the head; layer has a block for many tokens.
+
+    The graphs are traced afresh; one whose very fingerprint has been compiled, here or for `tests/graphs`, is not
+    compiled again.
+    """
+    with_virtual_gpu(f"""
+compiled.GRAPH_KINDS = {GPU_KINDS}
 for _ in compiled.compile_here(config, device="gpu"): pass
 assert compiled.missing(config, "gpu") == []
 """)

@@ -12,24 +12,20 @@ from pathlib import Path
 import pytest
 from max.experimental import functional as F
 
-from gpt2.engine import compiled, devices
-from gpt2.engine.compiled import GraphKey, keep
+from gpt2.engine import compiled
+from gpt2.engine.compiled import GraphKey, store
 from gpt2.model import transformer
-from gpt2.model.config import GPT2Config
 from gpt2.model.graphs import GRAPHS, trace_graph
 from gpt2.model.hooks import output_names
+from tests.compiling import traced_key
+from tests.shapes import TINY
 
 ROOT = Path(compiled.__file__).parents[2]
 # MAX leaves variables in the process that send a new Python to another home; Python's own copy is clean.
 OWN = dict(os.environ)
-TINY = GPT2Config(vocab_size=11, n_positions=8, n_embd=6, n_layer=1, n_head=2, n_inner=10)
 
 
-def traced_key(kind: str, config: GPT2Config) -> GraphKey:
-    """The key with a fingerprint traced afresh, whatever is remembered."""
-    return GraphKey(kind, compiled.fingerprint_of(kind, config), version("max"), devices.target())
-
-
+@pytest.mark.slow
 def test_the_fingerprint_is_the_same_in_another_process() -> None:
     code = (
         "from gpt2.engine.compiled import GraphKey; from gpt2.model.config import GPT2Config; "
@@ -63,20 +59,20 @@ def test_a_fingerprint_is_remembered_only_for_the_same_sources_config_and_releas
     empty: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     key = traced_key("decode", TINY)
-    keep(key, b"the graph", empty, compiled.origin("decode", TINY))
-    assert compiled.remembered("decode", TINY) == key.fingerprint
-    assert compiled.remembered("prefill", TINY) is None
-    assert compiled.remembered("decode", replace(TINY, n_layer=2)) is None
+    store(key, b"the graph", empty, compiled.source_hash("decode", TINY))
+    assert compiled.remembered_fingerprint("decode", TINY) == key.fingerprint
+    assert compiled.remembered_fingerprint("prefill", TINY) is None
+    assert compiled.remembered_fingerprint("decode", replace(TINY, n_layer=2)) is None
     changed = tmp_path / "gpt2"
     shutil.copytree(ROOT / "gpt2", changed, ignore=shutil.ignore_patterns("bundled", "__pycache__"))
     mask = changed / "model" / "mask.py"
     mask.write_text(mask.read_text() + "\n")
     monkeypatch.setattr(compiled, "__file__", str(changed / "engine" / "compiled.py"))
-    compiled.origin.cache_clear()
+    compiled.source_hash.cache_clear()
     try:
-        assert compiled.remembered("decode", TINY) is None
+        assert compiled.remembered_fingerprint("decode", TINY) is None
     finally:
-        compiled.origin.cache_clear()
+        compiled.source_hash.cache_clear()
 
 
 def test_every_file_that_the_graphs_are_made_of_counts_for_their_origin() -> None:
@@ -98,6 +94,7 @@ def test_outputs_are_in_the_order_that_the_engine_reads_them(kind: str, n_layer:
     assert list(staged.out_tree.leaf_paths) == output_names(kind, n_layer)
 
 
+@pytest.mark.slow
 def test_loading_a_shipped_model_imports_nothing_that_traces_graphs() -> None:
     """On a fresh machine that import compiles Mojo code for seconds."""
     code = "import sys, gpt2; gpt2.load(); print([n for n in sys.modules if n.startswith('max.experimental.nn')])"

@@ -19,7 +19,7 @@ from gpt2.checkpoints.listing import listed, table
 from gpt2.checkpoints.weights import load_checkpoint
 from gpt2.errors import CheckpointError
 from tests.checkpoints import write_checkpoint
-from tests.conftest import BUNDLED
+from tests.models import BUNDLED
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

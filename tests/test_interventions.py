@@ -10,8 +10,8 @@ from gpt2.errors import SettingsError
 from gpt2.model.hooks import hook_axes
 from gpt2.model.interventions import Addition, Interventions, Scale
 from gpt2.model.sampling import Sampling
-from tests.conftest import BUNDLED
 from tests.forced import forced, tokens
+from tests.models import BUNDLED
 from tests.reference import Changes, Reference, relative_difference
 
 TOLERANCE = 1e-4

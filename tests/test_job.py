@@ -4,7 +4,9 @@ import pytest
 
 from pages.server import job as module
 from pages.server.job import ModelJob
-from tests.test_models import copies
+from tests.models import copies
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_load_that_is_cancelled_at_the_last_moment_leaves_nothing_in_memory(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from pages.server.memory import machine_bytes
 from pages.stage.actions import parse
 from pages.visit.player import Player
 from pages.visit.visit import Visit
-from tests.test_pages import wait
+from tests.players import wait
 
 NAMES = ("GPT2_MAX_PROMPT_TOKENS", "GPT2_MAX_NEW_TOKENS", "GPT2_TRACES_MB")
 

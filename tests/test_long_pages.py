@@ -21,6 +21,8 @@ from pages.visit.player import Player
 from pages.visit.visit import Visit
 from tests.long_runs import squeezed
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 SAYS = {
     "attention": ("half precision", "recomputed"),

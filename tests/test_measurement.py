@@ -9,7 +9,7 @@ from pages.stage.actions import parse
 from pages.visit.measurement import Measurement
 from pages.visit.player import Player
 from pages.visit.visit import Visit
-from tests.test_player import finish
+from tests.players import finish
 
 
 @pytest.fixture

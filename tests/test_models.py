@@ -3,7 +3,6 @@
 Models here are copies of the bundled one under other names, so that their graphs are compiled already.
 """
 
-import shutil
 import threading
 import weakref
 from collections.abc import Iterator
@@ -12,45 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from gpt2.checkpoints.catalog import PROGRAM_BYTES
-from gpt2.model.config import GPT2Config
 from pages.server.job import ModelJob
-from pages.server.models import MAX_MODELS, Pool
+from pages.server.models import MAX_MODELS
 from pages.stage.actions import parse
-from pages.visit import model_choice as choosing
-from pages.visit import visit as visits
 from pages.visit.model_choice import ModelChoice
 from pages.visit.player import Player
 from pages.visit.visit import Visit
 from tests.checkpoints import edit_config, write_checkpoint
-from tests.conftest import BUNDLED
+from tests.models import BUNDLED, Someone, copies, loaded, room_for
 from tests.stand_in_hub import StandInHub, stand_in_hub
 
-SIZE = 4 * GPT2Config.from_file(BUNDLED / "config.json").n_params
-
-
-class Someone:
-    """A user of models."""
-
-    def __init__(self, *names: str) -> None:
-        self.uses = frozenset(names)
-
-
-@pytest.fixture(autouse=True)
-def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A host that has set nothing, and an empty cache."""
-    for name in ("GPT2_MODELS", "GPT2_DEFAULT_MODEL", "GPT2_MEMORY_MB", "GPT2_PUBLIC", "HF_TOKEN", "HF_HUB_OFFLINE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> Pool:
-    """A pool of this test alone, for its visits too."""
-    own = Pool()
-    monkeypatch.setattr(visits, "pool", lambda: own)
-    monkeypatch.setattr(choosing, "pool", lambda: own)
-    return own
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unset_host")]
 
 
 @pytest.fixture
@@ -60,23 +31,6 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInHub]:
         monkeypatch.setenv("HF_ENDPOINT", served.url)
         served.add("someone/copy", BUNDLED)
         yield served
-
-
-def copies(folder: Path, *names: str) -> list[str]:
-    """Copies of the bundled model; their names are whole paths."""
-    return [
-        str(shutil.copytree(BUNDLED, folder / name, ignore=shutil.ignore_patterns("graphs", "runs"))) for name in names
-    ]
-
-
-def loaded(pool: Pool, name: str) -> None:
-    job = pool.request(name)
-    job.wait(60)
-    assert (job.phase, job.error) == ("ready", "")
-
-
-def room_for(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GPT2_MEMORY_MB", str((PROGRAM_BYTES + count * SIZE + SIZE // 2) / 1e6))
 
 
 def test_the_bundled_checkpoint_is_there_at_once_and_everyone_gets_the_same_job(pool):

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,9 @@ from pages.stage.snapshot import Status
 from pages.visit.examples import recorded_run
 from pages.visit.player import EVICTED, Player
 from pages.visit.visit import STILL_LOADING, Visit
+from tests.players import wait
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 LENSES = {
     "embeddings": "What is each token before the model thinks?",
@@ -187,12 +188,6 @@ def visit(engine, trace, monkeypatch) -> Iterator[Visit]:
     made.cursor = 5
     yield made
     made.player.pause()
-
-
-def wait(visit: Visit) -> None:
-    until = time.monotonic() + 30
-    while visit.player.is_running and time.monotonic() < until:
-        time.sleep(0.01)
 
 
 def test_a_refusal_stays_until_something_else_is_typed_or_asked_for(visit):

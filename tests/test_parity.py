@@ -1,7 +1,8 @@
 """Claims about the forward pass: it is GPT-2's, on the bundled model and on shapes chosen to be awkward.
 
 Two references: Hugging Face transformers (float32), and `reference.py` (float64), which shares no code with either.
-The awkward shapes are compiled on first use, one to four minutes each, and kept in the user's cache.
+The graphs of the awkward shapes are in tests/graphs. Where those do not fit (another CPU, a changed model), they are
+compiled on first use, one to four minutes each, and kept in the user's cache.
 """
 
 import math
@@ -18,42 +19,15 @@ from gpt2.engine.engine import Engine
 from gpt2.errors import EngineError, SettingsError
 from gpt2.model.hooks import hook_axes
 from tests.checkpoints import write_checkpoint
-from tests.conftest import BUNDLED
 from tests.forced import forced, tokens
+from tests.models import BUNDLED
 from tests.reference import Reference, relative_difference
+from tests.shapes import ODD
 
 TOLERANCE = 1e-4
-# Which variants of the checkpoint format each shape takes with it.
-ODD = {
-    # One head; an MLP narrower than 4x; a vocabulary of 101; a large epsilon; bfloat16 shards with prefix and masks.
-    "one head": {
-        "n_head": 1,
-        "n_embd": 40,
-        "n_layer": 2,
-        "n_inner": 72,
-        "vocab_size": 101,
-        "n_positions": 96,
-        "layer_norm_epsilon": 1e-3,
-        "dtype": "BF16",
-        "shards": 3,
-        "mask_buffers": True,
-        "prefix": True,
-    },
-    # Heads of 48, three layers, a head of its own, float16 without prefix.
-    "own head": {
-        "n_head": 2,
-        "n_embd": 96,
-        "n_layer": 3,
-        "vocab_size": 300,
-        "n_positions": 160,
-        "dtype": "F16",
-        "prefix": False,
-        "tied": False,
-    },
-}
 
 
-@pytest.fixture(scope="session", params=ODD)
+@pytest.fixture(scope="session", params=[pytest.param(name, marks=pytest.mark.compiles) for name in ODD])
 def odd(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Engine]:
     """A random checkpoint of an awkward shape, and the engine that runs it."""
     folder = write_checkpoint(tmp_path_factory.mktemp("odd"), seed=11, **ODD[request.param])
@@ -74,6 +48,7 @@ def assert_parity(report: parity.ParityReport) -> None:
     assert report.passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [2, 10, 100, 400])
 def test_the_bundled_model_equals_transformers(engine: Engine, length: int) -> None:
     assert_parity(parity.compare(BUNDLED, engine, parity.prompts_of(engine, [length])))
@@ -90,6 +65,7 @@ def test_awkward_checkpoints_equal_the_float64_reference(odd: tuple[Path, Engine
     assert_every_hook_equals(folder, engine, tokens(engine, 60), n_prefill)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_prefill", [1, 50, 80])
 def test_the_bundled_model_equals_the_float64_reference(engine: Engine, n_prefill: int) -> None:
     assert_every_hook_equals(BUNDLED, engine, tokens(engine, 80), n_prefill)
@@ -187,6 +163,7 @@ def test_parity_reports_the_worst_of_everything() -> None:
     assert parity.relative(reference * np.float32(math.nan), reference) == math.inf
 
 
+@pytest.mark.slow
 def test_the_report_holds_what_was_compared(engine: Engine) -> None:
     found = parity.report(BUNDLED, "bundled", (10,))
     assert found["passed"] and found["model"] == "bundled" and found["tolerance"] == 1e-4
@@ -210,6 +187,7 @@ def test_a_length_that_cannot_be_compared_is_refused(engine: Engine, length: int
         parity.compare(BUNDLED, engine, {"none": [0] * length})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["torch", "transformers"])
 def test_parity_without_its_reference_says_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
@@ -217,6 +195,7 @@ def test_parity_without_its_reference_says_what_to_install(monkeypatch: pytest.M
         parity.HuggingFace(BUNDLED)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_transformers_reads_otherwise_is_no_reference(tmp_path: Path) -> None:
     folder = write_checkpoint(tmp_path, tied=False)
     (folder / "model.safetensors").unlink()

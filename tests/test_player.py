@@ -9,20 +9,7 @@ from gpt2.errors import EngineError, GPT2Error, PromptError, SettingsError
 from gpt2.model.sampling import Sampling
 from gpt2.trace.trace import Trace
 from pages.visit.player import Player
-
-SAMPLING = Sampling(0.8, 0, 0.95, 1)
-
-
-def finish(player: Player, seconds: float = 30) -> Trace:
-    until = time.monotonic() + seconds
-    while player.is_running:
-        assert time.monotonic() < until, "the run does not end"
-        time.sleep(0.01)
-    return player.trace
-
-
-def alone(engine, prompt: str, tokens: int, sampling: Sampling = SAMPLING) -> tuple[int, ...]:
-    return tuple(step.draw.token for step in engine.generate(prompt, tokens, sampling))
+from tests.players import SAMPLING, alone, finish
 
 
 @pytest.fixture
@@ -120,6 +107,7 @@ def test_a_recorded_run_that_comes_out_otherwise_is_not_swapped_for_another(engi
     assert "gave different tokens" in player.error
 
 
+@pytest.mark.slow
 def test_two_players_at_once_draw_what_each_draws_alone(engine, trace):
     players = {prompt: Player(trace, "") for prompt in ("The king", "A small mouse", "In the wood")}
     for prompt, player in players.items():

@@ -30,6 +30,7 @@ def test_it_loads_with_its_shape_and_is_as_large_as_its_parameters(folder):
     assert loaded.weights["lm_head.weight"] is loaded.weights["wte.weight"]
 
 
+@pytest.mark.slow
 def test_transformers_reads_the_same_numbers(folder):
     from transformers import GPT2LMHeadModel
 

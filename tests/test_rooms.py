@@ -144,6 +144,7 @@ def test_the_network_is_reached_in_one_place_and_never_on_import() -> None:
         assert not importers(library), library
 
 
+@pytest.mark.slow
 def test_nothing_opens_a_connection_when_imported() -> None:
     names = modules(tuple(n for n in ENGINE_ROOM if "train" not in n and "__main__" not in n) + CHARTS)
     python(
@@ -154,6 +155,7 @@ def test_nothing_opens_a_connection_when_imported() -> None:
     )
 
 
+@pytest.mark.slow
 def test_charts_can_be_drawn_while_pandas_is_being_imported_elsewhere() -> None:
     """As Streamlit does in another visitor's thread, with the first chart that it is given."""
     style = "pages.charts.style."
@@ -169,6 +171,7 @@ def test_charts_can_be_drawn_while_pandas_is_being_imported_elsewhere() -> None:
     )
 
 
+@pytest.mark.slow
 def test_recorded_runs_open_and_are_drawn_where_neither_max_nor_torch_can_be_imported() -> None:
     with_max = tuple(name for name in ENGINE_ROOM if importers("max", (name,), lazy=False))
     running = ("gpt2/engine/engine.py", "gpt2/bench/", "gpt2/train/", "gpt2/__main__.py")

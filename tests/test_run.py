@@ -13,7 +13,7 @@ from gpt2.model.hooks import hook_axes
 from gpt2.model.interventions import Interventions, Scale
 from gpt2.model.sampling import Distribution, Sampling, softmax
 from gpt2.trace.trace import Trace
-from tests.conftest import PROMPT
+from tests.models import PROMPT
 from tests.reference import relative_difference
 
 WARM = Sampling(0.9, 50, 0.95, seed=12)
@@ -247,6 +247,7 @@ def test_the_lens_reads_every_layer_at_the_newest_position(engine: Engine, trace
         assert step.lens.drawn[-1] == pytest.approx(step.distribution.raw[step.draw.token], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_runs_in_many_threads_do_not_disturb_each_other(engine: Engine) -> None:
     """One engine serves all visitors: interleaved runs with different changes give what each gives alone."""
     changes = [Interventions((Scale(layer, None, 0.5),)) for layer in range(4)]

@@ -20,10 +20,10 @@ from pages.visit.generation import GONE_SECONDS
 from pages.visit.model_choice import ModelChoice
 from pages.visit.player import EVICTED, Player
 from pages.visit.visit import Visit
-from tests.test_models import Someone, copies, loaded, pool, room_for, settings
-from tests.test_player import finish
+from tests.models import Someone, copies, loaded, room_for
+from tests.players import finish
 
-__all__ = ["pool", "settings"]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unset_host")]
 
 
 class Ring(Someone):

@@ -1,6 +1,5 @@
 """What the stage is sent: numbers straight from the trace, each step once, and sentences that quote their own data."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -16,40 +15,7 @@ from pages.stage.code import HERE, SCRIPTS
 from pages.stage.message import MAX_MESSAGE_BYTES, RECENT, REPEATS, BrowserState, encode_message
 from pages.stage.pack import CUT_BY_TOP_K, CUT_BY_TOP_P, FULL, KEPT, PATTERN_WINDOW, pack_step, pattern_window, split
 from pages.stage.record_cache import RecordCache
-from pages.stage.snapshot import Snapshot, Status
-
-
-def snapshot(trace: Trace) -> Snapshot:
-    return Snapshot(
-        trace=trace,
-        ids=trace.ids,
-        prompt_tokens=len(trace.prompt_ids),
-        tables=None,
-        status=Status("recorded", "A recorded run."),
-        prompt="<b>&\n",
-        draft_tokens=None,
-        draft_error=None,
-        context=trace.config.n_positions,
-        sampling=Sampling(),
-        max_new_tokens=40,
-        most_new_tokens=512,
-        model="bundled",
-        models=(),
-        examples=(),
-        tick_ms=40,
-    )
-
-
-def read(parcel: bytes) -> tuple[dict, dict[int, bytes]]:
-    """Header and records by stamp, as the browser reads them."""
-    at = 4 + int.from_bytes(parcel[:4], "little")
-    header, records = json.loads(parcel[4:at]), {}
-    for stamp, length in header["records"]:
-        assert at % 4 == 0
-        records[stamp] = parcel[at : at + length]
-        at += length
-    assert at == len(parcel)
-    return header, records
+from tests.messages import read, snapshot
 
 
 def bold(sentence: tuple[str, ...] | list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from gpt2.model.hooks import AXES, hook_axes
 from gpt2.model.sampling import Draw, Sampling
 from gpt2.trace.captures import Captures
 from gpt2.trace.trace import Step, Trace
-from tests.conftest import PROMPT
+from tests.models import PROMPT
 
 
 def test_a_trace_tells_its_text_in_tokens(engine: Engine, trace: Trace) -> None:

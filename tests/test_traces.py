@@ -14,16 +14,13 @@ from gpt2.engine.engine import Engine
 from gpt2.engine.run import Run
 from gpt2.engine.turns import Turn
 from gpt2.model.interventions import Interventions
-from gpt2.model.sampling import Sampling
 from gpt2.trace.trace import Trace
 from pages.server import traces as module
 from pages.server.limits import default_traces_bytes
 from pages.server.traces import Traces
 from pages.visit.generation import NO_ROOM
 from pages.visit.player import EVICTED, FILE_EVICTED, Player
-from tests.test_player import SAMPLING, alone, finish
-
-GREEDY = Sampling(temperature=0)
+from tests.players import GREEDY, SAMPLING, alone, evict, finish
 
 
 @dataclass(eq=False)
@@ -129,12 +126,6 @@ def test_looking_at_a_run_keeps_it_longer(engine, budget, traces, trace) -> None
     assert first.trace.steps and not second.trace.steps
 
 
-def evict(player: Player) -> Trace:
-    before = player.trace
-    assert player.evict() > 0 and not player.trace.steps
-    return before
-
-
 @pytest.mark.parametrize("tokens", [3, 6, 9])
 def test_run_makes_the_same_text_again_and_goes_on_if_more_is_asked_for(engine, traces, trace, tokens: int) -> None:
     player = played(engine, traces, trace, "The king")
@@ -222,6 +213,7 @@ def test_a_run_that_is_too_large_when_nothing_idle_is_left_ends_with_a_notice(en
     assert finish(player).generated_ids == alone(engine, "The king", steps + 5) and player.notice == ""
 
 
+@pytest.mark.slow
 def test_the_budget_bounds_what_many_runs_hold_together(engine, budget, traces, trace) -> None:
     """Six visitors run at once, twice over, in room for about two: never far above it, and every text is right."""
     prompts = ["The king", "A mouse", "In the wood", "Once", "The fox", "My dear"]

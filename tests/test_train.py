@@ -14,6 +14,8 @@ from gpt2.train.model import Shape
 from gpt2.train.muon import orthogonalise
 from tests.reference import Reference
 
+pytestmark = pytest.mark.slow
+
 DOCUMENTS = [
     f"The fox number {n} met the hen number {n * 7} and said: good day.\nThen it went home." for n in range(400)
 ]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gpt2.engine.engine import Engine
 from gpt2.engine.turns import Turn, Turns, Withdrawn
 from gpt2.model.sampling import Sampling
-from tests.conftest import PROMPT
+from tests.models import PROMPT
 
 SECONDS = 20  # far more than anything here takes: a wait that is this long has hung
 
@@ -182,7 +182,7 @@ def test_runs_go_on_token_by_token(engine: Engine) -> None:
     def go_on(number: int) -> None:
         for _ in range(4):
             runs[number].advance(Sampling(seed=1))
-            came.append((runs[number].turn.came, number))
+            came.append((runs[number].turn.called_at, number))
 
     with ThreadPoolExecutor(3) as pool:
         with Turn(engine.turns):  # until all stand in the line

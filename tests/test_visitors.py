@@ -22,8 +22,10 @@ from pages.visit import generation as generation
 from pages.visit.generation import GONE, GONE_SECONDS
 from pages.visit.player import EVICTED, Player
 from pages.visit.visit import TICK_MS, Visit
-from tests.test_player import SAMPLING, alone, finish
-from tests.test_stage_pack import read
+from tests.messages import read
+from tests.players import SAMPLING, alone, finish
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 PROMPTS = [f"{who} {did}" for who in ("The king", "A mouse", "My dear child", "The old fox", "In the wood a bird")

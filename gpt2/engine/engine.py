@@ -42,7 +42,7 @@ class Engine(ForwardPasses):
         sampling: Sampling | None = None,
         interventions: Interventions | None = None,
     ) -> Iterator[Step]:
-        """Continue the prompt, one step a token; ends early where the context is full.
+        """Continue the prompt, one step a token; ends early if the context is full.
 
         Raises:
             PromptError: if the prompt cannot be run.

@@ -22,7 +22,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Lineage:
-    """Where a branch came from: the run, and how many of its steps were kept."""
+    """The origin of a branch: the run, and how many of its steps were kept."""
 
     parent: str
     steps: int
@@ -117,8 +117,8 @@ class TraceData:
         key comes after the query; `logits` has one row for each step.
 
         Raises:
-            TraceError: if no hook has this name, and the message offers the nearest; or if it was dropped to save
-                memory and cannot be recomputed.
+            TraceError: if no hook has this name (the message offers the nearest), or it was dropped to save memory and
+                cannot be recomputed.
         """
         if name not in self.axes:
             near = difflib.get_close_matches(name, self.axes, n=3, cutoff=0.5)

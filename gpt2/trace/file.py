@@ -32,7 +32,7 @@ SAVED_LEVELS = (Level.FULL, Level.STREAM, Level.NO_PATTERNS)
 MAX_BYTES = 600_000_000
 # Room for everything but captures: header, vocabulary, the frames of the arrays.
 MARGIN = 20_000_000
-# A step takes 400 bytes of JSON, which Python may need 25 times as many for; GPT-2's vocabulary has 424,000 bytes.
+# A step takes 400 bytes of JSON, and up to 25 times as many in Python; GPT-2's vocabulary has 424,000 bytes.
 TEXT_BYTES = {"header": 4_000_000, "vocabulary": 4_000_000}
 LENS = ("lens.tokens", "lens.probabilities", "lens.drawn")
 MOST_RANKS = 64
@@ -76,7 +76,7 @@ def _lenses(trace: TraceData) -> Iterator[tuple[str, NDArray[Any]]]:
 
 
 def _alike(trace: TraceData) -> tuple[TraceData, Layout]:
-    """The trace with all its steps kept alike, in no more bytes than can be read back, and its layout."""
+    """The trace with all its steps squeezed alike, until it is small enough to be read back, and its layout."""
     starts = (*(step.start for step in trace.steps), trace.seq)
     newest, worst = trace.steps[-1], max(step.captures.level for step in trace.steps)
     for level in list(Level)[Level.STREAM if worst == Level.NO_LOGITS else worst :]:
@@ -110,7 +110,7 @@ def _header(trace: TraceData, layout: Layout) -> dict[str, Any]:
                 "ms": step.ms,
                 "timing": None if step.timing is None else asdict(step.timing),
                 "draw": None if step.draw is None else asdict(step.draw),
-                # None where they are those of the step before: a vector for each step would be megabytes.
+                # None if they are those of the step before: a vector for each step would be megabytes.
                 "interventions": None if step.interventions == known else asdict(step.interventions),
             }
             for step, known in zip(trace.steps, before, strict=False)
@@ -135,14 +135,14 @@ def load_trace_data(file: Path | BinaryIO, max_bytes: int = MAX_BYTES) -> TraceD
         raise TraceError(f"This file is not a whole trace ({_short(error)}); save it again.") from None
     except OSError as error:
         raise TraceError(f"This file cannot be read: {error.strerror or 'it ends too early'}.") from None
-    except Exception:  # a file that was damaged, or made to do harm, fails in many ways; none tells what to do
+    except Exception:  # a file that was damaged, or made to do harm, fails in many ways; none says what to do
         raise TraceError(NOT_WHOLE) from None
 
 
 def _short(error: Exception) -> str:
-    """What an error says, in one line that is no longer than a sentence: it may quote the file."""
-    said = " ".join(str(error).encode(errors="replace").decode().split())
-    return said if len(said) <= SENTENCE_CHARACTERS else f"{said[:SENTENCE_CHARACTERS]}…"
+    """An error's message on one line, cut to the length of a sentence: it may quote the file."""
+    message = " ".join(str(error).encode(errors="replace").decode().split())
+    return message if len(message) <= SENTENCE_CHARACTERS else f"{message[:SENTENCE_CHARACTERS]}…"
 
 
 def _read(arrays: Archive, max_bytes: int) -> TraceData:
@@ -177,7 +177,7 @@ def _read(arrays: Archive, max_bytes: int) -> TraceData:
 
 
 def _ids(steps: list[dict[str, Any]], config: GPT2Config) -> list[list[int]]:
-    """The tokens that went in at each step: after the first, the one that the step before has drawn."""
+    """The tokens that went in at each step: after the first, the one that the step before drew."""
     ids = [[int(token) for token in step["ids"]] for step in steps]
     drawn = [None if step["draw"] is None else int(step["draw"]["token"]) for step in steps]
     tokens = (*(token for step in ids for token in step), *(token for token in drawn if token is not None))
@@ -233,7 +233,7 @@ def _step(
         interventions = before.interventions
     else:
         interventions = _interventions(saved["interventions"])
-        interventions.inputs(config, 0, 0)  # refuses what does not fit the model
+        interventions.inputs(config, 0, 0)  # refuses interventions that do not fit the model
     captures, summary = stored
     draw = None if saved["draw"] is None else _draw(saved["draw"], config)
     if summary is not None and (summary.surprisal is None) != (draw is None):

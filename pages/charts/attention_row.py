@@ -1,4 +1,4 @@
-"""Where the newest token looks: one row of a pattern as bars."""
+"""The keys that the newest token looks at: one row of a pattern as bars."""
 
 import altair as alt
 import numpy as np

@@ -1,4 +1,4 @@
-"""Shares of attention under a reading: of one head or a mean of many, of all queries or the newest, whole or pooled.
+"""Shares of attention: of one head or a mean of many, of all queries or the newest, whole or pooled.
 
 A long run's patterns are large, so they are read a few queries at a time and never held whole in memory.
 """
@@ -63,17 +63,17 @@ class Subject:
 
 
 def shares(trace: Trace, subject: Subject, reading: Reading) -> Array:
-    """Where a subject looks; heads are averaged before rows are rescaled. Shapes: -> [query, key]."""
+    """A subject's attention; heads are averaged before rows are rescaled. Shapes: -> [query, key]."""
     return _mean(trace, subject, reading, 0, trace.seq)
 
 
 def newest_row(trace: Trace, subject: Subject, reading: Reading) -> Array:
-    """Where a subject looks from the newest token: the last row of `shares`. Shapes: -> [key]."""
+    """A subject's attention from the newest token: the last row of `shares`. Shapes: -> [key]."""
     return _mean(trace, subject, reading, trace.seq - 1, trace.seq)[0]
 
 
 def newest_rows(trace: Trace, reading: Reading) -> Array:
-    """Where the newest token looks, in every head. Shapes: -> [layer, head, key]."""
+    """The newest token's attention in every head. Shapes: -> [layer, head, key]."""
     layers = range(trace.config.n_layer)
     rows = [_weights(trace, layer, reading, trace.seq - 1, trace.seq) for layer in layers]  # each [head, 1, key]
     return np.stack([_rescaled(row, reading)[:, 0] for row in rows])

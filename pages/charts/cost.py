@@ -128,7 +128,7 @@ def cost_rows(run: Trace, shown: int) -> dict[str, ChartData]:
 
 
 def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
-    """Bars stacked in greys from dark to hollow, sampling in its own colour; the shown step carries the mark."""
+    """Stacked bars in greys from dark to hollow, sampling in its own colour; the shown step is framed."""
     names = list(NAMES.values()) if is_split(run) else [WHOLE]
     fills = [palette.text, palette.muted, palette.line, palette.sampling, palette.panel, palette.panel]
     edges = [palette.text, palette.muted, palette.muted, palette.sampling, palette.text, palette.muted]

@@ -21,7 +21,7 @@ WITH, WITHOUT = "with the cache", "without: all tokens run again"
 
 
 def cached_rows(run: Trace) -> ChartData:
-    """A row for each single-token step: its position, its forward pass, and the median of the passes around it.
+    """A row for each single-token step: its position, its forward pass, and the median of `WINDOW` passes around it.
 
     At either end these are the first or the last `WINDOW` passes, so that one odd pass cannot lift the line's end.
     """

@@ -20,13 +20,13 @@ NOTHING_COMPILED = "none; the graphs were stored"
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Facts about a run that its trace does not hold.
+class CostFacts:
+    """CostFacts about a run that its trace does not hold.
 
     Attributes:
         is_live: whether this visitor made the run, so that it has a KV cache.
         budget: bytes that its trace may hold; None without a limit.
-        is_loaded, is_coming: whether the model that made the run is loaded, or being loaded.
+        is_loaded, is_loading: whether the model that made the run is loaded, or being loaded.
         downloading, loading, compiling: seconds that each of these took for this model; 0 if it was not needed.
         paint_ms: milliseconds to paint a step on the Live page, timed by the browser; None until it is timed.
         notice: the sentence to show if the run was evicted.
@@ -35,7 +35,7 @@ class Facts:
     is_live: bool
     budget: int | None
     is_loaded: bool
-    is_coming: bool = False
+    is_loading: bool = False
     downloading: float = 0.0
     loading: float = 0.0
     compiling: float = 0.0
@@ -70,7 +70,7 @@ def in_words(table: ChartData) -> str:
     return ". ".join(f"{row['what']}: {row['measured']}" for row in table)
 
 
-def cost_table(run: Trace, facts: Facts) -> ChartData:
+def cost_table(run: Trace, facts: CostFacts) -> ChartData:
     """Rows of a name, an amount, and whether it is a part of the token above. None quotes a visitor's text."""
     prompt, steps = run.steps[0], run.steps[1:]
     read = milliseconds(prompt.ms)
@@ -90,16 +90,16 @@ def cost_table(run: Trace, facts: Facts) -> ChartData:
         lines.append(("Loading", f"{facts.loading:.1f} s{downloading(facts)}"))
         lines.append(("Compiling", f"{facts.compiling:.0f} s" if facts.compiling else NOTHING_COMPILED))
     else:
-        lines.append(("Loading", "in progress" if facts.is_coming else "the model of this run is not loaded"))
+        lines.append(("Loading", "in progress" if facts.is_loading else "the model of this run is not loaded"))
     return [{"what": what, "measured": measured, "is_part": what[0].islower()} for what, measured in lines]
 
 
-def painting(facts: Facts) -> str:
+def painting(facts: CostFacts) -> str:
     """The time to paint a step on the Live page."""
     return "not timed; open Live" if facts.paint_ms is None else f"{milliseconds(facts.paint_ms)} in this browser"
 
 
-def downloading(facts: Facts) -> str:
+def downloading(facts: CostFacts) -> str:
     """The time of the download, if there was one."""
     return f", after {facts.downloading:.0f} s of download" if facts.downloading else ""
 
@@ -109,15 +109,15 @@ def kv_bytes(run: Trace) -> int:
     return 2 * run.config.n_layer * run.config.n_embd * 4 * run.seq
 
 
-def kv_line(run: Trace, facts: Facts) -> str:
+def kv_line(run: Trace, facts: CostFacts) -> str:
     """The size of the KV cache; of a recorded run, the size if it is continued."""
     size = in_bytes(kv_bytes(run))
     return f"{size} for {run.seq:,} positions" if facts.is_live else f"none; {size} if continued"
 
 
-def trace_line(run: Trace, facts: Facts) -> str:
+def trace_line(run: Trace, facts: CostFacts) -> str:
     """The bytes that the trace holds, and its budget."""
-    whole = "" if squeezed_lines(run) else ", every step whole"
+    whole = "" if squeezed_lines(run) else ", all steps complete"
     return f"{in_bytes(run.nbytes)}{f' of {in_bytes(facts.budget)}' if facts.budget else ''}{whole}"
 
 
@@ -153,6 +153,6 @@ def kv_operands(run: Trace) -> list[str]:
     return lines
 
 
-def why_nothing(facts: Facts) -> str:
+def why_nothing(facts: CostFacts) -> str:
     """The sentence to show if the run has no steps."""
     return facts.notice or "Type a prompt above and run it: the cost of each token appears here."

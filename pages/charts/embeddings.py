@@ -18,7 +18,7 @@ TOKEN, POSITION, SUM = "token", "position", "sum"
 # Each part of the sum and its hook.
 PARTS = {TOKEN: "hook_embed", POSITION: "hook_pos_embed", SUM: "blocks.0.hook_resid_pre"}
 TITLES = {TOKEN: "Token: what it is", POSITION: "+ Position: where it stands", SUM: "= Sum: what block 0 reads"}
-# One dimension in a hundred thousand of GPT-2's is far larger than the rest; colours are spent on the others.
+# One value in a hundred thousand of GPT-2's is far larger than the rest; the colours cover the others.
 CLIP_SHARE = 0.995
 NEIGHBOURS = 12
 # How many rows of a matrix are sent to the browser at most.

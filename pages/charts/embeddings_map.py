@@ -13,7 +13,7 @@ from pages.look.palette import Palette
 from . import style
 from .style import ChartData
 
-# The map shows the latest tokens, each once, with the nearest few of each; the caption states the cut.
+# The map shows the latest tokens, each once, with the nearest few of each; the caption says how many.
 MAPPED_TOKENS, NEIGHBOURS = 14, 4
 # The smallest plot the page has, in pixels: labels that do not overlap here overlap nowhere.
 WIDTH, HEIGHT, MARGIN = 560, 400, 0.06

@@ -94,7 +94,7 @@ def norm_sentence(trace: Trace, position: int) -> str:
 
 
 def added(trace: Trace, position: int) -> ChartData:
-    """What attention and MLP of every layer add to one token: norm, and cosine with the stream they add to."""
+    """Norms of the vectors that attention and MLP of every layer add to one token, and cosines with the stream."""
     rows = []
     for layer in range(trace.config.n_layer):
         for part, (out, stream) in PARTS.items():

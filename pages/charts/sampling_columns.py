@@ -14,7 +14,7 @@ from . import style
 from .sampling import SHOWN_TOKENS, Column, Outcome, columns_of, shown_tokens
 from .style import ChartData, spoken
 
-# The picture has its own plane: x counts columns (the first holds the token and its logit), y counts rows.
+# The picture has its own units: x counts columns (the first holds the token and its logit), y counts rows.
 FIRST, BAR, VALUE = 1.28, 0.52, 0.86
 NAMES, LOGITS = 0.78, FIRST - 0.12
 LONGEST_NAME = 12

@@ -13,7 +13,7 @@ from .style import ChartData, spoken
 
 # The tokens past this many share one segment: each of them would be thinner than a pixel.
 SHOWN_SEGMENTS = 48
-# A label needs this share of the bar for each of its letters, at the narrowest width the page has.
+# A label needs this share of the bar for each of its letters, at the page's narrowest width.
 LETTER = 0.0075
 AS_DRAWN, WHAT_IF = "As drawn", "What if"
 

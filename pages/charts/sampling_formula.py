@@ -1,4 +1,4 @@
-"""The formulas of sampling with the real numbers of the drawn token in them."""
+"""The formulas of sampling with the drawn token's real numbers."""
 
 import numpy as np
 

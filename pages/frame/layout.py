@@ -110,18 +110,18 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
 def open_page(name: str) -> View:
     """Put the strip on top of a lens page and return the view that the page shows."""
     visit = show_stage("strip")
-    run_model = visit.model_of_run
-    whole = with_recomputer(visit.player.trace, run_model.engine if run_model else None)
+    model = visit.model_of_run
+    whole = with_recomputer(visit.player.trace, model.engine if model else None)
     shown = whole.cut(min(visit.cursor + 1, len(whole.steps)))
     return View(
         name=name,
         run=whole,
         trace=shown,
         step=shown.step(-1) if shown.steps else None,
-        tables=run_model.tables if run_model else None,
+        tables=model.tables if model else None,
         palette=palette(),
         head=visit.head,
-        read_lens=lens_of(run_model),
+        read_lens=lens_of(model),
     )
 
 

@@ -22,7 +22,7 @@ class PictureCache:
     """Pictures of whole runs, so that a click does not redraw them. Any thread may call it."""
 
     def __init__(self, max_pictures: int = MAX_PICTURES, max_bytes: int = MAX_PICTURE_BYTES) -> None:
-        """Begin empty."""
+        """Start empty."""
         self._pictures: ByteLRU[tuple[StepId, Hashable], Picture] = ByteLRU(
             max_pictures, max_bytes, lambda picture: picture.values.nbytes
         )

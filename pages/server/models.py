@@ -34,7 +34,7 @@ class Pool:
     """The models that are loaded or being loaded, at most `MAX_MODELS` beside the bundled one."""
 
     def __init__(self) -> None:
-        """Begin empty."""
+        """Start empty."""
         self._jobs: OrderedDict[str, ModelJob] = OrderedDict()
         self._users: WeakSet[User] = WeakSet()
         self._lock = threading.RLock()

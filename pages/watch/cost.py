@@ -8,12 +8,12 @@ from gpt2.trace.timing import Clock
 from pages.charts import cost, cost_table
 from pages.frame import layout
 from pages.frame.cache_savings import show_saving
-from pages.visit.facts import facts_of
+from pages.visit.cost_facts import cost_facts_of
 from pages.visit.visit import this_visit
 
 view = layout.open_page("cost")
 layout.headline("What does a token cost?")
-facts = facts_of(this_visit())
+facts = cost_facts_of(this_visit())
 if view.step is None:
     layout.plain_text(cost_table.why_nothing(facts))
     st.stop()

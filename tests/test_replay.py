@@ -18,9 +18,8 @@ from pages.visit import generation
 from pages.visit.generation import GONE, GONE_SECONDS, NO_ROOM
 from pages.visit.player import EVICTED, HALF_REPLAYED, Player
 from pages.visit.visit import Visit
-from tests.test_player import SAMPLING, alone, finish
-from tests.test_stage_pack import read
-from tests.test_traces import GREEDY, evict
+from tests.messages import read
+from tests.players import GREEDY, SAMPLING, alone, evict, finish
 
 WHOLE, MADE = 10, 4
 

@@ -12,7 +12,7 @@ from pages.stage.message import BrowserState, encode_message
 from pages.stage.pack import split
 from pages.stage.record_cache import RecordCache
 from tests.long_runs import squeezed, with_recomputer
-from tests.test_stage_pack import read, snapshot
+from tests.messages import read, snapshot
 
 
 @pytest.fixture

@@ -1,0 +1,64 @@
+"""Bring the compiled graphs in tests/graphs up to date: `python -m tests.ship_graphs`, after a change to the model.
+
+They are what the tests would compile on a fresh machine: the graphs of the odd shapes that are compared with the
+references, and two for a GPU. What the user's cache holds already is taken from there.
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from gpt2.engine import compiled, devices
+from gpt2.engine.compiled import GraphKey
+from gpt2.model.config import GPT2Config
+from gpt2.model.hooks import GRAPH_KINDS
+from tests.checkpoints import write_checkpoint
+from tests.compiling import GPU, GPU_KINDS, GRAPHS, with_virtual_gpu
+from tests.shapes import ODD
+
+
+def odd_config(name: str) -> GPT2Config:
+    """The config of an odd shape, as it is read from its checkpoint."""
+    with tempfile.TemporaryDirectory() as folder:
+        return GPT2Config.from_file(write_checkpoint(Path(folder), **ODD[name]) / "config.json")
+
+
+def wanted() -> Iterator[tuple[GraphKey, str]]:
+    """The key of every graph that belongs here, its fingerprint traced afresh, and its origin."""
+    for config in map(odd_config, ODD):
+        for kind in GRAPH_KINDS:
+            key = GraphKey(kind, compiled.fingerprint_of(kind, config), version("max"), devices.PORTABLE)
+            yield key, compiled.source_hash(kind, config)
+    printed = with_virtual_gpu(f"""
+for kind in {GPU_KINDS}:
+    print(json.dumps([kind, compiled.fingerprint_of(kind, config, "gpu"), compiled.source_hash(kind, config, "gpu")]))
+""")
+    for kind, fingerprint, origin in map(json.loads, printed):
+        yield GraphKey(kind, fingerprint, version("max"), f"{devices.PORTABLE} with {GPU}"), origin
+
+
+def main() -> None:
+    """Compile what is missing, a minute or two a graph, and delete what is replaced."""
+    if not devices.is_portable():
+        sys.exit(f"The graphs in tests/graphs are for {devices.PORTABLE} Linux: run this on such a machine.")
+    names = {key.file_name for key, _ in wanted()}  # before a compile: it changes the process's idea of its CPU
+    compiled.OFFERED = (GRAPHS,)
+    for name in ODD:
+        for kind in compiled.compile_here(odd_config(name), GRAPHS):
+            print(f"Compiling {kind} of the shape {name!r} ...", flush=True)
+    print("Compiling what is missing for a GPU ...", flush=True)
+    with_virtual_gpu(f"""
+compiled.GRAPH_KINDS = {GPU_KINDS}
+for _ in compiled.compile_here(config, shipped, "gpu"): pass
+""")
+    for path in GRAPHS.iterdir():
+        if path.name.removesuffix(".json") not in names:
+            path.unlink()
+    print(f"{len(names)} graphs in {GRAPHS} are up to date.")
+
+
+if __name__ == "__main__":
+    main()
