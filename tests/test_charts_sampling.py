@@ -217,8 +217,9 @@ def test_the_cumulative_sentence_counts_tokens(step: Step) -> None:
     outcome = Outcome.preview(step, SETTINGS[1])
     ranked = np.cumsum(np.sort(softmax(step.logits.astype(np.float64) / 1.3))[::-1])
     half, most = (int((ranked < share).sum()) + 1 for share in (0.5, 0.9))
-    told = f"{half} token{'s hold' if half > 1 else ' holds'} half of the probability and {most} hold nine tenths"
-    assert told in sampling_cumulative.cumulative_sentence(outcome)
+    one, many = ("token holds" if half == 1 else "tokens hold"), ("holds" if most == 1 else "hold")
+    sentence = sampling_cumulative.cumulative_sentence(outcome)
+    assert f"{half} {one} half of the probability and {most} {many} nine tenths" in sentence
 
 
 def test_cut_lines_stand_where_the_filters_cut(step: Step) -> None:

@@ -95,7 +95,7 @@ def columns_of(outcome: Outcome) -> list[Column]:
     of_p = np.where(top_p > 0, top_k, 0)
     cut_k = f"cuts {percent(distribution.removed_by_top_k)}" if sampling.top_k else "off"
     cut_p = f"cuts {percent(distribution.removed_by_top_p)}" if sampling.top_p < 1 else "off"
-    heat = f"logits ÷ {sampling.temperature:g}" if sampling.temperature else "greedy: the top token alone"
+    heat = f"logits ÷ {sampling.temperature:g}" if sampling.temperature else "greedy: top token only"
     return [
         Column("Model", "softmax of the logits", entropy_bits(raw), raw, raw),
         Column(f"Temperature {sampling.temperature:g}", heat, entropy_bits(tempered), tempered, tempered),

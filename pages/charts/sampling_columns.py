@@ -21,8 +21,8 @@ LONGEST_NAME = 12
 ROW = 20
 LEGEND = (
     "Bars are probabilities, on one scale in all columns. Hatched bars were removed by a filter; they stay in place. "
-    "The strong colour marks the token that these settings draw. If the run drew otherwise, a dashed frame marks its "
-    "token, and ticks mark its final probabilities."
+    "The strong colour marks the token that these settings draw. If the run's own result differs, a dashed frame marks "
+    "its token, and ticks mark its final probabilities."
 )
 WIDTH = FIRST + 5 - (1 - VALUE) + 0.04
 NAME, NOTE, ENTROPY, TOP = -2.35, -1.65, -0.95, -2.9

@@ -96,9 +96,9 @@ def cumulative_sentence(outcome: Outcome) -> str:
     distribution = outcome.distribution
     total = np.cumsum(distribution.tempered[distribution.order])
     half, most = (int(np.searchsorted(total, share)) + 1 for share in (0.5, 0.9))
-    one = "token holds" if half == 1 else "tokens hold"
+    one, many = "token holds" if half == 1 else "tokens hold", "holds" if most == 1 else "hold"
     top = percent(float(total[min(9, len(total) - 1)]))
     return (
-        f"After temperature, {half:,} {one} half of the probability and {most:,} hold nine tenths; the first ten of "
+        f"After temperature, {half:,} {one} half of the probability and {most:,} {many} nine tenths; the first ten of "
         f"{len(total):,} hold {top}."
     )
