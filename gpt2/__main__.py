@@ -1,4 +1,4 @@
-"""The command line: `python -m gpt2 generate|trace|bench|parity|compile|models`."""
+"""The command line: `python -m gpt2` with generate, trace, bench, parity, compile or models."""
 
 import argparse
 import json
