@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.frame import navigation
-from pages.frame.logo import sign
+from pages.frame.logo import icon
 
-st.set_page_config(page_title="GPT-2 under glass", page_icon=sign(), layout="wide", initial_sidebar_state="collapsed")
+st.set_page_config(page_title="GPT-2 under glass", page_icon=icon(), layout="wide", initial_sidebar_state="collapsed")
 navigation.show()

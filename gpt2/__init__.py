@@ -42,9 +42,9 @@ def load(model: str = "bundled", progress: Callable[[str], None] | None = None, 
 
     Args:
         model: `bundled`, a short name of `catalog`, a Hugging Face id with an optional @revision, or a folder in the
-            Hugging Face layout. What is not on this machine is downloaded.
-        progress: told in one sentence each what is being waited for.
-        device: `cpu`, `gpu`, or `auto`: a GPU where MAX can use one.
+            Hugging Face layout. It is downloaded if it is not on this machine.
+        progress: called with one sentence on each step that takes a while.
+        device: `cpu`, `gpu`, or `auto`: a GPU if MAX can use one.
 
     Raises:
         CheckpointError: if the model cannot be found or is not a GPT-2.

@@ -1,4 +1,4 @@
-"""The command line: `python -m gpt2 generate|trace|bench|parity|compile|models`."""
+"""The command line: `python -m gpt2` with generate, trace, bench, parity, compile or models."""
 
 import argparse
 import json
@@ -35,18 +35,18 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         if name != "models":
             added.add_argument("--model", default="bundled", help="bundled, gpt2, a Hugging Face id, or a folder")
         if name not in ("models", "bench"):
-            told = "auto takes a GPU where MAX can use one (cpu)"
-            added.add_argument("--device", choices=("auto", "cpu", "gpu"), default="cpu", help=told)
+            text = "auto uses a GPU if MAX can use one (default: cpu)"
+            added.add_argument("--device", choices=("auto", "cpu", "gpu"), default="cpu", help=text)
         added.add_argument("--json", action="store_true", help="print one JSON object")
         added.set_defaults(run=run)
         return added
 
     for name, run, summary in (
         ("generate", generate, "Continue a prompt and print the text."),
-        ("trace", trace, "Continue a prompt and keep every activation in a file."),
+        ("trace", trace, "Continue a prompt and save every activation in a file."),
     ):
         added = command(name, run, summary)
-        added.add_argument("prompt", help="taken exactly as it is; - reads standard input")
+        added.add_argument("prompt", help="used exactly as given; - reads standard input")
         added.add_argument("--max-new-tokens", type=int, default=20)
         added.add_argument("--temperature", type=float, default=1.0, help="0 is greedy")
         added.add_argument("--top-k", type=int, default=0, help="0 keeps all")
@@ -56,27 +56,27 @@ def parse(arguments: list[str]) -> argparse.Namespace:
             added.add_argument("--out", type=Path, required=True, help="the .npz file to write")
             added.add_argument("--half", action="store_true", help="captures as float16")
     added = command("bench", bench, "Measure speed and memory beside Hugging Face transformers, or many runs at once.")
-    added.add_argument("--lengths", type=int, nargs="+", help="context lengths in tokens (100 400 900, as they fit)")
+    added.add_argument("--lengths", type=int, nargs="+", help="context lengths in tokens (100 400 900, if they fit)")
     added.add_argument("--quick", action="store_true", help="few repetitions")
     added.add_argument("--visitors", type=int, help="measure this many runs at once instead")
-    added.add_argument("--runs", type=int, help="how many such runs in all; memory is told every 20")
-    added.add_argument("--tokens", type=int, help="how many tokens each such run makes (32)")
+    added.add_argument("--runs", type=int, help="how many runs in all, with --visitors; memory is reported every 20")
+    added.add_argument("--tokens", type=int, help="how many tokens each of these runs generates (default: 32)")
     added = command("parity", parity, "Compare with Hugging Face transformers, number by number.")
     added.add_argument("--lengths", type=int, nargs="+", default=[10, 100], help="prompt lengths in tokens")
     added = command("compile", compile_graphs, "Compile a model's graphs ahead of time.")
-    added.add_argument("--ship", action="store_true", help="those in the repository, anew where they changed")
-    command("models", models, "List the models that can be chosen, their sizes, and where they are.")
+    added.add_argument("--ship", action="store_true", help="compile the graphs in the repository that changed")
+    command("models", models, "List the available models, their sizes, and where they are stored.")
     return parser.parse_args(arguments)
 
 
 def tell(sentence: str) -> None:
-    """Report progress on standard error: on a terminal over the line before."""
+    """Report progress on standard error; on a terminal it overwrites the previous line."""
     clear()
     print(sentence, end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
 
 
 def clear() -> None:
-    """Take away the progress that stands on a terminal."""
+    """Erase the progress line on a terminal."""
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr, flush=True)
 
@@ -89,7 +89,7 @@ def sampling_of(options: argparse.Namespace) -> Sampling:
 
 
 def generate(options: argparse.Namespace) -> None:
-    """Print the continuation as it comes, or one JSON object at the end."""
+    """Print the continuation token by token, or one JSON object at the end."""
     from .reading.report import token_report
 
     sampling = sampling_of(options)
@@ -110,7 +110,7 @@ def generate(options: argparse.Namespace) -> None:
         if not options.json:
             print(characters.decode(engine.tokenizer.vocabulary[tokens[-1]["id"]]), end="", flush=True)
     if options.json:
-        said = {
+        result = {
             "model": options.model,
             "prompt": options.prompt,
             "text": options.prompt + engine.tokenizer.vocabulary.text([token["id"] for token in tokens]),
@@ -118,13 +118,13 @@ def generate(options: argparse.Namespace) -> None:
             "settings": {**sampling.to_dict(), "max_new_tokens": options.max_new_tokens},
             "tokens": tokens,
         }
-        print(json.dumps(said, ensure_ascii=True))
+        print(json.dumps(result, ensure_ascii=True))
     else:
         print()
 
 
 def trace(options: argparse.Namespace) -> None:
-    """Write a run to a file."""
+    """Run a prompt and save its trace in a file."""
     sampling = sampling_of(options)
     engine = load(options.model, tell, options.device)
     run = engine.start(options.prompt)
@@ -159,7 +159,7 @@ def parity(options: argparse.Namespace) -> None:
 
 
 def bench(options: argparse.Namespace) -> None:
-    """Measure and print the table; exit status 1 if a text made at once differs from the one made alone."""
+    """Measure and print the table; exit status 1 if a concurrent run gives another text than the same run alone."""
     from .bench.report import report
     from .bench.table import table
 
@@ -171,12 +171,12 @@ def bench(options: argparse.Namespace) -> None:
 
 
 def compile_graphs(options: argparse.Namespace) -> None:
-    """Compile what is missing and say where it is kept."""
+    """Compile the missing graphs; the JSON object names the folder that stores them."""
     from .engine import compiled, devices
 
     if options.ship:
-        told = [(model, config_of(model)) for model in SHIPPED]
-        for model, kind in compiled.ship(told):
+        shipped = [(model, config_of(model)) for model in SHIPPED]
+        for model, kind in compiled.ship(shipped):
             tell(f"Compiling {kind} of {model}.")
         answer(options, {"models": SHIPPED, "folder": str(compiled.SHIPPED)}, "The shipped graphs are up to date.")
         return
@@ -186,34 +186,34 @@ def compile_graphs(options: argparse.Namespace) -> None:
 
 
 def models(options: argparse.Namespace) -> None:
-    """Print the bundled model, those with a short name, and the host's own."""
+    """Print the bundled model, the models with a short name, and those that the host offers."""
     from .checkpoints.catalog import KNOWN
     from .checkpoints.listing import listed, table
+    from .engine.settings import offered_models
 
-    own = [name.strip() for name in os.environ.get("GPT2_MODELS", "").split(",") if name.strip()]
-    rows = [listed(name) for name in dict.fromkeys(["bundled", *KNOWN, *own])]
+    rows = [listed(name) for name in dict.fromkeys(["bundled", *KNOWN, *offered_models()])]
     answer(options, {"models": [row.to_dict() for row in rows]}, table(rows))
 
 
-def answer(options: argparse.Namespace, told: dict[str, Any], sentence: str) -> None:
-    """Print one JSON object or one text, in place of the progress."""
+def answer(options: argparse.Namespace, payload: dict[str, Any], sentence: str) -> None:
+    """Print one JSON object or one text in place of the progress line."""
     clear()
-    print(json.dumps(told) if options.json else sentence)
+    print(json.dumps(payload) if options.json else sentence)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command; errors that are the caller's are one line on standard error and exit status 2."""
+    """Run one command; a `GPT2Error` or a missing package becomes one line on standard error and exit status 2."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
     try:
         if getattr(options, "prompt", None) == "-":
             options.prompt = sys.stdin.buffer.read().decode(errors="surrogateescape")
         options.run(options)
     except (GPT2Error, ImportError) as error:
-        what = "" if isinstance(error, GPT2Error) else "; install it with pip install -r requirements.txt"
+        advice = "" if isinstance(error, GPT2Error) else "; install it with pip install -r requirements.txt"
         clear()
-        print(f"python -m gpt2: {error}{what}", file=sys.stderr)
+        print(f"python -m gpt2: {error}{advice}", file=sys.stderr)
         sys.exit(2)
-    except BrokenPipeError:  # whoever read this has seen enough; nothing is left to be written on leaving
+    except BrokenPipeError:  # the reader closed the pipe: drop the output still buffered
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         sys.exit(130)

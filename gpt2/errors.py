@@ -2,7 +2,7 @@
 
 
 class GPT2Error(ValueError):
-    """Base of all errors that are the caller's to fix; the command line exits with status 2."""
+    """Base of all errors that the caller can fix; the command line exits with status 2."""
 
 
 class CheckpointError(GPT2Error):
@@ -18,7 +18,7 @@ class SettingsError(GPT2Error):
 
 
 class TraceError(GPT2Error):
-    """A trace that lacks what was asked for, or a file that is not a trace."""
+    """A trace that lacks the requested data, or a file that is not a trace."""
 
 
 class EngineError(GPT2Error):

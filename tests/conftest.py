@@ -32,14 +32,14 @@ settings.load_profile("shared")
 
 NO_BROWSER = "No Chromium: apt-get install chromium, or set CHROMIUM, to run the browser tests too."
 COMPILE_SECONDS = 1800
-MAX_WORKERS = 4  # of half a gigabyte to one and a half
+CALLS_IN_FLIGHTERS = 4  # of half a gigabyte to one and a half
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """A worker a core; for one file or test alone, which one process would run anyway, none."""
     named = config.option.file_or_dir
     is_one_file = len(named) == 1 and ".py" in named[0]
-    return 0 if is_one_file else min(MAX_WORKERS, os.cpu_count() or 1)
+    return 0 if is_one_file else min(CALLS_IN_FLIGHTERS, os.cpu_count() or 1)
 
 
 def pytest_xdist_setupnodes() -> None:
@@ -140,7 +140,7 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> "Pool":
 
     own = Pool()
     monkeypatch.setattr("pages.visit.visit.pool", lambda: own)
-    monkeypatch.setattr("pages.visit.choice.pool", lambda: own)
+    monkeypatch.setattr("pages.visit.model_choice.pool", lambda: own)
     return own
 
 

@@ -33,7 +33,7 @@ def loaded(pool: Pool, name: str) -> None:
     """Load a model, and return once it is ready."""
     job = pool.request(name)
     job.wait(60)
-    assert (job.stage, job.error) == ("ready", "")
+    assert (job.phase, job.error) == ("ready", "")
 
 
 def room_for(count: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,10 +31,10 @@ def wanted() -> Iterator[tuple[GraphKey, str]]:
     for config in map(odd_config, ODD):
         for kind in GRAPH_KINDS:
             key = GraphKey(kind, compiled.fingerprint_of(kind, config), version("max"), devices.PORTABLE)
-            yield key, compiled.origin(kind, config)
+            yield key, compiled.source_hash(kind, config)
     printed = with_virtual_gpu(f"""
 for kind in {GPU_KINDS}:
-    print(json.dumps([kind, compiled.fingerprint_of(kind, config, "gpu"), compiled.origin(kind, config, "gpu")]))
+    print(json.dumps([kind, compiled.fingerprint_of(kind, config, "gpu"), compiled.source_hash(kind, config, "gpu")]))
 """)
     for kind, fingerprint, origin in map(json.loads, printed):
         yield GraphKey(kind, fingerprint, version("max"), f"{devices.PORTABLE} with {GPU}"), origin

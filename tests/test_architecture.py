@@ -2,10 +2,15 @@
 
 import ast
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+import gpt2
+from gpt2.__main__ import parse
 from tests.source_tree import COMPONENTS, ENGINE_ROOM, GALLERY, ROOT, TRACKED, tree
 
 
@@ -21,6 +26,13 @@ def test_no_file_is_longer_than_300_lines(ending: str) -> None:
     written = [name for name in TRACKED if name.endswith(ending) and (ROOT / name).exists()]
     long = {name: count for name in written if (count := len((ROOT / name).read_text().splitlines())) > 300}
     assert written and not long
+
+
+@pytest.mark.parametrize("ending", [".js", ".css"])
+def test_no_line_of_a_script_or_a_style_sheet_is_wider_than_pythons_120_columns(ending: str) -> None:
+    written = [name for name in TRACKED if name.endswith(ending) and (ROOT / name).exists()]
+    lines = [(name, at, line) for name in written for at, line in enumerate((ROOT / name).read_text().splitlines(), 1)]
+    assert lines and not [f"{name}:{at}" for name, at, line in lines if len(line) > 120]
 
 
 def test_no_file_is_a_drawer_of_odds_and_ends() -> None:
@@ -66,3 +78,50 @@ def test_the_readme_names_every_page() -> None:
     assert {f"pages/watch/{file}.py" for file, _ in shown} == {
         name for name in GALLERY if name.startswith("pages/watch/") and not name.endswith("__init__.py")
     }
+
+
+def test_the_readme_is_short_and_links_what_it_leaves_out() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) <= 127
+    links = re.findall(r"\]\(([^)#]+)\)", readme)
+    assert {".github/HOSTING.md", ".github/GLOSSARY.md"} <= set(links)
+    assert all((ROOT / link).exists() for link in links)
+
+
+def test_every_word_of_the_glossary_is_a_word_of_the_code() -> None:
+    glossary = (ROOT / ".github" / "GLOSSARY.md").read_text(encoding="utf-8")
+    words = re.findall(r"^\| (\w+) \| .+\. ?\|$", glossary, re.MULTILINE)
+    code = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in (*ENGINE_ROOM, *GALLERY))
+    names = {word.lower() for name in re.findall(r"[A-Za-z]+", code) for word in re.split(r"(?<=[a-z])(?=[A-Z])", name)}
+    assert len(words) == 17
+    assert not [word for word in words if word not in names]
+
+
+def test_every_command_that_the_readme_shows_is_understood() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^python -m gpt2 (.+?)(?:\s+#.*)?$", readme, re.MULTILINE)
+    assert {shlex.split(command)[0] for command in commands} == {
+        *("generate", "trace", "parity", "bench", "compile", "models")
+    }
+    for command in commands:
+        parse(shlex.split(command))
+
+
+def test_the_names_that_people_type_are_offered_by_the_package_itself() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    typed = set(re.findall(r"\bgpt2\.([A-Z]\w+|load)\b", readme))
+    assert {"load", "Trace", "Sampling", "Interventions", "Scale", "Addition"} <= typed <= set(gpt2.__all__)
+    assert all(getattr(gpt2, name) for name in gpt2.__all__)
+
+
+@pytest.mark.slow
+def test_the_python_example_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.+?)^```", readme, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    after: dict[str, Any] = {}
+    exec(example, after)
+    assert after["trace"]["blocks.0.attn.hook_pattern"].shape == (8, 5, 5)
+    assert gpt2.Trace.load(tmp_path / "run.npz").run_id == after["trace"].run_id
+    changed, plain = (after["engine"].run("Once upon a time", way)["logits"] for way in (after["changes"], None))
+    assert not np.array_equal(changed, plain)

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from gpt2.engine.engine import Engine
 from gpt2.engine.long_prompt import squeezed_bytes, whole_bytes
 from gpt2.engine.recompute import RecomputeCache
+from gpt2.engine.settings import TRACE_MB, trace_budget
 from gpt2.errors import GPT2Error, SettingsError, TraceError
 from gpt2.model.hooks import BLOCK_HOOKS
 from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Sampling
-from gpt2.trace.budget import TRACE_MB, fit, trace_budget
+from gpt2.trace.budget import squeeze_to_fit
 from gpt2.trace.captures import Level, Storage
 from gpt2.trace.trace import Trace
 from tests.long_runs import CHANGES, UNBOUNDED, WARM, run_of, squeezed, with_recomputer
@@ -49,7 +50,7 @@ orders = st.lists(
     st.one_of(
         st.tuples(st.just("advance"), st.integers(1, 6)),
         st.tuples(st.sampled_from(["cut", "branch"]), st.floats(0.1, 1)),
-        st.tuples(st.just("redraw"), st.integers(0, 99)),
+        st.tuples(st.just("resample"), st.integers(0, 99)),
     ),
     min_size=1,
     max_size=6,
@@ -75,8 +76,8 @@ def test_any_run_stays_within_any_budget_and_is_the_same_run(
                     if not one.is_full and len(one.trace.steps) <= len(twin.trace.steps):
                         one.advance(WARM)
                         assert run.trace.nbytes <= budget or run.is_full
-            elif order == "redraw":
-                one.redraw(Sampling(1.1, seed=value))
+            elif order == "resample":
+                one.resample(Sampling(1.1, seed=value))
             else:
                 getattr(one, order)(max(1, round(value * len(one.trace.steps))))
         twin.cut(len(run.trace.steps))
@@ -133,8 +134,8 @@ def test_patterns_go_last_and_the_newest_step_can_always_be_drawn_from(engine: E
 
 
 def test_a_run_within_its_budget_is_left_as_it_is(trace: Trace) -> None:
-    assert fit(trace, trace.nbytes) is trace
-    tighter = fit(trace, trace.nbytes - 1)
+    assert squeeze_to_fit(trace, trace.nbytes) is trace
+    tighter = squeeze_to_fit(trace, trace.nbytes - 1)
     assert tighter.nbytes < trace.nbytes and tighter.steps[1:] == trace.steps[1:]
 
 
@@ -236,8 +237,8 @@ def test_a_step_stepped_back_to_can_be_drawn_again_though_its_logits_were_let_go
     assert "logits" not in run.trace.steps[3].captures
     draws = [step.draw for step in run.trace.steps]
     run.cut(4)
-    assert run.redraw(WARM).draw == draws[3]
-    assert run.redraw(Sampling(0)).draw.token == int(run.trace.steps[3].logits.argmax())
+    assert run.resample(WARM).draw == draws[3]
+    assert run.resample(Sampling(0)).draw.token == int(run.trace.steps[3].logits.argmax())
     entropy, surprisal = run.trace.steps[3].choice
     assert surprisal == pytest.approx(run.trace.steps[3].distribution.surprisal_bits(run.trace.steps[3].draw.token))
     assert entropy > 0

@@ -7,7 +7,7 @@ import pytest
 
 from gpt2.model.sampling import Sampling
 from gpt2.trace.trace import Trace
-from pages.charts import attention, attention_row, attention_stages
+from pages.charts import attention, attention_head, attention_row
 from pages.charts.attention import Reading, Subject
 from pages.look.palette import LIGHT
 
@@ -141,7 +141,7 @@ def test_punctuation_is_quoted_inside_sentences(engine):
     trace = run.trace.cut(1)
     row = np.zeros(trace.seq, np.float32)
     row[trace.labels.index(",")] = 1
-    assert attention.looks(trace, row).startswith("looks most at “,” (")
+    assert attention.look_phrase(trace, row).startswith("looks most at “,” (")
 
 
 def test_a_prompt_of_one_token_has_pictures_too(engine):
@@ -153,15 +153,15 @@ def test_a_prompt_of_one_token_has_pictures_too(engine):
     assert mosaic.values.max() == 1 and mosaic.caption.startswith(f"L{layer}·H{head}: ")
     left_out = attention.mosaic_of_heads(run.trace, Reading(without_first=True), 500).caption
     assert left_out.startswith(f"{run.trace.labels[-1]} has nothing left to look at. Click")
-    told = attention_row.attention_row_sentence(run.trace, Subject((0,), 0), Reading(without_first=True))
-    assert "has nothing left to look at" in told
+    said = attention_row.attention_row_sentence(run.trace, Subject((0,), 0), Reading(without_first=True))
+    assert "has nothing left to look at" in said
 
 
 # --- the newest row --------------------------------------------------------------------------------------------------
 
 
 def test_bars_are_the_newest_row_and_sum_to_one(trace):
-    rows = attention_row.looked_at(trace, Subject((3,), 4), AS_IT_IS)
+    rows = attention_row.key_rows(trace, Subject((3,), 4), AS_IT_IS)
     row = pattern(trace, 3)[4, -1]
     assert [entry["weight"] for entry in rows[:-1]] == sorted(row.tolist(), reverse=True)[: attention_row.BARS]
     for entry in rows[:-1]:
@@ -170,7 +170,7 @@ def test_bars_are_the_newest_row_and_sum_to_one(trace):
 
 
 def test_bars_of_equal_tokens_stay_apart(trace):
-    names = [entry["token"] for entry in attention_row.looked_at(trace, Subject((0,), 0), AS_IT_IS)]
+    names = [entry["token"] for entry in attention_row.key_rows(trace, Subject((0,), 0), AS_IT_IS)]
     assert len(set(names)) == len(names)
 
 
@@ -193,16 +193,16 @@ def test_a_new_step_changes_only_the_data_of_the_bars(trace):
 
 def test_the_row_sentence_quotes_the_largest_weight_and_the_sink(trace):
     row = pattern(trace, 2)[7, -1]
-    told = attention_row.attention_row_sentence(trace, Subject((2,), 7), AS_IT_IS)
-    assert quoted_percent(told) == pytest.approx(row.max(), abs=6e-4)
-    assert quoted_percent(told.split("first token")[1]) == pytest.approx(row[0], abs=6e-4)
+    said = attention_row.attention_row_sentence(trace, Subject((2,), 7), AS_IT_IS)
+    assert quoted_percent(said) == pytest.approx(row.max(), abs=6e-4)
+    assert quoted_percent(said.split("first token")[1]) == pytest.approx(row[0], abs=6e-4)
 
 
 # --- three stages ----------------------------------------------------------------------------------------------------
 
 
 def test_scores_before_the_mask_agree_with_the_models_own_where_it_has_them(trace):
-    stages = attention_stages.Stages.of(trace, 2, 4, None)
+    stages = attention_head.HeadMatrices.of(trace, 2, 4, None)
     kept = np.isfinite(stages.masked)
     np.testing.assert_array_equal(kept, np.tril(np.ones_like(kept)))
     np.testing.assert_allclose(stages.unmasked[kept], stages.masked[kept], atol=1e-3)
@@ -210,7 +210,7 @@ def test_scores_before_the_mask_agree_with_the_models_own_where_it_has_them(trac
 
 
 def test_the_stages_show_the_newest_positions_and_say_so(trace):
-    stages = attention_stages.Stages.of(trace, 2, 4, 32)
+    stages = attention_head.HeadMatrices.of(trace, 2, 4, 32)
     assert f"The newest 32 of {trace.seq}" in stages.sentence
     unmasked, masked, shown = stages.pictures(stages.strongest, 400)
     assert unmasked.rows == trace.labels[-32:]
@@ -221,20 +221,20 @@ def test_the_stages_show_the_newest_positions_and_say_so(trace):
 
 
 def test_captions_and_operands_work_out_the_chosen_cell(trace):
-    stages = attention_stages.Stages.of(trace, 1, 2, None)
+    stages = attention_head.HeadMatrices.of(trace, 1, 2, None)
     query, key = 25, 11
     q, k = (trace[f"blocks.1.attn.hook_{part}"][at, 2].astype(float) for part, at in (("q", query), ("k", key)))
     score = q @ k / np.sqrt(trace.config.d_head)
     before, _, after = stages.pictures((query, key), 400)
     assert f"= {score:.2f};".replace("-", "−") in before.caption
     assert quoted_percent(after.caption) == pytest.approx(pattern(trace, 1)[2, query, key], abs=6e-4)
-    told = stages.operands((query, key))
-    assert float(told[2].rsplit("= ", 1)[1]) == pytest.approx(score, abs=1e-3)
-    worked_out, captured = (float(line.rsplit("= ", 1)[1]) for line in told[-2:])
+    said = stages.operands((query, key))
+    assert float(said[2].rsplit("= ", 1)[1]) == pytest.approx(score, abs=1e-3)
+    worked_out, captured = (float(line.rsplit("= ", 1)[1]) for line in said[-2:])
     assert worked_out == pytest.approx(captured, abs=2e-5)
 
 
 def test_a_cell_ahead_of_its_query_is_masked_in_words_too(trace):
-    stages = attention_stages.Stages.of(trace, 1, 2, None)
+    stages = attention_head.HeadMatrices.of(trace, 1, 2, None)
     assert stages.pictures((3, 9), 400)[1].caption.endswith("is −∞.")
     assert "becomes −∞ and the weight 0" in stages.operands((3, 9))[-1]

@@ -9,21 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt2.engine.uncached import Rerun
-from gpt2.trace.budget import fit
+from gpt2.trace.budget import squeeze_to_fit
 from gpt2.trace.captures import Level
 from gpt2.trace.timing import Timing
 from gpt2.trace.trace import Trace
 from pages.charts import cost, cost_cache, cost_table
-from pages.charts.cost_table import Facts
+from pages.charts.cost_table import CostFacts
 from pages.look.palette import DARK, LIGHT
 
-OWN = Facts(is_live=True, budget=256_000_000, is_loaded=True, loading=0.61, paint_ms=8.25)
+OWN = CostFacts(is_live=True, budget=256_000_000, is_loaded=True, loading=0.61, paint_ms=8.25)
 
 
 def timed(trace: Trace, *timings: Timing) -> Trace:
     """The first steps of a run, each with another timing."""
     steps = zip(trace.steps, timings, strict=False)
-    return replace(trace, steps=tuple(replace(step, timing=told, ms=told.forward) for step, told in steps))
+    return replace(trace, steps=tuple(replace(step, timing=timing, ms=timing.forward) for step, timing in steps))
 
 
 def untimed(trace: Trace) -> Trace:
@@ -78,7 +78,9 @@ def test_a_bar_that_is_cut_says_how_high_it_is(trace: Trace) -> None:
     rows = cost.cost_rows(timed(trace, *usual, Timing(model=900.0)), 3)
     assert [row["x"] for row in rows["beyond"]] == [20] and rows["mark"][0]["sign"] == "▼"
     assert max(piece["y2"] for piece in rows["pieces"]) == rows["beyond"][0]["y"] < 50
-    assert "▲ marks what is cut, up to 900\u00a0ms" in cost.cost_caption(timed(trace, *usual, Timing(model=900.0)))
+    assert "▲ marks bars that are cut, up to 900\u00a0ms" in cost.cost_caption(
+        timed(trace, *usual, Timing(model=900.0))
+    )
     assert "▲" not in cost.cost_caption(timed(trace, *usual))
     shown = cost.cost_rows(timed(trace, *usual, Timing(model=900.0)), 20)
     assert shown["beyond"] == [] and shown["mark"][0]["sign"] == "▲"
@@ -95,7 +97,7 @@ def test_the_sentence_tells_the_median_token_and_the_shown_step(trace: Trace) ->
 
 def test_a_run_without_a_split_shows_its_passes_and_says_so(trace: Trace) -> None:
     run = untimed(trace)
-    assert "press Run for a run that does" in cost.cost_sentence(run, 3)
+    assert "press Run to measure them" in cost.cost_sentence(run, 3)
     pieces = cost.cost_rows(run, 3)["pieces"]
     assert [piece["ms"] for piece in pieces] == [step.ms for step in run.steps]
     assert {piece["part"] for piece in pieces} == {cost.WHOLE}
@@ -121,7 +123,7 @@ def test_a_new_step_changes_data_and_never_the_spec(trace: Trace) -> None:
     assert specs[0] == specs[1] == specs[2]
 
 
-def value(run: Trace, facts: Facts, what: str) -> str:
+def value(run: Trace, facts: CostFacts, what: str) -> str:
     return next(row["measured"] for row in cost_table.cost_table(run, facts) if row["what"] == what)
 
 
@@ -141,20 +143,20 @@ def test_the_table_adds_up_the_run(trace: Trace) -> None:
 
 
 def test_the_trace_line_counts_what_was_squeezed(trace: Trace) -> None:
-    assert value(trace, OWN, "Trace").endswith("of 256\u00a0MB, every step whole")
-    squeezed = fit(trace, trace.nbytes // 2)
+    assert value(trace, OWN, "Trace").endswith("of 256\u00a0MB, all steps complete")
+    squeezed = squeeze_to_fit(trace, trace.nbytes // 2)
     fewer = sum(step.captures.level > 0 for step in squeezed.steps)
     assert value(squeezed, OWN, "squeezed") == f"{fewer} of 40 steps" and fewer > 5
-    assert "whole" in value(trace, OWN, "Trace") and "whole" not in value(squeezed, OWN, "Trace")
+    assert "complete" in value(trace, OWN, "Trace") and "complete" not in value(squeezed, OWN, "Trace")
     bare = replace(trace, steps=(*(step.squeezed(Level.NO_PATTERNS) for step in trace.steps[:7]), *trace.steps[7:]))
     assert value(bare, OWN, "without patterns") == value(bare, OWN, "without logits") == "7 of 40 steps"
 
 
 def test_a_recorded_run_has_no_cache_and_may_have_no_model(trace: Trace) -> None:
-    recorded = Facts(is_live=False, budget=None, is_loaded=False)
+    recorded = CostFacts(is_live=False, budget=None, is_loaded=False)
     assert value(trace, recorded, "KV cache").startswith("none")
     assert value(trace, recorded, "Loading") == "the model of this run is not loaded"
-    assert value(trace, replace(recorded, is_coming=True), "Loading") == "on its way"
+    assert value(trace, replace(recorded, is_loading=True), "Loading") == "in progress"
     assert "Capture" in cost.cost_caption(trace) and "Capture" not in cost.cost_caption(untimed(trace))
     assert value(trace, recorded, "painting") == "not timed; open Live"
 
@@ -191,20 +193,20 @@ def test_passes_of_one_length_are_one_point_at_their_median() -> None:
 def test_the_cache_sentence_compares_the_longest_text_measured_both_ways(trace: Trace) -> None:
     run = timed(trace, *[Timing(model=2.0)] * 40)
     said = cost_cache.cache_sentence(run, reruns((9, 3.0), (43, 41.0)))
-    assert said == "At 43 tokens the cache makes a token 20 times as cheap: 2.0\u00a0ms instead of 41.0\u00a0ms."
-    assert "1.5 times as cheap" in cost_cache.cache_sentence(run, reruns((9, 3.0)))
+    assert said == "At 43 tokens the cache makes a token 20 times as fast: 2.0\u00a0ms instead of 41.0\u00a0ms."
+    assert "1.5 times as fast" in cost_cache.cache_sentence(run, reruns((9, 3.0)))
     assert "saves nothing yet" in cost_cache.cache_sentence(run, reruns((9, 2.0)))
     assert "has not been measured yet" in cost_cache.cache_sentence(run, ())
-    assert "No token has been made" in cost_cache.cache_sentence(run.cut(1), reruns((2, 3.0)))
+    assert "No token has been generated" in cost_cache.cache_sentence(run.cut(1), reruns((2, 3.0)))
 
 
 def test_the_cache_chart_names_what_was_measured_alone(trace: Trace) -> None:
-    def told(again: tuple[Rerun, ...]) -> list[str]:
+    def legend(again: tuple[Rerun, ...]) -> list[str]:
         layers = cost_cache.cache_chart(trace, again, LIGHT).to_dict()["layer"]
         return next(layer["encoding"]["color"]["scale"]["domain"] for layer in layers if "color" in layer["encoding"])
 
-    assert told(()) == [cost_cache.WITH]
-    assert told(reruns((9, 3.0))) == [cost_cache.WITH, cost_cache.WITHOUT]
+    assert legend(()) == [cost_cache.WITH]
+    assert legend(reruns((9, 3.0))) == [cost_cache.WITH, cost_cache.WITHOUT]
 
 
 @pytest.mark.parametrize("steps", [1, 2])
@@ -222,7 +224,7 @@ def test_a_duration_has_about_three_digits(ms: float, said: str) -> None:
     assert cost.milliseconds(ms).replace("\u00a0", " ") == said
 
 
-def test_the_bill_draws_every_line_of_the_table_and_tells_it_in_words(trace: Trace) -> None:
+def test_the_table_draws_every_line_of_the_table_and_tells_it_in_words(trace: Trace) -> None:
     table = cost_table.cost_table(trace, OWN)
     rows = cost_table.cost_table_chart(table, LIGHT).to_dict()["datasets"]["lines"]
     assert [(row["what"], row["measured"]) for row in rows] == [(row["what"], row["measured"]) for row in table]

@@ -120,7 +120,7 @@ def test_a_long_runs_norms_are_drawn_for_its_latest_positions_and_the_sentence_s
     assert {row["position"] for row in rows} == set(range(long.seq - embeddings.SHOWN_ROWS, long.seq))
     last = np.linalg.norm(long["blocks.0.hook_resid_pre"][-1])
     assert rows[-1]["norm"] == pytest.approx(last) and rows[-1]["token"] == long.labels[-1]
-    assert f"The latest {embeddings.SHOWN_ROWS} positions are drawn." in embeddings.norms_sentence(long)
+    assert f"The latest {embeddings.SHOWN_ROWS} positions are shown." in embeddings.norms_sentence(long)
 
 
 def test_neighbour_bars_are_the_exact_cosines_of_brute_force(trace: Trace, tables: Tables) -> None:

@@ -61,7 +61,7 @@ def test_a_first_token_beyond_the_colours_is_named(trace):
     length = np.linalg.norm(captures["blocks.2.hook_resid_post"][0])
     shown = residual.norm_map(run, 5, without_first=True, height=400)
     assert shown.scale.is_clipped
-    told = re.search(r"The first token, up to ([\d,.]+), is beyond the colours", shown.caption)
+    told = re.search(r"The first token, up to ([\d,.]+), is beyond the colour scale", shown.caption)
     assert told and float(told[1].replace(",", "")) == pytest.approx(length, abs=0.1)
     assert shown.scale.limit == pytest.approx(shown.values[:, 1:].max())
     assert residual.norm_map(run, 5, without_first=False, height=400).scale.limit == pytest.approx(length)
@@ -72,9 +72,9 @@ def test_the_norm_sentence_quotes_the_shown_token(trace):
     last = trace.config.n_layer - 1
     bottom = np.linalg.norm(trace["blocks.0.hook_resid_pre"][position])
     top = np.linalg.norm(trace[f"blocks.{last}.hook_resid_post"][position])
-    told = residual.norm_sentence(trace, position)
-    assert told.startswith(trace.labels[position])
-    assert f"norm {bottom:.1f} and leaves the last with {top:.1f}, {top / bottom:.1f} times" in told
+    said = residual.norm_sentence(trace, position)
+    assert said.startswith(trace.labels[position])
+    assert f"norm {bottom:.1f} and leaves the last with {top:.1f}, {top / bottom:.1f} times" in said
 
 
 def test_parts_are_measured_against_the_stream_they_are_added_to(trace):
@@ -99,7 +99,7 @@ def test_shares_in_the_sentence_are_those_of_the_bars(trace):
     total = sum(row["norm"] for row in rows)
     mlp = sum(row["norm"] for row in rows if row["part"] == "MLP") / total
     told = residual.added_sentence(trace, 12)
-    assert f"{mlp:.0%} are the MLPs' and {1 - mlp:.0%} attention's" in told
+    assert f"The MLPs add {mlp:.0%} of the norms" in told and f", attention {1 - mlp:.0%};" in told
     assert numbers(told)[-1] == pytest.approx(max(row["norm"] for row in rows), abs=0.06)
 
 
@@ -108,7 +108,7 @@ def test_the_direction_sentence_names_the_lowest_cosine(trace):
         lowest = min(row["cosine"] for row in residual.added(trace, position))
         told = residual.direction_sentence(trace, position)
         assert f"{abs(lowest):.2f}." in told
-        assert ("works most against" in told) == (lowest < 0)
+        assert ("points most against" in told) == (lowest < 0)
 
 
 def test_the_axis_of_norms_holds_every_shown_bar(trace):
@@ -173,14 +173,14 @@ def test_nothing_follows_the_last_token_of_a_run_that_only_looked(prompt_trace, 
 
 def test_the_lens_sentence_names_the_depth_from_which_the_choice_leads(trace, reads):
     grid = lens.lens_grid(trace, reads)
-    told = lens.lens_sentence(trace, grid)
+    said = lens.lens_sentence(trace, grid)
     names = list(lens.depths(trace.config.n_layer))
     final = grid.tokens[-1, -1]
     since = len(names) - 1
     while since and grid.tokens[-1, since - 1] == final:
         since -= 1
-    assert told.endswith("from the embedding on." if since == 0 else f"from {names[since]} on.")
-    assert trace.vocabulary.label(int(final)) in told
+    assert said.endswith("from the embedding on." if since == 0 else f"from {names[since]} on.")
+    assert trace.vocabulary.label(int(final)) in said
 
 
 def test_a_watched_token_has_its_softmax_and_its_rank_at_every_depth(trace, reads):
@@ -211,9 +211,9 @@ def test_the_lines_hold_the_watched_numbers_and_a_constant_spec(trace, reads):
 
 def test_the_watched_sentences_quote_both_ends(trace, reads):
     watched = lens.Watch(5, np.array([0.1, 0.05, 0.4, 0.3, 0.35, 0.5, 0.9]), np.array([20, 9, 3, 4, 3, 2, 1]))
-    told = lens_watch.watched_sentence(trace, watched)
-    assert numbers(told)[:2] == [10.0, 90.0]
-    assert "L5 raises it most, by 40.0 points" in told
+    said = lens_watch.watched_sentence(trace, watched)
+    assert numbers(said)[:2] == [10.0, 90.0]
+    assert "L5 raises it most, by 40.0 points" in said
     assert "number 20 " in lens_watch.rank_sentence(trace, watched)
     falling = lens.Watch(5, np.linspace(0.9, 0.1, 7), watched.ranks)
     assert "no layer raises it" in lens_watch.watched_sentence(trace, falling)
@@ -221,12 +221,12 @@ def test_the_watched_sentences_quote_both_ends(trace, reads):
 
 def test_the_drawn_token_is_followed_unless_another_is_chosen(trace, prompt_trace, reads):
     logits = lens.newest_logits(trace, reads)
-    choices = lens.candidates(logits, kept=7)
+    choices = lens.candidates(logits, watched=7)
     assert choices[0] == lens.DRAWN
     assert len(choices) == len(set(choices))
     assert 7 in choices
-    assert lens.candidates(logits, kept="a label of another model") == lens.candidates(logits, kept=None)
-    assert lens.candidates(logits, kept=trace.config.vocab_size) == lens.candidates(logits, kept=None)
+    assert lens.candidates(logits, watched="a label of another model") == lens.candidates(logits, watched=None)
+    assert lens.candidates(logits, watched=trace.config.vocab_size) == lens.candidates(logits, watched=None)
     assert lens.candidate(trace, logits, lens.DRAWN) == trace.steps[-1].draw.token
     assert lens.candidate(trace, logits, 7) == 7
     looked = lens.newest_logits(prompt_trace, reads)
@@ -236,9 +236,9 @@ def test_the_drawn_token_is_followed_unless_another_is_chosen(trace, prompt_trac
 def test_the_lens_operands_end_at_the_models_own_probability(trace, reads):
     logits = lens.newest_logits(trace, reads)
     token = trace.steps[-1].draw.token
-    told = lens.operands(trace, logits, lens.watch(logits, token))
-    assert float(told[1].rsplit("= ", 1)[1]) == pytest.approx(trace.steps[-1].distribution.raw[token], abs=1e-4)
-    assert numbers(told[2])[-1] < 2e-3
+    said = lens.operands(trace, logits, lens.watch(logits, token))
+    assert float(said[1].rsplit("= ", 1)[1]) == pytest.approx(trace.steps[-1].distribution.raw[token], abs=1e-4)
+    assert numbers(said[2])[-1] < 2e-3
 
 
 def test_one_token_is_enough_for_every_picture(engine, reads):

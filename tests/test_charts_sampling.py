@@ -6,15 +6,15 @@ import pytest
 from gpt2.errors import SettingsError
 from gpt2.model.sampling import Sampling
 from gpt2.trace.trace import Step, Trace
-from pages.charts import sampling_cumulative, sampling_draw, sampling_entropy, sampling_stages
+from pages.charts import sampling_columns, sampling_cumulative, sampling_draw, sampling_entropy
 from pages.charts.sampling import (
     SHOWN_TOKENS,
     Outcome,
     chosen_sampling,
+    columns_of,
     control_values,
     outcome_sentence,
     shown_tokens,
-    stages,
 )
 from pages.charts.sampling_formula import sampling_operands
 from pages.charts.style import spoken
@@ -73,13 +73,13 @@ def bits(probabilities: np.ndarray) -> float:
 @pytest.mark.parametrize("sampling", SETTINGS)
 def test_stages_are_those_worked_out_by_hand(step: Step, sampling: Sampling) -> None:
     expected = by_hand(step.logits, sampling)
-    model, heat, top_k, top_p, final = stages(Outcome.preview(step, sampling))
-    np.testing.assert_allclose(model.left, expected["raw"], atol=1e-12)
-    np.testing.assert_allclose(heat.left, expected["tempered"], atol=1e-12)
+    model, heat, top_k, top_p, final = columns_of(Outcome.preview(step, sampling))
+    np.testing.assert_allclose(model.passed, expected["raw"], atol=1e-12)
+    np.testing.assert_allclose(heat.passed, expected["tempered"], atol=1e-12)
     np.testing.assert_allclose(top_k.arrived, expected["tempered"], atol=1e-12)
-    np.testing.assert_allclose(top_k.left / top_k.left.sum(), expected["top_k"], atol=1e-12)
+    np.testing.assert_allclose(top_k.passed / top_k.passed.sum(), expected["top_k"], atol=1e-12)
     np.testing.assert_allclose(top_p.arrived, expected["top_k"], atol=1e-12)
-    np.testing.assert_allclose(final.left, expected["top_p"], atol=1e-12)
+    np.testing.assert_allclose(final.passed, expected["top_p"], atol=1e-12)
     found = [stage.entropy for stage in (model, heat, top_k, top_p, final)]
     names = ("raw", "tempered", "top_k", "top_p", "top_p")
     assert found == pytest.approx([bits(expected[name]) for name in names], abs=1e-9)
@@ -88,7 +88,7 @@ def test_stages_are_those_worked_out_by_hand(step: Step, sampling: Sampling) -> 
 @pytest.mark.parametrize("sampling", SETTINGS[:2])
 def test_the_head_of_a_column_quotes_what_its_filter_removed(step: Step, sampling: Sampling) -> None:
     expected = by_hand(step.logits, sampling)
-    _, _, top_k, top_p, final = stages(Outcome.preview(step, sampling))
+    _, _, top_k, top_p, final = columns_of(Outcome.preview(step, sampling))
     cut_k = expected["tempered"][expected["top_k"] == 0].sum()
     cut_p = expected["top_k"][expected["top_p"] == 0].sum()
     assert top_k.note == (f"cuts {100 * cut_k:.1f}\u00a0%" if sampling.top_k else "off")
@@ -132,14 +132,14 @@ def test_bars_are_as_long_as_their_probabilities_and_removed_ones_stay(
     trace: Trace, step: Step, drawn: Outcome
 ) -> None:
     preview = Outcome.preview(step, Sampling(1.3, 10, 0.75, 4))
-    spec = sampling_stages.stages_chart(preview, drawn, step.logits, trace.vocabulary, LIGHT).to_dict()["datasets"]
-    columns = stages(preview)
+    spec = sampling_columns.columns_chart(preview, drawn, step.logits, trace.vocabulary, LIGHT).to_dict()["datasets"]
+    columns = columns_of(preview)
     tokens = shown_tokens(preview, drawn.token)
     assert len(spec["bars"]) == len(tokens) * len(columns)
     kept = [bar for bar in spec["bars"] if not bar["removed"]]
     ratios = [(bar["x2"] - bar["x"]) / bar["probability"] for bar in kept if bar["probability"]]
     assert ratios == pytest.approx([ratios[0]] * len(ratios), rel=1e-6)
-    removed = {(bar["stage"], bar["id"]) for bar in spec["bars"] if bar["removed"]}
+    removed = {(bar["column"], bar["id"]) for bar in spec["bars"] if bar["removed"]}
     expected = by_hand(step.logits, preview.sampling)
     cut_k = {token for token in tokens if expected["top_k"][token] == 0}
     cut_p = {token for token in tokens if expected["top_p"][token] == 0}
@@ -149,15 +149,15 @@ def test_bars_are_as_long_as_their_probabilities_and_removed_ones_stay(
 
 
 def test_hatching_never_leaves_its_bar() -> None:
-    for line in sampling_stages.hatch(2.0, 2.3, row=4):
+    for line in sampling_columns.hatch(2.0, 2.3, row=4):
         assert 2.0 <= line["x"] <= line["x2"] <= 2.3 + 1e-9
-        assert 4 - sampling_stages.HALF - 1e-9 <= line["y2"] <= line["y"] <= 4 + sampling_stages.HALF + 1e-9
+        assert 4 - sampling_columns.HALF - 1e-9 <= line["y2"] <= line["y"] <= 4 + sampling_columns.HALF + 1e-9
 
 
 def test_the_row_of_all_other_tokens_makes_every_column_whole(trace: Trace, step: Step, drawn: Outcome) -> None:
     tokens = shown_tokens(drawn)
-    for stage in (stages(drawn)[0], stages(drawn)[1], stages(drawn)[4]):
-        assert stage.left[tokens].sum() + sampling_stages.rest(stage, tokens) == pytest.approx(1, abs=1e-12)
+    for stage in (columns_of(drawn)[0], columns_of(drawn)[1], columns_of(drawn)[4]):
+        assert stage.passed[tokens].sum() + sampling_columns.rest(stage, tokens) == pytest.approx(1, abs=1e-12)
 
 
 @pytest.mark.parametrize("sampling", SETTINGS)
@@ -193,7 +193,7 @@ def test_the_preview_sentence_says_that_the_run_is_kept(trace: Trace, step: Step
     was, would = (spoken(trace.vocabulary.label(outcome.token)) for outcome in (drawn, other))
     assert was != would
     assert sampling_draw.preview_sentence(drawn, other, trace.vocabulary) == (
-        f"What if: {would} instead of {was}. Only a preview; the run is kept."
+        f"What if: the token would be {would} instead of {was}. This is only a preview; the run does not change."
     )
 
 
@@ -217,8 +217,9 @@ def test_the_cumulative_sentence_counts_tokens(step: Step) -> None:
     outcome = Outcome.preview(step, SETTINGS[1])
     ranked = np.cumsum(np.sort(softmax(step.logits.astype(np.float64) / 1.3))[::-1])
     half, most = (int((ranked < share).sum()) + 1 for share in (0.5, 0.9))
-    told = f"{half} token{'s hold' if half > 1 else ' holds'} half of the probability and {most} nine tenths"
-    assert told in sampling_cumulative.cumulative_sentence(outcome)
+    one, many = ("token holds" if half == 1 else "tokens hold"), ("holds" if most == 1 else "hold")
+    sentence = sampling_cumulative.cumulative_sentence(outcome)
+    assert f"{half} {one} half of the probability and {most} {many} nine tenths" in sentence
 
 
 def test_cut_lines_stand_where_the_filters_cut(step: Step) -> None:
@@ -267,7 +268,7 @@ def test_a_control_out_of_range_is_refused_in_a_sentence(step: Step) -> None:
 def test_charts_keep_their_spec_whatever_the_settings(trace: Trace, step: Step, drawn: Outcome) -> None:
     def specs(outcome: Outcome, cut: Trace) -> list[dict]:
         charts = (
-            sampling_stages.stages_chart(outcome, drawn, step.logits, trace.vocabulary, LIGHT),
+            sampling_columns.columns_chart(outcome, drawn, step.logits, trace.vocabulary, LIGHT),
             sampling_draw.draw_chart(drawn, outcome, trace.vocabulary, LIGHT),
             sampling_cumulative.cumulative_chart(outcome, trace.vocabulary, LIGHT),
             sampling_entropy.entropy_chart(sampling_entropy.entropy_rows(cut), LIGHT),
@@ -281,12 +282,12 @@ def test_charts_keep_their_spec_whatever_the_settings(trace: Trace, step: Step, 
 def test_the_token_as_drawn_keeps_a_frame_beside_a_preview(trace: Trace, step: Step, drawn: Outcome) -> None:
     greedy = Outcome.preview(step, Sampling(temperature=0))
     assert greedy.token != drawn.token
-    rows = sampling_stages.stage_rows(greedy, drawn, step.logits, trace.vocabulary)
+    rows = sampling_columns.column_rows(greedy, drawn, step.logits, trace.vocabulary)
     (frame,) = [row for row in rows["marks"] if row["kind"] == "was"]
     names = [row["token"] for row in rows["names"]]
     assert names[int(frame["y"] + 0.5)] == trace.vocabulary.label(drawn.token)
     assert "as drawn" in {row["kind"] for row in rows["marks"]}
-    same = sampling_stages.stage_rows(drawn, drawn, step.logits, trace.vocabulary)
+    same = sampling_columns.column_rows(drawn, drawn, step.logits, trace.vocabulary)
     assert {row["kind"] for row in same["marks"]} == {"band"}
 
 

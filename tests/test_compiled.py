@@ -20,7 +20,7 @@ from gpt2.checkpoints.catalog import SHIPPED
 from gpt2.checkpoints.download import config_of
 from gpt2.checkpoints.weights import Checkpoint
 from gpt2.engine import compiled, devices
-from gpt2.engine.compiled import GraphKey, find, keep
+from gpt2.engine.compiled import GraphKey, find, store
 from gpt2.errors import EngineError
 from gpt2.model.graphs import GRAPHS
 from tests.compiling import stand_in, traced_key
@@ -47,7 +47,7 @@ def test_every_shipped_graph_is_this_codes_and_none_is_stale(monkeypatch: pytest
         for key in [traced_key(kind, config) for kind in GRAPHS]:
             told = json.loads((compiled.SHIPPED / f"{key.file_name}.json").read_text())
             assert told["key"] == asdict(key)
-            assert compiled.origin(key.kind, config) in told["origins"], "start-up would have to trace it"
+            assert compiled.source_hash(key.kind, config) in told["origins"], "start-up would have to trace it"
             names.add(key.file_name)
     assert {path.name for path in compiled.SHIPPED.iterdir()} == names | {f"{name}.json" for name in names}
 
@@ -67,20 +67,20 @@ def test_shipped_graphs_are_small_enough_for_the_repository() -> None:
 
 def test_what_is_kept_is_found_again(empty: Path) -> None:
     mef = bytes(range(256)) * 50
-    keep(KEY, mef, empty)
+    store(KEY, mef, empty)
     assert find(KEY) == mef
     assert sorted(path.name for path in empty.iterdir()) == [KEY.file_name, f"{KEY.file_name}.json"]
 
 
 @given(mef=st.binary(max_size=2000))
 def test_any_bytes_are_found_again(empty: Path, mef: bytes) -> None:
-    keep(KEY, mef, empty)
+    store(KEY, mef, empty)
     assert find(KEY) == mef
 
 
 def test_the_shipped_graph_comes_before_the_users(empty: Path) -> None:
-    keep(KEY, b"shipped", compiled.SHIPPED)
-    keep(KEY, b"own", empty)
+    store(KEY, b"shipped", compiled.SHIPPED)
+    store(KEY, b"own", empty)
     assert find(KEY) == b"shipped"
     (compiled.SHIPPED / KEY.file_name).write_bytes(b"damaged")
     assert find(KEY) == b"own"
@@ -116,7 +116,7 @@ def test_a_manifest_with_any_byte_changed_is_not_believed_about_the_graph(
     told = bytearray(path.read_bytes())
     told[data.draw(st.integers(0, len(told) - 1))] ^= data.draw(st.integers(1, 255))
     path.write_bytes(told)
-    assert compiled.remembered("lens", checkpoint.config) in (None, key.fingerprint)
+    assert compiled.remembered_fingerprint("lens", checkpoint.config) in (None, key.fingerprint)
 
 
 def test_a_shipped_graph_is_not_compiled_again_for_a_size_that_shares_it(
@@ -131,7 +131,7 @@ def test_a_shipped_graph_is_not_compiled_again_for_a_size_that_shares_it(
 @given(data=st.data())
 @settings(max_examples=150)
 def test_a_manifest_with_any_byte_changed_never_leads_to_other_bytes(empty: Path, data: st.DataObject) -> None:
-    keep(KEY, b"the graph", empty)
+    store(KEY, b"the graph", empty)
     path = empty / f"{KEY.file_name}.json"
     told = bytearray(path.read_bytes())
     told[data.draw(st.integers(0, len(told) - 1))] ^= data.draw(st.integers(1, 255))
@@ -159,7 +159,7 @@ def shipped_into(folder: Path, checkpoint: Checkpoint) -> GraphKey:
 )
 def test_a_graph_for_something_else_is_not_used_even_under_this_name(empty: Path, change: dict[str, str]) -> None:
     other = replace(KEY, **change)
-    keep(other, b"the graph", empty)
+    store(other, b"the graph", empty)
     assert find(other) == b"the graph"
     assert other.file_name != KEY.file_name and find(KEY) is None
     for end in ("", ".json"):
@@ -168,7 +168,7 @@ def test_a_graph_for_something_else_is_not_used_even_under_this_name(empty: Path
 
 
 def test_a_cpu_without_a_needed_feature_uses_no_graph(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep(KEY, b"the graph", empty)
+    store(KEY, b"the graph", empty)
     for lacking in devices.PORTABLE_FEATURES:
         monkeypatch.setattr(devices, "cpu_features", lambda lacking=lacking: devices.PORTABLE_FEATURES - {lacking})
         assert find(KEY) is None
@@ -187,43 +187,43 @@ def test_two_cpus_that_are_not_portable_do_not_share_graphs(monkeypatch: pytest.
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"{}", b'{"key": 1}', b"\xff\xfe", b'{"key": {}}'])
 def test_a_manifest_that_is_none_is_as_if_absent(empty: Path, content: bytes) -> None:
-    keep(KEY, b"the graph", empty)
+    store(KEY, b"the graph", empty)
     (empty / f"{KEY.file_name}.json").write_bytes(content)
     assert find(KEY) is None
 
 
 def test_a_graph_that_two_sizes_share_is_remembered_with_both(empty: Path) -> None:
-    keep(KEY, b"the graph", empty, "one")
-    keep(KEY, b"the graph", empty, "other")
-    keep(KEY, b"the graph", empty, "one")
+    store(KEY, b"the graph", empty, "one")
+    store(KEY, b"the graph", empty, "other")
+    store(KEY, b"the graph", empty, "one")
     told = json.loads((empty / f"{KEY.file_name}.json").read_text())
     assert told["origins"] == ["one", "other"]
     for number in range(20):
-        keep(KEY, b"the graph", empty, str(number))
+        store(KEY, b"the graph", empty, str(number))
     assert len(json.loads((empty / f"{KEY.file_name}.json").read_text())["origins"]) == compiled.MAX_ORIGINS
 
 
 @pytest.mark.parametrize("missing", ["", ".json"])
 def test_half_of_a_pair_is_as_if_absent(empty: Path, missing: str) -> None:
-    keep(KEY, b"the graph", empty)
+    store(KEY, b"the graph", empty)
     (empty / f"{KEY.file_name}{missing}").unlink()
     assert find(KEY) is None
 
 
 def test_a_sound_file_with_other_contents_is_not_used(empty: Path) -> None:
-    keep(KEY, b"the graph", empty)
+    store(KEY, b"the graph", empty)
     (empty / KEY.file_name).write_bytes(lzma.compress(b"another graph"))
     assert find(KEY) is None
 
 
 def test_what_unpacks_beyond_any_graph_is_not_used(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep(KEY, bytes(5000), empty)
+    store(KEY, bytes(5000), empty)
     monkeypatch.setattr(compiled, "MAX_MEF_BYTES", 4999)
     assert find(KEY) is None
 
 
 def test_bytes_that_do_not_unpack_are_not_used_though_their_hash_is_right(empty: Path) -> None:
-    keep(KEY, b"the graph", empty)
+    store(KEY, b"the graph", empty)
     packed = lzma.compress(b"the graph")[:-8]
     (empty / KEY.file_name).write_bytes(packed)
     manifest = empty / f"{KEY.file_name}.json"

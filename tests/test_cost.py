@@ -21,12 +21,13 @@ from gpt2.engine.turns import Turn, Withdrawn
 from gpt2.engine.uncached import LENGTHS, LONG, ROUNDS, plan, rerun
 from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Sampling
+from gpt2.trace import timing as timing_module
 from gpt2.trace.timing import Clock, Timing, timed
 from gpt2.trace.trace import Trace
 from pages.server.job import ModelJob
+from pages.stage.actions import paint_time
 from pages.visit.examples import recorded_run
 from pages.visit.measurement import NO_RUN, NOT_LOADED, Measurement
-from pages.visit.parsing import paint_time
 from tests.models import PROMPT
 
 SECONDS = 30  # far more than anything here takes: a wait that is this long has hung
@@ -77,6 +78,22 @@ def test_the_parts_of_every_step_add_up_to_the_wall_time(engine: Engine, budget:
         assert step.timing.sampling > 0
         assert step.ms == pytest.approx(parts["model"] + parts["capture"])
         assert sum(parts.values()) <= wall
+
+
+def test_the_lens_is_not_counted_as_the_forward_pass(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock that goes on only while the lens graph runs."""
+    graph, passed = engine._graphs["lens"], [0.0]
+    run_model = graph.model
+
+    def a_second(*inputs: object) -> object:
+        passed[0] += 1
+        return run_model(*inputs)
+
+    monkeypatch.setattr(timing_module.time, "perf_counter", lambda: passed[0])
+    monkeypatch.setattr(graph, "model", a_second)
+    timing = engine.start(PROMPT).advance(Sampling()).timing
+    assert timing is not None
+    assert asdict(timing) == {**asdict(Timing()), "lens": 1000}
 
 
 def test_a_step_that_was_timed_is_the_same_step(engine: Engine) -> None:
@@ -208,7 +225,7 @@ def test_a_model_tells_how_long_it_took_to_come() -> None:
     job.start()
     job.wait(60)
     wall = time.monotonic() - since
-    assert job.stage == "ready" and set(job.seconds) == {"reading", "binding"}
+    assert job.phase == "ready" and set(job.seconds) == {"reading", "binding"}
     assert min(job.seconds.values()) > 0 and sum(job.seconds.values()) <= wall
 
 

@@ -134,7 +134,7 @@ def generate():
     run = engine.start("Once upon a time")
     while True:
         run.advance(Sampling(1))
-        run.redraw(Sampling(1))
+        run.resample(Sampling(1))
 engine = gpt2.load()
 for _ in range(3): threading.Thread(target=generate, daemon=True).start()
 time.sleep(0.5)

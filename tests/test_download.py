@@ -52,7 +52,8 @@ def part() -> Path:
 def cut_off(hub: StandInHub, at: int) -> None:
     """Leave a download that a broken network ended at a byte."""
     hub.cuts[:] = [at] * (transfer.TRIES + 2)
-    with pytest.raises(CheckpointError, match="check the network and choose the model again, what has come is kept"):
+    advice = "check the network and choose the model again to resume from the bytes kept so far"
+    with pytest.raises(CheckpointError, match=advice):
         download(locate(REPO))
     assert part().stat().st_size == at
     hub.cuts.clear()
@@ -116,7 +117,7 @@ def test_a_stopped_download_ends_although_no_byte_comes_and_goes_on_later(hub, t
     def all_that_was_sent_is_here() -> bool:
         return locate(REPO).here_bytes == hub.hold_at
 
-    with pytest.raises(CheckpointError, match="was stopped; what has come is kept"):
+    with pytest.raises(CheckpointError, match="was stopped; choose it again to resume from the bytes kept so far"):
         download(locate(REPO), stopped=all_that_was_sent_is_here)
     assert hub.held.is_set() and not hub.go.is_set()
     hub.hold_at = None
@@ -248,7 +249,7 @@ def test_a_config_that_is_not_accepted_ends_the_download_before_the_weights(hub,
 
 def test_what_came_damaged_is_thrown_away(hub, tiny):
     hub.damage = True
-    assert "not the file that the hub promised" in refused()
+    assert "downloaded file is damaged and was deleted" in refused()
     assert not list(storage_folder(REPO).glob("blobs/*.incomplete"))
     hub.damage = False
     assert download(locate(REPO))

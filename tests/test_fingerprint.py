@@ -13,7 +13,7 @@ import pytest
 from max.experimental import functional as F
 
 from gpt2.engine import compiled
-from gpt2.engine.compiled import GraphKey, keep
+from gpt2.engine.compiled import GraphKey, store
 from gpt2.model import transformer
 from gpt2.model.graphs import GRAPHS, trace_graph
 from gpt2.model.hooks import output_names
@@ -59,20 +59,20 @@ def test_a_fingerprint_is_remembered_only_for_the_same_sources_config_and_releas
     empty: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     key = traced_key("decode", TINY)
-    keep(key, b"the graph", empty, compiled.origin("decode", TINY))
-    assert compiled.remembered("decode", TINY) == key.fingerprint
-    assert compiled.remembered("prefill", TINY) is None
-    assert compiled.remembered("decode", replace(TINY, n_layer=2)) is None
+    store(key, b"the graph", empty, compiled.source_hash("decode", TINY))
+    assert compiled.remembered_fingerprint("decode", TINY) == key.fingerprint
+    assert compiled.remembered_fingerprint("prefill", TINY) is None
+    assert compiled.remembered_fingerprint("decode", replace(TINY, n_layer=2)) is None
     changed = tmp_path / "gpt2"
     shutil.copytree(ROOT / "gpt2", changed, ignore=shutil.ignore_patterns("bundled", "__pycache__"))
     mask = changed / "model" / "mask.py"
     mask.write_text(mask.read_text() + "\n")
     monkeypatch.setattr(compiled, "__file__", str(changed / "engine" / "compiled.py"))
-    compiled.origin.cache_clear()
+    compiled.source_hash.cache_clear()
     try:
-        assert compiled.remembered("decode", TINY) is None
+        assert compiled.remembered_fingerprint("decode", TINY) is None
     finally:
-        compiled.origin.cache_clear()
+        compiled.source_hash.cache_clear()
 
 
 def test_every_file_that_the_graphs_are_made_of_counts_for_their_origin() -> None:

@@ -15,7 +15,7 @@ def test_a_load_that_is_cancelled_at_the_last_moment_leaves_nothing_in_memory(tm
     monkeypatch.setattr(module, "collect_garbage", job.cancel)
     job.start()
     job.wait(60)
-    assert (job.stage, job.engine, job.checkpoint, job.tables, job.config) == ("cancelled", None, None, None, None)
+    assert (job.phase, job.engine, job.checkpoint, job.tables, job.config) == ("cancelled", None, None, None, None)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -28,4 +28,4 @@ def test_a_model_is_ready_whatever_becomes_of_the_pages_that_draw_it(tmp_path, m
     job = ModelJob(name, lambda job, config: None)
     job.start()
     job.wait(60)
-    assert (job.stage, job.error) == ("ready", "") and job.engine is not None
+    assert (job.phase, job.error) == ("ready", "") and job.engine is not None

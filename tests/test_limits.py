@@ -9,7 +9,7 @@ from gpt2.text.tokenizer import Tokenizer
 from pages.server import memory
 from pages.server.limits import LEAST_TRACES, limits
 from pages.server.memory import machine_bytes
-from pages.stage.component import Action
+from pages.stage.actions import parse
 from pages.visit.player import Player
 from pages.visit.visit import Visit
 from tests.players import wait
@@ -45,12 +45,12 @@ def test_settings_are_read_when_they_are_asked_for(visit, monkeypatch) -> None:
 def test_a_prompt_that_is_longer_than_the_host_allows_is_refused(visit, trace, monkeypatch) -> None:
     monkeypatch.setenv("GPT2_MAX_PROMPT_TOKENS", "6")
     text = " the" * 8
-    visit.answer(Action(1, "draft", {"text": text}))
+    visit.answer(parse("draft", {"text": text}))
     sentence = "The prompt has 8 tokens, 2 more than the 6 allowed here; shorten it."
     assert visit.draft_error == sentence
-    visit.answer(Action(2, "run", {"text": text}))
+    visit.answer(parse("run", {"text": text}))
     assert visit.status().text == sentence and visit.player.trace is trace
-    visit.answer(Action(3, "run", {"text": " the" * 6, "max_new_tokens": 2}))
+    visit.answer(parse("run", {"text": " the" * 6, "max_new_tokens": 2}))
     wait(visit)
     assert len(visit.player.trace.prompt_ids) == 6 and visit.player.error == ""
 
@@ -59,9 +59,9 @@ def test_a_prompt_is_encoded_once_when_it_is_counted_and_once_when_it_is_run(vis
     """A text of 200,000 characters takes 0.2 s each time."""
     encode, encoded = Tokenizer.encode, []
     monkeypatch.setattr(Tokenizer, "encode", lambda self, text: encoded.append(text) or encode(self, text))
-    visit.answer(Action(1, "draft", {"text": "A hen"}))
+    visit.answer(parse("draft", {"text": "A hen"}))
     assert encoded == ["A hen"] and visit.draft_tokens == len(encode(visit._checkpoint.tokenizer, "A hen"))
-    visit.answer(Action(2, "run", {"text": "A hen", "max_new_tokens": 1}))
+    visit.answer(parse("run", {"text": "A hen", "max_new_tokens": 1}))
     wait(visit)
     assert encoded == ["A hen", "A hen"] and visit.player.trace.text.startswith("A hen")
 
@@ -70,15 +70,15 @@ def test_an_opened_run_with_a_longer_prompt_is_looked_at_and_not_gone_on_with(en
     monkeypatch.setenv("GPT2_MAX_PROMPT_TOKENS", "6")
     opened = engine.run(" the" * 8)
     visit.open(opened, is_own=True)
-    visit.answer(Action(1, "play", {"cursor": 0}))
+    visit.answer(parse("play", {"cursor": 0}))
     assert "8 tokens, 2 more" in visit.status().text and visit.player.trace is opened
 
 
 def test_more_new_tokens_than_the_host_allows_are_refused(visit, trace, monkeypatch) -> None:
     monkeypatch.setenv("GPT2_MAX_NEW_TOKENS", "5")
-    visit.answer(Action(1, "run", {"text": "A hen", "max_new_tokens": 6}))
+    visit.answer(parse("run", {"text": "A hen", "max_new_tokens": 6}))
     assert visit.status().text == "The number of new tokens must be from 1 to 5, not 6."
-    visit.answer(Action(2, "run", {"text": "A hen"}))
+    visit.answer(parse("run", {"text": "A hen"}))
     wait(visit)
     assert len(visit.player.trace.steps) == 5
 
@@ -91,8 +91,8 @@ def test_a_setting_that_cannot_be_read_is_told_in_one_sentence_and_its_default_s
         found = limits()
     assert min(found.prompt_tokens, found.new_tokens, found.traces_bytes) >= 1
     if found.problem:
-        assert found.problem.startswith(f"{name} is ") and "\n" not in found.problem
-        with pytest.raises(SettingsError, match="whole number from 1 up"):
+        assert found.problem.startswith(f"{name} must be a ") and "\n" not in found.problem
+        with pytest.raises(SettingsError, match=r"whole number from 1 up|positive number of megabytes"):
             found.check()
 
 
@@ -102,10 +102,10 @@ def test_what_is_no_whole_number_from_one_up_stops_orders_until_it_is_put_right(
 ) -> None:
     monkeypatch.setenv("GPT2_MAX_NEW_TOKENS", told)
     assert visit.status().kind == "error" and "whoever hosts this app" in visit.status().text
-    visit.answer(Action(1, "run", {"text": "A hen"}))
+    visit.answer(parse("run", {"text": "A hen"}))
     assert visit.player.trace is trace and not visit.player.is_running
     monkeypatch.setenv("GPT2_MAX_NEW_TOKENS", "3")
-    visit.answer(Action(2, "run", {"text": "A hen"}))
+    visit.answer(parse("run", {"text": "A hen"}))
     wait(visit)
     assert len(visit.player.trace.steps) == 3
 

@@ -24,7 +24,7 @@ def test_the_theme_has_the_palettes_colours(theme: str, palette: Palette) -> Non
 def test_text_can_be_read_on_paper_and_panels(palette: Palette) -> None:
     """WCAG 2.2: at least 4.5 : 1 for text, 3 : 1 for what is drawn in a concept's colour."""
     for ground in (palette.paper, palette.panel):
-        assert min(contrast(colour, ground) for colour in (palette.text, palette.muted)) >= 4.5
+        assert min(contrast(colour, ground) for colour in (palette.text, palette.muted, palette.error)) >= 4.5
     drawn = (palette.attention, palette.mlp, palette.token, palette.residual, palette.sampling)
     assert min(contrast(colour, palette.paper) for colour in drawn) >= 3
 

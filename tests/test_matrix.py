@@ -38,6 +38,14 @@ def test_cells_without_a_value_survive_the_blob():
     np.testing.assert_array_equal(unpack(pack(picture(values)))[1], values)
 
 
+def test_a_caption_travels_in_parts_with_its_per_cents_apart():
+    header, _ = unpack(
+        pack(picture(np.ones((1, 1)), caption="7 heads look at ·a, 99.3\u00a0% at most; 3 % is no quote."))
+    )
+    assert header["caption"] == ["7 heads look at ·a, ", "99.3\u00a0%", " at most; 3 % is no quote."]
+    assert unpack(pack(picture(np.ones((1, 1)), caption="None")))[0]["caption"] == ["None"]
+
+
 def test_any_label_survives_the_blob_and_leaves_the_values_aligned():
     for label in ("·", "↵</script>", "🙂", "⟨e2⟩"):
         blob = pack(picture(np.ones((1, 1), np.float32), title=label))

@@ -5,7 +5,7 @@ import pytest
 from gpt2.engine.engine import Engine
 from gpt2.engine.turns import Turn
 from gpt2.trace.trace import Trace
-from pages.stage.component import Action
+from pages.stage.actions import parse
 from pages.visit.measurement import Measurement
 from pages.visit.player import Player
 from pages.visit.visit import Visit
@@ -17,13 +17,13 @@ def visit(engine: Engine, trace: Trace, monkeypatch) -> Visit:
     """A visitor who has made a run of six tokens."""
     monkeypatch.setattr(Visit, "_engine", lambda _: engine)
     visit = Visit(Player(trace, ""), speed=0)
-    visit.answer(Action(1, "run", {"text": "The king", "max_new_tokens": 6}))
+    visit.answer(parse("run", {"text": "The king", "max_new_tokens": 6}))
     finish(visit.player)
     return visit
 
 
 def order(visit: Visit, name: str, **values: object) -> None:
-    visit.answer(Action(2, name, {"max_new_tokens": 2, **values}))
+    visit.answer(parse(name, {"max_new_tokens": 2, **values}))
     assert visit.player.error == ""
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from pages.server.job import ModelJob
 from pages.server.models import MAX_MODELS
-from pages.stage.component import Action
-from pages.visit.choice import Choice
+from pages.stage.actions import parse
+from pages.visit.model_choice import ModelChoice
 from pages.visit.player import Player
 from pages.visit.visit import Visit
 from tests.checkpoints import edit_config, write_checkpoint
@@ -38,7 +38,7 @@ def test_the_bundled_checkpoint_is_there_at_once_and_everyone_gets_the_same_job(
     assert job.checkpoint is not None and job.tables is not None
     assert pool.request("bundled") is job and pool.get("bundled") is job
     job.wait(60)
-    assert job.stage == "ready" and not job.is_loading
+    assert job.phase == "ready" and not job.is_loading
 
 
 def test_a_model_is_loaded_in_the_background_and_runs(pool, tmp_path, engine):
@@ -53,9 +53,8 @@ def test_the_least_recently_used_goes_and_its_weights_leave_memory(pool, tmp_pat
     room_for(2, monkeypatch)
     loaded(pool, names[0])
     loaded(pool, names[1])
-    pool.get(names[0])  # used again: b is now the least recent
+    pool.touch({names[0]})  # used again: b is now the least recent
     gone = weakref.ref(pool.get(names[1]).checkpoint.weights["wte.weight"])
-    pool.get(names[0])
     loaded(pool, names[2])
     assert pool.get(names[1]) is None and pool.get(names[0]) is not None
     assert gone() is None
@@ -78,8 +77,8 @@ def test_a_model_in_use_never_goes_and_who_comes_too_much_is_told(pool, tmp_path
     loaded(pool, names[0])
     job = pool.request(names[1])
     job.wait(60)
-    assert job.stage == "failed" and "beside the models that are in use now" in job.error
-    assert pool.get(names[0]).stage == "ready"
+    assert job.phase == "failed" and "beside the models that are in use now" in job.error
+    assert pool.get(names[0]).phase == "ready"
     del user  # the visit has ended
     loaded(pool, names[1])
     assert pool.get(names[0]) is None
@@ -89,7 +88,7 @@ def test_what_cannot_fit_is_refused_before_any_weights_are_fetched(pool, hub, mo
     room_for(0, monkeypatch)
     job = pool.request("someone/copy")
     job.wait(60)
-    assert job.stage == "failed" and "choose a smaller model" in job.error
+    assert job.phase == "failed" and "choose a smaller model" in job.error
     assert hub.names() == {"config.json"}
 
 
@@ -116,7 +115,7 @@ def test_a_model_that_failed_can_be_tried_again(pool, tmp_path):
     edit_config(Path(name), model_type="llama")
     job = pool.request(name)
     job.wait(60)
-    assert job.stage == "failed" and "llama" in job.error
+    assert job.phase == "failed" and "llama" in job.error
     edit_config(Path(name), model_type="gpt2")
     loaded(pool, name)
 
@@ -125,29 +124,29 @@ def test_two_visits_share_one_download_which_ends_when_the_last_has_left(pool, h
     hub.hold_at = 1_000_000
     first, second = (Visit(Player(trace, "")) for _ in range(2))
     for visit in (first, second):
-        visit.answer(Action(1, "model", {"name": "someone/copy"}))
+        visit.answer(parse("model", {"name": "someone/copy"}))
     job = pool.get("someone/copy")
     assert hub.held.wait(30)
-    first.answer(Action(2, "cancel", {}))
+    first.answer(parse("cancel", {}))
     assert pool.get("someone/copy") is job and first.choice.coming() is None
-    second.answer(Action(2, "cancel", {}))
+    second.answer(parse("cancel", {}))
     job.wait(10)
-    assert job.stage == "cancelled" and pool.get("someone/copy") is None
+    assert job.phase == "cancelled" and pool.get("someone/copy") is None
     assert hub.begins() == [0]
 
 
 def test_a_cancelled_download_is_gone_on_with_when_it_is_chosen_again(pool, hub, trace):
     hub.hold_at = 1_000_000
     visit = Visit(Player(trace, ""))
-    visit.answer(Action(1, "model", {"name": "someone/copy"}))
+    visit.answer(parse("model", {"name": "someone/copy"}))
     assert hub.held.wait(30)
     job = pool.get("someone/copy")
-    visit.answer(Action(2, "cancel", {}))
+    visit.answer(parse("cancel", {}))
     job.wait(10)
     hub.hold_at = None
-    visit.answer(Action(3, "model", {"name": "someone/copy"}))
+    visit.answer(parse("model", {"name": "someone/copy"}))
     pool.get("someone/copy").wait(60)
-    visit.snapshot()
+    visit.refresh()
     assert visit.choice.model == "someone/copy"
     assert hub.begins()[0] == 0 and 0 < hub.begins()[1] <= 1_000_000
 
@@ -156,16 +155,17 @@ def test_run_stays_with_the_loaded_model_until_the_new_one_is_ready(pool, hub, t
     loaded(pool, "bundled")
     hub.hold_at = 1_000_000
     visit = Visit(Player(trace, ""), max_new_tokens=2, speed=0)
-    visit.answer(Action(1, "model", {"name": "someone/copy"}))
+    visit.answer(parse("model", {"name": "someone/copy"}))
     assert hub.held.wait(30)
-    visit.answer(Action(2, "run", {"text": "The bird"}))
+    visit.answer(parse("run", {"text": "The bird"}))
     shown = visit.snapshot()
     assert (shown.model, shown.trace.model) == ("someone/copy", "bundled")
     assert shown.coming.label == "copy" and not shown.coming.is_ready
     hub.go.set()
     pool.get("someone/copy").wait(60)
+    visit.refresh()
     assert visit.snapshot().coming.is_ready
-    visit.answer(Action(3, "run", {"text": "The bird"}))
+    visit.answer(parse("run", {"text": "The bird"}))
     assert visit.snapshot().trace.model == "someone/copy"
     assert visit.uses == {"someone/copy"}
 
@@ -175,10 +175,10 @@ def test_the_model_of_the_run_on_the_stage_is_kept_and_read_with_it(pool, tmp_pa
     monkeypatch.setenv("GPT2_MODELS", ",".join(names))
     visit = Visit(Player(trace, ""), max_new_tokens=1, speed=0)
     for name in names:
-        visit.answer(Action(1, "model", {"name": name}))
+        visit.answer(parse("model", {"name": name}))
         pool.get(name).wait(60)
         if name == names[0]:
-            visit.answer(Action(2, "run", {"text": "The bird"}))
+            visit.answer(parse("run", {"text": "The bird"}))
     visit.choice.poll()
     assert visit.uses == set(names)
 
@@ -189,24 +189,24 @@ def test_the_model_of_the_run_on_the_stage_is_kept_and_read_with_it(pool, tmp_pa
 )
 def test_a_model_that_is_refused_leaves_everything_as_it_was(pool, trace, name, sentence):
     visit = Visit(Player(trace, ""))
-    visit.answer(Action(1, "model", {"name": name}))
+    visit.answer(parse("model", {"name": name}))
     assert sentence in visit.snapshot().model_error and visit.choice.shown == "bundled"
     assert visit.status().kind != "error"
-    visit.answer(Action(2, "settings", {}))
+    visit.answer(parse("settings", {}))
     assert visit.snapshot().model_error == ""
 
 
 def test_folders_are_for_visitors_on_the_same_machine_alone(pool, tmp_path, monkeypatch):
     (name,) = copies(tmp_path, "a")
     monkeypatch.chdir(tmp_path)
-    away, home = Choice(), Choice(is_local=True)
+    away, home = ModelChoice(), ModelChoice(is_local=True)
     away.take(name)
     assert "not offered" in away.error and pool.get(name) is None
     home.take("./a")
     assert home.wanted == name and home.error == ""
     pool.get(name).wait(60)
     monkeypatch.setenv("GPT2_PUBLIC", "1")
-    again = Choice(is_local=True)
+    again = ModelChoice(is_local=True)
     again.take(name)
     assert "not offered" in again.error and again.takes_others == ""
 
@@ -214,16 +214,16 @@ def test_folders_are_for_visitors_on_the_same_machine_alone(pool, tmp_path, monk
 def test_an_id_that_is_also_a_folder_here_is_looked_for_on_the_hub(pool, hub, tmp_path, monkeypatch):
     write_checkpoint(tmp_path / "someone" / "else")
     monkeypatch.chdir(tmp_path)
-    choice = Choice()
+    choice = ModelChoice()
     choice.take("someone/else")
     job = pool.get("someone/else")
     job.wait(30)
-    assert job.stage == "failed" and "There is no model someone/else on the hub" in job.error
+    assert job.phase == "failed" and "There is no model someone/else on the hub" in job.error
 
 
 def test_a_host_limits_what_can_be_chosen(pool, monkeypatch):
     monkeypatch.setenv("GPT2_MODELS", "gpt2, someone/copy")
-    choice = Choice()
+    choice = ModelChoice()
     assert [offer.name for offer in choice.offered()] == ["bundled", "gpt2", "someone/copy"]
     assert choice.takes_others == ""
     choice.take("gpt2-xl")
@@ -236,7 +236,7 @@ def test_the_hosts_default_is_on_its_way_from_the_first(pool, tmp_path, trace, m
     visit = Visit(Player(trace, ""))
     assert visit.snapshot().model == name and visit.choice.model == "bundled"
     pool.get(name).wait(60)
-    visit.snapshot()
+    visit.refresh()
     assert visit.choice.model == name
 
 

@@ -188,7 +188,7 @@ def test_why_a_run_was_not_saved_is_one_sentence(trace):
     player.open(trace, is_own=True)
     assert player.evict() > 0
     this.make(player)
-    assert this.error == player.notice and "let go" in this.error
+    assert this.error == player.notice and "freed" in this.error
 
 
 def test_files_that_are_not_taken_yet_are_bounded_for_all_visitors_together(trace, monkeypatch):

@@ -14,10 +14,10 @@ from streamlit.testing.v1 import AppTest
 import gpt2
 from gpt2.errors import EngineError
 from gpt2.model.sampling import Sampling
-from gpt2.trace.budget import fit
+from gpt2.trace.budget import squeeze_to_fit
 from gpt2.trace.trace import Trace
 from pages.server.models import Pool
-from pages.stage.component import Action
+from pages.stage.actions import parse
 from pages.stage.snapshot import Status
 from pages.visit.examples import recorded_run
 from pages.visit.player import EVICTED, Player
@@ -111,38 +111,38 @@ def told(test: AppTest) -> str:
 def test_the_cost_of_a_run_is_measured_at_the_press_of_a_button(trace):
     test = page("cost", trace)
     visit = test.session_state["visit"]
-    assert "press Run or Play for a run made here" in told(test) and test.button(key="cost.measure").disabled
+    assert "Press Run or Play to make a run here" in told(test) and test.button(key="cost.measure").disabled
     visit.job.wait(60)
-    visit.answer(Action(1, "run", {"text": "The bird", "max_new_tokens": 9, "speed": 0}))
+    visit.answer(parse("run", {"text": "The bird", "max_new_tokens": 9, "speed": 0}))
     wait(visit)
     visit.cursor = 8
     test = test.run()
-    assert "has not been measured yet" in told(test) and "nothing: the graphs were there already" in told(test)
+    assert "has not been measured yet" in told(test) and "none; the graphs were stored" in told(test)
     test.button(key="cost.measure").click().run()
     visit.measurement.wait(60)
     test = test.run()
     assert not test.exception and not visit.measurement.error
     assert f"At {visit.player.trace.seq} tokens the cache " in told(test)
     visit.measure()
-    visit.answer(Action(2, "run", {"text": "The fox", "max_new_tokens": 1}))
+    visit.answer(parse("run", {"text": "The fox", "max_new_tokens": 1}))
     assert not visit.measurement.is_running
 
 
 def test_the_cost_page_tells_of_recorded_squeezed_and_foreign_runs(trace):
-    assert "press Run for a run that does" in told(page("cost", recorded_run("once")))
-    squeezed = told(page("cost", fit(trace, trace.nbytes // 3)))
+    assert "press Run to measure them" in told(page("cost", recorded_run("once")))
+    squeezed = told(page("cost", squeeze_to_fit(trace, trace.nbytes // 3)))
     assert "squeezed: " in squeezed and "of 40 steps. " in squeezed
     config = replace(trace.config, layer_norm_epsilon=2e-5)
     test = page("cost", replace(trace, model="someone/else", config=config))
     assert "the model of this run is not loaded" in told(test)
-    assert "press Run or Play for a run made here" in told(test) and not test.exception
+    assert "Press Run or Play to make a run here" in told(test) and not test.exception
 
 
 def test_the_cost_page_says_that_a_run_was_let_go(engine, trace, monkeypatch):
     monkeypatch.setattr(Visit, "_engine", lambda _: engine)
     test = page("cost", trace)
     visit = test.session_state["visit"]
-    visit.answer(Action(1, "run", {"text": "The bird", "max_new_tokens": 3, "speed": 0}))
+    visit.answer(parse("run", {"text": "The bird", "max_new_tokens": 3, "speed": 0}))
     wait(visit)
     visit.cursor = 2
     assert "of 256" in told(test.run())
@@ -171,7 +171,7 @@ def test_the_cost_page_says_that_a_run_was_let_go(engine, trace, monkeypatch):
 def test_a_refused_order_is_one_sentence_and_keeps_run_and_settings(engine, trace, values, sentence, monkeypatch):
     visit = Visit(Player(trace, "Once upon a time"))
     monkeypatch.setattr(Visit, "_engine", lambda _: engine)
-    visit.answer(Action(1, "run", {"text": "The bird", **values}))
+    visit.answer(parse("run", {"text": "The bird", **values}))
     assert visit.status().kind == "error"
     assert sentence in visit.status().text and "\n" not in visit.status().text
     assert visit.player.trace is trace
@@ -183,7 +183,7 @@ def visit(engine, trace, monkeypatch) -> Iterator[Visit]:
     """A visit with a run of its own of six steps."""
     monkeypatch.setattr(Visit, "_engine", lambda _: engine)
     made = Visit(Player(trace, "Once upon a time"), max_new_tokens=6, speed=0)
-    made.answer(Action(1, "run", {"text": "The bird"}))
+    made.answer(parse("run", {"text": "The bird"}))
     wait(made)
     made.cursor = 5
     yield made
@@ -191,27 +191,28 @@ def visit(engine, trace, monkeypatch) -> Iterator[Visit]:
 
 
 def test_a_refusal_stays_until_something_else_is_typed_or_asked_for(visit):
-    visit.answer(Action(2, "run", {"text": ""}))
-    visit.answer(Action(3, "draft", {"text": ""}))
+    visit.answer(parse("run", {"text": ""}))
+    visit.answer(parse("draft", {"text": ""}))
     assert "empty" in visit.status().text
-    visit.answer(Action(4, "draft", {"text": "A"}))
+    visit.answer(parse("draft", {"text": "A"}))
     assert visit.status().kind == "paused"
 
 
 def test_a_model_that_failed_is_tried_again_and_what_is_said_meanwhile_goes_by_itself(trace, monkeypatch):
     own = Pool()
     monkeypatch.setattr("pages.visit.visit.pool", lambda: own)
-    monkeypatch.setattr("pages.visit.choice.pool", lambda: own)
-    visit = Visit(Player(trace, ""))
+    monkeypatch.setattr("pages.visit.model_choice.pool", lambda: own)
     monkeypatch.setattr(gpt2, "bind", refuse_to_bind)
+    visit = Visit(Player(trace, ""))
     own.request("bundled").wait(60)
     assert visit.status() == Status("error", "No memory.")
     monkeypatch.undo()
     monkeypatch.setattr("pages.visit.visit.pool", lambda: own)
-    monkeypatch.setattr("pages.visit.choice.pool", lambda: own)
-    visit.answer(Action(1, "run", {"text": "The bird"}))
+    monkeypatch.setattr("pages.visit.model_choice.pool", lambda: own)
+    visit.answer(parse("run", {"text": "The bird"}))
     assert visit.player.error == STILL_LOADING
     own.request("bundled").wait(60)
+    visit.refresh()
     assert visit.status().kind == "recorded" and not visit.player.error
 
 
@@ -220,36 +221,36 @@ def refuse_to_bind(*_: object) -> NoReturn:
 
 
 def test_a_refused_setting_ends_the_run_that_is_under_way(visit):
-    visit.answer(Action(2, "play", {"max_new_tokens": 400, "speed": 5, "cursor": 5}))
+    visit.answer(parse("play", {"max_new_tokens": 400, "speed": 5, "cursor": 5}))
     assert visit.status().kind == "running"
-    visit.answer(Action(3, "play", {"top_p": 2, "cursor": 5}))
+    visit.answer(parse("play", {"top_p": 2, "cursor": 5}))
     assert visit.status().kind == "error" and not visit.player.is_running
 
 
 def test_only_settings_changed_at_the_last_step_draw_it_again(visit):
     before = visit.player.trace
     visit.cursor = 2
-    visit.answer(Action(2, "settings", {"temperature": 0}))
+    visit.answer(parse("settings", {"temperature": 0}))
     assert visit.player.trace is before and visit.sampling.temperature == 0
     visit.cursor = 5
-    visit.answer(Action(3, "settings", {"temperature": 0}))
+    visit.answer(parse("settings", {"temperature": 0}))
     assert visit.player.trace.steps[-1].draw.sampling.temperature == 0
 
 
 def test_a_lens_page_is_drawn_again_when_its_step_changes_under_a_resting_cursor(visit):
-    step, head = visit.looks_at
-    assert visit.looks_at[0] is step and head is None
-    visit.answer(Action(2, "settings", {"temperature": 0}))
-    assert visit.looks_at[0] is not step
+    step, head = visit.view_key
+    assert visit.view_key[0] is step and head is None
+    visit.answer(parse("settings", {"temperature": 0}))
+    assert visit.view_key[0] is not step
     visit.cursor = 0
-    first = visit.looks_at[0]
-    visit.answer(Action(3, "run", {"text": "The fox", "max_new_tokens": 1}))
+    first = visit.view_key[0]
+    visit.answer(parse("run", {"text": "The fox", "max_new_tokens": 1}))
     wait(visit)
-    assert visit.looks_at[0] is not first
+    assert visit.view_key[0] is not first
 
 
 def test_weights_of_the_same_sizes_that_did_not_make_the_run_are_not_read_with_it(visit, trace):
-    assert visit.run_model is visit.job and visit.snapshot().tables is visit.job.tables
+    assert visit.model_of_run is visit.job and visit.snapshot().tables is visit.job.tables
     first = trace.steps[0]
     moved = {**first.captures, "hook_embed": first.captures["hook_embed"] + 0.05}
     foreign = trace.cut(0).append(replace(first, captures=moved))
@@ -260,9 +261,9 @@ def test_weights_of_the_same_sizes_that_did_not_make_the_run_are_not_read_with_i
 
 def test_the_draft_is_counted_as_it_is_typed(trace, checkpoint):
     visit = Visit(Player(trace, ""))
-    visit.answer(Action(1, "draft", {"text": " A hen\n"}))
+    visit.answer(parse("draft", {"text": " A hen\n"}))
     assert (visit.draft_tokens, visit.draft_error) == (len(checkpoint.tokenizer.encode(" A hen\n")), None)
-    visit.answer(Action(2, "draft", {"text": " the" * 600}))
+    visit.answer(parse("draft", {"text": " the" * 600}))
     assert visit.draft_tokens == 600 and "88 more" in visit.draft_error
 
 

@@ -65,7 +65,7 @@ def test_stepping_back_and_on_again_gives_the_same_run(engine: Engine, kept: int
 def test_going_on_after_a_cut_equals_a_full_pass_over_those_tokens(engine: Engine) -> None:
     run = started(engine, 8)
     run.cut(4)
-    run.redraw(Sampling(0))
+    run.resample(Sampling(0))
     for _ in range(4):
         run.advance(Sampling(0))
     whole = Run(engine, run.trace.computed_ids, Interventions())
@@ -93,28 +93,28 @@ def test_the_seed_and_not_the_way_there_decides_a_draw(engine: Engine) -> None:
     assert [step.draw.u for step in run.trace.steps] == u
 
 
-def test_redraw_changes_the_draw_and_nothing_else(engine: Engine) -> None:
+def test_resample_changes_the_draw_and_nothing_else(engine: Engine) -> None:
     run = started(engine, 6)
     before = run.trace
-    step = run.redraw(Sampling(0))
+    step = run.resample(Sampling(0))
     assert step.captures == before.steps[-1].captures
     assert step.draw.token == int(step.logits.argmax())
     assert run.trace.steps[:-1] == before.steps[:-1]
     assert before.steps[-1].draw.sampling == WARM
-    run.redraw(WARM)
+    run.resample(WARM)
     assert run.trace.ids == before.ids
 
 
 def test_a_token_drawn_again_is_the_one_that_goes_in(engine: Engine) -> None:
     run = started(engine, 3)
     least = Sampling(100.0, seed=99)
-    token = run.redraw(least).draw.token
+    token = run.resample(least).draw.token
     assert run.advance(WARM).ids == (token,)
 
 
-def test_redraw_before_the_first_step_is_refused(engine: Engine) -> None:
+def test_resample_before_the_first_step_is_refused(engine: Engine) -> None:
     with pytest.raises(GPT2Error, match="Nothing has been computed"):
-        engine.start(PROMPT).redraw(WARM)
+        engine.start(PROMPT).resample(WARM)
 
 
 def test_a_branch_shares_its_steps_and_names_its_parent(engine: Engine) -> None:
@@ -123,7 +123,7 @@ def test_a_branch_shares_its_steps_and_names_its_parent(engine: Engine) -> None:
     branch = run.branch(3)
     assert branch.run_id != parent.run_id
     assert (branch.lineage.parent, branch.lineage.steps) == (parent.run_id, 3)
-    run.redraw(Sampling(5.0, seed=4))
+    run.resample(Sampling(5.0, seed=4))
     for _ in range(5):
         run.advance(Sampling(5.0, seed=4))
     assert run.trace.run_id == branch.run_id and run.trace.lineage == branch.lineage
@@ -166,7 +166,7 @@ def test_nothing_is_run_beyond_the_last_position(engine: Engine) -> None:
     n = engine.config.n_positions
     run = Run(engine, tuple([7] * n), Interventions())
     run.advance(None)
-    run.redraw(WARM)
+    run.resample(WARM)
     with pytest.raises(GPT2Error, match="full"):
         run.advance(None)
 
@@ -176,7 +176,7 @@ def test_a_step_without_a_draw_is_no_start_for_the_next(engine: Engine) -> None:
     run.advance(None)
     with pytest.raises(GPT2Error, match="No token was drawn"):
         run.advance(WARM)
-    run.redraw(WARM)
+    run.resample(WARM)
     run.advance(WARM)
     assert_same_numbers(run.trace, started(engine, 2).trace)
 
@@ -211,7 +211,7 @@ def test_settings_that_do_not_fit_leave_the_run_as_it_was(engine: Engine) -> Non
 
 
 @pytest.mark.parametrize("n_steps", [0, 3])
-@pytest.mark.parametrize("part", ["draw", "most_likely", "fit"])
+@pytest.mark.parametrize("part", ["draw", "most_likely", "squeeze_to_fit"])
 def test_a_step_that_fails_halfway_leaves_the_run_as_it_was(engine: Engine, monkeypatch, part: str, n_steps) -> None:
     run = started(engine, n_steps)
     before = run.trace

@@ -13,11 +13,12 @@ import pytest
 
 from pages.server import memory
 from pages.server.memory import Collector
-from pages.stage.component import Action
+from pages.stage.actions import parse
 from pages.visit import connection
 from pages.visit import visit as visits
-from pages.visit.choice import Choice
-from pages.visit.player import EVICTED, GONE_SECONDS, Player
+from pages.visit.generation import GONE_SECONDS
+from pages.visit.model_choice import ModelChoice
+from pages.visit.player import EVICTED, Player
 from pages.visit.visit import Visit
 from tests.models import Someone, copies, loaded, room_for
 from tests.players import finish
@@ -63,7 +64,7 @@ def test_a_visit_that_is_there_keeps_its_model_through_every_sweep(pool, tmp_pat
     job = pool.request(names[1])
     job.wait(60)
     assert job.has_failed and "in use now" in job.error
-    assert pool.get(names[0]).stage == "ready" and here.uses == {names[0]}
+    assert pool.get(names[0]).phase == "ready" and here.uses == {names[0]}
 
 
 def test_a_sweep_frees_what_was_frozen_and_freezes_what_is_left(by_hand):
@@ -95,7 +96,7 @@ def test_a_sweep_that_need_not_be_waits_for_its_seconds(monkeypatch, by_hand):
 def test_a_default_model_that_failed_is_tried_again_by_the_next_visit_and_once_by_each(pool, tmp_path, monkeypatch):
     name = str(tmp_path / "a")
     monkeypatch.setenv("GPT2_DEFAULT_MODEL", name)
-    first = Choice()
+    first = ModelChoice()
     first.poll()
     failed = pool.get(name)
     failed.wait(60)
@@ -104,7 +105,7 @@ def test_a_default_model_that_failed_is_tried_again_by_the_next_visit_and_once_b
     first.poll()
     assert pool.get(name) is failed
     copies(tmp_path, "a")
-    second = Choice()
+    second = ModelChoice()
     second.poll()
     pool.get(name).wait(60)
     second.poll()
@@ -125,9 +126,9 @@ def visit_on(pool, name: str, trace, monkeypatch) -> Visit:
     """A visit that has made a run of six tokens with this model, and has not been heard of since."""
     monkeypatch.setenv("GPT2_MODELS", name)
     visit = Visit(Player(trace, ""), max_new_tokens=6, speed=0, session="mine")
-    visit.answer(Action(1, "model", {"name": name}))
+    visit.answer(parse("model", {"name": name}))
     pool.get(name).wait(60)
-    visit.answer(Action(2, "run", {"text": "The king"}))
+    visit.answer(parse("run", {"text": "The king"}))
     assert len(finish(visit.player).steps) == 6 and visit.player.trace.model == name
     visit.player.last_seen -= GONE_SECONDS + 1
     return visit
@@ -155,11 +156,13 @@ def test_who_comes_back_to_a_model_that_was_let_go_has_it_again_and_the_same_tex
     loaded(pool, other)
     assert pool.get(mine) is None and gone() is None
     connected.add("mine")
+    visit.refresh()
     back = visit.snapshot()
     assert (back.model, back.ids, back.prompt, back.status.text) == (mine, text, "The king", EVICTED)
     pool.get(mine).wait(60)
+    visit.refresh()
     assert visit.snapshot().model == mine and visit.choice.model == mine
-    visit.answer(Action(3, "run", {"text": "The king"}))
+    visit.answer(parse("run", {"text": "The king"}))
     assert finish(visit.player).ids == text and visit.player.trace.model == mine
 
 
@@ -172,10 +175,11 @@ def test_who_comes_back_where_there_is_no_room_any_more_is_told(pool, tmp_path, 
     someone = Someone(other)
     pool.register(someone)
     loaded(pool, other)
-    visit.snapshot()
+    visit.refresh()
     pool.get(mine).wait(60)
+    visit.refresh()
     back = visit.snapshot()
-    assert "in use now" in back.model_error and back.model == "bundled" and pool.get(other).stage == "ready"
+    assert "in use now" in back.model_error and back.model == "bundled" and pool.get(other).phase == "ready"
     assert someone.uses == {other}
 
 
@@ -206,20 +210,20 @@ def test_a_run_is_read_with_the_model_that_made_it_and_with_no_other_that_embeds
     first, second = copies(tmp_path, "a", "b")
     monkeypatch.setenv("GPT2_MODELS", f"{first},{second}")
     visit = Visit(Player(trace, ""), max_new_tokens=2, speed=0)
-    for number, name in enumerate((second, first)):
-        visit.answer(Action(number, "model", {"name": name}))
+    for name in (second, first):
+        visit.answer(parse("model", {"name": name}))
         loaded(pool, name)
-    visit.answer(Action(2, "run", {"text": "The king"}))
+    visit.answer(parse("run", {"text": "The king"}))
     mine = finish(visit.player)
-    visit.answer(Action(3, "model", {"name": second}))
+    visit.answer(parse("model", {"name": second}))
     assert visit.job.name == second and visit.job.matches(mine)
-    assert visit.run_model is pool.get(first)
+    assert visit.model_of_run is pool.get(first)
     del pool._jobs[first]
-    assert visit.run_model is None and visit.snapshot().tables is None
+    assert visit.model_of_run is None and visit.snapshot().tables is None
 
 
 def test_a_run_from_a_file_is_read_with_the_chosen_model_if_that_embeds_alike(pool, trace):
     loaded(pool, "bundled")
     visit = Visit(Player(trace, ""))
     visit.open(replace(trace, model="its name elsewhere"), is_own=True)
-    assert visit.run_model is visit.job is pool.get("bundled")
+    assert visit.model_of_run is visit.job is pool.get("bundled")

@@ -114,7 +114,7 @@ def test_a_squeezed_step_keeps_its_stamp_and_one_drawn_again_gets_another(engine
     assert run.trace.steps[0].captures.level > Level.FULL
     assert [shelf.stamp(step) for step in run.trace.steps[:3]] == stamps
     run.cut(3)
-    run.redraw(Sampling(0))
+    run.resample(Sampling(0))
     assert shelf.stamp(run.trace.steps[2]) not in stamps
 
 
@@ -134,11 +134,11 @@ def test_the_record_of_a_squeezed_step_is_that_of_the_whole_one(engine: Engine, 
 
 def test_a_squeezed_step_has_a_record_where_no_model_is_loaded(trace: Trace) -> None:
     meta, arrays = split(pack_step(squeezed(trace, Level.NO_LOGITS), 4, None))
-    assert meta["next"] is None and "let go" in meta["says"]["bars"][0]
-    assert arrays["pattern"].size and "let go" not in "".join(meta["says"]["heads"])
+    assert meta["next"] is None and "dropped" in meta["says"]["bars"][0]
+    assert arrays["pattern"].size and "dropped" not in "".join(meta["says"]["heads"])
     for index in (0, 4):
         meta, arrays = split(pack_step(squeezed(trace, Level.NO_PATTERNS), index, None))
-        assert "patterns were let go" in meta["says"]["heads"][0] and meta["lens"] is not None
+        assert "patterns were dropped" in meta["says"]["heads"][0] and meta["lens"] is not None
         assert arrays["pattern"].size == arrays["first"].size == arrays["strongest"].size == 0
 
 

@@ -49,6 +49,21 @@ def test_a_run_read_back_is_the_same_run(short):
     np.testing.assert_array_equal(read.steps[1].lens.tokens, short.steps[1].lens.tokens)
 
 
+def test_a_file_of_version_4_is_read_with_its_times(short):
+    """There "storing" was called "keeping"."""
+    with np.load(io.BytesIO(saved(short))) as arrays:
+        members = dict(arrays)
+    header = json.loads(members["header"].tobytes())
+    header["version"] = 4
+    for step in header["steps"]:
+        step["timing"]["keeping"] = step["timing"].pop("storing")
+    members["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    file = io.BytesIO()
+    np.savez_compressed(file, **members)
+    file.seek(0)
+    assert [step.timing for step in Trace.load(file).steps] == [step.timing for step in short.steps]
+
+
 def test_interventions_are_kept(engine):
     changes = Interventions((Scale(1, 2, 0.0, (0, 2)), Scale(3, None, 0.5)), (Addition(2, (0.25,) * 256, (1,)),))
     trace = engine.run("The hen", changes)

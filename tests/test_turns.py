@@ -186,7 +186,7 @@ def test_runs_go_on_token_by_token(engine: Engine) -> None:
     def go_on(number: int) -> None:
         for _ in range(4):
             runs[number].advance(Sampling(seed=1))
-            came.append((runs[number].turn.came, number))
+            came.append((runs[number].turn.called_at, number))
 
     with ThreadPoolExecutor(3) as pool:
         with Turn(engine.turns):  # until all stand in the line

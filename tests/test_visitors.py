@@ -14,12 +14,13 @@ from streamlit.testing.v1 import AppTest
 from gpt2.engine.turns import Turn
 from pages.server.memory import collect_garbage
 from pages.server.models import pool
-from pages.stage.component import Action
+from pages.stage.actions import parse
 from pages.stage.message import BrowserState, encode_message
 from pages.stage.record_cache import RecordCache
 from pages.stage.snapshot import Status
 from pages.visit import generation as generation
-from pages.visit.player import EVICTED, GONE, GONE_SECONDS, Player
+from pages.visit.generation import GONE, GONE_SECONDS
+from pages.visit.player import EVICTED, Player
 from pages.visit.visit import TICK_MS, Visit
 from tests.messages import read
 from tests.players import SAMPLING, alone, finish
@@ -120,7 +121,7 @@ def test_a_visitor_who_is_gone_stops_generating_and_can_go_on(engine, trace) -> 
     assert player.notice == GONE and len(made.steps) < 400
     assert Visit(player).status() == Status("paused", GONE, is_news=True)
     visit = Visit(player)
-    visit.snapshot()  # the stage has asked for a message: the visitor is back
+    visit.refresh()  # the stage has asked for a message: the visitor is back
     player.play(engine, len(made.steps), SAMPLING, 3, 0)
     assert finish(player).generated_ids == alone(engine, "The king", len(made.steps) + 3) and player.notice == ""
 
@@ -167,10 +168,10 @@ def test_the_same_run_pressed_again_after_it_was_let_go_has_the_same_text(engine
     monkeypatch.setattr(Visit, "_engine", lambda _: engine)
     visit = Visit(Player(trace, ""), speed=0)
     press = {"text": "The king", "max_new_tokens": 7, "seed": 11}
-    visit.answer(Action(1, "run", press))
+    visit.answer(parse("run", press))
     before = finish(visit.player)
     visit.player.evict()
-    visit.answer(Action(2, "run", press))
+    visit.answer(parse("run", press))
     assert finish(visit.player).ids == before.ids and visit.status().text == "Paused."
 
 

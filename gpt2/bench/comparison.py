@@ -32,14 +32,14 @@ COPIES = 3
 
 @dataclass(frozen=True)
 class Row:
-    """One piece of work, by all who did it.
+    """The timings of one piece of work, for every program that did it.
 
     Attributes:
         what: `cold start`, `load`, `prefill`, `decode` (one token after `length` cached ones) or `run` (a token of a
             run as the app makes it, lens, draw and trace included, after a prompt of `length`).
         hf_outputs: transformers with attentions and hidden states. Its `load` only maps the file, which is read when
-            the first token needs it; a cold start holds all of that.
-        hf_plain: transformers without; None where it makes no difference.
+            the first token needs it; a cold start includes all of that.
+        hf_plain: transformers without them; None if it makes no difference.
     """
 
     what: str
@@ -49,32 +49,32 @@ class Row:
     hf_plain: Timing | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it; a ratio is transformers' median over ours: above 1, this program is the faster."""
+        """A dictionary for JSON; a ratio is transformers' median over ours: above 1, this program is the faster."""
 
-        def told(timing: Timing | None) -> dict[str, float] | None:
+        def as_dict(timing: Timing | None) -> dict[str, float] | None:
             return None if timing is None else timing.to_dict()
 
         return {
             "what": self.what,
             "length": self.length,
             "ours_ms": self.ours.to_dict(),
-            "hf_outputs_ms": told(self.hf_outputs),
-            "hf_plain_ms": told(self.hf_plain),
+            "hf_outputs_ms": as_dict(self.hf_outputs),
+            "hf_plain_ms": as_dict(self.hf_plain),
             "ratio": quotient(self.hf_outputs, self.ours),
             "ratio_plain": quotient(self.hf_plain, self.ours),
         }
 
 
 def quotient(theirs: Timing | None, ours: Timing) -> float | None:
-    """How many times as long theirs took, median over median; None where there is nothing to compare."""
+    """Their median time divided by ours; None if there is nothing to compare."""
     return None if theirs is None else round(theirs.median / ours.median, 3)
 
 
 def checked_lengths(lengths: Sequence[int] | None, config: GPT2Config) -> list[int]:
-    """The context lengths to measure: as asked for, or those of `LENGTHS` that fit.
+    """The context lengths to measure: the given ones, or those of `LENGTHS` that fit.
 
     Raises:
-        SettingsError: if one leaves no room for a token to be decoded after it, or the context is tiny.
+        SettingsError: if a length leaves no position for a decoded token, or the context is tiny.
     """
     if config.n_positions < SHORTEST_CONTEXT:
         raise SettingsError(f"A context of {config.n_positions} tokens is too short to be measured.")
@@ -126,7 +126,7 @@ def compare(
         rows.append(Row("decode", length, **interleaved(decodes(sides, ids, length), effort)))
     tell("Measuring a run as the app makes it.")
     run, parts = whole_run(sides, ours, ids, effort)
-    tell("Measuring what the cache saves.")
+    tell("Measuring how much time the cache saves.")
     return {
         "rows": [row.to_dict() for row in (*rows, run)],
         "tokens_per_s": tokens_per_s(run),
@@ -140,20 +140,20 @@ def compare(
 
 
 def capture_bytes(config: GPT2Config, length: int) -> int:
-    """Of all captures of a prompt, about: scores and patterns, and the vectors of every position and layer."""
+    """Approximate bytes of all captures of a prompt: scores, patterns, and the vectors of every position and layer."""
     return 4 * config.n_layer * length * (2 * config.n_head * length + 12 * config.n_embd + 2 * config.n_inner)
 
 
 def cold_starts(
     subject: Subject, with_transformers: bool, times: int, tell: Tell
 ) -> tuple[dict[str, Timing], dict[str, dict[str, float]]]:
-    """Fresh interpreters in turn: by side, their timings and the megabytes that the last of each held."""
+    """Start fresh interpreters in turn; return each side's timing, and the memory of its last interpreter."""
     children = {"ours": "ours"} | ({"hf_outputs": "transformers"} if with_transformers else {})
     ms: dict[str, list[float]] = {side: [] for side in children}
     memory: dict[str, dict[str, float]] = {}
-    for turn in range(times):
+    for number in range(times):
         for side, which in children.items():
-            tell(f"Measuring a cold start ({which}), {turn + 1} of {times}.")
+            tell(f"Measuring a cold start ({which}), {number + 1} of {times}.")
             took, megabytes = cold_start(which, subject.folder)
             ms[side].append(took)
             memory[side] = megabytes
@@ -161,19 +161,19 @@ def cold_starts(
 
 
 def prefills(sides: Mapping[str, Side], ids: Sequence[int]) -> dict[str, Way]:
-    """Every side reading the same prompt."""
+    """Prefill of the same prompt, by side."""
     return {name: Way(partial(side.prefill, ids), side.ready) for name, side in sides.items()}
 
 
 def decodes(sides: Mapping[str, Side], ids: Sequence[int], length: int) -> dict[str, Way]:
-    """Every side taking one token after the same `length` cached ones, again and again."""
+    """Decode of one token after the same `length` cached ones, by side."""
     for side in sides.values():
         side.hold(ids[:length])
     return {name: Way(partial(side.decode, ids[length]), side.ready) for name, side in sides.items()}
 
 
 def largest_difference(sides: Mapping[str, Side], ids: Sequence[int]) -> float:
-    """Of any side's last logits from ours, relative to the largest logit: whether all do the same work."""
+    """The largest difference of any side's last logits from ours, relative to the largest logit."""
     read = []
     for side in sides.values():
         side.ready()
@@ -184,7 +184,7 @@ def largest_difference(sides: Mapping[str, Side], ids: Sequence[int]) -> float:
 def whole_run(
     sides: Mapping[str, Side], ours: Ours, ids: Sequence[int], effort: Effort
 ) -> tuple[Row, dict[str, float]]:
-    """A short prompt continued without a pause: milliseconds a token, and where ours go."""
+    """Continue a short prompt without a pause: milliseconds a token by side, and the parts of ours."""
     n_prompt = min(RUN_PROMPT, max(1, len(ids) // 2))
     count = min(RUN_TOKENS, len(ids) - n_prompt)
     ways = {name: Way(partial(side.generate, ids[:n_prompt], count), side.ready) for name, side in sides.items()}
@@ -204,7 +204,7 @@ def tokens_per_s(run: Row) -> dict[str, float]:
 
 
 def without_cache(ours: Ours, ids: Sequence[int], effort: Effort) -> dict[str, Any]:
-    """The token after `length` ones: by decoding the last of them, or by reading all of them again."""
+    """Time a token after `length` ones: by decoding the last one with the cache, or by reading all of them again."""
     length = min(RECOMPUTED_LENGTH, len(ids))
     ours.hold(ids[: length - 1])
     timings = interleaved(

@@ -1,8 +1,7 @@
 """The cold start: a fresh interpreter from nothing to the first token, timed from outside.
 
-The child is this very file: `python -m gpt2.bench.first_token ours|transformers FOLDER`. It tells on one line, once it
-has a token and still holds the model, how much memory that takes. transformers is spared its tokenizer: it is given
-ids.
+The child runs this file: `python -m gpt2.bench.first_token ours|transformers FOLDER`. When it has a token and still
+holds the model, it prints one line with its memory. transformers gets ids, so its tokenizer is not timed.
 """
 
 import json
@@ -22,7 +21,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def cold_start(which: str, folder: Path) -> tuple[float, dict[str, float]]:
-    """Milliseconds from starting the interpreter to its first token, and the megabytes it then holds and ever held.
+    """Milliseconds from starting the interpreter to its first token, and its memory then and at its peak, in MB.
 
     Raises:
         EngineError: if the child ends without a token.
@@ -45,7 +44,7 @@ def cold_start(which: str, folder: Path) -> tuple[float, dict[str, float]]:
 
 
 def first_token(which: str, folder: Path) -> dict[str, float]:
-    """Import, load, read a prompt and draw one token: all that `cold_start` times. Megabytes with the model loaded."""
+    """Import, load, read a prompt and draw one token, all timed by `cold_start`; returns its memory in MB."""
     if which == "ours":
         import gpt2
 
@@ -59,8 +58,8 @@ def first_token(which: str, folder: Path) -> dict[str, float]:
         folder, dtype=torch.float32, attn_implementation="eager", local_files_only=True
     )
     with torch.inference_mode():
-        told = model.eval()(torch.tensor([PROMPT_IDS]), output_attentions=True, output_hidden_states=True)
-        told.logits[0, -1].argmax()
+        outputs = model.eval()(torch.tensor([PROMPT_IDS]), output_attentions=True, output_hidden_states=True)
+        outputs.logits[0, -1].argmax()
     return held()
 
 
@@ -70,7 +69,7 @@ def held() -> dict[str, float]:
 
 
 def main() -> None:
-    """Make one token and tell so."""
+    """Make one token, then print the memory."""
     print(json.dumps(first_token(sys.argv[1], Path(sys.argv[2]))), flush=True)
 
 

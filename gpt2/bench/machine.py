@@ -1,4 +1,4 @@
-"""Where something was measured: the machine, the versions, and this process's memory."""
+"""The machine that a measurement ran on, the versions of the libraries, and this process's memory."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ LIBRARIES = ("max", "numpy", "torch", "transformers")
 
 
 def machine() -> dict[str, Any]:
-    """The CPU's name, cores, memory and platform, and how busy it was before (load average of the last minute)."""
+    """The CPU's name, cores, memory and platform, and its load average of the last minute."""
     return {
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
@@ -24,7 +24,7 @@ def machine() -> dict[str, Any]:
 
 
 def cpu_name() -> str:
-    """The CPU's name as its maker gives it, or the architecture where it cannot be read."""
+    """The CPU's name as its maker gives it, or the architecture if it cannot be read."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -36,7 +36,7 @@ def cpu_name() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that take part, those that are installed."""
+    """Versions of Python and of those of `LIBRARIES` that are installed."""
     found = {"python": platform.python_version()}
     for name in LIBRARIES:
         with suppress(PackageNotFoundError):
@@ -45,14 +45,14 @@ def versions() -> dict[str, str]:
 
 
 def available_bytes() -> int:
-    """Memory that can be had without swapping; where the system does not tell, half of all."""
-    told = _bytes_told("/proc/meminfo", "MemAvailable:")
-    return told or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    """Memory available without swapping; half of all memory if the system does not report it."""
+    available = _bytes_listed("/proc/meminfo", "MemAvailable:")
+    return available or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 def resident_mb() -> float:
     """Memory that this process holds now, in megabytes."""
-    held = _bytes_told("/proc/self/status", "VmRSS:")
+    held = _bytes_listed("/proc/self/status", "VmRSS:")
     if held is None:
         command = ["ps", "-o", "rss=", "-p", str(os.getpid())]
         held = 1024 * int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
@@ -61,12 +61,12 @@ def resident_mb() -> float:
 
 def peak_mb() -> float:
     """The most memory that this process ever held, in megabytes."""
-    peak = _bytes_told("/proc/self/status", "VmHWM:")  # getrusage's, on Linux, counts the parent's memory too
+    peak = _bytes_listed("/proc/self/status", "VmHWM:")  # getrusage's, on Linux, counts the parent's memory too
     return round((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if peak is None else peak) / 1e6, 1)
 
 
-def _bytes_told(path: str, name: str) -> int | None:
-    """A number that Linux tells in kilobytes, on a line of its own; None elsewhere."""
+def _bytes_listed(path: str, name: str) -> int | None:
+    """The amount that a Linux status file lists as `name`, in bytes; None on other systems."""
     with suppress(OSError):
         for line in Path(path).read_text(encoding="utf-8").splitlines():
             if line.startswith(name):

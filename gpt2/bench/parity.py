@@ -1,7 +1,7 @@
 """The comparison with Hugging Face transformers: the same checkpoint, the same tokens, number by number.
 
-Differences are relative to the reference's largest magnitude. transformers and PyTorch are imported only when a
-comparison is asked for; they are no part of running the model.
+Differences are relative to the reference's largest magnitude. transformers and PyTorch are imported only for a
+comparison; running the model does not need them.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ TEXT = (
 
 @dataclass(frozen=True)
 class Pass:
-    """What one way of running a prompt gave.
+    """The outputs of one way to run a prompt.
 
     Shapes: logits [seq, vocab]; hidden_states n_layer + 1 times [seq, d_model], the last after the final norm;
     patterns n_layer times [head, query, key].
@@ -54,7 +54,7 @@ class Differences:
 
     @classmethod
     def between(cls, ours: Pass, reference: Pass) -> "Differences":
-        """Compare all positions, the worst of all layers counting."""
+        """Compare all positions; of all layers, the worst counts."""
         return cls(
             relative(ours.logits, reference.logits),
             max(relative(*pair) for pair in zip(ours.hidden_states, reference.hidden_states, strict=True)),
@@ -74,10 +74,10 @@ class PromptParity:
     Attributes:
         whole: a full pass against transformers.
         cached: half the prompt at once and the rest token by token through the KV cache, against transformers.
-        cached_to_whole: the same, against the full pass.
-        row_error: how far a row of any attention pattern is from summing to 1, at worst.
+        cached_to_whole: the cached pass against the full pass.
+        row_error: the largest distance from 1 of the sum of an attention row.
         future: the largest attention that any position pays to a later one.
-        same_choice: share of positions at which both would choose the same most likely token.
+        same_choice: the share of positions at which both programs have the same most likely token.
     """
 
     prompt: str
@@ -99,7 +99,7 @@ class PromptParity:
 
 @dataclass(frozen=True)
 class ParityReport:
-    """All prompts compared, and with which versions."""
+    """The comparisons of all prompts, and the versions compared."""
 
     model: str
     versions: dict[str, str]
@@ -111,7 +111,7 @@ class ParityReport:
         return all(prompt.passed for prompt in self.prompts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it."""
+        """A dictionary for JSON."""
         return {
             "model": self.model,
             "reference": {"attention": "eager", "dtype": "float32", **self.versions},
@@ -123,7 +123,7 @@ class ParityReport:
 
 
 def relative(ours: Array, reference: Array) -> float:
-    """Largest difference over the reference's largest magnitude; infinite where one of ours is not a number."""
+    """Largest difference over the reference's largest magnitude; infinite if one of ours is not a number."""
     worst = float(np.max(np.abs(ours - reference)) / np.max(np.abs(reference)))
     return worst if np.isfinite(worst) else float("inf")
 
@@ -132,7 +132,7 @@ def compare(folder: Path, engine: Engine, prompts: dict[str, Sequence[int]]) -> 
     """Run every prompt, given as token ids, through both programs.
 
     Raises:
-        EngineError: if transformers or PyTorch is not installed, or reads the checkpoint otherwise than this program.
+        EngineError: if transformers or PyTorch is not installed, or transformers finds a weight missing.
         SettingsError: if a prompt has fewer than 2 tokens or does not fit the context.
     """
     for ids in prompts.values():
@@ -167,7 +167,7 @@ class HuggingFace:
         """Load the checkpoint, without a network.
 
         Raises:
-            EngineError: if transformers or PyTorch is not installed, or a weight would be left at random.
+            EngineError: if transformers or PyTorch is not installed, or transformers finds a weight missing.
         """
         try:
             import torch
@@ -204,15 +204,14 @@ class HuggingFace:
 
 
 def run_whole(engine: Engine, ids: Sequence[int]) -> Pass:
-    """The whole prompt in one prefill; all rows of logits but the last come from the lens graph."""
+    """The whole prompt in one prefill; the lens graph gives all rows of logits but the last."""
     return run_cached(engine, ids, len(ids))
 
 
 def run_cached(engine: Engine, ids: Sequence[int], n_prefill: int) -> Pass:
     """The first `n_prefill` tokens in one prefill, the rest one by one through the KV cache.
 
-    Logits come from the graph that drew from them; prefill gives only its last row, so earlier ones are read by the
-    lens graph from the last block's output.
+    Prefill returns only its last row of logits, so the lens graph reads the earlier rows from the last block's output.
     """
     cache, none, layers = engine.new_cache(), Interventions(), range(engine.config.n_layer)
     steps = [engine.prefill(ids[:n_prefill], none, cache)]
@@ -251,10 +250,10 @@ def prompts_of(engine: Engine, lengths: Sequence[int]) -> dict[str, Sequence[int
 
 
 def report(model_folder: Path, name: str, lengths: tuple[int, ...], device: str = "cpu") -> dict[str, Any]:
-    """Load a checkpoint, compiling its graphs if they are not there yet, and compare prompts of these lengths.
+    """Load a checkpoint, compile its graphs if they are missing, and compare prompts of these lengths.
 
     Raises:
-        CheckpointError: if the folder is no checkpoint.
+        CheckpointError: if the folder is not a checkpoint.
         EngineError: if MAX, transformers or PyTorch is missing.
         SettingsError: if a length is below 2 or beyond the context.
     """
@@ -266,7 +265,7 @@ def report(model_folder: Path, name: str, lengths: tuple[int, ...], device: str 
 
 
 def table(found: dict[str, Any]) -> str:
-    """What `report` found, for people: one row a prompt, differences relative to the reference's largest magnitude."""
+    """The result of `report` as text: differences relative to the reference's largest magnitude."""
     versions = found["reference"]
     lines = [
         f"{found['model']} against transformers {versions['transformers']} (torch {versions['torch']}, float32, eager)",

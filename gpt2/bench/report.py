@@ -1,7 +1,7 @@
 """`python -m gpt2 bench`: how fast a model runs here beside transformers, and how it serves many visitors at once.
 
-`subject` what is measured, `machine` where, `timing` how; `sides` the programs behind one interface, `comparison` them
-side by side, `first_token` the cold start, `visitors` many runs at once, `table` all of it for people.
+Modules: `subject` (the model), `machine`, `timing`, `sides` (both programs behind one interface), `comparison` (one
+beside the other), `first_token` (the cold start), `visitors` (many runs at once), `table` (the results as text).
 """
 
 from collections.abc import Sequence
@@ -24,17 +24,17 @@ def report(
     runs: int | None = None,
     tokens: int | None = None,
 ) -> dict[str, Any]:
-    """Measure a model, and compile its graphs first where they are missing.
+    """Measure a model; compile its graphs first if they are missing.
 
     Args:
-        model: `bundled`, a Hugging Face id or folder that is there, or a short name of `catalog.KNOWN`, which is
-            measured with random weights where its own are not there.
-        tell: told in one sentence each what is being measured.
-        lengths: context lengths in tokens; without any, those of 100, 400 and 900 that fit.
-        quick: few repetitions.
+        model: `bundled`, a stored Hugging Face id or folder, or a short name of `catalog.KNOWN`, which is measured with
+            random weights if its own are not stored.
+        tell: called with one sentence before each measurement.
+        lengths: context lengths in tokens; by default, those of 100, 400 and 900 that fit.
+        quick: measure with few repetitions.
         visitors: measure runs at once instead, this many at a time.
-        runs: the same, this many in all; without `visitors`, one at a time.
-        tokens: how many tokens each of those runs makes; 32 if not given.
+        runs: measure this many runs in all; without `visitors`, one at a time.
+        tokens: the number of tokens of each of those runs; 32 if not given.
 
     Raises:
         CheckpointError: if there is no such model.
@@ -52,7 +52,7 @@ def report(
     if at_once and (lengths is not None or quick):
         raise SettingsError("--lengths and --quick belong to the comparison; leave out --visitors and --runs for it.")
     if not at_once and tokens is not None:
-        raise SettingsError("--tokens is of a visitor's run; give --visitors too.")
+        raise SettingsError("--tokens sets the length of visitors' runs; give --visitors too.")
     n_visitors, n_tokens = 1 if visitors is None else visitors, DEFAULT_TOKENS if tokens is None else tokens
     check(n_visitors, runs, n_tokens)
     with subject(model, tell) as measured:

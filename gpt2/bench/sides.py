@@ -1,6 +1,6 @@
 """The two programs that are compared, behind one interface: this one, and Hugging Face transformers.
 
-PyTorch and transformers are imported only when there is something to compare with.
+PyTorch and transformers are imported only for a comparison.
 """
 
 import os
@@ -27,22 +27,22 @@ Array = NDArray[np.float32]
 
 
 class Side(Protocol):
-    """A model that reads prompts and steps through them, whatever it keeps of that."""
+    """A program that reads prompts and decodes tokens."""
 
     def ready(self) -> None:
-        """Go back to the positions held; not timed."""
+        """Cut the cache back to the prompt of `hold`; not timed."""
 
     def prefill(self, ids: Sequence[int]) -> Any:
-        """Read a whole prompt into a new cache; gives all that the program tells about it."""
+        """Read a whole prompt into a new cache; returns all the program's outputs."""
 
     def hold(self, ids: Sequence[int]) -> None:
         """Read a prompt and keep its cache for `decode`."""
 
     def decode(self, token: int) -> Any:
-        """One token after the positions held; gives all that the program tells about it."""
+        """Read one token after the prompt of `hold`; returns all the program's outputs."""
 
-    def logits(self, told: Any) -> Array:
-        """The last position's logits in what `prefill` or `decode` gave. Shape: [vocab]."""
+    def logits(self, outputs: Any) -> Array:
+        """The last position's logits, from the outputs of `prefill` or `decode`. Shape: [vocab]."""
 
     def generate(self, ids: Sequence[int], count: int) -> Any:
         """Continue a prompt by `count` tokens, one after the other."""
@@ -52,7 +52,7 @@ class Ours:
     """This program, with everything captured."""
 
     def __init__(self, engine: "Engine") -> None:
-        """Hold nothing yet."""
+        """Start with an empty cache."""
         self.engine = engine
         self._cache, self._held = engine.new_cache(), 0
         self.model_ms: list[float] = []
@@ -75,12 +75,12 @@ class Ours:
         """Every hook's array."""
         return self.engine.decode(token, Interventions(), self._cache)
 
-    def logits(self, told: Captures) -> Array:
+    def logits(self, outputs: Captures) -> Array:
         """The last row."""
-        return told["logits"][-1]
+        return outputs["logits"][-1]
 
     def generate(self, ids: Sequence[int], count: int) -> Run:
-        """A run as the app makes it; notes how long each decoded token took in the model, and in all else."""
+        """A run as the app makes it; notes the time of each decoded token in the model and outside it."""
         run = Run(self.engine, tuple(ids), Interventions())
         for _ in range(count):
             since = time.perf_counter()
@@ -93,16 +93,16 @@ class Ours:
 
 
 class Theirs:
-    """transformers' GPT-2 in inference mode, with attentions and hidden states returned or without.
+    """transformers' GPT-2 in inference mode, with or without attentions and hidden states.
 
-    Attentions are returned by its eager attention alone; without them it uses PyTorch's fused one (sdpa).
+    Only its eager attention returns attentions; without them it uses PyTorch's fused attention (sdpa).
     """
 
     def __init__(self, reference: "HuggingFace", outputs: bool) -> None:
         """Two sides may share one model; each has a cache of its own."""
         self._model = reference.model
         self._attention = "eager" if outputs else "sdpa"
-        self._asked = {"output_attentions": outputs, "output_hidden_states": outputs, "use_cache": True}
+        self._options = {"output_attentions": outputs, "output_hidden_states": outputs, "use_cache": True}
         self._cache: Any = None
         self._held = 0
 
@@ -114,7 +114,7 @@ class Theirs:
             self._cache.crop(self._held)
 
     def prefill(self, ids: Sequence[int]) -> Any:
-        """Logits of the last position alone, as ours gives."""
+        """Everything asked for, with logits of the last position only, as in ours."""
         from transformers import DynamicCache
 
         return self._forward(ids, DynamicCache())
@@ -126,34 +126,34 @@ class Theirs:
         self._cache, self._held = self.prefill(ids).past_key_values, len(ids)
 
     def decode(self, token: int) -> Any:
-        """Everything asked for, of one token."""
+        """All outputs for one token."""
         return self._forward([token], self._cache)
 
-    def logits(self, told: Any) -> Array:
+    def logits(self, outputs: Any) -> Array:
         """The last row."""
-        return told.logits[0, -1].numpy()
+        return outputs.logits[0, -1].numpy()
 
     def generate(self, ids: Sequence[int], count: int) -> list[Any]:
-        """Always the likeliest token, which costs less than a draw; keeps what every step told, as a run does."""
-        told = [self.prefill(ids)]
-        while len(told) < count:
-            told.append(self._forward([int(told[-1].logits[0, -1].argmax())], told[-1].past_key_values))
-        return told
+        """Always the likeliest token, which costs less than a draw; keeps the outputs of every step, as a run does."""
+        steps = [self.prefill(ids)]
+        while len(steps) < count:
+            steps.append(self._forward([int(steps[-1].logits[0, -1].argmax())], steps[-1].past_key_values))
+        return steps
 
     def _forward(self, ids: Sequence[int], cache: Any) -> Any:
         import torch
 
         with torch.inference_mode():
-            return self._model(torch.tensor([list(ids)]), past_key_values=cache, logits_to_keep=1, **self._asked)
+            return self._model(torch.tensor([list(ids)]), past_key_values=cache, logits_to_keep=1, **self._options)
 
 
 def load_reference(folder: Path) -> tuple["HuggingFace", float]:
-    """The model in transformers, on a thread a core, and the milliseconds that loading it took, imports aside.
+    """The model in transformers, with one thread a core, and its loading time in milliseconds without imports.
 
     Raises:
         EngineError: if transformers or PyTorch is not installed, or cannot read the checkpoint.
     """
-    with suppress(ImportError):  # the next line says it in a sentence
+    with suppress(ImportError):  # `HuggingFace` below reports what is missing
         import torch
         from transformers import GPT2LMHeadModel  # noqa: F401  imported before the clock starts
 

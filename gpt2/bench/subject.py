@@ -1,4 +1,4 @@
-"""The model to be measured: one that is on this machine, or a random checkpoint of a shape that has a name."""
+"""The model to measure: one stored on this machine, or a random checkpoint in the shape of a known model."""
 
 import tempfile
 import time
@@ -38,16 +38,16 @@ class Subject:
 
 @contextmanager
 def subject(model: str, tell: Tell) -> Iterator[Subject]:
-    """Find the model; a random checkpoint is there only for as long as it is measured.
+    """Find the model; a random checkpoint is deleted after the measurement.
 
     Raises:
-        CheckpointError: if there is no such model, or no room for a random one.
+        CheckpointError: if there is no such model, or no disk space for a random one.
     """
     known = KNOWN.get(model) or next((known for known in KNOWN.values() if known.repo == model), None)
     folder = locate(model).folder
     if folder is None and known is not None:
         with tempfile.TemporaryDirectory(prefix="gpt2-random-") as temporary:
-            tell(f"{model}'s weights are not here; writing random ones of its shape.")
+            tell(f"{model}'s weights are not stored here; writing random ones of its shape.")
             written = write_random_checkpoint(Path(temporary), known.config)
             yield Subject(model, written, known.config, is_random=True)
     else:
@@ -56,7 +56,7 @@ def subject(model: str, tell: Tell) -> Iterator[Subject]:
 
 
 def compile_first(config: GPT2Config, tell: Tell) -> float | None:
-    """Compile the graphs that are missing; seconds that it took, or None if all were there.
+    """Compile missing graphs; returns the seconds that it took, or None if none were missing.
 
     Raises:
         EngineError: if a graph cannot be compiled.
@@ -64,7 +64,7 @@ def compile_first(config: GPT2Config, tell: Tell) -> float | None:
     try:
         from gpt2.engine import compiled
     except ImportError:
-        return None  # `gpt2.load` comes next and says in a sentence what is missing
+        return None  # `gpt2.bind`, called next, reports what is missing
     if not compiled.missing(config):
         return None
     since = time.monotonic()

@@ -1,10 +1,10 @@
-"""What was measured, for people."""
+"""The measurements as text, for people."""
 
 from typing import Any
 
 
 def table(found: dict[str, Any]) -> str:
-    """Lines of text of what `bench.report` found, of either kind."""
+    """A report of `bench.report`, of either kind, as lines of text."""
     model, machine = found["model"], found["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     weights = ", random weights" if model["random_weights"] else ""
@@ -21,7 +21,7 @@ def table(found: dict[str, Any]) -> str:
 
 
 def comparison_lines(found: dict[str, Any]) -> list[str]:
-    """A row a piece of work, medians (and minima) in milliseconds."""
+    """One row for each piece of work, with medians (and minima) in milliseconds."""
     lines = [
         f"{'median (min), ms':18}{'tokens':>7}{'everything':>20}{'transformers':>20}{'transformers':>20}{'faster':>8}",
         f"{'':18}{'':>7}{'captured':>20}{'with outputs':>20}{'without':>20}{'by':>8}",
@@ -45,12 +45,12 @@ def comparison_lines(found: dict[str, Any]) -> list[str]:
         + ", ".join(f"{side} {memory[side]['first_token']:.0f} ({memory[side]['peak']:.0f})" for side in sides)
         + ".",
         f"Memory of this process, in MB: {memory['here']['loaded']:.0f} with the model loaded, "
-        f"{memory['here']['all_measured']:.0f} when all was measured, {memory['here']['peak']:.0f} at its peak.",
+        f"{memory['here']['all_measured']:.0f} after all measurements, {memory['here']['peak']:.0f} at its peak.",
     ]
     if found["largest_logits_difference"] is not None:
         lines.append(f"Largest difference of logits between the programs: {found['largest_logits_difference']:.1e}.")
     if found["left_out_lengths"]:
-        lines.append(f"Left out, as memory would not do: {', '.join(map(str, found['left_out_lengths']))} tokens.")
+        lines.append(f"Left out for lack of memory: {', '.join(map(str, found['left_out_lengths']))} tokens.")
     return [*lines, found["missing"]] if found["missing"] else lines
 
 
@@ -63,26 +63,26 @@ def cell(timing: dict[str, float] | None) -> str:
 
 
 def visitor_lines(found: dict[str, Any]) -> list[str]:
-    """Waits alone and at once, and whether all was well."""
-    told = found["visitors"]
+    """Waits alone and at once, and whether all runs passed."""
+    results = found["visitors"]
     lines = [
-        f"{told['visitors']} at once, {told['runs']} runs of up to {told['tokens_each']} tokens",
+        f"{results['visitors']} at once, {results['runs']} runs of up to {results['tokens_each']} tokens",
         f"{'p50 / p95, ms':18}{'first token':>22}{'next token':>22}{'tokens a second':>18}",
     ]
     for which, label in (("alone", "one after another"), ("at_once", "at once")):
-        waits = told[which]
+        waits = results[which]
         lines.append(
             f"{label:18}{pair(waits['first_token_ms']):>22}{pair(waits['token_ms']):>22}{waits['tokens_per_s']:>18.1f}"
         )
-    memory = told["memory_mb"]
-    after = ", ".join(f"{kept['mb']:.0f} after {kept['runs']}" for kept in memory["after_runs"])
+    memory = results["memory_mb"]
+    after = ", ".join(f"{note['mb']:.0f} after {note['runs']}" for note in memory["after_runs"])
     lines += [
-        f"Equal to the text made alone: {told['equal_texts']} of {told['runs']}. Errors: {told['errors']}.",
-        *told["error_sentences"],
+        f"Equal to the text made alone: {results['equal_texts']} of {results['runs']}. Errors: {results['errors']}.",
+        *results["error_sentences"],
         f"Memory, in MB: first {memory['first']:.0f}, last {memory['last']:.0f}, most {memory['max']:.0f}, "
         f"peak of the process {memory['peak']:.0f} (runs: {after}).",
     ]
-    return [*lines, "passed" if told["passed"] else "FAILED"]
+    return [*lines, "passed" if results["passed"] else "FAILED"]
 
 
 def pair(percentiles: dict[str, float] | None) -> str:

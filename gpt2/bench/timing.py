@@ -1,34 +1,34 @@
-"""Several ways of doing the same work, timed in turn, so that whatever else the machine does meets all of them."""
+"""Several ways of doing the same work, timed in turn, so that other load on the machine affects all of them."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 
-# After a call MAX's and PyTorch's threads go on spinning for a moment, on the cores that the next one needs.
+# After a call, the threads of MAX and PyTorch go on spinning for a moment on the cores that the next call needs.
 SETTLE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Median and minimum of what was timed, in milliseconds."""
+    """Median and minimum of measured times, in milliseconds."""
 
     median: float
     min: float
 
     @classmethod
     def of(cls, ms: Sequence[float]) -> "Timing":
-        """Sum up at least one measurement."""
+        """Summarize at least one measurement."""
         return cls(round(median(ms), 4), round(min(ms), 4))
 
     def to_dict(self) -> dict[str, float]:
-        """As JSON can hold it."""
+        """A dictionary for JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How often to measure: `repetitions` of each way, fewer once `seconds` have gone by, but no fewer than `least`."""
+    """How often to measure: `repetitions` of each way, fewer once `seconds` have passed, but at least `least`."""
 
     warm_ups: int = 2
     repetitions: int = 30
@@ -42,7 +42,7 @@ QUICK = Effort(warm_ups=1, repetitions=3, least=2, seconds=5)
 
 @dataclass(frozen=True)
 class Way:
-    """One way of doing the work: `work` is timed, `ready` right before it is not."""
+    """One way of doing the work: `work` is timed; `ready` runs right before it and is not."""
 
     work: Callable[[], object]
     ready: Callable[[], object] = lambda: None
@@ -51,10 +51,10 @@ class Way:
 def interleaved(ways: Mapping[str, Way], effort: Effort) -> dict[str, Timing]:
     """Time every way once a round, round after round."""
     measured: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(-effort.warm_ups, effort.repetitions):
-        if turn == 0:
+    for number in range(-effort.warm_ups, effort.repetitions):
+        if number == 0:
             since = time.monotonic()
-        if turn >= effort.least and time.monotonic() - since > effort.seconds:
+        if number >= effort.least and time.monotonic() - since > effort.seconds:
             break
         for name, way in ways.items():
             way.ready()
@@ -62,7 +62,7 @@ def interleaved(ways: Mapping[str, Way], effort: Effort) -> dict[str, Timing]:
             start = time.perf_counter()
             made = way.work()
             ms = (time.perf_counter() - start) * 1000
-            del made  # after the clock: what is made is there to be kept
-            if turn >= 0:
+            del made  # after the clock stops: a user would keep the result
+            if number >= 0:
                 measured[name].append(ms)
     return {name: Timing.of(ms) for name, ms in measured.items()}

@@ -1,4 +1,4 @@
-"""Many visitors at once on one engine: how long each waits, and whether each gets the text that it would get alone."""
+"""Many visitors at once on one engine: how long each waits, and whether each gets the same text as alone."""
 
 import threading
 import time
@@ -30,14 +30,14 @@ TEXT = (
 
 @dataclass(frozen=True)
 class Visitor:
-    """One visitor's wish."""
+    """What one visitor asks for."""
 
     prompt: str
     sampling: Sampling
 
     @classmethod
     def number(cls, number: int, config: GPT2Config) -> "Visitor":
-        """The same wish for the same number; prompts, seeds and settings differ from one to the next."""
+        """The visitor of this number, always the same; prompts, seeds and settings differ from one to the next."""
         words = TEXT.split() * 2
         first, count = number % (len(words) // 2), 3 + number % 23
         prompt = " ".join(words[first : first + count])[
@@ -49,7 +49,7 @@ class Visitor:
 
 @dataclass
 class Visit:
-    """What came of one visitor's run. Times are waits as the visitor sees them, the turns of others included."""
+    """The result of one visitor's run. Times are waits as the visitor sees them, including the turns of others."""
 
     ids: tuple[int, ...] = ()
     text: str = ""
@@ -58,7 +58,7 @@ class Visit:
     error: str = ""
 
     def make(self, engine: "Engine", visitor: Visitor, tokens: int, stop: threading.Event) -> "Run | None":
-        """Generate, step by step as the app does; whatever goes wrong is this visitor's alone."""
+        """Generate step by step, as the app does; an error is recorded for this visitor only."""
         run = None
         try:
             since = time.perf_counter()
@@ -80,12 +80,12 @@ class Visit:
 
     @property
     def tokens(self) -> int:
-        """How many tokens came."""
+        """The number of tokens received."""
         return len(self.token_ms) + (self.first_token_ms is not None)
 
 
 def check(visitors: int, runs: int | None, tokens: int) -> None:
-    """Refuse what cannot be measured.
+    """Refuse settings that cannot be measured.
 
     Raises:
         SettingsError: if a number is out of its range.
@@ -99,7 +99,7 @@ def check(visitors: int, runs: int | None, tokens: int) -> None:
 
 
 def receive(engine: "Engine", visitors: int, runs: int | None, tokens: int, tell: Tell) -> dict[str, Any]:
-    """Let visitors come one after another, then all at once, again and again until `runs` runs were made at once.
+    """Serve visitors one after another, then all at once, again and again until `runs` runs were made at once.
 
     Raises:
         SettingsError: if a number is out of its range.
@@ -143,7 +143,7 @@ def receive(engine: "Engine", visitors: int, runs: int | None, tokens: int, tell
 
 
 def count_equal(alone: Sequence[Visit], visits: Sequence[Visit]) -> int:
-    """How many of the visits, which took turns through the same wishes, gave the very tokens that were made alone."""
+    """The number of visits, repeating the same wishes in order, that gave exactly the tokens made alone."""
     pairs = [(visit, alone[at % len(alone)]) for at, visit in enumerate(visits)]
     return sum((one.ids, one.text, one.error) == (other.ids, other.text, "") for one, other in pairs)
 
@@ -151,19 +151,19 @@ def count_equal(alone: Sequence[Visit], visits: Sequence[Visit]) -> int:
 def at_once(
     engine: "Engine", wishes: Sequence[Visitor], tokens: int, all_made: Callable[[], object]
 ) -> tuple[float, list[Visit]]:
-    """Run all wishes in a thread each, begun together; seconds until the last was done, and what came of them.
+    """Run each wish in its own thread, all started together; returns the seconds until the last ended, and the visits.
 
-    `all_made` is called while every run is still held, as their visitors would.
+    `all_made` is called while every run is still held, as visitors would hold them.
     """
     begin, stop = threading.Event(), threading.Event()
     visits = [Visit() for _ in wishes]
     held: list[Run | None] = [None] * len(wishes)
 
-    def come(at: int) -> None:
+    def serve(at: int) -> None:
         begin.wait()
         held[at] = visits[at].make(engine, wishes[at], tokens, stop)
 
-    threads = [threading.Thread(target=come, args=(at,), name=f"visitor {at}") for at in range(len(wishes))]
+    threads = [threading.Thread(target=serve, args=(at,), name=f"visitor {at}") for at in range(len(wishes))]
     try:
         for thread in threads:
             thread.start()
@@ -172,7 +172,7 @@ def at_once(
         for thread in threads:
             thread.join()
         seconds = time.monotonic() - since
-    finally:  # an interrupt ends every run after the token under way
+    finally:  # an interrupt ends every run after its current token
         stop.set()
         begin.set()
     all_made()
@@ -180,7 +180,7 @@ def at_once(
 
 
 def waits(visits: Sequence[Visit], seconds: float) -> dict[str, Any]:
-    """Percentiles of what visitors waited for, in milliseconds, and tokens a second of all together."""
+    """Percentiles of the visitors' waits in milliseconds, and tokens a second of all visitors together."""
     return {
         "first_token_ms": percentiles([visit.first_token_ms for visit in visits if visit.first_token_ms is not None]),
         "token_ms": percentiles([ms for visit in visits for ms in visit.token_ms]),
@@ -189,31 +189,31 @@ def waits(visits: Sequence[Visit], seconds: float) -> dict[str, Any]:
 
 
 def percentiles(ms: Sequence[float]) -> dict[str, float] | None:
-    """The median and the 95th percentile; None of nothing."""
+    """The median and the 95th percentile; None if there are no times."""
     return {f"p{share}": round(float(np.percentile(ms, share)), 3) for share in (50, 95)} if ms else None
 
 
 class Memory:
-    """This process's resident memory, noted as runs come and go; `kept` are the notes that are reported."""
+    """This process's resident memory, noted between runs; `kept` holds the reported notes."""
 
     def __init__(self) -> None:
-        """Note what is held before the first run at once."""
+        """Keep the memory before the first batch of runs."""
         self.kept: list[dict[str, Any]] = []
         self._most = 0.0
         self.keep(0)
 
     def note(self) -> float:
-        """Count what is held now towards the most; megabytes."""
+        """Measure the memory now and update the maximum; returns megabytes."""
         now = resident_mb()
         self._most = max(self._most, now)
         return now
 
     def keep(self, runs: int) -> None:
-        """Keep what is held after this many runs."""
+        """Keep the memory after this many runs for the report."""
         self.kept.append({"runs": runs, "mb": self.note()})
 
     def to_dict(self) -> dict[str, Any]:
-        """First, last and most while runs were made, the peak of the whole process, and what was kept."""
+        """The first, last and largest memory between runs, the peak of the whole process, and all kept notes."""
         return {
             "first": self.kept[0]["mb"],
             "last": self.kept[-1]["mb"],

@@ -1,1 +1,1 @@
-"""Checkpoints: the name of a model in, its weights, config and tokenizer out, from a folder or the hub."""
+"""Checkpoints: a model's name in, its weights, config and tokenizer out, from a folder or the hub."""

@@ -1,6 +1,6 @@
-"""The models that have a name: OpenAI's GPT-2 in its four sizes and the distilled one, as they lie on the hub.
+"""The models with a short name: the four sizes of OpenAI's GPT-2, and DistilGPT-2, as the hub stores them.
 
-And how much memory a model of any sizes needs.
+Also estimates the memory that a model of any shape needs.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from gpt2.model.config import GPT2Config
 class Known:
     """A repository whose shape is known before anything is downloaded.
 
-    Attributes: `repo` is its id on the hub, `label` what a person calls it, `download_bytes` the size of its
-    `model.safetensors` there.
+    Attributes: `repo` is its id on the hub, `label` its name on the screen, `download_bytes` the size of its
+    `model.safetensors`.
     """
 
     repo: str
@@ -27,7 +27,7 @@ def _known(repo: str, label: str, n_layer: int, n_embd: int, n_head: int, downlo
     return Known(repo, label, config, download_bytes)
 
 
-# By the short name that may stand for the repository; sizes from Radford et al. (2019), table 2.
+# Keys are short names that a user may type instead of the repository's id; sizes from Radford et al. (2019), table 2.
 KNOWN = {
     "distilgpt2": _known("distilbert/distilgpt2", "DistilGPT-2 82M", 6, 768, 12, 352_824_413),
     "gpt2": _known("openai-community/gpt2", "GPT-2 124M", 12, 768, 12, 548_105_171),
@@ -39,23 +39,23 @@ KNOWN = {
 # The models whose compiled graphs are in the repository.
 SHIPPED = ("bundled", "distilgpt2", "gpt2", "gpt2-medium")
 
-# What the program takes before any weights: Python, Streamlit, MAX and the bundled model (README, How to check).
+# The program's memory before it loads weights: Python, Streamlit, MAX and the bundled model (README, How to check).
 PROGRAM_BYTES = 300_000_000
 FLOAT32_BYTES = 4
 
 
 def weight_bytes(config: GPT2Config) -> int:
-    """What a model's weights take in memory: float32, a tied LM head once."""
+    """The memory that a model's weights take: float32, with a tied LM head counted once."""
     return FLOAT32_BYTES * config.n_params
 
 
 def memory_needed(config: GPT2Config) -> int:
-    """An estimate of what the program takes in memory with this model loaded, in bytes; captures come on top."""
+    """Estimate the memory of the program with this model loaded, in bytes; captures come on top."""
     return PROGRAM_BYTES + weight_bytes(config)
 
 
 def in_words(nbytes: float) -> str:
-    """Bytes as a person reads them: 548 MB, 6.43 GB."""
+    """Format a number of bytes for a person, such as 548 MB or 6.43 GB."""
     if nbytes >= 999.5e6:
         return f"{nbytes / 1e9:.3g} GB"
     return f"{nbytes / 1e6:.0f} MB" if nbytes >= 999.5e3 else f"{nbytes / 1e3:.0f} kB"

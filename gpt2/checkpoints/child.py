@@ -1,4 +1,4 @@
-"""Child processes that run a module of this code: they end with their parent, and if by themselves, it is known why."""
+"""Child processes that run a module of this package: they end with their parent, and report why if they end alone."""
 
 import os
 import signal
@@ -13,14 +13,14 @@ from typing import Any
 
 
 class Child(subprocess.Popen[str]):
-    """A process that is ended when its `with` block is left, however that happens."""
+    """A process that is killed when its `with` block is left, even by an exception."""
 
     def __init__(self, command: list[str], variables: Mapping[str, str], stdout: int) -> None:
-        """Start `python -m` with this command, a module and its arguments, and these variables in its environment."""
+        """Start `python -m` with `command` (a module and its arguments) and `variables` added to the environment."""
         self._errors = TemporaryFile()  # noqa: SIM115 - closed on leaving
         paths = filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")])
         super().__init__(
-            # -P: a gpt2.py where the user stands is not this one.
+            # -P: do not import a gpt2.py from the user's current folder.
             [sys.executable, "-P", "-m", *command],
             stdin=subprocess.PIPE,
             stdout=stdout,
@@ -30,13 +30,13 @@ class Child(subprocess.Popen[str]):
         )
 
     def __exit__(self, *raised: Any) -> None:
-        """End it."""
+        """Kill the process."""
         self.kill()
-        with suppress(BrokenPipeError), self._errors:  # what it was told last has reached nobody
+        with suppress(BrokenPipeError), self._errors:  # the last line written to it was never read
             super().__exit__(*raised)
 
     def last_words(self) -> str:
-        """Why it ended by itself: the signal that ended it, or the last line of its standard error."""
+        """Why it ended by itself: the name of the signal that killed it, or the last line of its standard error."""
         if (status := self.wait()) < 0:
             return f"{signal.strsignal(-status)}, perhaps for want of memory"
         self._errors.seek(0)
@@ -44,9 +44,9 @@ class Child(subprocess.Popen[str]):
 
 
 def listen(heard: Callable[[], None] = lambda: None) -> None:
-    """In the child: call `heard` whenever the parent says something, and end as soon as the parent has gone.
+    """In the child: call `heard` whenever the parent writes, and exit as soon as the parent has ended.
 
-    The system closes the parent's end of the pipe, whatever ended the parent.
+    The system closes the parent's end of the pipe, however the parent ended.
     """
 
     def wait() -> None:

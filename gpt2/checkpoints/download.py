@@ -1,4 +1,4 @@
-"""Downloading a model in a process of its own, so that it can be ended at any moment; what has come is gone on with."""
+"""Downloads a model in a child process, so that it can be stopped at any moment and resumed later."""
 
 import json
 import queue
@@ -25,7 +25,7 @@ POLL_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Transfer:
-    """How far a download is: bytes of the weights, and bytes a second over the last seconds (None at the start)."""
+    """Progress of a download: bytes of the weights, and bytes per second over the last seconds (None at the start)."""
 
     name: str
     done: int
@@ -34,19 +34,19 @@ class Transfer:
 
     @property
     def share(self) -> float:
-        """From 0 to 1."""
+        """The part downloaded, from 0 to 1."""
         return min(1.0, self.done / self.total) if self.total else 0.0
 
     @property
     def figures(self) -> str:
-        """As a person reads it: 212 of 548 MB · 14 MB/s."""
+        """The progress for a person, such as 212 of 548 MB · 14 MB/s."""
         done, total = in_words(self.done), in_words(self.total)
         short = done.partition(" ")[0] if done[-2:] == total[-2:] else done
         return f"{short} of {total}" + ("" if self.per_second is None else f" · {in_words(self.per_second)}/s")
 
     @property
     def sentence(self) -> str:
-        """The same with the model's name."""
+        """The figures in a sentence with the model's name."""
         return f"Downloading {self.name}: {self.figures}."
 
 
@@ -56,39 +56,39 @@ def download(
     stopped: Callable[[], bool] = lambda: False,
     accept: Callable[[GPT2Config], None] = lambda _: None,
 ) -> Path:
-    """Bring a model of the hub into the hub's cache and return its folder.
+    """Download a model into the hub's cache and return its folder.
 
     Args:
-        place: as `hub.locate` found it.
-        progress: told several times a second how far it is.
-        stopped: asked all the time; once true, the download ends within a second, and what has come is kept.
-        accept: given the config before any weights are asked for; what it raises ends the download.
+        place: the model, as returned by `hub.locate`.
+        progress: called with the progress several times a second.
+        stopped: polled; once true, the download ends within a second and keeps the bytes downloaded so far.
+        accept: called with the config before any weights are requested; an exception from it ends the download.
 
     Raises:
-        CheckpointError: in one sentence, if the model cannot be had or was stopped.
+        CheckpointError: if the model cannot be downloaded, or the download was stopped.
     """
     if is_offline():
         raise CheckpointError(f"{place.name} is not downloaded and HF_HUB_OFFLINE is set; unset it to download.")
     with Child(["gpt2.checkpoints.fetch", place.repo, place.revision], _variables(), subprocess.PIPE) as child:
         speed = Speed()
-        for told in _messages(child, stopped):
-            if "error" in told:
-                raise CheckpointError(told["error"])
-            if "folder" in told:
-                return Path(told["folder"])
-            if "config" in told:
-                accept(GPT2Config(**told["config"]))
+        for message in _messages(child, stopped):
+            if "error" in message:
+                raise CheckpointError(message["error"])
+            if "folder" in message:
+                return Path(message["folder"])
+            if "config" in message:
+                accept(GPT2Config(**message["config"]))
                 assert child.stdin is not None
-                with suppress(BrokenPipeError):  # it has ended; what comes next says why
+                with suppress(BrokenPipeError):  # the child has ended; the next message says why
                     child.stdin.write("go on\n")
                     child.stdin.flush()
-            elif "done" in told:
-                progress(Transfer(place.name, told["done"], told["total"], speed.of(told["done"])))
+            elif "done" in message:
+                progress(Transfer(place.name, message["done"], message["total"], speed.of(message["done"])))
         if stopped():
             raise CheckpointError(
-                f"The download of {place.name} was stopped; what has come is kept, choose it again to go on."
+                f"The download of {place.name} was stopped; choose it again to resume from the bytes kept so far."
             )
-        raise CheckpointError(f"The download of {place.name} failed ({child.last_words()}); choose it again to go on.")
+        raise CheckpointError(f"The download of {place.name} failed ({child.last_words()}); choose it again to resume.")
 
 
 def model_folder(
@@ -96,12 +96,12 @@ def model_folder(
     progress: Callable[[str], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """The folder of a model, downloaded first if it is not on this machine.
+    """Return the folder of a model; download the model first if it is not on this machine.
 
     Args:
-        model: as `locate` takes it.
-        progress: told in one sentence how far the download is.
-        stopped: asked all the time; once true, the download ends and what has come is kept.
+        model: a name that `locate` accepts.
+        progress: called with one sentence on the download's progress.
+        stopped: polled; once true, the download ends and keeps the bytes downloaded so far.
 
     Raises:
         CheckpointError: if there is no such model, it cannot be reached, or it is no GPT-2.
@@ -113,7 +113,7 @@ def model_folder(
 
 
 def config_of(model: str, progress: Callable[[str], None] = lambda _: None) -> GPT2Config:
-    """The sizes of a model; those with a short name are known without a download.
+    """Return the config of a model; a short name needs no download.
 
     Raises:
         CheckpointError: as `model_folder`.
@@ -124,14 +124,14 @@ def config_of(model: str, progress: Callable[[str], None] = lambda _: None) -> G
 
 
 class Speed:
-    """Bytes a second over the last seconds."""
+    """Bytes per second over the last seconds."""
 
     def __init__(self) -> None:
-        """Begin with nothing seen."""
+        """Start without measurements."""
         self._seen: deque[tuple[float, int]] = deque()
 
     def of(self, done: int) -> float | None:
-        """The speed now that `done` bytes have come; None until a second has been seen."""
+        """Return the speed after `done` bytes; None during the first second."""
         now = time.monotonic()
         self._seen.append((now, done))
         while now - self._seen[0][0] > SPEED_SECONDS:
@@ -143,19 +143,19 @@ class Speed:
 def _variables() -> dict[str, str]:
     return {
         "HF_HUB_CACHE": str(cache_folder()),
-        "HF_HUB_DISABLE_XET": "1",  # by plain HTTP a file can be gone on with at any byte
+        "HF_HUB_DISABLE_XET": "1",  # plain HTTP can resume a file at any byte
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",  # the hub is asked for the model and for nothing else
+        "HF_HUB_DISABLE_TELEMETRY": "1",  # send the hub requests for the model and nothing else
     }
 
 
 def _messages(child: Child, stopped: Callable[[], bool]) -> Iterator[dict[str, Any]]:
-    """What the child tells, until it ends or is to be stopped."""
+    """Yield the child's messages until it ends or `stopped` is true."""
     lines: queue.Queue[str] = queue.Queue()
 
     def read() -> None:
         assert child.stdout is not None
-        with suppress(ValueError):  # closed while it was read: the child was ended
+        with suppress(ValueError):  # the pipe was closed while it was read: the child was killed
             for line in child.stdout:
                 lines.put(line)
         lines.put("")
@@ -165,5 +165,5 @@ def _messages(child: Child, stopped: Callable[[], bool]) -> Iterator[dict[str, A
         with suppress(queue.Empty):
             if not (line := lines.get(timeout=POLL_SECONDS)):
                 return
-            if line.startswith("{"):  # a library may print too
+            if line.startswith("{"):  # skip anything that a library prints
                 yield json.loads(line)

@@ -1,7 +1,7 @@
 """The child process of `download`: the one place that talks to the Hugging Face hub.
 
-The listing comes first, then config.json, and only for a GPT-2 with safetensors anything else. Weights travel by plain
-HTTP, which can be gone on with at any byte (`transfer`).
+It requests the listing first, then config.json, and the other files only for a GPT-2 with safetensors. It downloads
+weights by plain HTTP, which can resume at any byte (`transfer`).
 """
 
 import errno
@@ -21,30 +21,31 @@ from gpt2.model.config import GPT2Config
 from .catalog import in_words
 from .child import listen
 from .hub import cache_folder, storage_folder
-from .transfer import bring, came
+from .transfer import bring, bytes_on_disk
 from .weights import weight_files
 
 TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt")
 INDEX = "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
-SECONDS_BETWEEN_TOLD = 0.2
-RESERVE = 64_000_000  # bytes of disk that are left free
+SECONDS_BETWEEN_REPORTS = 0.2
+RESERVE = 64_000_000  # bytes of disk to leave free
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Tell = Callable[..., None]
 
 
 def fetch(repo: str, revision: str, tell: Tell) -> Path:
-    """Bring a repository's config, tokenizer and safetensors into the hub's cache.
+    """Download a repository's config, tokenizer and safetensors into the hub's cache.
 
     Args:
         repo: its id on the hub.
         revision: a branch, a tag or a commit.
-        tell: given `config=` once, and returns when the weights may be fetched; then `done=` and `total=` in bytes.
+        tell: called once with `config=`, and returns when the weights may be fetched; then called with `done=` and
+            `total=` in bytes.
 
     Raises:
-        CheckpointError: if it is not a GPT-2 that can be run, or what came is damaged.
-        Exception: what the hub's client raises; `sentence` puts it into words.
+        CheckpointError: if it is not a GPT-2 that this program can run, or a downloaded file is damaged.
+        Exception: any error of the hub's client; `sentence` explains it.
     """
     from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_download, hf_hub_url
 
@@ -71,10 +72,10 @@ def fetch(repo: str, revision: str, tell: Tell) -> Path:
     here = sum((folder / name).stat().st_size for name in weights if name not in files)
     blobs = storage_folder(repo) / "blobs"
     total = here + sum(file.size or 0 for file in files.values())
-    check_room(repo, total - here - sum(came(blobs, file) for file in files.values()))
+    check_room(repo, total - here - sum(bytes_on_disk(blobs, file) for file in files.values()))
     for name, file in files.items():
         bring(sources[name], file, blobs, lambda done, before=here: tell(done=before + done, total=total))  # type: ignore[misc]
-        small(name)  # the file is there: this only gives it its name in the snapshot
+        small(name)  # the file is stored already: this only links it into the snapshot
         here += file.size or 0
     weight_files(folder)
     note_revision(repo, revision, commit)
@@ -82,10 +83,10 @@ def fetch(repo: str, revision: str, tell: Tell) -> Path:
 
 
 def check_listing(repo: str, names: set[str]) -> None:
-    """Refuse a repository by the names of its files alone.
+    """Refuse a repository that lacks a required file, judged by file names alone.
 
     Raises:
-        CheckpointError: if config, tokenizer or safetensors are not among them.
+        CheckpointError: if the config, the tokenizer or safetensors are missing.
     """
     if "config.json" not in names:
         raise CheckpointError(f"{repo} has no config.json, so it is not a GPT-2 checkpoint; choose another.")
@@ -98,10 +99,10 @@ def check_listing(repo: str, names: set[str]) -> None:
 
 
 def shards(index: Path) -> list[str]:
-    """The files that an index names.
+    """Return the names of the shards in an index.
 
     Raises:
-        CheckpointError: if it names none, or something else than safetensors beside it.
+        CheckpointError: if it names no shards, or a file that is not a safetensors file in the same folder.
     """
     try:
         names = sorted({str(name) for name in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()})
@@ -113,23 +114,23 @@ def shards(index: Path) -> list[str]:
 
 
 def check_room(repo: str, nbytes: int) -> None:
-    """Refuse what the disk cannot take.
+    """Refuse a download that does not fit the disk.
 
     Raises:
-        CheckpointError: if fewer than `nbytes` bytes and a reserve are free where the cache is.
+        CheckpointError: if the cache's disk has less than `nbytes` plus a reserve free.
     """
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(cache).free
     if nbytes + RESERVE > free:
         raise CheckpointError(
-            f"The disk is too full: {repo} needs {in_words(nbytes)} more in {cache}, where {in_words(free)} are free; "
+            f"The disk is too full: {repo} needs {in_words(nbytes)} more, and {cache} has {in_words(free)} free; "
             "make room, or set HF_HUB_CACHE to a folder on another disk."
         )
 
 
 def note_revision(repo: str, revision: str, commit: str) -> None:
-    """Say in the cache which commit a branch or tag is; the last step, so that what has a name there is whole."""
+    """Write the commit of a branch or tag into the cache; done last, so that a revision in the cache is complete."""
     if revision == commit:
         return
     ref = storage_folder(repo) / "refs" / revision
@@ -140,7 +141,7 @@ def note_revision(repo: str, revision: str, commit: str) -> None:
 
 
 def sentence(error: Exception, repo: str, revision: str) -> str:
-    """What went wrong, and what to do, in one sentence."""
+    """Explain an error in one sentence that says what went wrong and what to do."""
     import httpx
     from huggingface_hub import errors
 
@@ -165,33 +166,33 @@ def sentence(error: Exception, repo: str, revision: str) -> str:
         case httpx.TransportError():
             return (
                 f"{repo} cannot be downloaded ({type(error).__name__}): the hub cannot be reached, or the connection "
-                "broke; check the network and choose the model again, what has come is kept."
+                "broke; check the network and choose the model again to resume from the bytes kept so far."
             )
         case OSError() if error.errno in NO_ROOM:
-            return f"The disk is full: make room in {cache_folder()}; what has come of {repo} is kept."
+            return f"The disk is full: make room in {cache_folder()}, then choose {repo} again to resume."
         case OSError() if error.errno is not None:
-            return f"{cache_folder()} cannot be written ({error.strerror}); set HF_HUB_CACHE to a folder that can be."
+            return f"{cache_folder()} cannot be written ({error.strerror}); set HF_HUB_CACHE to a writable folder."
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     return f"{repo} cannot be downloaded ({reason[:200]}); check the network and try again."
 
 
 class Report:
-    """What is told to whoever asked: one JSON object a line, and how far it is again and again, stalled or not."""
+    """Sends messages to the parent, one JSON object per line; repeats the progress even if the download stalls."""
 
     def __init__(self) -> None:
-        """Begin to tell, and to listen."""
+        """Start to send and to listen."""
         self._lock, self._latest, self._may_go_on = threading.Lock(), "", threading.Event()
         listen(self._may_go_on.set)
         threading.Thread(target=self._repeat, daemon=True).start()
 
-    def tell(self, **told: Any) -> None:
-        """Tell one thing; after a config, wait for the word to go on."""
-        if "done" in told:
-            self._latest = json.dumps(told)
+    def tell(self, **message: Any) -> None:
+        """Send one message; after a config, wait until the parent allows the weights."""
+        if "done" in message:
+            self._latest = json.dumps(message)
             return
         self._say(self._latest)
-        self._say(json.dumps(told))
-        if "config" in told:
+        self._say(json.dumps(message))
+        if "config" in message:
             self._may_go_on.wait()
 
     def _say(self, line: str) -> None:
@@ -199,12 +200,12 @@ class Report:
             with self._lock:
                 print(line, end="\n" if line else "", flush=True)
         except OSError:
-            os._exit(1)  # nobody reads any more
+            os._exit(1)  # the parent no longer reads
 
     def _repeat(self) -> None:
         while True:
             self._say(self._latest)
-            time.sleep(SECONDS_BETWEEN_TOLD)
+            time.sleep(SECONDS_BETWEEN_REPORTS)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""From a model's name to where it lies: the bundled model, a local folder, or a Hugging Face repository in its cache.
+"""Finds a model by its name: the bundled model, a local folder, or a Hugging Face repository in the hub's cache.
 
-All of this is read from the disk alone; `download` fetches what is not there.
+This module reads the disk alone; `download` fetches missing models.
 """
 
 import os
@@ -17,7 +17,7 @@ from .catalog import KNOWN
 from .weights import weight_files
 
 BUNDLED = Path(__file__).parents[1] / "bundled"
-# What the hub allows as an id: a name, or an owner and a name.
+# Ids that the hub allows: a name, or an owner and a name.
 REPOSITORY = re.compile(r"(?:[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*", re.ASCII)
 REVISION = re.compile(r"[A-Za-z0-9][\w./-]*", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -28,13 +28,13 @@ State = Literal["bundled", "folder", "downloaded", "partly downloaded", "to down
 
 @dataclass(frozen=True)
 class Place:
-    """Where a model lies, as far as it does.
+    """The location of a model, and how much of it is on this machine.
 
     Attributes:
         name: as it was given.
-        folder: the checkpoint's folder, or None where it is not (wholly) on this machine.
+        folder: the checkpoint's folder, or None if it is not (completely) on this machine.
         repo, revision: of the hub; empty for the bundled model and for folders.
-        here_bytes, total_bytes: of the weights: what is on the disk, and what the whole is where that is known.
+        here_bytes, total_bytes: bytes of the weights on the disk, and of all weights (None if unknown).
     """
 
     name: str
@@ -47,9 +47,9 @@ class Place:
 
 
 def locate(model: str, folders: bool = True) -> Place:
-    """Where a model lies: `bundled`, a short name of `catalog.KNOWN`, a folder, or a hub id with an optional @revision.
+    """Find a model: `bundled`, a short name of `catalog.KNOWN`, a folder, or a hub id with an optional @revision.
 
-    A short name comes before a folder of that name; write ./gpt2 for the folder. Without `folders`, none is looked for.
+    A short name takes precedence over a folder; write ./gpt2 for the folder. If `folders` is false, ignore folders.
 
     Raises:
         CheckpointError: if no model can have this name, or it names a file.
@@ -74,26 +74,26 @@ def locate(model: str, folders: bool = True) -> Place:
 
 
 def cache_folder() -> Path:
-    """Where the hub's client keeps what it downloads; it reads the same variables, but once in a process's life."""
-    told = os.environ.get
-    home = told("HF_HOME") or f"{told('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
-    cache = told("HF_HUB_CACHE") or told("HUGGINGFACE_HUB_CACHE") or f"{home}/hub"
+    """The cache of the hub's client, from the same variables, which the client itself reads only once per process."""
+    variable = os.environ.get
+    home = variable("HF_HOME") or f"{variable('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
+    cache = variable("HF_HUB_CACHE") or variable("HUGGINGFACE_HUB_CACHE") or f"{home}/hub"
     return Path(os.path.expandvars(cache)).expanduser()
 
 
 def storage_folder(repo: str) -> Path:
-    """A repository's folder in the cache: `blobs`, `snapshots` and `refs` are in it."""
+    """A repository's folder in the cache; it holds `blobs`, `snapshots` and `refs`."""
     return cache_folder() / f"models--{repo.replace('/', '--')}"
 
 
 def is_offline() -> bool:
-    """Whether the hub must not be asked: `HF_HUB_OFFLINE`, as its client reads it."""
-    told = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
-    return told.upper() in ("1", "ON", "YES", "TRUE")
+    """Whether `HF_HUB_OFFLINE` forbids requests to the hub, by the rules of the hub's client."""
+    offline = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return offline.upper() in ("1", "ON", "YES", "TRUE")
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether config, tokenizer and all weights are in a folder; what is in the files is not read."""
+    """Whether a folder has the config, the tokenizer and all weights; the files themselves are not read."""
     try:
         weight_files(folder)
     except CheckpointError:
@@ -108,7 +108,7 @@ def _folder(model: str) -> Path | None:
     try:
         path = Path(model).expanduser()
         found = bool(model) and path.exists()
-    except (OSError, RuntimeError, ValueError):  # a name too long for any file, or the home of nobody
+    except (OSError, RuntimeError, ValueError):  # a name too long for a file, or ~user of an unknown user
         return None
     if found and not path.is_dir():
         raise CheckpointError(f"{model} is a file; give the folder that holds config.json and model.safetensors.")
@@ -116,7 +116,7 @@ def _folder(model: str) -> Path | None:
 
 
 def _bytes(paths: Iterable[Path]) -> int:
-    """What these files take; one that has gone meanwhile, or a link to nothing, takes nothing."""
+    """The size of these files; a file deleted meanwhile, or a broken link, counts as 0."""
     size = 0
     for path in paths:
         with suppress(OSError):
@@ -134,10 +134,10 @@ def _cached(name: str, repo: str, revision: str) -> Place:
             size = _bytes(weight_files(snapshot))
             return Place(name, "downloaded", snapshot, repo, revision, size, size)
     except (OSError, ValueError):
-        pass  # nothing there, or nothing that can be read: it is to be downloaded
-    came = 0
-    with suppress(OSError):  # a cache that cannot be read
-        came = _bytes(storage.glob("blobs/*.incomplete"))
-        for snapshot in storage.glob("snapshots/*"):  # shards that are there before the others
-            came += 0 if is_whole(snapshot) else _bytes(snapshot.glob("*.safetensors"))
-    return Place(name, "partly downloaded" if came else "to download", None, repo, revision, came, total)
+        pass  # not in the cache, or not readable: it has to be downloaded
+    partial = 0
+    with suppress(OSError):  # the cache cannot be read
+        partial = _bytes(storage.glob("blobs/*.incomplete"))
+        for snapshot in storage.glob("snapshots/*"):  # shards downloaded before the others
+            partial += 0 if is_whole(snapshot) else _bytes(snapshot.glob("*.safetensors"))
+    return Place(name, "partly downloaded" if partial else "to download", None, repo, revision, partial, total)

@@ -1,4 +1,4 @@
-"""The models that can be chosen, each with its sizes and where it is; read from the disk alone."""
+"""The models that a user can choose, each with its sizes and location; read from the disk alone."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from .hub import Place, locate
 
 @dataclass(frozen=True)
 class Listed:
-    """One model and what is known of it before it is loaded.
+    """One model, described before it is loaded.
 
-    Attributes: `config` is None where nothing of the model has been seen on this machine.
+    Attributes: `config` is None if this machine has no config of the model.
     """
 
     place: Place
@@ -24,7 +24,7 @@ class Listed:
 
     @property
     def state(self) -> str:
-        """Where it is, in words: downloaded, to download 548 MB, 212 of 548 MB downloaded."""
+        """Its state in words, such as downloaded, to download 548 MB, or 212 of 548 MB downloaded."""
         here, total = self.place.here_bytes, self.place.total_bytes
         match self.place.state:
             case "to download":
@@ -35,11 +35,11 @@ class Listed:
 
     @property
     def memory(self) -> str:
-        """The memory that the program takes with it, in words; empty where its sizes are not known."""
+        """The memory of the program with this model loaded, in words; empty if its config is unknown."""
         return "" if self.config is None else f"{memory_needed(self.config) / 1e9:.1f} GB memory"
 
     def to_dict(self) -> dict[str, Any]:
-        """As `python -m gpt2 models --json` prints it; sizes in bytes, None where they are not known."""
+        """The object that `python -m gpt2 models --json` prints; sizes in bytes, None if unknown."""
         place, config = self.place, self.config
         return {
             "name": place.name,
@@ -54,7 +54,7 @@ class Listed:
 
 
 def listed(name: str, folders: bool = True) -> Listed:
-    """What is known of one model; `folders` as `hub.locate` has it.
+    """Describe one model; `folders` has the meaning it has in `hub.locate`.
 
     Raises:
         CheckpointError: if no model can have this name.
@@ -72,17 +72,17 @@ def listed(name: str, folders: bool = True) -> Listed:
 
 
 def table(rows: list[Listed]) -> str:
-    """The models as text in columns."""
+    """Format the models as text in columns."""
     head = ("name", "parameters", "download", "memory", "state")
     cells = [head]
     for row in rows:
-        told = row.to_dict()
+        sizes = row.to_dict()
         cells.append(
             (
                 row.place.name,
-                f"{told['parameters'] / 1e6:,.1f} M" if told["parameters"] else "–",
-                in_words(told["download_bytes"]) if told["download_bytes"] else "–",
-                in_words(told["memory_bytes"]) if told["memory_bytes"] else "–",
+                f"{sizes['parameters'] / 1e6:,.1f} M" if sizes["parameters"] else "–",
+                in_words(sizes["download_bytes"]) if sizes["download_bytes"] else "–",
+                in_words(sizes["memory_bytes"]) if sizes["memory_bytes"] else "–",
                 row.state,
             )
         )

@@ -1,6 +1,6 @@
-"""A random checkpoint of any shape in the Hugging Face layout, to measure a size whose weights are not at hand.
+"""A random checkpoint of any shape in the Hugging Face layout, to measure a size without its weights.
 
-Written piece by piece, so that the largest GPT-2 needs 6.2 GB of disk and a few megabytes of memory.
+Tensors are written in pieces, so that the largest GPT-2 needs 6.2 GB of disk and only a few megabytes of memory.
 """
 
 import json
@@ -26,13 +26,13 @@ N_BYTES = 256
 
 
 def write_random_checkpoint(folder: Path, config: GPT2Config, seed: int = 0) -> Path:
-    """Write config.json, tokenizer.json and model.safetensors (float32); returns the folder.
+    """Write config.json, tokenizer.json and model.safetensors (float32), and return the folder.
 
-    Matrices and tables are drawn as GPT-2's were before training: normal with standard deviation 0.02, those that
-    write to the residual stream divided by sqrt(2 n_layer) (Radford et al., 2019, section 2.3); biases are 0, gains 1.
+    Matrices and tables are drawn as GPT-2's were before training: normal with standard deviation 0.02, divided by
+    sqrt(2 n_layer) if they write to the residual stream (Radford et al., 2019, section 2.3). Biases are 0, gains 1.
 
     Raises:
-        CheckpointError: if the vocabulary is too small for all bytes, or the disk for the weights.
+        CheckpointError: if the vocabulary is too small for all bytes, or the disk is too small for the weights.
     """
     needed, free = 4 * config.n_params, shutil.disk_usage(folder).free
     if needed > free:
@@ -41,17 +41,17 @@ def write_random_checkpoint(folder: Path, config: GPT2Config, seed: int = 0) -> 
             "set TMPDIR to a folder on a larger disk."
         )
     random_tokenizer(config.vocab_size).save(str(folder / "tokenizer.json"))
-    told = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "activation_function": "gelu_new"}
-    (folder / "config.json").write_text(json.dumps({**told, **config.to_dict()}), encoding="utf-8")
+    fixed = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "activation_function": "gelu_new"}
+    (folder / "config.json").write_text(json.dumps({**fixed, **config.to_dict()}), encoding="utf-8")
     write_weights(folder / "model.safetensors", config, np.random.default_rng(seed))
     return folder
 
 
 def random_tokenizer(vocab_size: int) -> BPE:
-    """A byte-level BPE that fills the vocabulary: 256 bytes, pairs of them in numerical order, and the end of text.
+    """A byte-level BPE that fills the vocabulary with 256 bytes, byte pairs in numerical order, and the end of text.
 
     Raises:
-        CheckpointError: if there is no room for all bytes and the end of text.
+        CheckpointError: if the vocabulary has no room for all bytes and the end of text.
     """
     if vocab_size <= N_BYTES:
         raise CheckpointError(f"A random checkpoint needs a vocabulary of more than {N_BYTES}, not {vocab_size}.")
@@ -67,9 +67,9 @@ def random_tokenizer(vocab_size: int) -> BPE:
 
 
 def write_weights(path: Path, config: GPT2Config, rng: np.random.Generator) -> None:
-    """Write the safetensors file: a header that tells where every tensor will lie, then the tensors.
+    """Write the safetensors file: a header with the offsets of every tensor, then the tensors.
 
-    Shapes: the attention's and the MLP's matrices [in, out], as GPT-2's checkpoints have them.
+    Shapes: the matrices of attention and MLP [in, out], as in GPT-2's checkpoints.
     """
     shapes = {name: shape[::-1] if name.endswith(CONV1D) else shape for name, shape in expected_shapes(config).items()}
     if config.tie_word_embeddings:
@@ -90,7 +90,7 @@ def write_weights(path: Path, config: GPT2Config, rng: np.random.Generator) -> N
 
 
 def pieces_of(name: str, size: int, config: GPT2Config, rng: np.random.Generator) -> Iterator[NDArray[np.float32]]:
-    """A tensor's numbers in order, at most `PIECE` at a time."""
+    """Yield a tensor's numbers in order, at most `PIECE` at a time."""
     deviation = STANDARD_DEVIATION / math.sqrt(2 * config.n_layer) if "c_proj" in name else STANDARD_DEVIATION
     for start in range(0, size, PIECE):
         count = min(PIECE, size - start)

@@ -1,7 +1,7 @@
-"""One large file on its way from the hub into its cache, by plain HTTP, gone on with at whatever byte it was left.
+"""Downloads one large file from the hub into its cache by plain HTTP, and resumes at the byte where it stopped.
 
-What has come lies beside its future place as `blobs/<etag>.incomplete`; it gets its name once the whole is there and
-has the SHA-256 that the hub tells.
+A partial file is stored as `blobs/<etag>.incomplete`. It is renamed to `blobs/<etag>` once it is complete and its
+SHA-256 is the one that the hub states.
 """
 
 import hashlib
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from huggingface_hub.file_download import HfFileMetadata
 
 CHUNK = 1 << 18
-# A connection that breaks is tried again this often without a new byte, a second apart.
+# Retry a broken connection at most this often without a new byte, one second apart.
 TRIES = 4
 SECONDS_BETWEEN = 1.0
 
 
 def part_of(blobs: Path, file: "HfFileMetadata") -> Path:
-    """Where a file lies while it is on its way."""
+    """The path of a file during its download."""
     return blobs / f"{file.etag}.incomplete"
 
 
-def came(blobs: Path, file: "HfFileMetadata") -> int:
-    """How many bytes of a file are on the disk."""
+def bytes_on_disk(blobs: Path, file: "HfFileMetadata") -> int:
+    """Return how many bytes of a file are on the disk."""
     for path in (blobs / str(file.etag), part_of(blobs, file)):
         with suppress(OSError):
             return path.stat().st_size
@@ -36,11 +36,11 @@ def came(blobs: Path, file: "HfFileMetadata") -> int:
 
 
 def bring(url: str, file: "HfFileMetadata", blobs: Path, done: Callable[[int], None]) -> None:
-    """Fetch one file into the cache, from where it was left; another process that fetches it is waited for.
+    """Download one file into the cache, or its missing rest; wait if another process is downloading it.
 
     Raises:
-        CheckpointError: if what came is not what the hub promised.
-        httpx.TransportError: if the connection breaks again and again.
+        CheckpointError: if the file's size or SHA-256 is not the one that the hub states.
+        httpx.TransportError: if the connection keeps breaking.
     """
     from filelock import Timeout
     from huggingface_hub.utils import WeakFileLock
@@ -56,11 +56,11 @@ def bring(url: str, file: "HfFileMetadata", blobs: Path, done: Callable[[int], N
                     part_of(blobs, file).replace(blobs / str(file.etag))
                 return
         except Timeout:
-            done(came(blobs, file))
+            done(bytes_on_disk(blobs, file))
 
 
 def stream(url: str, file: "HfFileMetadata", part: Path, done: Callable[[int], None]) -> None:
-    """Write what `part` lacks, and compare the whole with the hub's SHA-256 where it tells one."""
+    """Append the missing bytes to `part`, and compare the file with the hub's SHA-256 if the hub states one."""
     import httpx
 
     digest, size, tries = hashlib.sha256(), 0, 0
@@ -73,7 +73,7 @@ def stream(url: str, file: "HfFileMetadata", part: Path, done: Callable[[int], N
             before = size
             try:
                 for restart, chunk in chunks(url, size):
-                    if restart:  # the server sends all of it, whatever was asked for
+                    if restart:  # the server ignores the range and sends the whole file
                         out.truncate(0)
                         digest, size = hashlib.sha256(), 0
                     out.write(chunk)
@@ -88,16 +88,16 @@ def stream(url: str, file: "HfFileMetadata", part: Path, done: Callable[[int], N
                     raise
             tries = 0 if size > before else tries + 1
             if tries > TRIES:
-                raise httpx.ReadError("The answer ends early again and again.")
+                raise httpx.ReadError("The response keeps ending early.")
             if size < (file.size or 0):
                 time.sleep(SECONDS_BETWEEN)
     if file.size not in (None, size) or (len(str(file.etag)) == 64 and digest.hexdigest() != file.etag):
         part.unlink(missing_ok=True)
-        raise CheckpointError("What came is not the file that the hub promised; choose the model again to start anew.")
+        raise CheckpointError("The downloaded file is damaged and was deleted; choose the model again to download it.")
 
 
 def chunks(url: str, begin: int) -> Iterator[tuple[bool, bytes]]:
-    """The bytes of a file from `begin` on, each chunk with whether it is the first of an answer that began at 0."""
+    """Yield a file's bytes from `begin` on in chunks, each with True if the server starts over at byte 0 with it."""
     from huggingface_hub import constants, get_session
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 

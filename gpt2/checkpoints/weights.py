@@ -19,7 +19,7 @@ from gpt2.text.tokenizer import Tokenizer
 
 Array = NDArray[np.float32]
 
-# GPT-2's checkpoints keep these matrices as [in, out] (Conv1D); ours are [out, in], so they are turned on loading.
+# GPT-2's checkpoints keep these matrices as [in, out] (Conv1D); ours are [out, in], so loading transposes them.
 CONV1D = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
 # Causal masks that old checkpoints carry as buffers; they are not weights.
 MASK_BUFFERS = (".attn.bias", ".attn.masked_bias")
@@ -27,10 +27,10 @@ MASK_BUFFERS = (".attn.bias", ".attn.masked_bias")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model as it lies on disk, loaded: everything but the machine that runs it.
+    """A model loaded from disk: all its data, without the engine that runs it.
 
     Attributes: `weights` by name without the `transformer.` prefix, float32, matrices [out, in]; `lm_head.weight` is
-    the same array as `wte.weight` where the head is tied.
+    the same array as `wte.weight` if the head is tied.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Checkpoint:
 
 
 def expected_shapes(config: GPT2Config) -> dict[str, tuple[int, ...]]:
-    """Every parameter's name and shape, as [out, in]."""
+    """Every parameter's name and shape; matrices are [out, in]."""
     d, inner = config.n_embd, config.n_inner
     block = {
         "ln_1.weight": (d,),
@@ -85,7 +85,7 @@ def load_checkpoint(folder: Path, name: str | None = None) -> Checkpoint:
 
 
 def load_weights(folder: Path, config: GPT2Config) -> dict[str, Array]:
-    """All parameters of a folder's safetensors files, checked against the config.
+    """Load all parameters from a folder's safetensors files, and check them against the config.
 
     Raises:
         CheckpointError: if a file is missing, damaged or a pickle, or a tensor is missing, has the wrong shape
@@ -95,9 +95,9 @@ def load_weights(folder: Path, config: GPT2Config) -> dict[str, Array]:
     for path in weight_files(folder):
         for key, array in read_safetensors(path):
             name = key.removeprefix("transformer.")
-            # Turned one by one: kept until all are read, the originals would take as much memory again.
-            turned = name.endswith(CONV1D) and array.ndim == 2
-            found[name] = np.ascontiguousarray(array.T) if turned else array
+            # Transposed one by one: keeping the originals until all are read would double the memory.
+            is_transposed = name.endswith(CONV1D) and array.ndim == 2
+            found[name] = np.ascontiguousarray(array.T) if is_transposed else array
     if config.tie_word_embeddings and "wte.weight" in found:
         found.setdefault("lm_head.weight", found["wte.weight"])
     weights = {}
@@ -108,7 +108,7 @@ def load_weights(folder: Path, config: GPT2Config) -> dict[str, Array]:
         if array.shape != shape:
             raise CheckpointError(f"{name} in {folder} has shape {array.shape}; config.json asks for {shape}.")
         if not np.isfinite(array).all():
-            raise CheckpointError(f"{name} in {folder} is not finite everywhere; download the checkpoint again.")
+            raise CheckpointError(f"{name} in {folder} has values that are not finite; download the checkpoint again.")
         weights[name] = array
     if np.array_equal(weights["lm_head.weight"], weights["wte.weight"]):
         weights["lm_head.weight"] = weights["wte.weight"]
@@ -116,10 +116,10 @@ def load_weights(folder: Path, config: GPT2Config) -> dict[str, Array]:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a folder: one, or the shards that its index names.
+    """Return a folder's safetensors files: one, or the shards that its index names.
 
     Raises:
-        CheckpointError: if there are none, or a shard is missing or named outside the folder.
+        CheckpointError: if the folder has none, or a shard is missing or named outside the folder.
     """
     whole, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
     if whole.exists():
@@ -147,10 +147,10 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def read_safetensors(path: Path) -> Iterator[tuple[str, Array]]:
-    """The floating-point tensors of one file, one by one, as float32 (float16 and bfloat16 are widened).
+    """Yield the floating-point tensors of one file as float32 (float16 and bfloat16 are widened).
 
     Raises:
-        CheckpointError: if the file is cut off or damaged, or a weight is not a float of 16 or 32 bits.
+        CheckpointError: if the file is truncated or damaged, or a weight is not a float of 16 or 32 bits.
     """
     try:
         with safe_open(path, framework="numpy") as file:
@@ -164,7 +164,7 @@ def read_safetensors(path: Path) -> Iterator[tuple[str, Array]]:
             for name in names:
                 if types[name] != "BF16":
                     yield name, file.get_tensor(name).astype(np.float32, copy=False)
-        if "BF16" in types.values():  # NumPy has no such type: its bits are the upper half of a float32's
+        if "BF16" in types.values():  # NumPy has no bfloat16: its bits are the upper half of a float32's
             for name, raw in deserialize(path.read_bytes()):
                 if types.get(name) == "BF16":
                     bits = np.frombuffer(raw["data"], np.uint16).astype(np.uint32) << 16

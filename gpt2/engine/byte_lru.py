@@ -40,7 +40,7 @@ class ByteLRU(Generic[K, V]):
             return self._entries[key]
 
     def put(self, key: K, value: V) -> None:
-        """Store a value in place of the one that the key had, if any; one larger than the store is not kept."""
+        """Store a value in place of the key's old one; a value larger than the store is not kept."""
         with self._lock:
             if key in self._entries:
                 self._bytes -= self._size(self._entries.pop(key))

@@ -1,4 +1,4 @@
-"""The KV cache: keys and values of every position run so far, cut back by moving one number."""
+"""The KV cache: keys and values of every position run so far; cutting it back changes one number."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,33 +12,33 @@ Array = NDArray[np.float32]
 
 
 class KVCache:
-    """One array of keys and one of values a layer, grown by doubling.
+    """One array of keys and one of values for each layer, grown by doubling.
 
     Shapes: each [position, head, d_head], of which the first `length` are filled. The layout keeps the filled part
-    contiguous, so that graphs read it in place. An accelerator has its own kind of arrays; see `devices.DeviceCache`.
+    contiguous, so that graphs read it in place. For a cache in an accelerator's memory see `devices.DeviceCache`.
     """
 
     def __init__(self, config: GPT2Config) -> None:
         """Start empty, with room for 64 positions."""
         self._config = config
-        self._k = self._rooms(min(64, config.n_positions))
-        self._v = self._rooms(min(64, config.n_positions))
+        self._k = self._allocate(min(64, config.n_positions))
+        self._v = self._allocate(min(64, config.n_positions))
         self.length = 0
 
-    def _rooms(self, capacity: int) -> Sequence[Any]:
+    def _allocate(self, capacity: int) -> Sequence[Any]:
         shape = (capacity, self._config.n_head, self._config.d_head)
         return [np.zeros(shape, np.float32) for _ in range(self._config.n_layer)]
 
-    def _read(self, room: Any, stop: int) -> Any:
-        return room[:stop]
+    def _read(self, buffer: Any, stop: int) -> Any:
+        return buffer[:stop]
 
-    def _write(self, room: Any, start: int, rows: Any) -> None:
-        room[start : start + len(rows)] = rows
+    def _write(self, buffer: Any, start: int, rows: Any) -> None:
+        buffer[start : start + len(rows)] = rows
 
     @property
     def nbytes(self) -> int:
-        """Bytes held, filled or not."""
-        return sum(room.nbytes for room in (*self._k, *self._v))
+        """Bytes allocated, filled or not."""
+        return sum(buffer.nbytes for buffer in (*self._k, *self._v))
 
     def past(self, layer: int) -> tuple[Any, Any]:
         """The filled keys and values of a layer, without a copy. Shapes: both [key, head, d_head]."""
@@ -59,8 +59,8 @@ class KVCache:
         """Forget all positions from `length` on; costs nothing, since later ones overwrite them."""
         self.length = min(self.length, length)
 
-    def _grown(self, rooms: Sequence[Any], capacity: int) -> Sequence[Any]:
-        larger = self._rooms(capacity)
-        for new, old in zip(larger, rooms, strict=True):
+    def _grown(self, buffers: Sequence[Any], capacity: int) -> Sequence[Any]:
+        larger = self._allocate(capacity)
+        for new, old in zip(larger, buffers, strict=True):
             self._write(new, 0, self._read(old, self.length))
         return larger

@@ -1,9 +1,9 @@
 """Precompiled graphs: found, checked before native code sees them, or compiled once in a process of their own.
 
-A compiled graph file (MEF) is not checked by MAX, and a damaged one can abort the process. So a file is used only if
-its SHA-256, the MAX version, the CPU's features and the fingerprint of the graph all match. The fingerprint is that of
-the graph as it is traced; it is remembered for as long as the model's source files stay the same to the byte, because
-what traces a graph takes seconds to import on a fresh machine.
+MAX does not check a compiled graph file (MEF), and a damaged one can abort the process. So a file is used only if its
+SHA-256, the MAX version, the CPU's features and the fingerprint of the graph all match. The fingerprint is the hash of
+the traced graph. It is remembered as long as no byte of the model's source files changes, because the modules that
+trace a graph take seconds to import on a fresh machine.
 """
 
 import hashlib
@@ -32,11 +32,11 @@ from gpt2.errors import EngineError
 from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import GRAPH_KINDS, output_names
 
-from . import devices
+from . import devices, settings
 
 SHIPPED = Path(__file__).parents[1] / "bundled" / "graphs"
 OFFERED: tuple[Path, ...] = ()  # more folders of compiled graphs, searched as SHIPPED is; the tests have one
-# The files that decide what graph a config gives.
+# The source files that, with a config, determine the traced graph.
 SOURCES = (
     *("config", "hooks", "interventions", "linear", "embeddings", "mask", "layer_norm"),
     *("attention", "mlp", "block", "transformer", "lm_head", "graphs"),
@@ -47,8 +47,8 @@ SECONDS_A_GRAPH = {"cpu": 60, "gpu": 110}
 
 
 def cache_folder() -> Path:
-    """Where graphs compiled on this machine are kept: `GPT2_CACHE`, or the user's cache folder."""
-    if own := os.environ.get("GPT2_CACHE"):
+    """The folder for graphs compiled on this machine: in `GPT2_CACHE`, or in the user's cache folder."""
+    if own := settings.read("GPT2_CACHE"):
         return Path(own) / "graphs"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpt2-under-glass" / "graphs"
 
@@ -60,7 +60,7 @@ def folders() -> tuple[Path, ...]:
 
 @dataclass(frozen=True)
 class GraphKey:
-    """What must match before a compiled graph is used, all but the file's own hash."""
+    """All that must match before a compiled graph is used, except the file's own hash."""
 
     kind: str
     fingerprint: str
@@ -70,8 +70,8 @@ class GraphKey:
     @classmethod
     @lru_cache(maxsize=32)
     def of(cls, kind: str, config: GPT2Config, device: str = "cpu") -> "GraphKey":
-        """The key of this code's graph; the weights are not in it."""
-        fingerprint = remembered(kind, config, device) or fingerprint_of(kind, config, device)
+        """The key of the graph that this code traces; the weights are no part of it."""
+        fingerprint = remembered_fingerprint(kind, config, device) or fingerprint_of(kind, config, device)
         return cls(kind, fingerprint, version("max"), devices.target(device))
 
     @property
@@ -84,22 +84,22 @@ class GraphKey:
 def fingerprint_of(kind: str, config: GPT2Config, device: str = "cpu") -> str:
     """The graph's fingerprint: the SHA-256 of its text, traced afresh.
 
-    The text's head lists the accelerators of the machine, whether the graph uses them or not: that part is left out.
+    The text begins with a list of the machine's accelerators, even if the graph uses none; it is left out of the hash.
 
     Raises:
-        EngineError: if its outputs are not those that the engine expects.
+        EngineError: if the graph's outputs are not those that the engine expects.
     """
     from gpt2.model.graphs import trace_graph
 
     graph = trace_graph(kind, config, devices.device_of(device))
     if list(graph.out_tree.leaf_paths) != output_names(kind, config.n_layer):
-        raise EngineError(f"The {kind} graph has other outputs than hooks.output_names names.")
+        raise EngineError(f"The {kind} graph does not have the outputs that hooks.output_names lists.")
     return hashlib.sha256(re.sub(r", gpu = #M\.device_info<[^>]*>", "", str(graph)).encode()).hexdigest()
 
 
 @lru_cache(maxsize=32)
-def origin(kind: str, config: GPT2Config, device: str = "cpu") -> str:
-    """SHA-256 of all that a fingerprint depends on: the model's source files, the config, the MAX version, a GPU."""
+def source_hash(kind: str, config: GPT2Config, device: str = "cpu") -> str:
+    """SHA-256 of all inputs of a fingerprint: the model's source files, the config, the MAX version and any GPU."""
     inputs = [kind, config.to_dict(), version("max"), *([device] if device != "cpu" else [])]
     whole = hashlib.sha256(json.dumps(inputs).encode())
     for name in SOURCES:
@@ -107,21 +107,21 @@ def origin(kind: str, config: GPT2Config, device: str = "cpu") -> str:
     return whole.hexdigest()
 
 
-def remembered(kind: str, config: GPT2Config, device: str = "cpu") -> str | None:
-    """The fingerprint that was traced when a graph of this very origin was kept, or None."""
+def remembered_fingerprint(kind: str, config: GPT2Config, device: str = "cpu") -> str | None:
+    """The fingerprint stored with a graph that has the same source hash, or None."""
     for folder in folders():
-        for name in sorted(glob(f"{kind}-*.json", root_dir=folder)):  # noqa: PTH207 - one that cannot be read has none
+        for name in sorted(glob(f"{kind}-*.json", root_dir=folder)):  # noqa: PTH207 - an unreadable folder lists nothing
             with suppress(OSError, ValueError, KeyError, TypeError):
                 entry = json.loads((folder / name).read_text(encoding="utf-8"))
                 key = GraphKey(**entry["key"])
-                # The name is a hash of the key: a damaged fingerprint would be believed for ever.
-                if name == f"{key.file_name}.json" and origin(kind, config, device) in entry["origins"]:
+                # The name is a hash of the key. Without this check a damaged fingerprint would be trusted for ever.
+                if name == f"{key.file_name}.json" and source_hash(kind, config, device) in entry["origins"]:
                     return key.fingerprint
     return None
 
 
 def find(key: GraphKey) -> bytes | None:
-    """The compiled graph for `key` from the shipped files or the user's cache, or None if neither has a sound one."""
+    """The compiled graph for `key` from the shipped files or the user's cache, or None if neither has an intact one."""
     for folder in folders():
         try:
             entry = json.loads((folder / f"{key.file_name}.json").read_text(encoding="utf-8"))
@@ -130,24 +130,25 @@ def find(key: GraphKey) -> bytes | None:
             if fits and hashlib.sha256(packed).hexdigest() == entry["sha256"]:
                 unpack = lzma.LZMADecompressor(memlimit=2**28)
                 mef = unpack.decompress(packed, MAX_MEF_BYTES)
-                if unpack.eof:  # else it is larger than any graph, and this only its beginning
+                if unpack.eof:  # else it is larger than any graph, and `mef` is only its beginning
                     return mef
         except (OSError, ValueError, KeyError, TypeError, lzma.LZMAError):
             continue
     return None
 
 
-def keep(key: GraphKey, mef: bytes, folder: Path, origin: str = "") -> None:
-    """Write a compiled graph and its manifest, so that readers see both whole or neither.
+def store(key: GraphKey, mef: bytes, folder: Path, source_hash: str = "") -> None:
+    """Write a compiled graph and its manifest, so that readers see either both complete or neither.
 
-    Sizes that differ elsewhere may share a graph: it is remembered with the newest few of its origins.
+    Configs may share a graph if it does not use the sizes in which they differ. So the manifest lists several source
+    hashes, the newest `MAX_ORIGINS`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     packed = lzma.compress(mef, preset=6)
-    origins = [origin]
+    origins = [source_hash]
     with suppress(OSError, ValueError, KeyError, TypeError):
         before = json.loads((folder / f"{key.file_name}.json").read_text(encoding="utf-8"))
-        origins += [str(other) for other in before["origins"] if other != origin and before["key"] == asdict(key)]
+        origins += [str(other) for other in before["origins"] if other != source_hash and before["key"] == asdict(key)]
     is_portable = key.target.partition(" with ")[0] == devices.PORTABLE  # with an accelerator or without
     manifest = {
         "key": asdict(key),
@@ -163,15 +164,15 @@ def keep(key: GraphKey, mef: bytes, folder: Path, origin: str = "") -> None:
 
 
 def missing(config: GPT2Config, device: str = "cpu") -> list[str]:
-    """The kinds of graph that would have to be compiled for this config."""
+    """The kinds of graph that still have to be compiled for this config."""
     return [kind for kind in GRAPH_KINDS if find(GraphKey.of(kind, config, device)) is None]
 
 
 def compile_here(config: GPT2Config, folder: Path | None = None, device: str = "cpu") -> Iterator[str]:
-    """Compile what `folder` lacks in this process and keep it there, naming each graph before its compile starts.
+    """Compile the graphs that `folder` lacks, in this process, and store them; yield each kind before it is compiled.
 
-    A graph that is here already, shipped or kept by other source files that give the same graph, is not compiled again.
-    To be run in a process of its own: a compile takes a minute or more and over a gigabyte.
+    A graph with the same fingerprint that is shipped or in the user's cache is copied, not compiled again. Run this in
+    a process of its own: a compile takes a minute or more and over a gigabyte.
     """
     from gpt2.model.graphs import trace_graph
 
@@ -188,13 +189,13 @@ def compile_here(config: GPT2Config, folder: Path | None = None, device: str = "
             session.compile(trace_graph(kind, config, devices.device_of(device)).graph).export_mef(path)
             mef = path.read_bytes()
             path.unlink()
-        keep(key, mef, folder, origin(kind, config, device))
+        store(key, mef, folder, source_hash(kind, config, device))
 
 
 def ship(models: Iterable[tuple[str, GPT2Config]]) -> Iterator[tuple[str, str]]:
-    """Bring the graphs in the repository up to date: name each (model, kind) that is compiled, delete what is replaced.
+    """Bring the graphs in the repository up to date: yield each (model, kind) to be compiled, delete outdated graphs.
 
-    What the user's cache holds already is taken from there.
+    Graphs in the user's cache are copied from it.
     """
     wanted: set[str] = set()
     for model, config in models:
@@ -213,18 +214,19 @@ def compile_apart(
     stopped: Callable[[], bool] = lambda: False,
     device: str = "cpu",
 ) -> None:
-    """Compile what is missing in a child process, telling how far it is; once `stopped`, the child is ended too.
+    """Compile missing graphs in a child process and report progress; end the child once `stopped` returns true.
 
     Raises:
         EngineError: if the child fails or is stopped.
     """
     if not missing(config, device):
         return
-    turn = FileLock(cache_folder() / ".lock")  # of all that share the cache: a compile takes all cores and gigabytes
+    # One lock for all processes that share the cache: a compile takes all cores and over a gigabyte.
+    lock = FileLock(cache_folder() / ".lock")
     while True:
         try:
             cache_folder().mkdir(parents=True, exist_ok=True)
-            turn.acquire(timeout=0.2)
+            lock.acquire(timeout=0.2)
             break
         except Timeout:
             progress("Waiting until another model's graphs are compiled.")
@@ -235,16 +237,16 @@ def compile_apart(
         if stopped():
             raise EngineError("Compiling was stopped; choose the model again to start anew.")
     try:
-        _compile_in_turn(config, progress, stopped, device)
+        _compile_locked(config, progress, stopped, device)
     finally:
-        turn.release()
+        lock.release()
 
 
-def _compile_in_turn(
+def _compile_locked(
     config: GPT2Config, progress: Callable[[str], None], stopped: Callable[[], bool], device: str
 ) -> None:
     names = [GraphKey.of(kind, config, device).file_name for kind in missing(config, device)]
-    if not names:  # whoever had the turn before compiled the same
+    if not names:  # the process that held the lock before compiled the same graphs
         return
     since = time.monotonic()
     with Child(["gpt2.engine.compiled", json.dumps(config.to_dict()), device], {}, subprocess.DEVNULL) as child:
@@ -263,10 +265,10 @@ def _compile_in_turn(
 
 
 def load(kind: str, config: GPT2Config, device: str = "cpu") -> CompiledModel:
-    """The compiled graph, ready to be given weights.
+    """The compiled graph, still without weights.
 
     Raises:
-        EngineError: if it has not been compiled; `missing` and `compile_apart` come first.
+        EngineError: if it has not been compiled; call `compile_apart` first.
     """
     mef = find(GraphKey.of(kind, config, device))
     if mef is None:

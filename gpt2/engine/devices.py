@@ -1,4 +1,4 @@
-"""Where graphs run: this machine's processor, or an accelerator that MAX can use (`gpu`), and what it is like."""
+"""The devices that run graphs, this machine's CPU or a GPU that MAX can use, and their properties."""
 
 import atexit
 import platform
@@ -26,7 +26,7 @@ Array = NDArray[np.float32]
 DEVICES = ("auto", "cpu", "gpu")
 
 if threading.current_thread() is not threading.main_thread():
-    # MAX has entered its MLIR context in the thread that imports it, and leaves it in the main one when Python ends.
+    # MAX enters its MLIR context in the importing thread, here another one, but leaves it in the main one at exit.
     atexit.register(default_mlir_context().__enter__)
 
 PORTABLE = "x86-64-v3"
@@ -35,11 +35,11 @@ PORTABLE_FEATURES = frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "ab
 
 
 def resolve(asked: str) -> str:
-    """What `auto`, `cpu` or `gpu` comes to here: `cpu`, or `gpu` where there is one; `auto` takes what there is.
+    """Resolve `auto`, `cpu` or `gpu` to `cpu` or `gpu`; `auto` gives `gpu` if MAX can use one here.
 
     Raises:
         SettingsError: if it is none of the three.
-        EngineError: if `gpu` was asked for and there is none that MAX can use.
+        EngineError: if `gpu` was asked for, but MAX can use none here.
     """
     if asked not in DEVICES:
         raise SettingsError(f"The device (--device, GPT2_DEVICE) must be auto, cpu or gpu, not {asked!r}.")
@@ -47,27 +47,29 @@ def resolve(asked: str) -> str:
         return asked
     try:
         reason = "" if accelerator_count() and device_of("gpu") else "it finds none"
-    except Exception as error:  # whatever a driver has to say
+    except Exception as error:  # a driver may raise anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
     if reason and asked == "gpu":
-        raise EngineError(f"There is no GPU here that MAX can use ({reason}); choose cpu, or auto for what there is.")
+        raise EngineError(
+            f"There is no GPU here that MAX can use ({reason}); choose cpu, or auto to use one if available."
+        )
     return "cpu" if reason else "gpu"
 
 
 @cache
 def device_of(device: str) -> Device:
-    """MAX's own name for `cpu` or `gpu`."""
+    """MAX's object for `cpu` or `gpu`."""
     return Accelerator() if device == "gpu" else CPU()
 
 
 def session_on(device: str) -> InferenceSession:
-    """What compiles graphs for a device, and runs them there."""
+    """A session that compiles graphs for a device and runs them on it."""
     return InferenceSession(devices=[CPU()] if device == "cpu" else [device_of(device), CPU()])
 
 
 @cache
 def cpu_features() -> frozenset[str]:
-    """The features of this CPU, as Linux names them; empty elsewhere."""
+    """The features of this CPU, as Linux names them; empty on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -77,12 +79,12 @@ def cpu_features() -> frozenset[str]:
 
 
 def is_portable() -> bool:
-    """Whether this machine runs what is compiled for x86-64-v3 Linux."""
+    """Whether this machine can run code compiled for x86-64-v3 Linux."""
     return sys.platform == "linux" and platform.machine() == "x86_64" and cpu_features() >= PORTABLE_FEATURES
 
 
 def target(device: str = "cpu") -> str:
-    """What graphs are compiled for here: x86-64-v3 where it runs, else this very CPU; and the accelerator's kind."""
+    """The target to compile for: x86-64-v3 if this machine can run it, else this very CPU; for a GPU, its kind too."""
     if device == "gpu":
         accelerator = device_of(device)
         return f"{target()} with {accelerator.api} {accelerator.architecture_name}"
@@ -93,21 +95,21 @@ def target(device: str = "cpu") -> str:
 
 
 class OnDevice:
-    """An output that still lies in an accelerator's memory; it is a `captures.Distant`."""
+    """An output that is still in a GPU's memory; it is a `captures.DeviceArray`."""
 
     def __init__(self, buffer: Buffer) -> None:
-        """Hold it there."""
+        """Keep the output on its device."""
         self.buffer, self.nbytes = buffer, buffer.num_elements * buffer.element_size
 
     def fetch(self) -> Array:
-        """Copy it to this machine's memory."""
+        """Copy the output to host memory."""
         copy = self.buffer.to(CPU())
         self.buffer.device.synchronize()
         return copy.to_numpy()
 
 
 class DeviceCache(KVCache):
-    """A KV cache in a device's own memory, where its graphs read it: nothing of it travels when a token is run."""
+    """A KV cache in a device's own memory: graphs read it in place, so nothing of it is copied to run a token."""
 
     def __init__(self, config: GPT2Config, device: Device) -> None:
         """Start empty, with room for 64 positions."""
@@ -115,25 +117,25 @@ class DeviceCache(KVCache):
         self._copied: list[Buffer] = []
         super().__init__(config)
 
-    def _rooms(self, capacity: int) -> Sequence[Any]:
+    def _allocate(self, capacity: int) -> Sequence[Any]:
         shape = (capacity, self._config.n_head, self._config.d_head)
         return [Buffer(DType.float32, shape, self._device) for _ in range(self._config.n_layer)]
 
-    def _read(self, room: Any, stop: int) -> Any:
-        return room[:stop, :, :]
+    def _read(self, buffer: Any, stop: int) -> Any:
+        return buffer[:stop, :, :]
 
-    def _write(self, room: Any, start: int, rows: Any) -> None:
+    def _write(self, buffer: Any, start: int, rows: Any) -> None:
         new = Buffer.from_dlpack(rows)
-        room[start : start + new.shape[0], :, :].inplace_copy_from(new)
-        self._copied.append(new)  # a copy runs in the background, and must find what it copies
+        buffer[start : start + new.shape[0], :, :].inplace_copy_from(new)
+        self._copied.append(new)  # the copy runs in the background; its source must stay alive until it is done
 
     def extend(self, keys: Sequence[Any], values: Sequence[Any]) -> None:
-        """Append new positions, all of them copied when this returns."""
+        """Append new positions; the copies are complete when this returns."""
         super().extend(keys, values)
         self._device.synchronize()
         self._copied.clear()
 
     @property
     def nbytes(self) -> int:
-        """Bytes held, filled or not."""
-        return sum(room.num_elements * room.element_size for room in (*self._k, *self._v))
+        """Bytes allocated, filled or not."""
+        return sum(buffer.num_elements * buffer.element_size for buffer in (*self._k, *self._v))

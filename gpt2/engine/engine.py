@@ -26,7 +26,7 @@ class Engine(ForwardPasses):
         return Run(self, encode_prompt(prompt, self.tokenizer, self.config), interventions or Interventions())
 
     def run(self, prompt: str, interventions: Interventions | None = None) -> Trace:
-        """One forward pass over the prompt, nothing drawn; what a long one has no room for is computed when asked for.
+        """One forward pass over the prompt, nothing drawn; captures that a long prompt drops are recomputed on demand.
 
         Raises:
             PromptError: if the prompt cannot be run.
@@ -42,7 +42,7 @@ class Engine(ForwardPasses):
         sampling: Sampling | None = None,
         interventions: Interventions | None = None,
     ) -> Iterator[Step]:
-        """Continue the prompt, one step a token; ends early where the context is full.
+        """Continue the prompt, one step a token; ends early if the context is full.
 
         Raises:
             PromptError: if the prompt cannot be run.

@@ -1,6 +1,6 @@
-"""A prompt whose captures would not fit in the run's budget: run layer by layer, each squeezed before the next one.
+"""Running a prompt whose captures exceed the run's budget: layer by layer, each squeezed before the next one.
 
-A whole prefill of 1,024 tokens holds some gigabytes for a moment; this way it is one layer's share.
+A whole prefill of 1,024 tokens holds some gigabytes for a moment; layer by layer it holds one layer's share.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from gpt2.model.hooks import BLOCK_HOOKS
 from gpt2.model.interventions import Interventions
 from gpt2.trace.captures import FLOAT32_HOOKS, PATTERN, Captures, Level, Stored, Triangle
 from gpt2.trace.step import NORMS, lengths
+from gpt2.trace.timing import timed
 
 from .cache import KVCache
 
@@ -41,10 +42,10 @@ def squeezed_bytes(config: GPT2Config, seq: int) -> int:
 def read_prompt(
     engine: "ForwardPasses", ids: Sequence[int], interventions: Interventions, cache: KVCache, budget: int
 ) -> tuple[Captures, Norms | None]:
-    """Run a prompt and fill the empty cache, in one pass where all its captures fit in `budget` bytes.
+    """Run a prompt and fill the empty cache, in one pass if all its captures fit in `budget` bytes.
 
     Returns:
-        The captures; and the two norms of `step.Summary` where they were squeezed.
+        The captures; and the two norms of `step.Summary` if they were squeezed.
     """
     if whole_bytes(engine.config, len(ids)) <= budget:
         return engine.prefill(ids, interventions, cache), None
@@ -58,7 +59,7 @@ def prefill_by_layers(
     """Run a prompt and fill the empty cache.
 
     Returns:
-        The captures squeezed to `level`, and the two norms of `step.Summary`; with the logits in any case.
+        The captures squeezed to `level`, and the two norms of `step.Summary`; always with the logits.
     """
     config, weights, seq = engine.config, engine.checkpoint.weights, len(ids)
     changes = interventions.inputs(config, 0, seq)
@@ -81,5 +82,6 @@ def prefill_by_layers(
         values.append(captures["attn.hook_v"])
         stream = captures["hook_resid_post"]
     cache.extend(keys, values)
-    logits = engine.lens(stream[-1:])
+    with timed("model"):
+        logits = engine.lens(stream[-1:])  # [1, vocab]
     return Captures(stored).squeezed(level).with_logits(logits), (norms, value_norms)

@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from gpt2.trace.timing import timed
 from . import compiled
 from .cache import KVCache
 from .devices import DeviceCache, OnDevice, device_of, session_on
-from .shutdown import MAX_WORK
+from .shutdown import CALLS_IN_FLIGHT
 from .turns import Turns
 
 Array = NDArray[np.float32]
@@ -38,13 +40,15 @@ class Graph:
             EngineError: if it has not been compiled.
         """
         self.names, self._device = output_names(kind, config.n_layer), device_of(device)
-        with MAX_WORK:
+        # The lens graph is timed by its caller: as the lens, or as the end of a long prompt's forward pass.
+        self._timed = nullcontext if kind == "lens" else partial(timed, "model")
+        with CALLS_IN_FLIGHT:
             self.model = session.init(compiled.load(kind, config, device), weights_registry=weights)
 
     def __call__(self, *inputs: NDArray[np.generic] | Buffer) -> dict[str, Buffer]:
         """Run. Inputs must be contiguous, and are read in place if the device can; outputs stay on the device."""
         buffers = [Buffer.from_dlpack(array).to(self._device) for array in inputs]
-        with timed("model"), MAX_WORK:
+        with self._timed(), CALLS_IN_FLIGHT:
             outputs = self.model(*buffers)
             self._device.synchronize()
         return dict(zip(self.names, outputs, strict=True))
@@ -111,14 +115,14 @@ class ForwardPasses:
         return self._captures(outputs)["logits"]
 
     def layer(self, layer: int, resid_pre: Array, changes: LayerInputs) -> Captures:
-        """One block run again over all positions from the stream that enters it.
+        """Recompute one block over all positions from the stream that enters it.
 
-        `resid_pre` is the stream as `hook_resid_pre` captured it: what an intervention adds to it is in it already.
+        `resid_pre` is the stream as `hook_resid_pre` captured it, including the vectors that interventions added.
 
         Shapes: resid_pre [seq, d_model] -> every hook of `hooks.BLOCK_HOOKS`, by its name within the block.
         """
         with self._lock:
-            if layer not in self._layers:  # bound when it is first asked for: most layers never are
+            if layer not in self._layers:  # bound on first use: most layers are never recomputed
                 block = {
                     name.replace(f"h.{layer}.", "block."): array
                     for name, array in self.checkpoint.weights.items()
@@ -130,17 +134,17 @@ class ForwardPasses:
         return self._captures(self._layers[layer](rows, np.arange(len(rows)), *inputs))
 
     def _remember(self, outputs: Mapping[str, Buffer], cache: KVCache) -> Captures:
-        """Add the new keys and values to the cache, and keep everything as this step's captures."""
+        """Add the new keys and values to the cache, and return all outputs as this step's captures."""
         captures, layers = self._captures(outputs), range(self.config.n_layer)
-        where: Mapping[str, Any] = captures if self.device == "cpu" else outputs
-        k, v = ([where[f"blocks.{layer}.attn.hook_{part}"] for layer in layers] for part in "kv")
+        source: Mapping[str, Any] = captures if self.device == "cpu" else outputs
+        k, v = ([source[f"blocks.{layer}.attn.hook_{part}"] for layer in layers] for part in "kv")
         cache.extend(k, v)
         return captures
 
     def _captures(self, outputs: Mapping[str, Buffer]) -> Captures:
-        """What a graph gave as captures; what an accelerator made stays there until it is looked at."""
-        keep = to_host if self.device == "cpu" else OnDevice
-        return Captures({name: keep(output) for name, output in outputs.items()})
+        """A graph's outputs as captures; an accelerator's stay in its memory until they are read."""
+        convert = to_host if self.device == "cpu" else OnDevice
+        return Captures({name: convert(output) for name, output in outputs.items()})
 
 
 def _flat(groups: Sequence[Sequence[Array]]) -> list[Array]:

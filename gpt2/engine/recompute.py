@@ -1,7 +1,7 @@
-"""What a run dropped, recomputed from the stream that enters a layer: the whole layer by MAX, a few rows in NumPy.
+"""Recomputing a run's dropped captures from the stream that enters a layer: whole layers in MAX, a few rows in NumPy.
 
 A page that shows every head of a run without patterns needs those of every layer, which do not fit in memory together:
-their rows are computed from the keys of each layer, which are small and kept.
+their rows are computed from the keys of each layer, which are small and stay in the cache.
 """
 
 from itertools import groupby
@@ -26,7 +26,7 @@ Array = NDArray[np.float32]
 MAX_BYTES = 128_000_000
 # Single rows take a few kilobytes each: one position of every layer of the largest model is 48 of them.
 MAX_HOOKS = 10_000
-# A layer's hooks are kept in the groups in which pages show them.
+# A layer's hooks are stored in the groups in which pages show them.
 GROUPS = (
     ("ln1.hook_normalized", "attn.hook_q", "attn.hook_k", "attn.hook_v", "attn.hook_attn_scores", "attn.hook_z"),
     ("ln2.hook_normalized", "mlp.hook_pre", "mlp.hook_post"),
@@ -46,12 +46,12 @@ class RecomputeCache:
         self._hooks: ByteLRU[Key, Array] = ByteLRU(max_hooks, max_bytes, lambda array: array.nbytes)
 
     def __len__(self) -> int:
-        """How many hooks are kept, and single rows of hooks."""
+        """How many hooks, and single rows of hooks, are stored."""
         return len(self._hooks)
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the kept hooks take."""
+        """Bytes that the stored hooks take."""
         return self._hooks.nbytes
 
     def recomputer(self, engine: "ForwardPasses", trace: Trace) -> "EngineRecomputer":
@@ -61,26 +61,26 @@ class RecomputeCache:
     def hook(self, engine: "ForwardPasses", trace: Trace, layer: int, name: str) -> Array:
         """One hook of a layer over all positions of the trace.
 
-        The newest step stands for the whole run: it was computed from all that came before it.
+        The newest step stands for the whole run: it was computed from all steps before it.
         """
         step = trace.steps[-1].identity
         if (known := self._hooks.get((step, layer, name))) is not None:
             return known
         captures = engine.layer(layer, trace[f"blocks.{layer}.hook_resid_pre"], changes(trace, layer))
         group = next((group for group in GROUPS if name in group), ())
-        # What was asked for comes last: it is dropped last.
+        # The hook asked for is stored last, so it is dropped last.
         self._put(step, layer, {other: captures[other] for other in (*(o for o in group if o != name), name)})
         return captures[name]
 
     def pattern_rows(self, engine: "ForwardPasses", trace: Trace, layer: int, start: int, stop: int) -> Array:
         """The patterns of some queries of the trace. Shapes: [head, query, key], with all keys of the trace."""
         step, stream = trace.steps[-1].identity, f"blocks.{layer}.hook_resid_pre"
-        offered = self._hooks.get((step, layer, KEYS))
-        if offered is None:
-            offered = keys(engine.checkpoint, layer, trace[stream])
-            self._put(step, layer, {KEYS: offered})
+        layer_keys = self._hooks.get((step, layer, KEYS))
+        if layer_keys is None:
+            layer_keys = keys(engine.checkpoint, layer, trace[stream])
+            self._put(step, layer, {KEYS: layer_keys})
         queries = np.concatenate([trace.row(stream, position)[None] for position in range(start, stop)])
-        return pattern_rows(engine.checkpoint, layer, queries, start, offered)
+        return pattern_rows(engine.checkpoint, layer, queries, start, layer_keys)
 
     def attn_out(self, engine: "ForwardPasses", trace: Trace, layer: int, position: int) -> Array:
         """What attention added at one position. Shapes: [d_model]."""
@@ -101,14 +101,14 @@ class RecomputeCache:
 
 
 class EngineRecomputer:
-    """Recomputes what one run dropped; it is a `trace.Recomputer`.
+    """Recomputes the captures that one run dropped; it is a `trace.Recomputer`.
 
     It takes no turn at the engine. A page asks for many small parts of a pass one after the other, each of which would
     wait for a pass of every other run: beside five runs, 40 readings of the lens take 4 s instead of 0.06 s.
     """
 
     def __init__(self, cache: RecomputeCache, engine: "ForwardPasses", trace: Trace) -> None:
-        """Read from this trace; a trace cut from it has the same numbers as far as it goes."""
+        """Read from this trace; a trace cut from it has the same numbers in the steps that it keeps."""
         self._cache, self._engine, self._trace = cache, engine, trace
 
     def hook(self, layer: int, name: str) -> Array:
@@ -133,7 +133,7 @@ class EngineRecomputer:
 
 
 def changes(trace: Trace, layer: int) -> LayerInputs:
-    """What was changed in one layer at each position. Shapes: as `LayerInputs`, over all positions of the trace."""
+    """The changes made in one layer at each position. Shapes: as `LayerInputs`, over all positions of the trace."""
     parts = []
     for interventions, steps in groupby(trace.steps, key=lambda step: step.interventions):
         run = list(steps)

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from gpt2.errors import GPT2Error
 from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Draw, Sampling, draw, most_likely
-from gpt2.trace.budget import fit, trace_budget
+from gpt2.trace.budget import squeeze_to_fit
 from gpt2.trace.captures import Captures
 from gpt2.trace.step import LensRows, Step, Summary, choice_bits
 from gpt2.trace.timing import Clock, timed
 from gpt2.trace.trace import Trace
 
 from .long_prompt import Norms, read_prompt
-from .shutdown import MAX_WORK
+from .settings import trace_budget
+from .shutdown import CALLS_IN_FLIGHT
 from .turns import Turn
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Run:
 
     @property
     def trace(self) -> Trace:
-        """What has been recorded so far."""
+        """The record so far."""
         return self._trace
 
     @property
@@ -72,20 +73,20 @@ class Run:
 
     @property
     def why_full(self) -> str:
-        """Why no further token can be drawn, in one sentence; empty where one can."""
+        """Why no further token can be drawn, in one sentence; empty if one can."""
         trace = self._trace
         drawn = trace.seq + (trace.steps[-1].draw is not None) if trace.steps else 0
         if max(len(self._prompt_ids), drawn) >= self.engine.config.n_positions:
             return f"The context of {self.engine.config.n_positions} tokens is full."
         if trace.nbytes > self.budget:
             return (
-                f"This run fills its {self.budget / 1e6:.0f} MB of memory with what cannot be computed again; "
+                f"This run fills its {self.budget / 1e6:.0f} MB of memory with captures that cannot be recomputed; "
                 "a host gives more with GPT2_TRACE_MB."
             )
         return ""
 
     def advance(self, sampling: Sampling | None, stop: threading.Event | None = None) -> Step:
-        """Run the forward pass that is next, and draw a token from its logits unless `sampling` is None.
+        """Run the next forward pass, and draw a token from its logits unless `sampling` is None.
 
         The engine does one pass at a time; the wait for it ends at once if `stop` is withdrawn from `engine.turns`.
 
@@ -94,7 +95,7 @@ class Run:
             GPT2Error: if the context is full, or nothing was drawn at the newest step.
             SettingsError: if a setting does not fit the model.
         """
-        with MAX_WORK, self._lock, Clock() as clock:
+        with CALLS_IN_FLIGHT, self._lock, Clock() as clock:
             self._cache.cut(self._trace.seq)  # a step that failed halfway may have left its positions there
             ids, start = self._next_ids(sampling), self._trace.seq
             self.turn = Turn(self.engine.turns, stop)
@@ -105,34 +106,34 @@ class Run:
             lens = lens_rows(stream_logits, None if drawn is None else drawn.token)
             summary = Summary(*norms, *choice_bits(captures["logits"][-1], drawn)) if norms else None
             step = Step(ids, start, captures, drawn, clock.timing.forward, lens, self.interventions, summary)
-            squeezed = fit(self._trace.append(step), self.budget)
-            timing = clock.timing  # only now is it known how long storing took
+            squeezed = squeeze_to_fit(self._trace.append(step), self.budget)
+            timing = clock.timing  # complete only now, as storing is part of it
             self._trace = replace(squeezed, steps=(*squeezed.steps[:-1], squeezed.steps[-1].timed(timing)))
             return step.timed(timing)
 
-    def redraw(self, sampling: Sampling) -> Step:
-        """Draw the newest step's token again with other settings; the model does not run.
+    def resample(self, sampling: Sampling) -> Step:
+        """Redraw the newest step's token with other settings; the model does not run.
 
         Raises:
             GPT2Error: if nothing has been computed yet.
             SettingsError: if a setting does not fit the model.
         """
-        with MAX_WORK, self._lock:
+        with CALLS_IN_FLIGHT, self._lock:
             if not self._trace.steps:
                 raise GPT2Error("Nothing has been computed yet, so nothing can be drawn.")
             sampling.check_vocabulary(self.engine.config.vocab_size)
             newest = self._trace.steps[-1]
-            if "logits" not in newest.captures:  # a step stepped back to, whose logits had been dropped
+            if "logits" not in newest.captures:  # the run was cut back to a step whose logits were dropped
                 top = f"blocks.{self.engine.config.n_layer - 1}.hook_resid_post"
                 newest = newest.with_logits(self.engine.lens(newest.captures[top][-1:])[0])
             drawn = draw(newest.logits, sampling, newest.stop)
             lens = lens_rows(self._read_lens(newest.captures), drawn.token)
-            step = newest.redrawn(drawn, lens)
+            step = newest.resampled(drawn, lens)
             self._trace = self._trace.cut(len(self._trace.steps) - 1).append(step)
             return step
 
     def cut(self, n_steps: int) -> Trace:
-        """Step back to the first `n_steps` steps; going on from there recomputes nothing that was kept."""
+        """Step back to the first `n_steps` steps; continuing from there recomputes none of them."""
         with self._lock:
             self._trace = self._trace.cut(n_steps)
             self._cache.cut(self._trace.seq)
@@ -146,7 +147,7 @@ class Run:
             return self._trace
 
     def _next_ids(self, sampling: Sampling | None) -> tuple[int, ...]:
-        """The tokens that go in next: the prompt, or the token drawn at the newest step.
+        """The input tokens of the next pass: the prompt, or the token drawn at the newest step.
 
         Raises:
             GPT2Error: if the context is full, or nothing was drawn at the newest step.
@@ -162,7 +163,7 @@ class Run:
         elif (newest := self._trace.steps[-1].draw) is not None:
             ids = (newest.token,)
         else:
-            raise GPT2Error("No token was drawn at the newest step; draw one there before going on.")
+            raise GPT2Error("No token was drawn at the newest step; draw one there before continuing.")
         if self._trace.seq + len(ids) > config.n_positions:
             raise GPT2Error(f"The context of {config.n_positions} tokens is full.")
         return ids
@@ -176,13 +177,13 @@ class Run:
 
     @timed("lens")
     def _read_lens(self, captures: Captures) -> Array:
-        """Logits of the newest position, read off the stream before the first block and after each one.
+        """Logits of the newest position, read from the stream before the first block and after each one.
 
         Shapes: [layer + 1, vocab].
         """
         below = [f"blocks.{layer}.hook_resid_post" for layer in range(self.engine.config.n_layer - 1)]
         rows = np.stack([captures[name][-1] for name in ("blocks.0.hook_resid_pre", *below)])  # [layer, d_model]
-        # What the last block gives has been read already: it is what is drawn from.
+        # The last block's row is known already: its logits are those that the token is drawn from.
         return np.concatenate([self.engine.lens(rows), captures["logits"]])  # [layer + 1, vocab]
 
     @timed("sampling")

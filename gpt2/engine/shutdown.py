@@ -1,4 +1,4 @@
-"""Leaving in peace: Python ends only when no thread works with MAX any more."""
+"""A clean exit: Python ends only when no thread uses MAX any more."""
 
 import atexit
 import threading
@@ -6,38 +6,38 @@ import threading
 LONGEST_SECONDS = 60.0
 
 
-class MaxWork:
-    """Work with MAX under way in any thread, each a `with` block; a block may be inside another.
+class CallsInFlight:
+    """The calls in progress that use MAX or its memory, in any thread; each is a `with` block and may be nested.
 
-    Python ends only when there is none: a thread that gave MAX's memory back later would abort the process.
+    Python ends only when there are none: a thread that freed MAX's memory later would abort the process.
     """
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start with no calls."""
         self._changed, self._own = threading.Condition(), threading.local()
-        self._under_way, self._is_over = 0, False
+        self._count, self._is_ending = 0, False
 
     def __enter__(self) -> None:
-        """Begin; once Python is ending, wait for that instead."""
+        """Count this call; once Python is ending, wait for the end instead."""
         depth = self._own.depth = getattr(self._own, "depth", 0) + 1
         with self._changed:
-            while self._is_over and depth == 1:
+            while self._is_ending and depth == 1:
                 self._changed.wait()
-            self._under_way += depth == 1
+            self._count += depth == 1
 
     def __exit__(self, *_: object) -> None:
-        """End."""
+        """Count this call no longer."""
         self._own.depth -= 1
         with self._changed:
-            self._under_way -= self._own.depth == 0
+            self._count -= self._own.depth == 0
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Return when all of it has ended, or has taken longer than any should; nothing else begins."""
+        """Return once all calls have ended, or after `LONGEST_SECONDS`; no new call begins."""
         with self._changed:
-            self._is_over = True
-            self._changed.wait_for(lambda: not self._under_way, LONGEST_SECONDS)
+            self._is_ending = True
+            self._changed.wait_for(lambda: not self._count, LONGEST_SECONDS)
 
 
-MAX_WORK = MaxWork()
-atexit.register(MAX_WORK.end)
+CALLS_IN_FLIGHT = CallsInFlight()
+atexit.register(CALLS_IN_FLIGHT.end)

@@ -1,4 +1,4 @@
-"""Taking turns: one forward pass at a time on an engine, first come first served; a fair lock, held for one token."""
+"""Taking turns: one forward pass at a time on an engine, first come, first served; each turn is held for one token."""
 
 import threading
 import time
@@ -8,30 +8,30 @@ from gpt2.trace.timing import timed
 
 
 class Withdrawn(Exception):
-    """A turn was given up before it came; nothing was computed."""
+    """A turn was withdrawn before it began; nothing was computed."""
 
 
 class Turns:
-    """The line before one engine. A pass uses every core, so two at once would gain nothing.
+    """A fair FIFO lock: the line of runs that wait for one engine. A pass uses every core, so two at once gain nothing.
 
-    A run asks for a turn for every token and then stands at the end again, so that nobody gets two turns while another
-    waits for one, and a newcomer waits for at most one pass of each other run. A turn is one pass however long: a
-    prompt of 900 tokens keeps the others waiting some 3 s at the size of GPT-2 small, a token 30 ms. That is fair
-    enough, as a run has one prompt and many tokens; were short passes let by, long prompts might never be read. A host
-    to whom it is too long limits the prompts.
+    A run asks for a turn for every token and then joins the end of the line again. So nobody gets two turns while
+    another run waits for one, and a newcomer waits for at most one pass of each other run. A turn is one pass, however
+    long: at the size of GPT-2 small, a prompt of 900 tokens keeps the others waiting for about 3 s, a token for 30 ms.
+    That is fair enough, as a run has one prompt and many tokens; if short passes went first, a long prompt might never
+    get its turn. A host can limit the length of prompts.
     """
 
     def __init__(self) -> None:
-        """Begin with nobody in the line."""
+        """Start with an empty line."""
         self._lock = threading.Lock()
-        self._line: list[Turn] = []  # the first has the turn
+        self._line: list[Turn] = []  # the first one has the lock
 
     def __len__(self) -> int:
-        """How many stand in the line, the one whose turn it is included."""
+        """The number of turns in the line, including the one in progress."""
         return len(self._line)
 
     def withdraw(self, stop: threading.Event) -> None:
-        """Set `stop`; whoever waits with it leaves the line at once, and whoever comes with it is turned away."""
+        """Set `stop`: turns that wait with it end at once with `Withdrawn`, and so do those that join with it later."""
         stop.set()
         with self._lock:
             for turn in self._line:
@@ -40,58 +40,58 @@ class Turns:
 
 
 class Turn:
-    """One turn, asked for on entering a `with` block, had inside it, and over when it is left, however it is left.
+    """One turn, as a `with` block: entering waits for the turn, the body has it, and leaving ends it, even by an error.
 
     Attributes:
-        before: how many stood before it when it joined the line.
-        stop: what it is withdrawn with; see `Turns.withdraw`.
-        called: set when its time has come, or when it is withdrawn.
-        came: when the wait was over, in seconds of `time.monotonic`; None until then.
+        before: the number of turns ahead of it when it joined the line.
+        stop: the event that withdraws it; see `Turns.withdraw`.
+        called: set when its turn begins, or when it is withdrawn.
+        called_at: the end of the wait, in seconds of `time.monotonic`; None until then.
     """
 
     def __init__(self, turns: Turns, stop: threading.Event | None = None) -> None:
-        """Prepare; it joins the line when the block is entered."""
+        """Prepare; the turn joins the line when the block is entered."""
         self.before, self.stop, self.called = 0, stop, threading.Event()
         self._turns = turns
-        self._asked: float | None = None
-        self.came: float | None = None
+        self._joined_at: float | None = None
+        self.called_at: float | None = None
 
     @property
     def waiting(self) -> int:
-        """How many are before it now; 0 where its time has come, is over, or was never asked for."""
+        """The number of turns ahead of it now; 0 if it is in progress or over, or never joined."""
         with self._turns._lock:
             return self._turns._line.index(self) if self in self._turns._line else 0
 
     @property
     def seconds(self) -> float:
         """How long it has waited, or had to wait."""
-        if self._asked is None:
+        if self._joined_at is None:
             return 0.0
-        return (time.monotonic() if self.came is None else self.came) - self._asked
+        return (time.monotonic() if self.called_at is None else self.called_at) - self._joined_at
 
     def join(self) -> None:
-        """Stand at the end of the line."""
+        """Join the end of the line."""
         with self._turns._lock:
-            self._asked, self.before = time.monotonic(), len(self._turns._line)
+            self._joined_at, self.before = time.monotonic(), len(self._turns._line)
             self._turns._line.append(self)
             if not self.before:
                 self.called.set()
 
     @timed("waiting")
     def wait(self) -> None:
-        """Return when its time has come.
+        """Return when the turn begins.
 
         Raises:
             Withdrawn: if it was withdrawn.
         """
         if self.stop is None or not self.stop.is_set():
             self.called.wait()
-        self.came = time.monotonic()
+        self.called_at = time.monotonic()
         if self.stop is not None and self.stop.is_set():
             raise Withdrawn
 
     def leave(self) -> None:
-        """Leave the line, wherever it stands; the next is called."""
+        """Leave the line from any place in it, and call the first turn in it."""
         with self._turns._lock:
             if self in self._turns._line:
                 self._turns._line.remove(self)
@@ -107,7 +107,7 @@ class Turn:
         try:
             self.join()
             self.wait()
-        except BaseException:  # whatever ends the wait must not leave a place in the line that nobody fills
+        except BaseException:  # if anything interrupts the wait, its place in the line must not stay taken
             self.leave()
             raise
         return self

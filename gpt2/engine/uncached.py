@@ -1,4 +1,4 @@
-"""What a token would cost without the KV cache: every token up to it run again, and the pass timed."""
+"""The cost of a token without the KV cache: a timed pass over all tokens up to it."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpt2.model.interventions import Interventions
-from gpt2.trace.budget import trace_budget
 from gpt2.trace.timing import Clock, timed
 
 from .long_prompt import read_prompt
+from .settings import trace_budget
 from .turns import Turn
 
 if TYPE_CHECKING:
     from .passes import ForwardPasses
 
-# A run is measured at so many lengths, evenly spread, so often each; beyond `LONG` tokens a pass takes seconds: once.
+# A run is measured at 5 lengths, evenly spread, 3 times each; beyond `LONG` tokens, where a pass takes seconds, once.
 LENGTHS, ROUNDS, LONG = 5, 3, 500
 
 
@@ -28,15 +28,15 @@ class Rerun:
 
 
 def plan(seq: int) -> list[int]:
-    """The lengths of all passes that are timed, round after round, so that a busy moment meets all of them."""
+    """The lengths of all passes that are timed, round after round, so that a busy moment affects all of them."""
     lengths = sorted({max(1, round(seq * part / LENGTHS)) for part in range(1, LENGTHS + 1)} if seq else ())
-    return [tokens for turn in range(ROUNDS) for tokens in lengths if not turn or tokens <= LONG]
+    return [tokens for number in range(ROUNDS) for tokens in lengths if not number or tokens <= LONG]
 
 
 def rerun(
     engine: "ForwardPasses", ids: Sequence[int], interventions: Interventions, stop: threading.Event
 ) -> Iterator[Rerun]:
-    """Time what `plan` says, one turn at the engine for each pass; nothing of a pass is kept.
+    """Time the passes of `plan`, each in its own turn at the engine; nothing of a pass is kept.
 
     A prompt that exceeds the memory budget of a run is read layer by layer here too.
 
@@ -48,5 +48,5 @@ def rerun(
     for index, tokens in enumerate([*lengths[:1], *lengths]):
         with Turn(engine.turns, stop), Clock() as clock, timed("capture"):
             read_prompt(engine, ids[:tokens], interventions, engine.new_cache(), budget)
-        if index:  # the very first pass was to warm up
+        if index:  # the first pass only warms up
             yield Rerun(tokens, clock.timing.forward)

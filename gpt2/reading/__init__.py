@@ -1,1 +1,1 @@
-"""What is read out of a trace with NumPy alone: captures in, lens rows, patterns, neighbours and reports out."""
+"""Readings of a trace with NumPy alone: captures in, lens rows, patterns, neighbours and reports out."""

@@ -1,6 +1,6 @@
-"""Rows of one layer's attention in NumPy, from the residual stream that enters it: patterns, and what is added.
+"""Rows of one layer's attention in NumPy, computed from the layer's input: patterns, and the output of attention.
 
-A layer graph runs all positions at once. Where a page looks at a few of them in every layer, these are quicker.
+A layer graph runs all positions at once. If a page needs only a few positions of every layer, NumPy is faster.
 """
 
 import numpy as np
@@ -14,23 +14,23 @@ Array = NDArray[np.float32]
 
 
 def keys(checkpoint: Checkpoint, layer: int, resid_pre: Array) -> Array:
-    """What every position offers to be looked at. Shapes: resid_pre [seq, d_model] -> [head, d_head, seq]."""
+    """The keys of every position, split by head. Shapes: resid_pre [seq, d_model] -> [head, d_head, seq]."""
     heads = (-1, checkpoint.config.n_head, checkpoint.config.d_head)
     weight, bias = _projection(checkpoint, layer, 1)
     return (layer_norm(checkpoint, resid_pre, f"h.{layer}.ln_1") @ weight.T + bias).reshape(heads).transpose(1, 2, 0)
 
 
-def pattern_rows(checkpoint: Checkpoint, layer: int, resid_pre: Array, start: int, offered: Array) -> Array:
-    """The attention pattern of the queries from position `start` on, over the `keys` of their layer.
+def pattern_rows(checkpoint: Checkpoint, layer: int, resid_pre: Array, start: int, k: Array) -> Array:
+    """The attention pattern of the queries from position `start` on, over the layer's `keys`.
 
-    Shapes: resid_pre [query, d_model], offered [head, d_head, key] -> [head, query, key].
+    Shapes: resid_pre [query, d_model], k [head, d_head, key] -> [head, query, key].
     """
     heads = (-1, checkpoint.config.n_head, checkpoint.config.d_head)
     weight, bias = _projection(checkpoint, layer, 0)
     q = (layer_norm(checkpoint, resid_pre, f"h.{layer}.ln_1") @ weight.T + bias).reshape(heads)  # [query, head, d_head]
-    pattern = np.zeros((heads[1], len(q), offered.shape[2]), np.float32)
-    seen = pattern[:, :, : start + len(q)]  # no query looks at a later key
-    np.matmul((q / np.float32(np.sqrt(heads[2]))).transpose(1, 0, 2), offered[:, :, : start + len(q)], out=seen)
+    pattern = np.zeros((heads[1], len(q), k.shape[2]), np.float32)
+    seen = pattern[:, :, : start + len(q)]  # no query attends to a later key
+    np.matmul((q / np.float32(np.sqrt(heads[2]))).transpose(1, 0, 2), k[:, :, : start + len(q)], out=seen)
     seen[:, ~np.tri(len(q), seen.shape[2], start, dtype=bool)] = -np.inf
     np.exp(seen - seen.max(axis=2, keepdims=True), out=seen)
     seen /= seen.sum(axis=2, keepdims=True)
@@ -38,9 +38,9 @@ def pattern_rows(checkpoint: Checkpoint, layer: int, resid_pre: Array, start: in
 
 
 def attn_out_row(checkpoint: Checkpoint, layer: int, resid_pre: Array, pattern: Array, head_scale: Array) -> Array:
-    """What attention adds to the stream at the last of some positions.
+    """The vector that attention adds to the residual stream at the last of these positions.
 
-    Weights sum to 1, so that the positions are mixed first, and only the mixture is projected to values.
+    A pattern row sums to 1, so the function mixes the positions first, and projects only the mixture to values.
 
     Shapes: resid_pre [key, d_model], pattern [head, key], head_scale [head] -> [d_model].
     """

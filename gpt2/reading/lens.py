@@ -1,4 +1,4 @@
-"""The logit lens in NumPy, for recorded runs where no engine is loaded: final norm and unembedding of any rows."""
+"""The logit lens in NumPy, for recorded runs without an engine: final norm and unembedding of any rows."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ Array = NDArray[np.float32]
 
 
 def read_lens(checkpoint: Checkpoint, rows: Array) -> Array:
-    """Read rows of the residual stream as if they were the top of the stack.
+    """Unembed rows of the residual stream as if they came out of the last block.
 
     Shapes: [seq, d_model] -> logits [seq, vocab].
     """
@@ -17,12 +17,12 @@ def read_lens(checkpoint: Checkpoint, rows: Array) -> Array:
 
 
 def final_norm(checkpoint: Checkpoint, rows: Array) -> Array:
-    """The norm above the last block. Shapes: [seq, d_model] -> [seq, d_model]."""
+    """The norm after the last block. Shapes: [seq, d_model] -> [seq, d_model]."""
     return layer_norm(checkpoint, rows, "ln_f")
 
 
 def layer_norm(checkpoint: Checkpoint, rows: Array, name: str) -> Array:
-    """Any of the norms, by its weights' name. Shapes: [seq, d_model] -> [seq, d_model]."""
+    """Any layer norm, by the name of its weights. Shapes: [seq, d_model] -> [seq, d_model]."""
     centred = rows - rows.mean(axis=1, keepdims=True)
     variance = (centred**2).mean(axis=1, keepdims=True)
     normalized = centred / np.sqrt(variance + checkpoint.config.layer_norm_epsilon)

@@ -1,4 +1,4 @@
-"""What is said about one drawn token: the same numbers on the command line and in the page."""
+"""The numbers about one drawn token, the same on the command line and in the page."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ from gpt2.trace.trace import Step
 
 
 def token_report(step: Step, vocabulary: Vocabulary, ms: float) -> dict[str, Any]:
-    """The token drawn at a step and how it was chosen.
+    """Describe the token drawn at a step, and how it was drawn.
 
     `probability`, `rank`, `surprisal_bits` and `entropy_bits` are of the model's own distribution (temperature 1, the
-    whole vocabulary); `final_probability` is what the draw saw after temperature, top-k and top-p; `u` is the uniform
-    number of the draw; `ms` the milliseconds from asking for the token to having it.
+    whole vocabulary); `final_probability` is its probability in the draw, after temperature, top-k and top-p; `u` is
+    the uniform number of the draw; `ms` is the time from the request for the token to its arrival, in milliseconds.
 
     Raises:
-        TraceError: if nothing was drawn at this step.
+        TraceError: if no token was drawn at this step.
     """
     distribution = step.distribution
-    assert step.draw is not None  # `distribution` has checked it
+    assert step.draw is not None  # `distribution` raises if it is None
     token = step.draw.token
     return {
         "id": token,

@@ -1,4 +1,4 @@
-"""The embedding tables looked at as geometry: neighbours, likeness of positions, a flat map. NumPy alone."""
+"""Geometry of the embedding tables: neighbours, similarity of positions, and a flat map. NumPy alone."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 
-# Recordings may keep 16-bit numbers, which are off by less than this part; other weights are off by far more.
+# Recordings may store 16-bit numbers, whose relative error is below this; another model's weights differ far more.
 SAME_WEIGHTS = 1e-3
 
 
@@ -25,7 +25,7 @@ class Tables:
     wpe: Array
 
     def hold(self, tokens: Sequence[int], embedded: Array) -> bool:
-        """Whether these vectors were looked up here, and not in another model's table.
+        """Whether these vectors were looked up in this table, and not in another model's.
 
         Shapes: embedded [seq, d_model], one row for each token.
         """
@@ -34,33 +34,33 @@ class Tables:
 
     @cached_property
     def _norms(self) -> Array:
-        # Lengths alone, in one pass and without a second table of the same size; a row of zeros stays near nothing.
+        # Computes norms in one pass without a second table of the same size; a row of zeros gets the smallest float.
         return np.maximum(np.sqrt(np.einsum("vd,vd->v", self.wte, self.wte)), np.finfo(np.float32).tiny)  # [vocab]
 
     def cosines(self, token: int) -> Array:
-        """How nearly each token's embedding points the same way as this one's. Shapes: [vocab]."""
+        """Cosine similarity of every token's embedding with this one's. Shapes: [vocab]."""
         return self.wte @ (self.wte[token] / self._norms[token]) / self._norms  # [vocab]
 
     def nearest(self, token: int, count: int) -> list[tuple[int, float]]:
-        """The tokens whose embeddings point most nearly the same way, with their cosines, the token itself left out."""
+        """Return the tokens with the most similar embeddings and their cosines, without the token itself."""
         cosines = self.cosines(token)
         cosines[token] = -np.inf
         count = min(count, len(cosines) - 1)
         if count < 1:
             return []
-        # Only what reaches the last of them is sorted: a vocabulary has tens of thousands.
+        # Sort only the tokens at least as similar as the last: a vocabulary has tens of thousands.
         near = np.flatnonzero(cosines >= np.partition(cosines, -count)[-count])
         best = near[np.argsort(-cosines[near], kind="stable")][:count]
         return [(int(other), float(cosines[other])) for other in best]
 
     def neighbourhood(self, tokens: Iterable[int], count: int) -> list[int]:
-        """These tokens and after them the `count` nearest of each, every token once."""
+        """Return these tokens, then the `count` nearest of each, without duplicates."""
         chosen = list(dict.fromkeys(tokens))
         return list(dict.fromkeys([*chosen, *(other for token in chosen for other, _ in self.nearest(token, count))]))
 
     @cached_property
     def position_cosines(self) -> Array:
-        """How nearly every two positions' embeddings point the same way. Shapes: [n_positions, n_positions]."""
+        """Cosine similarity of every two positions' embeddings. Shapes: [n_positions, n_positions]."""
         rows = unit(self.wpe)
         cosines = rows @ rows.T  # [n_positions, n_positions]
         cosines.setflags(write=False)
@@ -69,9 +69,9 @@ class Tables:
 
 @dataclass(frozen=True)
 class Projection:
-    """Rows seen from the two directions along which they differ most (principal components).
+    """Rows projected on the two directions along which they differ most (principal components).
 
-    Shapes: points [row, 2], shares [2]: each direction's part of the rows' whole variance.
+    Shapes: points [row, 2], shares [2]: each direction's share of the rows' variance.
     """
 
     points: Array
@@ -79,7 +79,7 @@ class Projection:
 
     @classmethod
     def of(cls, rows: Array) -> "Projection":
-        """Fit on exactly these rows, centred. A direction's sign is arbitrary: its largest weight is made positive.
+        """Fit on exactly these rows, centred. A direction's sign is arbitrary, so its largest weight is made positive.
 
         Shapes: rows [row, d_model].
         """
@@ -96,6 +96,6 @@ class Projection:
 
 
 def unit(rows: Array) -> Array:
-    """Each row divided by its length; a row of zeros stays zeros. Shapes: [row, d_model] -> [row, d_model]."""
+    """Divide each row by its length; a row of zeros stays zeros. Shapes: [row, d_model] -> [row, d_model]."""
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.maximum(norms, np.finfo(np.float32).tiny)

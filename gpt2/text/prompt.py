@@ -1,28 +1,28 @@
-"""From the text a person typed to the tokens a model can take: exactly that text, or one clear sentence why not."""
+"""Turns a typed prompt into token ids of exactly that text, or refuses it with one sentence that says why."""
 
 from gpt2.errors import PromptError
 from gpt2.model.config import GPT2Config
 
 from .tokenizer import Tokenizer
 
-# Far more than any GPT-2 context holds; a paste of megabytes must not keep the machine busy.
+# Far more than fits any GPT-2 context; keeps a paste of megabytes from blocking the machine.
 MAX_CHARACTERS = 200_000
 
 
 def count_tokens(text: str, tokenizer: Tokenizer) -> int:
-    """How many tokens a text has.
+    """Return how many tokens a text has.
 
     Raises:
-        PromptError: if it is not text, or far too long to be a prompt.
+        PromptError: if it is not valid text, or far too long to be a prompt.
     """
     return len(_encode(text, tokenizer))
 
 
 def encode_prompt(text: str, tokenizer: Tokenizer, config: GPT2Config) -> tuple[int, ...]:
-    """Token ids of the prompt, whitespace and all.
+    """Return the prompt's token ids; whitespace is kept.
 
     Raises:
-        PromptError: if the prompt is empty, is not text, or does not fit the context.
+        PromptError: if the prompt is empty, is not valid text, or does not fit the context.
     """
     if not text:
         raise PromptError("The prompt is empty; type at least one character.")
@@ -35,7 +35,7 @@ def check_context(tokens: int, config: GPT2Config) -> None:
     """Refuse a prompt that is longer than the context.
 
     Raises:
-        PromptError: if it is.
+        PromptError: if the prompt is longer.
     """
     if (over := tokens - config.n_positions) > 0:
         raise PromptError(
@@ -47,6 +47,6 @@ def check_context(tokens: int, config: GPT2Config) -> None:
 def _encode(text: str, tokenizer: Tokenizer) -> list[int]:
     if len(text) > MAX_CHARACTERS:
         raise PromptError(
-            f"The prompt has {len(text):,} characters; no more than {MAX_CHARACTERS:,} are read; shorten it."
+            f"The prompt has {len(text):,} characters, more than the {MAX_CHARACTERS:,} that can be read; shorten it."
         )
     return tokenizer.encode(text)

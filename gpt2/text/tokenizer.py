@@ -1,4 +1,4 @@
-"""Byte-level BPE: text to token ids and back, without losing or adding a byte."""
+"""Byte-level BPE: turns text into token ids and back without losing or adding a byte."""
 
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -34,13 +34,13 @@ class Tokenizer:
         """Read `tokenizer.json`, or `vocab.json` and `merges.txt`.
 
         Raises:
-            CheckpointError: if neither is there, one cannot be read, or it is not byte-level.
+            CheckpointError: if the files are missing or cannot be read, or the tokenizer is not byte-level.
         """
         try:
             tokenizer = cls(_read(folder))
         except (CheckpointError, KeyboardInterrupt):
             raise
-        except BaseException as error:  # the library raises plain Exception, and a panic of its Rust is not even that
+        except BaseException as error:  # the library raises Exception, and for a panic in Rust a BaseException
             raise CheckpointError(f"The tokenizer in {folder} cannot be read: {error}.") from None
         pieces = tokenizer.bpe.get_vocab(with_added_tokens=True)
         try:
@@ -50,7 +50,7 @@ class Tokenizer:
                 and tokenizer.vocabulary.tokens
             ):
                 return tokenizer
-        except (KeyError, ValueError):  # a character that stands for no byte, or no token at all
+        except (KeyError, ValueError):  # a character that stands for no byte, or an empty vocabulary
             pass
         raise CheckpointError(f"The tokenizer in {folder} is not GPT-2's byte-level one.")
 
@@ -60,7 +60,7 @@ class Tokenizer:
         return self.bpe.token_to_id(END_OF_TEXT)
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of exactly this text: nothing is trimmed, nothing put before it.
+        """Return the token ids of exactly this text, without trimming or adding anything.
 
         Raises:
             PromptError: if the text holds half of a surrogate pair, which has no UTF-8 bytes, or anything that
@@ -100,7 +100,7 @@ def _read(folder: Path) -> BPE:
     whole, vocab, merges = folder / "tokenizer.json", folder / "vocab.json", folder / "merges.txt"
     if whole.exists():
         bpe = BPE.from_file(str(whole))
-        bpe.no_truncation()  # how it was trained; a prompt is taken whole, and alone
+        bpe.no_truncation()  # the file may set truncation and padding, which suit training but not a prompt
         bpe.no_padding()
         return bpe
     if not (vocab.exists() and merges.exists()):

@@ -1,4 +1,4 @@
-"""What each token id stands for, as bytes, and how a token is written on the screen."""
+"""The bytes of each token id, and the label of a token on the screen."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Vocabulary:
         return len(self.tokens)
 
     def __getitem__(self, token: int) -> bytes:
-        """The bytes of one token; none for ids that a model has room for but its tokenizer does not use."""
+        """The bytes of one token; empty for an id that the tokenizer does not use."""
         return self.tokens[token] if 0 <= token < len(self.tokens) else b""
 
     def text(self, ids: tuple[int, ...] | list[int]) -> str:
@@ -26,7 +26,7 @@ class Vocabulary:
         return b"".join(self[token] for token in ids).decode("utf-8", errors="replace")
 
     def label(self, token: int) -> str:
-        """One token as it is shown: space as ·, line break as ↵, tab as ⇥, bytes that are no character as hex.
+        """Return a token's label: space as ·, line break as ↵, tab as ⇥, bytes that are not a character as hex.
 
         Control and formatting characters are shown by their code, so that no token is invisible.
         """
@@ -42,15 +42,15 @@ class Vocabulary:
         return "".join(SHOWN.get(char) or (char if char.isprintable() else f"⟨{ord(char):x}⟩") for char in text)
 
     def to_bytes(self) -> bytes:
-        """All tokens in one byte string: each preceded by its length in two bytes."""
+        """Join all tokens in one byte string, each preceded by its length in two bytes."""
         return b"".join(len(token).to_bytes(2, "little") + token for token in self.tokens)
 
     @classmethod
     def from_bytes(cls, data: bytes, most: int | None = None) -> "Vocabulary":
-        """Read what `to_bytes` wrote; `most` is how many tokens there may be.
+        """Read the output of `to_bytes`, of at most `most` tokens.
 
         Raises:
-            TraceError: if a length points past the end, or there are more tokens.
+            TraceError: if a length points past the end, or the data has more than `most` tokens.
         """
         tokens: list[bytes] = []
         at = 0

@@ -1,4 +1,4 @@
-"""The zip archive of a trace file: what it may unpack to is known before anything is unpacked."""
+"""The zip archive of a trace file: its unpacked size is checked before anything is unpacked."""
 
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -11,27 +11,27 @@ from gpt2.errors import TraceError
 
 # The directory of GPT-2 XL's 700 arrays has 60 kB; Python makes an object of half a kB of each of its entries.
 DIRECTORY_BYTES = 1_000_000
-# How an archive ends (APPNOTE.TXT, 4.3.15 and 4.3.16): a locator that large archives alone have, and the end record.
+# How an archive ends (APPNOTE.TXT, 4.3.15 and 4.3.16): a locator that only large archives have, and the end record.
 LOCATOR, LOCATOR_BYTES = b"PK\x06\x07", 20
 END, END_BYTES = b"PK\x05\x06", 22
 NOT_WHOLE = "This file is not a whole trace; save it again."
 
 
 class Archive(Mapping[str, NDArray[Any]]):
-    """The arrays of an `.npz` file by name, each unpacked when it is asked for and then not kept."""
+    """The arrays of an `.npz` file by name, each unpacked when it is read, and not kept."""
 
     def __init__(self, file: BinaryIO, max_bytes: int) -> None:
-        """Read the directory alone.
+        """Read only the directory.
 
         Raises:
-            TraceError: if it is not one that `numpy.savez` and `save_trace` write, or tells of more than `max_bytes`.
+            TraceError: if it is not one that `numpy.savez` or `save_trace_data` writes, or lists more than `max_bytes`.
         """
         check_directory(file)
         self._zip = zipfile.ZipFile(file)
         self._members = {entry.filename.removesuffix(".npy"): entry for entry in self._zip.infolist()}
         entries = self._zip.infolist()
         if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries):
-            raise TraceError(NOT_WHOLE)  # the others take memory by what the file says
+            raise TraceError(NOT_WHOLE)  # the others allocate as much memory as the file asks for
         if (unpacked := sum(entry.file_size for entry in entries)) > max_bytes:
             raise TraceError(
                 f"This file unpacks to {unpacked / 1e6:,.0f} MB, more than the {max_bytes / 1e6:,.0f} MB "
@@ -57,7 +57,7 @@ class Archive(Mapping[str, NDArray[Any]]):
         return self[name].tobytes()
 
     def __contains__(self, name: object) -> bool:
-        """Whether there is such an array; it is not unpacked."""
+        """Whether the file has such an array; it is not unpacked."""
         return name in self._members
 
     def __iter__(self) -> Iterator[str]:
@@ -65,12 +65,12 @@ class Archive(Mapping[str, NDArray[Any]]):
         return iter(self._members)
 
     def __len__(self) -> int:
-        """How many arrays there are."""
+        """Number of arrays."""
         return len(self._members)
 
 
 def check_directory(file: BinaryIO) -> None:
-    """Refuse an archive that does not end as `save_trace` ends one, or has a directory that is far too large.
+    """Refuse an archive that does not end as `save_trace_data` ends one, or whose directory is far too large.
 
     Raises:
         TraceError: if so.

@@ -1,8 +1,8 @@
-"""The arrays of a trace file: every capture over all positions, or what a squeezed run has left of them.
+"""The arrays of a trace file: every capture over all positions, or the part of them that a squeezed run stores.
 
 A whole run has one array for each hook. A squeezed one has the points of the residual stream in float32, each pattern
 as its lower triangle in float16, row after row, the logits of its newest steps, and its steps' summaries; a bare one
-has no patterns and no points between attention and MLP. All steps are squeezed alike; what they let go is not there.
+has no patterns and no points between attention and MLP. All steps are squeezed alike.
 """
 
 import math
@@ -18,32 +18,32 @@ from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import BLOCK_HOOKS, hook_axes
 
 from .captures import PATTERN, Captures, Level, Triangle
-from .recording import Recording
+from .data import TraceData
 from .step import NORMS, Summary
 
 Arrays = Mapping[str, NDArray[Any]]
 SUMMARY = ("summary.norms", "summary.value_norms", "summary.choice")
 
-# Beyond any GPT-2 that there is. Sizes cost few bytes in a file, but do where it is opened: a page may draw a square of
-# one pattern, 67 MB a head at most.
+# Larger than any GPT-2. Sizes cost few bytes in a file, but many once it is opened: a page may draw a square of one
+# pattern, 67 MB a head at most.
 MOST = {"n_positions": 4096, "vocab_size": 500_000, "n_layer": 512}
-# Steps times arrays: each is an object of its own, of 200 bytes even where it holds a single number.
+# Steps times arrays: each is an object of its own, of 200 bytes even if it holds a single number.
 MOST_PARTS = 500_000
 # The squares of numbers up to this can be added up in float32.
 LARGEST = 1e15
-# A softmax is rounded.
+# A softmax may exceed 1 by rounding.
 LARGEST_SHARE = 1.001
-# Of the smallest double, which is what `step.choice_bits` takes for a probability of 0, there are 1,022.
+# In bits. `step.choice_bits` takes a probability of 0 for the smallest double, whose surprisal is 1,022.
 LARGEST_SURPRISAL = 1100
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What decides the arrays' names and shapes.
+    """The facts that decide the arrays' names and shapes.
 
     Attributes:
         config: the model's.
-        starts: the position at which each step starts, and after them how many positions there are.
+        starts: the position at which each step starts, and last the number of positions.
         level: how far all steps are squeezed: Level.FULL, Level.STREAM or Level.NO_PATTERNS.
         first_logits: the first step that has its logits.
     """
@@ -55,16 +55,16 @@ class Layout:
 
     @property
     def seq(self) -> int:
-        """How many positions there are."""
+        """Number of positions."""
         return self.starts[-1]
 
     @property
     def steps(self) -> int:
-        """How many steps there are."""
+        """Number of steps."""
         return len(self.starts) - 1
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Every array that must be there, by name."""
+        """The shape of every array that the file must have, by name."""
         config, seq = self.config, self.seq
         size = {"seq": seq, "query": seq, "key": seq, "head": config.n_head, "d_head": config.d_head}
         size |= {"d_model": config.n_embd, "d_mlp": config.n_inner}
@@ -100,7 +100,7 @@ class Layout:
 
 
 def check_sizes(config: GPT2Config) -> None:
-    """Refuse sizes that no file has.
+    """Refuse sizes that no file may have.
 
     Raises:
         TraceError: if one is beyond `MOST`.
@@ -115,7 +115,7 @@ def least_arrays(n_layer: int, level: Level) -> int:
     return n_layer * {Level.FULL: len(BLOCK_HOOKS), Level.STREAM: 3, Level.NO_PATTERNS: 1}[level]
 
 
-def to_arrays(trace: Recording, layout: Layout, half: bool) -> Iterator[tuple[str, NDArray[Any]]]:
+def to_arrays(trace: TraceData, layout: Layout, half: bool) -> Iterator[tuple[str, NDArray[Any]]]:
     """All arrays of a trace whose steps are all at the layout's level, one by one: together they may be large.
 
     Whole captures are float16 with `half`.
@@ -133,7 +133,7 @@ def to_arrays(trace: Recording, layout: Layout, half: bool) -> Iterator[tuple[st
         values = [(entropy, np.nan if surprisal is None else surprisal) for entropy, surprisal in choices]
         yield from zip(SUMMARY, (trace.norms, trace.value_norms, np.array(values)), strict=True)
         for layer in range(trace.config.n_layer - 1):
-            # There only where an intervention adds to the stream in between; see `captures`.
+            # Written only if an intervention adds to the stream in between; see `captures`.
             below = f"blocks.{layer}.hook_resid_post"
             if not np.array_equal(trace[below], trace[f"blocks.{layer + 1}.hook_resid_pre"]):
                 yield below, trace[below]
@@ -143,7 +143,7 @@ def from_arrays(arrays: Arrays, layout: Layout) -> list[tuple[Captures, Summary 
     """Every step's captures and summary. Looks up each array once, and has one of them in memory at a time.
 
     Raises:
-        TraceError: if an array has not the shape that its axes have in this config, or holds what no run leaves behind.
+        TraceError: if an array's shape does not fit this config, or it holds a number that no run leaves behind.
     """
     stored: list[dict[str, Any]] = [{} for _ in range(layout.steps)]
     spans = list(zip(layout.starts, layout.starts[1:], strict=False))
@@ -201,12 +201,12 @@ def _copy(part: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _checked(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """The array as it is in the file: to make float32 of all of it would take its bytes again."""
+    """The array as it is in the file: a float32 copy would take as many bytes again, or more."""
     if array.shape != shape or array.dtype.kind != "f":
         raise TraceError(f"{name} in this trace has shape {array.shape}; its config asks for {shape}.")
     low = 0 if name.endswith((PATTERN, "norms")) else -LARGEST
     high = LARGEST_SHARE if name.endswith(PATTERN) else LARGEST
-    # As float32, since a plain number is made a float16 beside such an array; says no to NaN as well.
+    # As float32, since NumPy makes a plain number float16 beside such an array; NaN fails too.
     fits = (np.float32(low) <= array) & (array <= np.float32(high))
     if name.endswith("attn_scores"):
         fits |= np.isneginf(array)

@@ -32,7 +32,7 @@ class Level(IntEnum):
 
 
 class Storage(IntEnum):
-    """How one capture is stored, from exactly what the graph gave to the least."""
+    """How one capture is stored, from exactly the graph's output to nothing."""
 
     FLOAT32 = 0
     DIFFERENCE = 1  # of two stored points of the residual stream
@@ -41,14 +41,14 @@ class Storage(IntEnum):
 
 
 STREAM_HOOKS = ("hook_embed", "hook_pos_embed", "hook_resid_pre", "hook_resid_post")
-# What each squeezed level stores in float32, by the end of a hook's name.
+# The hooks that each squeezed level stores in float32, by the end of their names.
 FLOAT32_HOOKS = {
     Level.STREAM: (*STREAM_HOOKS, "hook_resid_mid", "logits"),
     Level.NO_LOGITS: (*STREAM_HOOKS, "hook_resid_mid"),
     Level.NO_PATTERNS: STREAM_HOOKS,
 }
 PATTERN = "attn.hook_pattern"
-# What is added to the stream is the difference of these two points.
+# Each addition to the stream is the difference of two points.
 DIFFERENCES = {
     "hook_attn_out": ("hook_resid_mid", "hook_resid_pre"),
     "hook_mlp_out": ("hook_resid_post", "hook_resid_mid"),
@@ -168,7 +168,7 @@ class Captures(Mapping[str, Array]):
         return self.storage_of(str(name)) != Storage.DROPPED
 
     def __iter__(self) -> Iterator[str]:
-        """The names of what is stored, and of what is a difference of two stored captures."""
+        """The names of the stored captures, and of those that are a difference of two stored ones."""
         yield from self._stored
         for name in self._stored:
             for difference, (after, _) in DIFFERENCES.items():
@@ -177,12 +177,12 @@ class Captures(Mapping[str, Array]):
                     yield other
 
     def __len__(self) -> int:
-        """How many captures there are."""
+        """Number of captures, stored or a difference."""
         return sum(1 for _ in self)
 
     @property
     def nbytes(self) -> int:
-        """Bytes held; an array that stands under two names counts once."""
+        """Bytes held; an array stored under two names counts once."""
         return sum({id(part): part.nbytes for part in self._stored.values()}.values())
 
     def storage_of(self, name: str) -> Storage:
@@ -194,7 +194,7 @@ class Captures(Mapping[str, Array]):
         return Storage.DROPPED
 
     def part(self, name: str) -> Array | Triangle | None:
-        """What is stored under a name, as it is stored; None if nothing is."""
+        """A capture in its stored form; None if it is not stored."""
         part = self._stored.get(name)
         if part is None or isinstance(part, (np.ndarray, Triangle)):
             return part
@@ -211,7 +211,7 @@ class Captures(Mapping[str, Array]):
         return Captures({**self._stored, "logits": logits}, self.level)
 
     def squeezed(self, level: Level) -> "Captures":
-        """The same captures, stored as `level` stores them; what takes fewer bytes already stays as it is."""
+        """The same captures, stored as `level` stores them; those that take fewer bytes already stay as they are."""
         if level <= self.level and (level < Level.NO_LOGITS or "logits" not in self._stored):
             return self
         level = max(level, self.level)

@@ -21,7 +21,7 @@ from gpt2.text.vocabulary import Vocabulary
 from .archive import NOT_WHOLE, Archive
 from .arrays import LARGEST_SHARE, Layout, check_sizes, from_arrays, least_arrays, to_arrays
 from .captures import Captures, Level
-from .recording import Lineage, Recording
+from .data import Lineage, TraceData
 from .step import LensRows, Step, Summary
 from .timing import Timing
 
@@ -30,9 +30,9 @@ VERSIONS = (1, 2, 3, 4, 5)
 # Logits are written for as many of the newest steps as have them, so NO_LOGITS is no level of a file.
 SAVED_LEVELS = (Level.FULL, Level.STREAM, Level.NO_PATTERNS)
 MAX_BYTES = 600_000_000
-# Room for what is not a capture: header, vocabulary, the frames of the arrays.
+# Room for everything but captures: header, vocabulary, the frames of the arrays.
 MARGIN = 20_000_000
-# A step takes 400 bytes of JSON, which Python may need 25 times as many for; GPT-2's vocabulary has 424,000 bytes.
+# A step takes 400 bytes of JSON, and up to 25 times as many in Python; GPT-2's vocabulary has 424,000 bytes.
 TEXT_BYTES = {"header": 4_000_000, "vocabulary": 4_000_000}
 LENS = ("lens.tokens", "lens.probabilities", "lens.drawn")
 MOST_RANKS = 64
@@ -41,11 +41,11 @@ MOST_MS = 1e9
 NAME_CHARACTERS, SENTENCE_CHARACTERS = 4096, 300
 
 
-def save_recording(trace: Recording, file: Path | BinaryIO, half: bool = False) -> None:
+def save_trace_data(trace: TraceData, file: Path | BinaryIO, half: bool = False) -> None:
     """Write a trace; with `half` whole captures as float16, a quarter of a per cent at worst.
 
     A run of which some steps are squeezed is written with all of them squeezed alike, and so is one that would be too
-    large to be read; the logits of the newest steps stay where they can, and nothing is computed again.
+    large to be read; the logits of the newest steps stay if they can, and nothing is recomputed.
 
     Raises:
         TraceError: if the trace has no steps, or is too large to be read back.
@@ -66,7 +66,7 @@ def save_recording(trace: Recording, file: Path | BinaryIO, half: bool = False) 
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
-def _lenses(trace: Recording) -> Iterator[tuple[str, NDArray[Any]]]:
+def _lenses(trace: TraceData) -> Iterator[tuple[str, NDArray[Any]]]:
     lenses = [step.lens for step in trace.steps]
     if whole := [lens for lens in lenses if lens is not None]:
         if len(whole) != len(lenses):
@@ -75,8 +75,8 @@ def _lenses(trace: Recording) -> Iterator[tuple[str, NDArray[Any]]]:
             yield name, np.stack([getattr(lens, name.removeprefix("lens.")) for lens in whole])
 
 
-def _alike(trace: Recording) -> tuple[Recording, Layout]:
-    """The trace with all its steps kept alike, in no more bytes than can be read back, and its layout."""
+def _alike(trace: TraceData) -> tuple[TraceData, Layout]:
+    """The trace with all its steps squeezed alike, until it is small enough to be read back, and its layout."""
     starts = (*(step.start for step in trace.steps), trace.seq)
     newest, worst = trace.steps[-1], max(step.captures.level for step in trace.steps)
     for level in list(Level)[Level.STREAM if worst == Level.NO_LOGITS else worst :]:
@@ -85,7 +85,7 @@ def _alike(trace: Recording) -> tuple[Recording, Layout]:
             steps[-1] = steps[-1].with_logits(newest.logits)
         squeezed = replace(trace, steps=tuple(steps))
         has_logits = ["logits" in step.captures for step in squeezed.steps]
-        # Oldest first is how logits are let go; those after the last gap are written.
+        # Logits are dropped from the oldest step on; those after the last gap are written.
         first_logits = len(has_logits) - next((n for n, has in enumerate(has_logits[::-1]) if not has), len(has_logits))
         layout = Layout(trace.config, starts, Level.STREAM if level == Level.NO_LOGITS else level, first_logits)
         if layout.nbytes() < MAX_BYTES - MARGIN:
@@ -93,7 +93,7 @@ def _alike(trace: Recording) -> tuple[Recording, Layout]:
     return squeezed, layout
 
 
-def _header(trace: Recording, layout: Layout) -> dict[str, Any]:
+def _header(trace: TraceData, layout: Layout) -> dict[str, Any]:
     before = (None, *(step.interventions for step in trace.steps))
     return {
         "format": FORMAT,
@@ -110,7 +110,7 @@ def _header(trace: Recording, layout: Layout) -> dict[str, Any]:
                 "ms": step.ms,
                 "timing": None if step.timing is None else asdict(step.timing),
                 "draw": None if step.draw is None else asdict(step.draw),
-                # None where they are those of the step before: a vector for each step would be megabytes.
+                # None if they are those of the step before: a vector for each step would be megabytes.
                 "interventions": None if step.interventions == known else asdict(step.interventions),
             }
             for step, known in zip(trace.steps, before, strict=False)
@@ -118,8 +118,8 @@ def _header(trace: Recording, layout: Layout) -> dict[str, Any]:
     }
 
 
-def load_recording(file: Path | BinaryIO, max_bytes: int = MAX_BYTES) -> Recording:
-    """Read a run that `save_recording` wrote; it and what it is read from take at most `max_bytes` each.
+def load_trace_data(file: Path | BinaryIO, max_bytes: int = MAX_BYTES) -> TraceData:
+    """Read a run that `save_trace_data` wrote; the run and the file's contents take at most `max_bytes` each.
 
     Raises:
         TraceError: if the file is missing, is not a trace, is damaged, is of another version or too large.
@@ -135,17 +135,17 @@ def load_recording(file: Path | BinaryIO, max_bytes: int = MAX_BYTES) -> Recordi
         raise TraceError(f"This file is not a whole trace ({_short(error)}); save it again.") from None
     except OSError as error:
         raise TraceError(f"This file cannot be read: {error.strerror or 'it ends too early'}.") from None
-    except Exception:  # a file that was damaged, or made to do harm, fails in many ways; none tells what to do
+    except Exception:  # a file that was damaged, or made to do harm, fails in many ways; none says what to do
         raise TraceError(NOT_WHOLE) from None
 
 
 def _short(error: Exception) -> str:
-    """What an error says, in one line that is no longer than a sentence: it may quote the file."""
-    said = " ".join(str(error).encode(errors="replace").decode().split())
-    return said if len(said) <= SENTENCE_CHARACTERS else f"{said[:SENTENCE_CHARACTERS]}…"
+    """An error's message on one line, cut to the length of a sentence: it may quote the file."""
+    message = " ".join(str(error).encode(errors="replace").decode().split())
+    return message if len(message) <= SENTENCE_CHARACTERS else f"{message[:SENTENCE_CHARACTERS]}…"
 
 
-def _read(arrays: Archive, max_bytes: int) -> Recording:
+def _read(arrays: Archive, max_bytes: int) -> TraceData:
     header = json.loads(arrays.text("header", TEXT_BYTES["header"]))
     if header["format"] != FORMAT:
         raise TraceError("This file is not a trace.")
@@ -167,7 +167,7 @@ def _read(arrays: Archive, max_bytes: int) -> Recording:
     layout = Layout(config, starts, level, first_logits)
     layout.check(max_bytes)
     captures, lenses = from_arrays(arrays, layout), _read_lenses(arrays, config, steps=len(ids))
-    trace = Recording(
+    trace = TraceData(
         _name(header["model"]), config, vocabulary, lineage=_lineage(header["lineage"]), run_id=_name(header["run_id"])
     )
     steps: list[Step] = []
@@ -177,7 +177,7 @@ def _read(arrays: Archive, max_bytes: int) -> Recording:
 
 
 def _ids(steps: list[dict[str, Any]], config: GPT2Config) -> list[list[int]]:
-    """The tokens that went in at each step: after the first, the one that the step before has drawn."""
+    """The tokens that went in at each step: after the first, the one that the step before drew."""
     ids = [[int(token) for token in step["ids"]] for step in steps]
     drawn = [None if step["draw"] is None else int(step["draw"]["token"]) for step in steps]
     tokens = (*(token for step in ids for token in step), *(token for token in drawn if token is not None))
@@ -233,7 +233,7 @@ def _step(
         interventions = before.interventions
     else:
         interventions = _interventions(saved["interventions"])
-        interventions.inputs(config, 0, 0)  # refuses what does not fit the model
+        interventions.inputs(config, 0, 0)  # refuses interventions that do not fit the model
     captures, summary = stored
     draw = None if saved["draw"] is None else _draw(saved["draw"], config)
     if summary is not None and (summary.surprisal is None) != (draw is None):

@@ -1,4 +1,4 @@
-"""One forward pass of a run: what went in, what was captured, what was drawn."""
+"""One forward pass of a run: the tokens that went in, the captures, and the token drawn."""
 
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ from .timing import Timing
 
 Array = NDArray[np.float32]
 
-# The points of a block whose vectors' lengths a step remembers, in the order of the forward pass.
+# The points of a block whose vectors' lengths a summary stores, in the order of the forward pass.
 NORMS = ("hook_resid_pre", "hook_attn_out", "hook_resid_mid", "hook_mlp_out", "hook_resid_post")
 
 
@@ -47,7 +47,7 @@ class Summary:
         norms: lengths of the vectors at the points `NORMS`.
         value_norms: lengths of the value vectors `attn.hook_v`.
         entropy: of the model's own next-token distribution, in bits.
-        surprisal: of the token drawn, in bits; None where nothing was drawn.
+        surprisal: of the token drawn, in bits; None if nothing was drawn.
     Shapes: norms [5, layer, seq], value_norms [layer, seq, head].
     """
 
@@ -63,7 +63,7 @@ class Summary:
 
 
 class StepId:
-    """What tells one step from every other. A squeezed step keeps its identity: the same step in fewer bytes."""
+    """Tells one step from every other. A squeezed step keeps its identity: the same step in fewer bytes."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,10 @@ class Step:
         draw: the next token and how it was chosen; None if the run only looked.
         ms: milliseconds the forward pass took: `timing`'s model and capture.
         lens: the logit lens at the last position, or None if it was not read.
-        interventions: what was changed during this pass.
+        interventions: the changes made during this pass.
         summary: numbers that were read from the captures before some were dropped; None while all are stored.
-        timing: where all its milliseconds went; None in runs recorded before that was measured.
-        identity: this very step's; a step drawn again has another.
+        timing: all its milliseconds, part by part; None in runs recorded before they were measured.
+        identity: this very step's; a resampled step has another.
     """
 
     ids: tuple[int, ...]
@@ -137,7 +137,7 @@ class Step:
 
     @cached_property
     def norms(self) -> Array:
-        """Lengths of the stream's vectors and of what is added. Shapes: [5, layer, seq], in the order of `NORMS`."""
+        """Lengths of the stream's vectors and of its additions. Shapes: [5, layer, seq], in the order of `NORMS`."""
         if self.summary is not None:
             return self.summary.norms
         layers = range(self.captures.n_layer)
@@ -180,7 +180,7 @@ class Step:
         """The same step with its logits [vocab], recomputed from the stream."""
         return replace(self, captures=self.captures.with_logits(logits[None]))
 
-    def redrawn(self, draw: Draw, lens: LensRows) -> "Step":
+    def resampled(self, draw: Draw, lens: LensRows) -> "Step":
         """Another step with the same captures and another draw."""
         summary = self.summary
         if summary is not None:

@@ -1,6 +1,6 @@
-"""Where the milliseconds of a step go.
+"""The milliseconds of a step, part by part.
 
-A run times each step with a clock. The code that runs names what it does with `timed`, and needs no clock in its hands:
+A run times each step with a clock. Code names the part that it does with `timed`, and needs no clock passed to it:
 `with timed("model"):`, or `@timed("lens")` on a whole function. Without a clock, `timed` does nothing.
 """
 
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Timing:
-    """The milliseconds of one step by what they were spent on; together they are all that the step took.
+    """The milliseconds of one step, part by part; together they are all that the step took.
 
     Attributes:
         waiting: for its turn, while the engine was busy with other runs' passes.
         model: in the compiled graphs.
         capture: laying inputs out, making arrays of the graph's outputs, and putting keys and values into the cache.
         lens: reading the logit lens at the newest position.
-        sampling: drawing the next token, and what is noted of its distribution.
+        sampling: drawing the next token, and summarising its distribution.
         storing: adding the step to the trace, and squeezing older steps if the budget asks for it.
     """
 
@@ -33,14 +33,14 @@ class Timing:
 
     @property
     def forward(self) -> float:
-        """The forward pass, which is a step's `ms`: the model, and the capture of what it gave."""
+        """The forward pass, which is a step's `ms`: the model, and the capture of its outputs."""
         return self.model + self.capture
 
 
 class Clock:
     """Times one step of one run, from entering the `with` block to `timing`; other threads have clocks of their own.
 
-    Every moment is counted once, under the innermost part that is named at that moment; what no part names is storing.
+    Every moment is counted once, under the innermost part that is named at that moment, or under storing if none is.
     It costs about a microsecond a part.
     """
 

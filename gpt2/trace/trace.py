@@ -1,4 +1,4 @@
-"""A trace: a recorded run as everything reads it, the one type that crosses from the engine to the pictures.
+"""A trace: the record of one run as everything reads it; the one type that crosses to the pictures.
 
 Appending, cutting and branching make new traces that share their steps.
 """
@@ -16,13 +16,13 @@ from gpt2.errors import TraceError
 from gpt2.model.hooks import SQUARE
 
 from .captures import PATTERN
-from .file import MAX_BYTES, load_recording, save_recording
-from .recording import Lineage, Recording
+from .data import Lineage, TraceData
+from .file import MAX_BYTES, load_trace_data, save_trace_data
 from .step import Step
 
 Array = NDArray[np.float32]
 FINAL = "ln_final.hook_normalized"
-# What a step without patterns has dropped between the stream that enters a block and the one that leaves it.
+# The captures that a step without patterns lacks between the stream that enters a block and the one that leaves it.
 BETWEEN = ("hook_attn_out", "hook_resid_mid", "hook_mlp_out")
 
 
@@ -46,10 +46,10 @@ class Recomputer(Protocol):
 
 
 @dataclass(frozen=True)
-class Trace(Recording):
-    """A recording, live or from a file. What a long run dropped to stay within its budget is recomputed if possible.
+class Trace(TraceData):
+    """One run, live or from a file. Captures that it dropped to stay within its budget are recomputed if possible.
 
-    Attributes: `recomputer` does that; without one, reading what was dropped raises a TraceError.
+    Attributes: `recomputer` does that; without one, reading a dropped capture raises a TraceError.
     """
 
     recomputer: Recomputer | None = field(default=None, compare=False, repr=False)
@@ -68,7 +68,7 @@ class Trace(Recording):
         """The same run, only its first `n_steps` steps.
 
         Raises:
-            TraceError: if there are not that many.
+            TraceError: if it has fewer.
         """
         if not 0 <= n_steps <= len(self.steps):
             raise TraceError(f"This run has {len(self.steps)} steps; it cannot be cut to {n_steps}.")
@@ -81,8 +81,8 @@ class Trace(Recording):
         )
 
     def save(self, file: Path | BinaryIO, half: bool = False) -> None:
-        """Write one `.npz` file; see `file.save_recording`."""
-        save_recording(self, file, half)
+        """Write one `.npz` file; see `file.save_trace_data`."""
+        save_trace_data(self, file, half)
 
     @staticmethod
     def load(file: Path | BinaryIO, max_bytes: int = MAX_BYTES) -> "Trace":
@@ -91,8 +91,8 @@ class Trace(Recording):
         Raises:
             TraceError: if the file is missing, is not a trace, is damaged, is of another version or too large.
         """
-        recording = load_recording(file, max_bytes)
-        return Trace(**{part.name: getattr(recording, part.name) for part in fields(recording)})
+        data = load_trace_data(file, max_bytes)
+        return Trace(**{part.name: getattr(data, part.name) for part in fields(data)})
 
     def queries(self, name: str, start: int, stop: int) -> Array:
         """Some queries of a pattern or of attention scores, over all keys. Shapes: [head, query, key]."""
@@ -114,7 +114,7 @@ class Trace(Recording):
         return max(0, position - self.steps[0].stop + 1)
 
     def row(self, name: str, position: int) -> Array:
-        """One hook at one position, without putting all others together. Shapes: the hook's without `seq`."""
+        """One hook at one position, without joining all others. Shapes: the hook's without `seq`."""
         step = self.steps[self._index(position)]
         if name in step.captures:
             return step.captures[name][position - step.start]
@@ -128,7 +128,7 @@ class Trace(Recording):
         return resid_mid if hook == "hook_resid_mid" else attn_out
 
     def step(self, index: int) -> Step:
-        """One step with its logits, recomputed if they were dropped and there is a recomputer."""
+        """One step with its logits, recomputed if they were dropped and a recomputer is available."""
         return self._with_logits((self.steps[index],))[0]
 
     def _with_logits(self, steps: Sequence[Step]) -> list[Step]:

@@ -20,15 +20,15 @@ def parse() -> argparse.Namespace:
     """Read the command line; every field of `Settings` is an option."""
     parser = argparse.ArgumentParser(prog="python -m gpt2.train", description=__doc__)
     parser.add_argument("--corpus", type=Path, required=True, help="text file, .txt or .txt.xz")
-    parser.add_argument("--work", type=Path, default=Path("training"), help="where tokenizer and checkpoint are kept")
-    parser.add_argument("--out", type=Path, default=BUNDLED, help="where the finished model is written")
+    parser.add_argument("--work", type=Path, default=Path("training"), help="folder for tokenizer and checkpoint")
+    parser.add_argument("--out", type=Path, default=BUNDLED, help="folder for the finished model")
     for field in fields(Settings):
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
     return parser.parse_args()
 
 
 def main() -> None:
-    """Train, or continue where the checkpoint in `--work` stopped."""
+    """Train from scratch, or continue from the checkpoint in `--work`."""
     arguments = parse()
     arguments.work.mkdir(parents=True, exist_ok=True)
     shape = Shape()

@@ -19,7 +19,7 @@ def read_documents(path: Path) -> list[str]:
 
 
 def split_documents(documents: list[str], held_out_percent: float = 2.0) -> tuple[list[str], list[str]]:
-    """Split into (training, held out) by the SHA-256 of each text, so that the split never moves."""
+    """Split into (training, held out) by the SHA-256 of each text, so that the split never changes."""
 
     def is_held_out(text: str) -> bool:
         digest = hashlib.sha256(text.encode()).digest()
@@ -79,7 +79,7 @@ class Windows:
         return rows
 
     def _repeated(self, rng: np.random.Generator) -> np.ndarray:
-        """A random span of tokens said again and again: only an induction head can predict it."""
+        """A random span of tokens repeated over and over: only an induction head can predict it."""
         period = int(rng.integers(8, self.context // 3))
         span = np.searchsorted(self.unigram_cdf, rng.random(period)).clip(max=len(self.unigram_cdf) - 1)
         return np.resize(span, self.context + 1)

@@ -1,4 +1,4 @@
-"""A trained model written in the Hugging Face layout, with a card that says only what was measured."""
+"""Write a trained model in the Hugging Face layout, with a model card that states only measurements."""
 
 import json
 from pathlib import Path
@@ -107,7 +107,7 @@ def write_model(trainer: Trainer, tokenizer: Tokenizer, folder: Path) -> None:
 
 
 def shipped_weights(trainer: Trainer, folder: Path) -> None:
-    """Put the weights as they were written, rounded to float16, back into the trainer's model."""
+    """Load the written weights, rounded to float16, back into the trainer's model."""
     written = load_checkpoint(folder).weights
     state = {name: torch.from_numpy(written[name].copy()) for name in trainer.model.state_dict()}
     trainer.model.load_state_dict(state)
@@ -133,7 +133,7 @@ def head_table(scores: HeadScores) -> str:
 def write_card(trainer: Trainer, folder: Path, result: HeldOut, scores: HeadScores, documents: tuple[int, int]) -> None:
     """Write the model card; `documents` counts those trained on and those held out."""
     shape, settings = trainer.shape, trainer.settings
-    told = {
+    card_values = {
         **vars(shape),
         "params": sum(parameter.numel() for parameter in trainer.model.parameters()) / 1e6,
         "documents": documents[0],
@@ -153,4 +153,4 @@ def write_card(trainer: Trainer, folder: Path, result: HeldOut, scores: HeadScor
         "nats": result.nats_per_token,
         "heads": head_table(scores),
     }
-    (folder / "README.md").write_text(CARD.format(**told), encoding="utf-8")
+    (folder / "README.md").write_text(CARD.format(**card_values), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What each attention head does, measured: how much it looks one token back, and how much it copies (induction)."""
+"""Measure each attention head: how much it looks one token back, and how much it copies (induction)."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class HeadScores:
-    """Mean attention that goes where the behaviour asks for, between 0 and 1.
+    """Mean attention to the position that the behaviour predicts, between 0 and 1.
 
     Shapes: both [layer, head]. `previous_token` is measured on held-out text, `induction` on random tokens said twice:
-    the share that goes to the token after the last time the present one was seen (Olsson et al., 2022).
+    the share that goes to the token after the previous occurrence of the current one (Olsson et al., 2022).
     """
 
     previous_token: Scores
@@ -44,7 +44,7 @@ def along(pattern: Scores, back: int, first: int) -> Scores:
 def head_scores(
     engine: Engine, texts: list[list[int]], seed: int = 0, period: int = 40, repeats: int = 16
 ) -> HeadScores:
-    """Measure all heads on held-out texts (token ids), and on random sequences of `period` tokens said twice."""
+    """Measure all heads on held-out texts (token ids), and on random sequences of `period` tokens, repeated once."""
     rng = np.random.default_rng(seed)
     previous = [along(patterns(engine, ids[: engine.config.n_positions]), 1, 1) for ids in texts]
     induction = []

@@ -57,7 +57,7 @@ class Trainer:
             ),
         }
         self.step = 0
-        # bfloat16 matrix products are ten times faster where the CPU has AMX, and slower where it has not.
+        # bfloat16 matrix products are ten times faster if the CPU has AMX, and slower if not.
         self.has_bfloat16 = bool(torch.cpu.get_capabilities().get("amx_bf16"))
         self.precision = torch.autocast("cpu", torch.bfloat16, enabled=self.has_bfloat16)
 
@@ -109,18 +109,18 @@ class Trainer:
         for name, optimizer in self.optimizers.items():
             for index, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"{name}.{index}.{key}": value for key, value in state.items()}
-        told = {"step": self.step, "shape": asdict(self.shape), "settings": asdict(self.settings)}
+        metadata = {"step": self.step, "shape": asdict(self.shape), "settings": asdict(self.settings)}
         partial = path.with_suffix(".partial")
-        save_file(tensors, partial, {"training": json.dumps(told)})
+        save_file(tensors, partial, {"training": json.dumps(metadata)})
         partial.replace(path)
 
     def resume(self, path: Path) -> None:
         """Continue from a file that `save` wrote; the token budget may have changed since."""
         with safe_open(path, framework="pt") as file:
-            told = json.loads(file.metadata()["training"])
-            if told["shape"] != asdict(self.shape):
-                raise ValueError(f"{path} holds a model of another shape: {told['shape']}")
-            self.step = told["step"]
+            metadata = json.loads(file.metadata()["training"])
+            if metadata["shape"] != asdict(self.shape):
+                raise ValueError(f"{path} holds a model of another shape: {metadata['shape']}")
+            self.step = metadata["step"]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         self.model.load_state_dict({n[6:]: t for n, t in tensors.items() if n.startswith("model.")})
         for name, optimizer in self.optimizers.items():

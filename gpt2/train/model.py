@@ -44,7 +44,7 @@ class MLP(nn.Module):
     """Two matrices with GELU (tanh form) between them."""
 
     def __init__(self, shape: Shape) -> None:
-        """Make the expansion to four times the width and the way back."""
+        """Make the expansion to four times the width and the projection back."""
         super().__init__()
         self.c_fc = nn.Linear(shape.n_embd, 4 * shape.n_embd)
         self.c_proj = nn.Linear(4 * shape.n_embd, shape.n_embd)

@@ -1,60 +1,104 @@
 """Who looks at whom: every head's pattern as one mosaic, and its means over heads, layers and the whole model."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.trace.trace import Trace
+from pages.look.numbers import percent
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share
 
 from .attention_shares import Reading, Subject, all_layers, newest_rows, pool, pooled_heads, shares
-from .style import percent, spoken
+from .style import spoken
 
 Array = NDArray[np.float32]
 VIEWS = EVERY_HEAD, EVERY_LAYER, MEAN_OF_ALL = ("Every head", "Mean of each layer", "Mean of all")
-BY_VALUE = "Weigh by the size of what is read (× ‖v‖)"
+BY_VALUE = "Weight by the length of the value vector (× ‖v‖)"
 WITHOUT_FIRST = "Leave out the first token, rescale the rest"
 TILE = 64
 LAYER_TILE = 128
 
 
-def looks(trace: Trace, row: Array) -> str:
-    """Where one query's row points most. Shapes: row [key]."""
+def look_phrase(trace: Trace, row: Array) -> str:
+    """The key with the largest weight in one query's row, as the predicate of a sentence. Shapes: row [key]."""
     if np.isnan(row).all():
         return "has nothing left to look at"
     key = int(np.nanargmax(row))
     back = len(row) - 1 - key
-    away = "one token" if back == 1 else f"{back} tokens"
-    where = f"{spoken(trace.labels[key])} ({away} back)" if back else "itself"
-    return f"looks most at {where}, {percent(float(row[key]))}"
+    distance = "one token" if back == 1 else f"{back} tokens"
+    target = f"{spoken(trace.labels[key])} ({distance} back)" if back else "itself"
+    return f"looks most at {target}, {percent(float(row[key]))}"
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """The patterns of a mosaic, one tile each.
+
+    Attributes:
+        values: each cell the largest of `factor` × `factor` weights.
+        newest: the newest token's row of every pattern, at full size.
+        names: the name of every tile.
+        factor: how many positions share a cell, in both directions.
+
+    Shapes: values [tile row, tile column, side, side], newest [tile row, tile column, key].
+    """
+
+    values: Array
+    newest: Array
+    names: list[list[str]]
+    factor: int
+
+    def newest_row(self, trace: Trace) -> int:
+        """The row of every tile that shows the newest token."""
+        return (trace.seq - 1) // self.factor
+
+    def notes(self, trace: Trace) -> list[list[str]]:
+        """One sentence for each tile: where its newest token looks most."""
+        token = spoken(trace.labels[-1])
+        return [
+            [f"{name}: {token} {look_phrase(trace, row)}" for name, row in zip(names, rows, strict=True)]
+            for names, rows in zip(self.names, self.newest, strict=True)
+        ]
+
+    def caption(self, trace: Trace, reading: Reading) -> str:
+        """The tile with the largest weight, and how the weights were changed and pooled."""
+        row, column = sharpest_tile(self.newest)
+        sentence = f"{self.notes(trace)[row][column]}, the largest weight of all {sum(map(len, self.names))} tiles."
+        if np.isnan(self.newest).all():
+            sentence = f"{spoken(trace.labels[-1])} has nothing left to look at."
+        pooled = f"Each cell is the largest of {self.factor} × {self.factor} weights." if self.factor > 1 else ""
+        return " ".join(filter(None, (sentence, "Click a tile to see it in detail.", reading.sentence, pooled)))
 
 
 def mosaic_of_heads(trace: Trace, reading: Reading, height: int) -> Picture:
     """Every head of every layer, one tile each; the stack grows upwards, its first layer at the bottom."""
-    upwards, heads = range(trace.config.n_layer)[::-1], range(trace.config.n_head)
+    layers, heads = range(trace.config.n_layer)[::-1], range(trace.config.n_head)
     factor = -(-trace.seq // TILE)
-    tiles = np.stack([pooled_heads(trace, layer, reading, factor) for layer in upwards])
-    names = [[Subject((layer,), head).name for head in heads] for layer in upwards]
-    return _mosaic(
-        trace,
-        tiles,
-        factor,
+    tiles = Tiles(
+        np.stack([pooled_heads(trace, layer, reading, factor) for layer in layers]),
         newest_rows(trace, reading)[::-1],
-        names,
-        reading,
-        rows=[f"L{layer}" for layer in upwards],
+        [[Subject((layer,), head).name for head in heads] for layer in layers],
+        factor,
+    )
+    return Picture(
+        tiles.values,
+        rows=[f"L{layer}" for layer in layers],
         columns=[f"H{head}" for head in heads],
+        scale=share(reading.label, "attention", square_root=True),
         title="Every head",
+        caption=tiles.caption(trace, reading),
         hook="{row}.attn.hook_pattern[{c}]",
-        row_names=[f"blocks.{layer}" for layer in upwards],
+        row_names=[f"blocks.{layer}" for layer in layers],
+        mark_row=tiles.newest_row(trace),
+        notes=tiles.notes(trace),
         height=height,
     )
 
 
 def sharpest_tile(newest: Array) -> tuple[int, int]:
-    """The tile with the largest weight of all. Shapes: newest [tile row, tile column, key]."""
+    """The (row, column) of the tile with the largest weight. Shapes: newest [tile row, tile column, key]."""
     largest = np.nan_to_num(newest, nan=-1.0).max(axis=2)
     row, column = np.unravel_index(int(largest.argmax()), largest.shape)
     return int(row), int(column)
@@ -71,87 +115,50 @@ def head_at(trace: Trace, tile: tuple[int, int]) -> tuple[int, int]:
 
 
 def mosaic_of_layers(trace: Trace, reading: Reading, height: int) -> Picture:
-    """The mean over the heads of every layer, one tile each, read like a line of text."""
+    """The mean over the heads of every layer, one tile each, ordered like the words of a text."""
     n_layer = trace.config.n_layer
     across = layers_across(n_layer)
     factor = -(-trace.seq // LAYER_TILE)
-    weights = [shares(trace, Subject((layer,)), reading) for layer in range(n_layer)]
-    tiles = np.stack([pool(one, factor) for one in weights])  # [layer, side, side]
-    names = [[f"Mean of L{layer}" for layer in range(at, at + across)] for at in range(0, n_layer, across)]
-    return _mosaic(
-        trace,
-        tiles.reshape(-1, across, *tiles.shape[1:]),
+    lines = [range(first, first + across) for first in range(0, n_layer, across)]
+    means = [shares(trace, Subject((layer,)), reading) for layer in range(n_layer)]
+    pooled = np.stack([pool(mean, factor) for mean in means])  # [layer, side, side]
+    tiles = Tiles(
+        pooled.reshape(-1, across, *pooled.shape[1:]),
+        np.stack([mean[-1] for mean in means]).reshape(-1, across, trace.seq),
+        [[f"Mean of L{layer}" for layer in line] for line in lines],
         factor,
-        np.stack([one[-1] for one in weights]).reshape(-1, across, trace.seq),
-        names,
-        reading,
+    )
+    return Picture(
+        tiles.values,
         rows=[""] * (n_layer // across),
         columns=[""] * across,
+        scale=share(reading.label, "attention", square_root=True),
         title="Every layer, mean over its heads",
+        caption=tiles.caption(trace, reading),
         hook="hook_pattern, mean over the heads of a layer",
+        mark_row=tiles.newest_row(trace),
+        text=[[f"L{layer}" for layer in line] for line in lines],
+        notes=tiles.notes(trace),
         height=height,
-        text=[[f"L{layer}" for layer in range(at, at + across)] for at in range(0, n_layer, across)],
     )
 
 
 def layers_across(n_layer: int) -> int:
-    """How many tiles stand side by side: the smallest divisor that makes the mosaic at least as wide as high."""
+    """How many tiles share a row of the mosaic: the smallest divisor that makes the mosaic at least as wide as high."""
     return next(across for across in range(1, n_layer + 1) if n_layer % across == 0 and across * across >= n_layer)
-
-
-def _mosaic(
-    trace: Trace,
-    tiles: Array,
-    factor: int,
-    newest: Array,
-    names: list[list[str]],
-    reading: Reading,
-    *,
-    rows: Sequence[str],
-    columns: Sequence[str],
-    title: str,
-    hook: str,
-    height: int,
-    row_names: Sequence[str] | None = None,
-    text: list[list[str]] | None = None,
-) -> Picture:
-    """Shapes: tiles [tile row, tile column, side, side], newest [tile row, tile column, key]."""
-    token = spoken(trace.labels[-1])
-    notes = [
-        [f"{name}: {token} {looks(trace, newest[r, c])}" for c, name in enumerate(line)] for r, line in enumerate(names)
-    ]
-    row, column = sharpest_tile(newest)
-    told = f"{notes[row][column]}: the sharpest look of {newest.shape[0] * newest.shape[1]}."
-    if np.isnan(newest).all():
-        told = f"{token} has nothing left to look at."
-    pooled = f"Each cell is the largest of {factor} × {factor} weights." if factor > 1 else ""
-    return Picture(
-        tiles,
-        rows,
-        columns,
-        share(reading.label, "attention", square_root=True),
-        title,
-        " ".join(part for part in (told, "Click one to follow it.", reading.sentence, pooled) if part),
-        hook,
-        row_names=row_names,
-        mark_row=(trace.seq - 1) // factor,
-        text=text,
-        notes=notes,
-        height=height,
-    )
 
 
 def mean_of_all(trace: Trace, reading: Reading, height: int) -> Picture:
     """The mean over all heads of all layers, as one large pattern."""
-    weights = shares(trace, all_layers(trace), reading)
+    mean = shares(trace, all_layers(trace), reading)
     labels = trace.labels
     return Picture(
-        weights,
+        mean,
         labels,
         labels,
         share(reading.label, "attention", square_root=True),
         f"All {trace.config.n_layer * trace.config.n_head} heads, mean",
-        f"On average {spoken(labels[-1])} {looks(trace, weights[-1])}. {reading.sentence}".strip(),
+        f"On average {spoken(labels[-1])} {look_phrase(trace, mean[-1])}. {reading.sentence}".strip(),
         "hook_pattern, mean over layers and heads [{r}, {c}]",
         row_start=0,
         column_start=0,
@@ -162,7 +169,7 @@ def mean_of_all(trace: Trace, reading: Reading, height: int) -> Picture:
 
 
 def first_head(trace: Trace, reading: Reading, wanted: tuple[int, int] | None) -> tuple[int, int]:
-    """The head to begin with, as (layer, head): the wanted one, else the one that the mosaic's sentence names."""
+    """The (layer, head) to show first: the wanted one if the model has it, else the one that the caption names."""
     if wanted is not None and wanted[0] < trace.config.n_layer and wanted[1] < trace.config.n_head:
         return wanted
     return head_at(trace, sharpest_tile(newest_rows(trace, reading)[::-1]))

@@ -1,22 +1,23 @@
-"""Where the newest token looks: one row of a pattern as bars."""
+"""The keys that the newest token looks at: one row of a pattern as bars."""
 
 import altair as alt
 import numpy as np
 
 from gpt2.trace.trace import Trace
+from pages.look.numbers import percent
 from pages.look.palette import Palette
 
-from .attention import looks
+from .attention import look_phrase
 from .attention_shares import Reading, Subject, newest_row
-from .style import MONO, SMALL, ChartData, dressed, named, percent, spoken, token_axis
+from .style import MONO, SMALL, ChartData, dressed, named, spoken, token_axis
 
 TITLE = "Where the newest token looks"
 BARS = 12
 ROW_HEIGHT = 21
 
 
-def looked_at(trace: Trace, subject: Subject, reading: Reading) -> ChartData:
-    """The keys with the largest weights, largest first, and the rest in one row."""
+def key_rows(trace: Trace, subject: Subject, reading: Reading) -> ChartData:
+    """One row for each of the largest weights, largest first, and one row for the rest together."""
     row = newest_row(trace, subject, reading)  # [key]
     order = [int(key) for key in np.argsort(-np.nan_to_num(row, nan=-1.0), kind="stable") if not np.isnan(row[key])]
     labels, newest = trace.labels, trace.seq - 1
@@ -33,14 +34,14 @@ def looked_at(trace: Trace, subject: Subject, reading: Reading) -> ChartData:
         for place, key in enumerate(shown)
     ]
     if rest:
-        gathered = float(row[rest].sum())
+        total = float(row[rest].sum())
         rows.append(
             {
                 "place": len(rows),
                 "token": f"{len(rest)} more",
                 "position": None,
-                "weight": gathered,
-                "written": percent(gathered),
+                "weight": total,
+                "written": percent(total),
                 "what": "the rest, together",
             }
         )
@@ -48,7 +49,7 @@ def looked_at(trace: Trace, subject: Subject, reading: Reading) -> ChartData:
 
 
 def attention_row(trace: Trace, subject: Subject, reading: Reading, palette: Palette) -> alt.Chart | alt.LayerChart:
-    """Bars on [0, 1]; tokens carry how far back they stand."""
+    """Bars on [0, 1], one a key; each label tells how many tokens back the key is."""
     base = named("keys").encode(
         y=alt.Y("token:N", sort=alt.EncodingSortField("place", op="min"), axis=token_axis()),
         tooltip=[
@@ -66,20 +67,20 @@ def attention_row(trace: Trace, subject: Subject, reading: Reading, palette: Pal
         ),
         color=alt.Color(
             "what:N",
-            # The first token, where heads park what they do not need, in the same colour at half its strength.
+            # The first token, a sink for attention that heads do not need, in the same colour at half its strength.
             scale=alt.Scale(domain=kinds, range=[f"{palette.attention}80", palette.attention, palette.residual]),
             legend=alt.Legend(title=None),
         ),
     )
     text = base.mark_text(align="left", dx=4, font=MONO, fontSize=SMALL).encode(x="weight:Q", text="written:N")
     height = ROW_HEIGHT * (BARS + 1)
-    return dressed(bars + text, palette, height, keys=looked_at(trace, subject, reading))
+    return dressed(bars + text, palette, height, keys=key_rows(trace, subject, reading))
 
 
 def attention_row_sentence(trace: Trace, subject: Subject, reading: Reading) -> str:
     """The largest weight of the newest row, and the first token's."""
     row = newest_row(trace, subject, reading)
-    told = f"{subject.name}: {spoken(trace.labels[-1])} {looks(trace, row)}."
+    sentence = f"{subject.name}: {spoken(trace.labels[-1])} {look_phrase(trace, row)}."
     if not reading.without_first and trace.seq > 1:
-        told += f" The first token, {spoken(trace.labels[0])}, takes {percent(float(row[0]))}."
-    return told
+        sentence += f" The first token, {spoken(trace.labels[0])}, gets {percent(float(row[0]))}."
+    return sentence

@@ -1,6 +1,6 @@
-"""Shares of attention under a reading: of one head or a mean of many, of all queries or the newest, whole or pooled.
+"""Shares of attention: of one head or a mean of many, of all queries or the newest, whole or pooled.
 
-A long run's patterns are large, so they are read a few queries at a time and never stand whole in memory.
+A long run's patterns are large, so they are read a few queries at a time and never held whole in memory.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gpt2.trace.trace import Trace
 
 Array = NDArray[np.float32]
-# As many queries of all heads as are read at a time.
+# How many queries of all heads are read at a time.
 AT_ONCE = 64
 
 
@@ -22,8 +22,8 @@ class Reading:
 
     Attributes:
         by_value: weigh each key by the norm of its value vector (Kobayashi et al., 2020), rescaled to sum to 1.
-        without_first: leave the first token out, where heads park what they do not need (Xiao et al., 2023), and
-            rescale what is left to sum to 1.
+        without_first: leave out the first token, a sink for attention that heads do not need (Xiao et al., 2023),
+            and rescale the other weights to sum to 1.
     """
 
     by_value: bool = False
@@ -31,31 +31,31 @@ class Reading:
 
     @property
     def sentence(self) -> str:
-        """What was done to the patterns, or nothing where they are shown as they are."""
-        done = []
+        """How the patterns were changed; empty if they are shown as captured."""
+        changes = []
         if self.by_value:
-            done.append("weights are multiplied by the norm of the key's value vector")
+            changes.append("weights are multiplied by the norm of the key's value vector")
         if self.without_first:
-            done.append("the first token is left out (hatched)")
-        told = " and ".join(done)
-        return f"{told[0].upper()}{told[1:]}; rows are rescaled to 100 %." if told else ""
+            changes.append("the first token is left out (hatched)")
+        text = " and ".join(changes)
+        return f"{text[0].upper()}{text[1:]}; rows are rescaled to 100 %." if text else ""
 
     @property
     def label(self) -> str:
-        """What the scale measures."""
+        """The title of the colour scale."""
         return "share of attention × ‖v‖" if self.by_value else "attention weight"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Whose attention is meant: one head, or the mean over all heads of some layers where `head` is None."""
+    """One head, or the mean over all heads of some layers if `head` is None."""
 
     layers: tuple[int, ...]
     head: int | None = None
 
     @property
     def name(self) -> str:
-        """In a few characters, such as `L2·H4`."""
+        """A short name, such as `L2·H4`."""
         if self.head is not None:
             return f"L{self.layers[0]}·H{self.head}"
         last = "" if len(self.layers) == 1 else f" to L{self.layers[-1]}"
@@ -63,24 +63,24 @@ class Subject:
 
 
 def shares(trace: Trace, subject: Subject, reading: Reading) -> Array:
-    """Where a subject looks; heads are averaged before rows are rescaled. Shapes: -> [query, key]."""
+    """A subject's attention; heads are averaged before rows are rescaled. Shapes: -> [query, key]."""
     return _mean(trace, subject, reading, 0, trace.seq)
 
 
 def newest_row(trace: Trace, subject: Subject, reading: Reading) -> Array:
-    """Where a subject looks from the newest token: the last row of `shares`. Shapes: -> [key]."""
+    """A subject's attention from the newest token: the last row of `shares`. Shapes: -> [key]."""
     return _mean(trace, subject, reading, trace.seq - 1, trace.seq)[0]
 
 
 def newest_rows(trace: Trace, reading: Reading) -> Array:
-    """Where the newest token looks, in every head. Shapes: -> [layer, head, key]."""
+    """The newest token's attention in every head. Shapes: -> [layer, head, key]."""
     layers = range(trace.config.n_layer)
     rows = [_weights(trace, layer, reading, trace.seq - 1, trace.seq) for layer in layers]  # each [head, 1, key]
     return np.stack([_rescaled(row, reading)[:, 0] for row in rows])
 
 
 def pooled_heads(trace: Trace, layer: int, reading: Reading, factor: int) -> Array:
-    """One layer's patterns, each cell the largest of the `factor` × `factor` it stands for.
+    """One layer's patterns, each cell the largest of `factor` × `factor` weights.
 
     Shapes: -> [head, side, side].
     """
@@ -94,20 +94,20 @@ def pooled_heads(trace: Trace, layer: int, reading: Reading, factor: int) -> Arr
 
 
 def pool(weights: Array, factor: int) -> Array:
-    """Each cell the largest of the `factor` × `factor` it stands for. Shapes: [query, key] -> [side, side]."""
+    """The pattern with each cell the largest of `factor` × `factor` weights. Shapes: [query, key] -> [side, side]."""
     firsts = np.arange(0, len(weights), factor)
     return np.fmax.reduceat(np.fmax.reduceat(weights, firsts, axis=0), firsts, axis=1)
 
 
 def all_layers(trace: Trace) -> Subject:
-    """The mean of everything."""
+    """The mean over all heads of all layers."""
     return Subject(tuple(range(trace.config.n_layer)))
 
 
 def _mean(trace: Trace, subject: Subject, reading: Reading, start: int, stop: int) -> Array:
-    """ChartData of a subject's shares. Shapes: -> [query, key]."""
+    """The queries from `start` to `stop` of a subject's shares. Shapes: -> [query, key]."""
     total = np.zeros((stop - start, trace.seq), np.float32)
-    # Layer after layer: what is computed again of one is needed for all its queries.
+    # Layer by layer: what is recomputed for a layer serves all its queries.
     for layer, at in product(subject.layers, range(start, stop, AT_ONCE)):
         until = min(at + AT_ONCE, stop)
         weights = _weights(trace, layer, reading, at, until)
@@ -116,7 +116,7 @@ def _mean(trace: Trace, subject: Subject, reading: Reading, start: int, stop: in
 
 
 def _weights(trace: Trace, layer: int, reading: Reading, start: int, stop: int) -> Array:
-    """The patterns of some queries, not rescaled yet. Shapes: -> [head, query, key]."""
+    """The patterns of some queries, before rescaling. Shapes: -> [head, query, key]."""
     pattern = trace.queries(f"blocks.{layer}.attn.hook_pattern", start, stop)
     return pattern * trace.value_norms[layer].T[:, None, :] if reading.by_value else pattern
 

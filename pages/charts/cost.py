@@ -1,4 +1,4 @@
-"""What every step of a run cost: its milliseconds stacked by what they were spent on."""
+"""The cost of every step of a run: its milliseconds, stacked by part."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,15 +10,16 @@ import altair as alt
 from gpt2.trace.step import Step
 from gpt2.trace.timing import Timing
 from gpt2.trace.trace import Trace
+from pages.look.numbers import milliseconds
 from pages.look.palette import Palette
 
 from . import style
 from .style import ChartData, spoken
 
-TITLE = "Where the milliseconds of every step went"
+TITLE = "How each step spent its time"
 MOST_BARS = 64
 HEIGHT = 380
-# What a step's milliseconds are spent on, from the bottom of a bar up; the last of them is other runs' doing.
+# The parts of a step's milliseconds, from the bottom of a bar up; the last is the only one that other runs cause.
 NAMES = {
     "model": "model",
     "capture": "capture",
@@ -40,67 +41,67 @@ class Bar:
 
     @property
     def total(self) -> float:
-        """Its height."""
+        """The height of the bar."""
         return sum(self.parts.values())
 
     @property
     def middle(self) -> float:
-        """Its place on the axis."""
+        """The middle of the bar on the axis of steps."""
         return (self.first + self.last) / 2
 
 
 def is_split(run: Trace) -> bool:
-    """Whether every step of the run tells what its milliseconds were spent on."""
+    """Whether every step of the run stores the parts of its milliseconds."""
     return all(step.timing is not None for step in run.steps)
 
 
 def parts_of(step: Step, split: bool = True) -> dict[str, float]:
-    """A step's milliseconds by the names of their parts; of one that was not split, its forward pass alone."""
+    """A step's milliseconds by part; its forward pass alone if the run is not split."""
     if step.timing is None or not split:
         return {WHOLE: step.ms}
     return {name: getattr(step.timing, part) for part, name in NAMES.items()}
 
 
 def total_ms(step: Step) -> float:
-    """All that the step took."""
+    """The milliseconds of the whole step."""
     return sum(parts_of(step).values())
 
 
 def generated(run: Trace) -> tuple[Step, ...]:
-    """The steps that took one token through the model; where there is none yet, the prompt's step."""
+    """The steps that ran one token through the model, or the prompt's step if there are none yet."""
     return run.steps[1:] or run.steps
 
 
 def bars(run: Trace) -> list[Bar]:
-    """A bar for the prompt's step, and one for each step after it or, of a long run, for as many as fit together."""
+    """A bar for the prompt's step, and one for each later step; in a long run, several steps share a bar."""
     width, split = steps_a_bar(run), is_split(run)
     ranges = [(0, 0), *((first, min(first + width, len(run.steps)) - 1) for first in range(1, len(run.steps), width))]
     parts = [parts_of(step, split) for step in run.steps]
     return [
-        Bar(first, last, {name: fmean(told[name] for told in parts[first : last + 1]) for name in parts[first]})
+        Bar(first, last, {name: fmean(step[name] for step in parts[first : last + 1]) for name in parts[first]})
         for first, last in ranges
     ]
 
 
 def steps_a_bar(run: Trace) -> int:
-    """How many steps after the prompt's share a bar."""
+    """How many of the later steps share a bar."""
     return -(-(len(run.steps) - 1) // MOST_BARS) or 1
 
 
 def top_of(drawn: Sequence[Bar]) -> float:
-    """Where the axis ends: the prompt's bar, which may be far higher than a token's, has no say in it."""
+    """Where the axis ends. The prompt's bar does not count: it may be far higher than a token's."""
     return usual_top([bar.total for bar in drawn[1:] or drawn])
 
 
 def usual_top(totals: Sequence[float]) -> float:
-    """Where an axis ends: above the highest, unless a few are so high that the others would be flat."""
+    """Where an axis ends: above the highest value, unless a few are so high that they would flatten the others."""
     highest = max(totals)
     usual = quantiles(totals, n=10)[-1] if len(totals) > 2 else highest
     return 1.1 * (highest if highest <= 1.6 * usual else 1.25 * usual)
 
 
 def cost_rows(run: Trace, shown: int) -> dict[str, ChartData]:
-    """The pieces of the bars, the mark of the shown step, and where bars go beyond the axis."""
+    """The pieces of the bars, the mark of the shown step, and the bars that are higher than the axis."""
     drawn, pieces = bars(run), []
     top = top_of(drawn)
     for bar in drawn:
@@ -121,13 +122,13 @@ def cost_rows(run: Trace, shown: int) -> dict[str, ChartData]:
     mark: dict[str, Any] = {"x": marked.first - 0.5, "x2": marked.last + 0.5, "middle": marked.middle}
     mark |= {"y": 0.0, "y2": min(marked.total, top), "sign": "▲" if marked.total > top else "▼"}
     beyond: ChartData = [{"x": bar.middle, "y": top} for bar in drawn if bar.total > top and bar is not marked]
-    # The corners of the picture: with them in the data and not in the spec, a new step replaces data alone.
+    # The corners of the picture are data and not spec, so that a new step replaces data alone.
     frame: ChartData = [{"x": -0.6, "y": 0.0}, {"x": len(run.steps) - 0.4, "y": top}]
     return {"pieces": pieces, "mark": [mark], "beyond": beyond, "frame": frame}
 
 
 def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
-    """Bars stacked in greys from dark to hollow, sampling in its own colour; the shown step carries the mark."""
+    """Stacked bars in greys from dark to hollow, sampling in its own colour; the shown step is framed."""
     names = list(NAMES.values()) if is_split(run) else [WHOLE]
     fills = [palette.text, palette.muted, palette.line, palette.sampling, palette.panel, palette.panel]
     edges = [palette.text, palette.muted, palette.muted, palette.sampling, palette.text, palette.muted]
@@ -136,13 +137,13 @@ def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
     dashes = [[1, 0]] * (len(names) - 1) + [[2, 2] if len(names) > 1 else [1, 0]]
     across, up = alt.Scale(zero=False, nice=False), alt.Scale(nice=False)
     x = alt.X("x:Q", scale=across).axis(
-        title="step (0 takes in the prompt, each later one a single token)", grid=False, tickMinStep=1, format="d"
+        title="step (0 reads the prompt, each later step one token)", grid=False, tickMinStep=1, format="d"
     )
     y = alt.Y("y:Q", scale=up, title="milliseconds")
     box = {"x": x, "x2": "x2:Q", "y": y, "y2": "y2:Q"}
     tip = [
         alt.Tooltip("steps:N", title="step"),
-        alt.Tooltip("token:N", title="takes in"),
+        alt.Tooltip("token:N", title="reads"),
         alt.Tooltip("part:N", title="part"),
         alt.Tooltip("ms:Q", title="ms", format=".3f"),
         alt.Tooltip("total:Q", title="whole step, ms", format=".3f"),
@@ -167,28 +168,21 @@ def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
     return style.dressed(alt.layer(*layers), palette, HEIGHT, **cost_rows(run, shown))
 
 
-def milliseconds(ms: float) -> str:
-    """A duration with about three digits; a second and more in seconds."""
-    if ms >= 1000:
-        return f"{ms / 1000:.2f}\u00a0s"
-    return f"{ms:.0f}\u00a0ms" if ms >= 99.5 else f"{ms:.1f}\u00a0ms" if ms >= 1 else f"{ms:.2f}\u00a0ms"
-
-
 def cost_sentence(run: Trace, shown: int) -> str:
-    """What a token costs, how much of it is the model, and what the shown step took."""
+    """The time of a token, the model's part of it, and the time of the shown step."""
     step, usual = run.steps[shown], median(map(total_ms, generated(run)))
     token = spoken(run.vocabulary.label(step.ids[-1]))
     this = f"step {shown}, {token}," if shown else f"step 0, the prompt of {len(step.ids)} tokens,"
     if not is_split(run):
         return (
-            f"A forward pass took {milliseconds(usual)} (median) where this run was recorded; {this} took "
-            f"{milliseconds(step.ms)}. What else its steps cost it does not tell: press Run for a run that does."
+            f"A forward pass took {milliseconds(usual)} (median) on the machine that made this run; {this} took "
+            f"{milliseconds(step.ms)}. The run stores no other times; press Run to measure them."
         )
     model = median(timing.model for timing in timings(generated(run)))
     if len(run.steps) == 1:
         return (
             f"Reading the prompt took {milliseconds(usual)}, {milliseconds(model)} of it in the model; press Play or "
-            "Step to see what a token costs."
+            "Step to see the cost of a token."
         )
     return (
         f"A token takes {milliseconds(usual)} (median), {milliseconds(model)} of it in the model: "
@@ -197,18 +191,18 @@ def cost_sentence(run: Trace, shown: int) -> str:
 
 
 def cost_caption(run: Trace) -> str:
-    """What a bar is, and what is left out."""
+    """What a bar shows, and what each part includes."""
     steps, width, drawn = len(run.steps) - 1, steps_a_bar(run), bars(run)
     each = "Each bar is a step" if width == 1 else f"Step 0, then the mean of each {width} of the {steps:,} later steps"
     highest, top = max(bar.total for bar in drawn), top_of(drawn)
-    cut = f", and ▲ marks what is cut, up to {milliseconds(highest)}" if highest > top else ""
+    cut = f"; ▲ marks bars that are cut, up to {milliseconds(highest)}" if highest > top else ""
     parts = (
-        "Capture: making arrays of all activations, and filling the KV cache. Keeping: fitting the trace into its "
-        "budget. Waiting: for other runs' turns. Painting is not in it."
+        "Capture makes arrays of all activations and fills the KV cache. Storing adds the step to the trace and fits "
+        "the trace into its budget. Waiting is for the turns of other runs. Painting is not included."
     )
-    return f"{each}; the one shown is framed{cut}. {parts if is_split(run) else ''}".strip()
+    return f"{each}; a frame marks the shown step{cut}. {parts if is_split(run) else ''}".strip()
 
 
 def timings(steps: Sequence[Step]) -> list[Timing]:
-    """What the steps tell of their milliseconds."""
+    """The timings of the steps that store one."""
     return [step.timing for step in steps if step.timing is not None]

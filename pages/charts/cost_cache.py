@@ -1,4 +1,4 @@
-"""What the KV cache saves: a token's milliseconds with it, against running all tokens before it again."""
+"""The time that the KV cache saves: a token's milliseconds with it, and those of one pass over the whole text."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -17,13 +17,13 @@ from .style import ChartData
 TITLE = "What the KV cache saves"
 HEIGHT = 300
 WINDOW = 15
-WITH, WITHOUT = "with the cache", "without: all run again"
+WITH, WITHOUT = "with the cache", "without: all tokens run again"
 
 
 def cached_rows(run: Trace) -> ChartData:
-    """A row for each single-token step: its position, its forward pass, and the median of the passes around it.
+    """A row for each single-token step: its position, its forward pass, and the median of `WINDOW` passes around it.
 
-    At either end these are the first or the last `WINDOW`, so that one odd pass cannot lift the end of the line.
+    At either end these are the first or the last `WINDOW` passes, so that one odd pass cannot lift the line's end.
     """
     steps = run.steps[1:]
     last = max(0, len(steps) - WINDOW)
@@ -40,7 +40,7 @@ def cached_rows(run: Trace) -> ChartData:
 
 
 def rerun_rows(reruns: Sequence[Rerun]) -> ChartData:
-    """A row for each length that was measured, with the median of its passes."""
+    """A row for each measured length, with the median of its passes."""
     by_length = sorted(reruns, key=lambda rerun: rerun.tokens)
     rows: ChartData = []
     for tokens, group in groupby(by_length, key=lambda rerun: rerun.tokens):
@@ -57,7 +57,7 @@ def cache_chart(run: Trace, reruns: Sequence[Rerun], palette: Palette) -> alt.La
     for row in cached:
         row["drawn"] = min(row["ms"], top)
     x = alt.X("tokens:Q", scale=alt.Scale(nice=False)).axis(
-        title="position: tokens up to and with this one", grid=False, tickMinStep=1, format="d"
+        title="tokens, up to and including this one", grid=False, tickMinStep=1, format="d"
     )
     scale = alt.Scale(nice=False)
     y, title = alt.Y("ms:Q", scale=scale), "milliseconds of the forward pass"
@@ -90,43 +90,46 @@ def cache_chart(run: Trace, reruns: Sequence[Rerun], palette: Palette) -> alt.La
 
 
 def cache_sentence(run: Trace, reruns: Sequence[Rerun]) -> str:
-    """How many times as cheap the cache makes the newest token that was measured both ways."""
+    """How many times as fast the cache makes the longest text that was measured both ways."""
     cached, again = {row["tokens"]: row["running"] for row in cached_rows(run)}, rerun_rows(reruns)
     if not cached:
         return (
-            "No token has been made with the cache yet: the prompt is read in one pass. Press Play or Step to make one."
+            "No token has been generated with the cache yet: the prompt is read in one pass. Press Play or Step to "
+            "generate one."
         )
     both = [row for row in again if row["tokens"] in cached]
     if not both:
         last = max(cached)
         return (
-            f"With the cache, the token at position {last} takes {milliseconds(cached[last])}. What it would take "
-            "without has not been measured yet."
+            f"With the cache, the token at position {last} takes {milliseconds(cached[last])}. Its time without "
+            "the cache has not been measured yet."
         )
     tokens, without, with_cache = both[-1]["tokens"], both[-1]["ms"], cached[both[-1]["tokens"]]
     if without < 1.05 * with_cache:
         return (
             f"At {tokens} tokens the cache saves nothing yet: {milliseconds(with_cache)} with it, "
-            f"{milliseconds(without)} without. It pays as the text grows."
+            f"{milliseconds(without)} without. It saves time as the text grows."
         )
     ratio = without / with_cache
     return (
-        f"At {tokens} tokens the cache makes a token {ratio:.{0 if ratio >= 9.5 else 1}f} times as cheap: "
+        f"At {tokens} tokens the cache makes a token {ratio:.{0 if ratio >= 9.5 else 1}f} times as fast: "
         f"{milliseconds(with_cache)} instead of {milliseconds(without)}."
     )
 
 
 RECORDED = (
-    "These times are of the machine that the run was recorded on: press Run or Play for a run made here, which can be "
-    "measured without the cache too."
+    "These times come from the machine that recorded the run. Press Run or Play to make a run here; it can be measured "
+    "without the cache too."
 )
 
 
 def cache_caption(run: Trace) -> str:
-    """How both sides are measured."""
-    times = f"{ROUNDS} passes each" if run.seq <= LONG else f"{ROUNDS} passes each, one beyond {LONG} tokens"
+    """How the times with and without the cache are measured."""
+    times = (
+        f"{ROUNDS} passes per length" if run.seq <= LONG else f"{ROUNDS} passes per length, one beyond {LONG} tokens"
+    )
     return (
-        f"With the cache: every step of this run, and the median of {WINDOW} around it. Without: the first n tokens "
-        f"run again from nothing at up to {LENGTHS} lengths, median of {times}; model and capture, nothing kept. A "
-        "point beyond the axis lies on its edge."
+        f"With the cache: each step of this run, and the median of the {WINDOW} steps around it. Without: one pass "
+        f"over the first n tokens, at up to {LENGTHS} lengths, median of {times}. Both times are model and capture. "
+        "Points beyond the axis are drawn on its edge."
     )

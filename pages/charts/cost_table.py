@@ -1,4 +1,4 @@
-"""The bill of a run in a small table, and the formula of its KV cache with the real numbers in it."""
+"""What a run costs, as a small table, and the formula of its KV cache with the real numbers in it."""
 
 from dataclasses import dataclass
 from statistics import median
@@ -14,28 +14,28 @@ from .cost import NAMES, generated, milliseconds, timings, total_ms
 from .style import ChartData
 
 FORMULA = r"\text{KV cache} = 2 \cdot n_\text{layer} \cdot n_\text{embd} \cdot 4\,\text{bytes} \cdot \text{positions}"
-TITLE = "The bill"
+TITLE = "What this run costs"
 ROW = 28
-NOTHING_COMPILED = "nothing: the graphs were there already"
+NOTHING_COMPILED = "none; the graphs were stored"
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is known of a run beside its trace.
+class CostFacts:
+    """CostFacts about a run that its trace does not hold.
 
     Attributes:
-        is_live: whether the run was made by this visitor, and has a KV cache.
-        budget: bytes that its trace may hold; None where nothing limits it.
-        is_loaded, is_coming: whether the model that made it is loaded, or on its way.
-        downloading, loading, compiling: seconds that this model took to come; 0 where nothing was to be done.
-        paint_ms: milliseconds to draw a step on the Live page, as the browser has timed it; None where it has not.
-        notice: what is to be said of a run whose numbers were let go.
+        is_live: whether this visitor made the run, so that it has a KV cache.
+        budget: bytes that its trace may hold; None without a limit.
+        is_loaded, is_loading: whether the model that made the run is loaded, or being loaded.
+        downloading, loading, compiling: seconds that each of these took for this model; 0 if it was not needed.
+        paint_ms: milliseconds to paint a step on the Live page, timed by the browser; None until it is timed.
+        notice: the sentence to show if the run was evicted.
     """
 
     is_live: bool
     budget: int | None
     is_loaded: bool
-    is_coming: bool = False
+    is_loading: bool = False
     downloading: float = 0.0
     loading: float = 0.0
     compiling: float = 0.0
@@ -44,7 +44,7 @@ class Facts:
 
 
 def cost_table_chart(table: ChartData, palette: Palette) -> alt.LayerChart:
-    """The table as a picture: what on the left, how much of it on the right."""
+    """The table as a chart: names on the left, amounts on the right."""
     y = alt.Y("line:Q", scale=alt.Scale(reverse=True, nice=False), axis=None)
     left, right = alt.value(0), alt.value("width")
     lines, frame = style.named("lines"), style.named("frame")
@@ -66,63 +66,63 @@ def cost_table_chart(table: ChartData, palette: Palette) -> alt.LayerChart:
 
 
 def in_words(table: ChartData) -> str:
-    """The whole table for those who listen to it."""
+    """The whole table as text, for screen readers."""
     return ". ".join(f"{row['what']}: {row['measured']}" for row in table)
 
 
-def cost_table(run: Trace, facts: Facts) -> ChartData:
-    """What, how much of it, and whether it is a part of the token above it. No text of a visitor is in it."""
+def cost_table(run: Trace, facts: CostFacts) -> ChartData:
+    """Rows of a name, an amount, and whether it is a part of the token above. None quotes a visitor's text."""
     prompt, steps = run.steps[0], run.steps[1:]
     read = milliseconds(prompt.ms)
     lines = [("Prompt", f"{len(prompt.ids):,} tokens in {read}, {milliseconds(prompt.ms / len(prompt.ids))} each")]
     if steps:
         lines.append(("A token", f"{milliseconds(median(map(total_ms, steps)))}, median of {len(steps):,}"))
-    if told := timings(generated(run)):
+    if split := timings(generated(run)):
         for part, name in NAMES.items():
-            spent = [getattr(timing, part) for timing in told]
+            spent = [getattr(timing, part) for timing in split]
             most = f", {milliseconds(max(spent))} at most" if part == "waiting" else ""
             lines.append((name, f"{milliseconds(median(spent))}{most}"))
     lines.append(("painting", painting(facts)))
     lines.append(("KV cache", kv_line(run, facts)))
     lines.append(("Trace", trace_line(run, facts)))
-    lines += let_go(run)
+    lines += squeezed_lines(run)
     if facts.is_loaded:
         lines.append(("Loading", f"{facts.loading:.1f} s{downloading(facts)}"))
         lines.append(("Compiling", f"{facts.compiling:.0f} s" if facts.compiling else NOTHING_COMPILED))
     else:
-        lines.append(("Loading", "on its way" if facts.is_coming else "the model of this run is not loaded"))
+        lines.append(("Loading", "in progress" if facts.is_loading else "the model of this run is not loaded"))
     return [{"what": what, "measured": measured, "is_part": what[0].islower()} for what, measured in lines]
 
 
-def painting(facts: Facts) -> str:
-    """What drawing a step on the Live page takes."""
+def painting(facts: CostFacts) -> str:
+    """The time to paint a step on the Live page."""
     return "not timed; open Live" if facts.paint_ms is None else f"{milliseconds(facts.paint_ms)} in this browser"
 
 
-def downloading(facts: Facts) -> str:
-    """How long the download took, where there was one."""
+def downloading(facts: CostFacts) -> str:
+    """The time of the download, if there was one."""
     return f", after {facts.downloading:.0f} s of download" if facts.downloading else ""
 
 
 def kv_bytes(run: Trace) -> int:
-    """Bytes of keys and values of all positions run so far."""
+    """Bytes of the keys and values of all positions so far."""
     return 2 * run.config.n_layer * run.config.n_embd * 4 * run.seq
 
 
-def kv_line(run: Trace, facts: Facts) -> str:
-    """The keys and values, or what they would take."""
+def kv_line(run: Trace, facts: CostFacts) -> str:
+    """The size of the KV cache; of a recorded run, the size if it is continued."""
     size = in_bytes(kv_bytes(run))
-    return f"{size} for {run.seq:,} positions" if facts.is_live else f"none; {size} once it is gone on with"
+    return f"{size} for {run.seq:,} positions" if facts.is_live else f"none; {size} if continued"
 
 
-def trace_line(run: Trace, facts: Facts) -> str:
-    """What the trace holds, and what it may hold."""
-    whole = "" if let_go(run) else ", every step whole"
+def trace_line(run: Trace, facts: CostFacts) -> str:
+    """The bytes that the trace holds, and its budget."""
+    whole = "" if squeezed_lines(run) else ", all steps complete"
     return f"{in_bytes(run.nbytes)}{f' of {in_bytes(facts.budget)}' if facts.budget else ''}{whole}"
 
 
-def let_go(run: Trace) -> list[tuple[str, str]]:
-    """How many steps are kept in fewer bytes, and how many of them without what."""
+def squeezed_lines(run: Trace) -> list[tuple[str, str]]:
+    """How many steps are stored in fewer bytes, and how many have dropped their logits or patterns."""
     steps = [step.captures.level for step in run.steps]
     counts = {"squeezed": Level.STREAM, "without logits": Level.NO_LOGITS, "without patterns": Level.NO_PATTERNS}
     reached = ((what, sum(level >= least for level in steps)) for what, least in counts.items())
@@ -130,14 +130,14 @@ def let_go(run: Trace) -> list[tuple[str, str]]:
 
 
 def in_bytes(count: int) -> str:
-    """A size in the unit that fits."""
+    """A size in kB or MB."""
     if count >= 99.5e6:
         return f"{count / 1e6:,.0f}\u00a0MB"
     return f"{count / 1e6:.1f}\u00a0MB" if count >= 1e6 else f"{count / 1e3:.0f}\u00a0kB"
 
 
 def kv_operands(run: Trace) -> list[str]:
-    """The size of the KV cache with its own numbers, and why keys and values alone are kept."""
+    """The formula with this run's numbers, the growth with each token, and the parts of the newest forward pass."""
     config, step = run.config, run.steps[-1]
     each = 2 * config.n_layer * config.n_embd * 4
     lines = [
@@ -153,6 +153,6 @@ def kv_operands(run: Trace) -> list[str]:
     return lines
 
 
-def why_nothing(facts: Facts) -> str:
-    """What to do where there is no step to tell of."""
-    return facts.notice or "Type a prompt above and run it: what each of its tokens costs appears here."
+def why_nothing(facts: CostFacts) -> str:
+    """The sentence to show if the run has no steps."""
+    return facts.notice or "Type a prompt above and run it: the cost of each token appears here."

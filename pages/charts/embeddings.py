@@ -1,4 +1,4 @@
-"""What a token is before the first block: the three matrices whose rows add up, and their lengths."""
+"""A token before the first block: the token and position matrices, their sum, and the lengths of their rows."""
 
 import altair as alt
 import numpy as np
@@ -6,6 +6,7 @@ import numpy as np
 from gpt2.reading.tables import Tables
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Trace
+from pages.look.numbers import fixed
 from pages.look.palette import Palette
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
@@ -14,21 +15,21 @@ from . import style
 from .style import ChartData, spoken
 
 TOKEN, POSITION, SUM = "token", "position", "sum"
-# Part of the sum, its hook, and how it is read aloud.
+# Each part of the sum and its hook.
 PARTS = {TOKEN: "hook_embed", POSITION: "hook_pos_embed", SUM: "blocks.0.hook_resid_pre"}
 TITLES = {TOKEN: "Token: what it is", POSITION: "+ Position: where it stands", SUM: "= Sum: what block 0 reads"}
-# One dimension in a hundred thousand of GPT-2's is far larger than the rest; colours are spent on the others.
+# One value in a hundred thousand of GPT-2's is far larger than the rest; the colours cover the others.
 CLIP_SHARE = 0.995
 NEIGHBOURS = 12
-# ChartData of a matrix that are sent to the browser at most.
+# How many rows of a matrix are sent to the browser at most.
 SHOWN_ROWS = 192
-# The choice that follows the newest token, whichever it is.
+# The option that stands for the newest token at every step.
 NEWEST = -1
 NO_TABLES = (
-    "This recorded run was made with other weights than those that are loaded: "
-    "run a prompt of your own to see neighbours, the map and how alike positions are."
+    "The weights that made this run are not loaded. "
+    "Run a prompt of your own to see the nearest tokens, the map and the similarity of positions."
 )
-# A category's value is its place, a bar and its label: places differ where labels repeat, and the axis shows the label.
+# A category's value is its place, a bar and its label: places differ even if labels repeat; the axis shows the label.
 AFTER_BAR = "slice(datum.label, indexof(datum.label, '|') + 1)"
 
 
@@ -72,7 +73,7 @@ def part_picture(trace: Trace, part: str) -> Picture:
 def equation(token: float, position: float, total: float) -> str:
     """One dimension's sum, with as many decimals as it takes for the rounded numbers to add up too.
 
-    Where they never do, because a recording keeps 16-bit numbers or a vector was added, the sign says so.
+    If they never do, because a recording stores 16-bit numbers or a vector was added, the sign is ≈ or ≠.
     """
     for decimals in range(3, 7):
         left, right, whole = (round(value, decimals) for value in (token, position, total))
@@ -95,12 +96,12 @@ def steered_positions(trace: Trace) -> list[int]:
 
 
 def parts_sentence(trace: Trace) -> str:
-    """The newest token's first number, and whether all the numbers really add up."""
+    """The newest token's first number, and the check that all numbers add up."""
     token, position, total = (trace[hook] for hook in PARTS.values())
     first = equation(*(float(part[-1, 0]) for part in (token, position, total)))
     start = (
         f"{spoken(trace.labels[-1])} at position {trace.seq - 1} enters as {total.shape[1]} numbers; "
-        f"the first of them is {first}"
+        f"the first is {first}"
     )
     if steered := steered_positions(trace):
         return f"{start}. At {len(steered)} of {trace.seq} positions an intervention added a vector to the sum."
@@ -109,7 +110,7 @@ def parts_sentence(trace: Trace) -> str:
 
 
 def norm_rows(trace: Trace) -> ChartData:
-    """The length of the latest rows of the three matrices, as many as those show."""
+    """The lengths of the rows that the three matrices show."""
     start = max(0, trace.seq - SHOWN_ROWS)
     labels = trace.labels[start:]
     return [
@@ -122,7 +123,7 @@ def norm_rows(trace: Trace) -> ChartData:
 
 
 def norms_chart(trace: Trace, palette: Palette) -> alt.LayerChart:
-    """Lengths of token, position and sum for the latest tokens of the run; the newest carries the mark."""
+    """Lengths of token, position and sum for the latest tokens of the run; the newest is marked."""
     parts = alt.Scale(domain=list(PARTS), range=[palette.token, palette.position, palette.residual])
     axis = style.token_axis(labelExpr=AFTER_BAR, labelAngle=-90, labelOverlap="parity", labelPadding=6)
     x = alt.X("place:O", sort=None, scale=alt.Scale(type="point", padding=0.6), axis=axis)
@@ -148,15 +149,15 @@ def norms_chart(trace: Trace, palette: Palette) -> alt.LayerChart:
 
 
 def norms_sentence(trace: Trace) -> str:
-    """Which of the two parts weighs more, for the newest token and over the run."""
+    """The lengths of the newest token's parts, and which part is longer over the run."""
     token, position, total = (np.linalg.norm(trace[hook], axis=1) for hook in PARTS.values())
     longest = int(np.argmax(total))
-    heavier = int((token > position).sum())
+    longer = int((token > position).sum())
     return (
         f"{spoken(trace.labels[-1])}: token {token[-1]:.2f}, position {position[-1]:.2f}, sum {total[-1]:.2f}. "
-        f"The token's part is the longer one at {heavier} of {trace.seq} positions; "
+        f"The token's vector is longer than the position's at {longer} of {trace.seq} positions; "
         f"the longest sum is {total[longest]:.2f}, {spoken(trace.labels[longest])} at position {longest}."
-        + (f" The latest {SHOWN_ROWS} positions are drawn." if trace.seq > SHOWN_ROWS else "")
+        + (f" The latest {SHOWN_ROWS} positions are shown." if trace.seq > SHOWN_ROWS else "")
     )
 
 
@@ -184,20 +185,20 @@ def neighbours_chart(tables: Tables, vocabulary: Vocabulary, token: int, palette
 
 
 def neighbours_sentence(tables: Tables, vocabulary: Vocabulary, token: int) -> str:
-    """The nearest token, and how unusual that nearness is among the whole vocabulary."""
+    """The nearest token, and the median over the whole vocabulary to compare it with."""
     (first, cosine), *_ = tables.nearest(token, 1)
     others = np.delete(tables.cosines(token), token)
     label, nearest = (spoken(vocabulary.label(one)) for one in (token, first))
     return (
-        f"Nearest to {label} is {nearest} with cosine {cosine:.3f}; "
-        f"the median over the other {len(others):,} tokens is {float(np.median(others)):.3f}."
+        f"The nearest token to {label} is {nearest} with cosine {fixed(cosine, 3)}; "
+        f"the median over the other {len(others):,} tokens is {fixed(float(np.median(others)), 3)}."
     )
 
 
 def option_labels(trace: Trace) -> dict[int, str]:
-    """A list of the run's tokens by position; `NEWEST` follows the shown step.
+    """The run's tokens by position, and `NEWEST` for the newest token of the shown step.
 
-    A widget outlives its rerun and keeps what writes its options, so that must not hold the trace.
+    A widget outlives its rerun and holds the function that writes its options, so that must not hold the trace.
     """
     labels = trace.labels
     return {NEWEST: f"newest token: {labels[-1]}"} | {
@@ -206,10 +207,10 @@ def option_labels(trace: Trace) -> dict[int, str]:
 
 
 def option_label(labels: dict[int, str], at: int) -> str:
-    """How one choice is written; one that a shorter run has not is written by its position."""
+    """The text of one option; only its position if the run has become shorter."""
     return labels.get(at, f"position {at}")
 
 
 def chosen_token(trace: Trace, at: int) -> int:
-    """The token id behind one choice from that list; the newest where the run is shorter than it was."""
+    """The token id of one option; the newest token's if the run has become shorter."""
     return trace.computed_ids[at if at < trace.seq else NEWEST]

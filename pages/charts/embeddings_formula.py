@@ -9,7 +9,7 @@ SHOWN = 6
 
 
 def embedding_operands(trace: Trace) -> list[str]:
-    """The rows that were looked up, and the first dimensions of their sum."""
+    """The token and its position, and the first dimensions of their sum."""
     token, position, total = (trace.row(hook, trace.seq - 1) for hook in PARTS.values())
     at = trace.seq - 1
     lines = [f"{trace.labels[-1]} is token {trace.computed_ids[-1]}, at position {at}"]

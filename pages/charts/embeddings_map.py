@@ -7,14 +7,15 @@ import numpy as np
 
 from gpt2.reading.tables import Projection, Tables
 from gpt2.trace.trace import Trace
+from pages.look.numbers import percent
 from pages.look.palette import Palette
 
 from . import style
-from .style import ChartData, percent
+from .style import ChartData
 
-# The map shows the latest tokens, each once, with the nearest few of each; the caption states the cut.
+# The map shows the latest tokens, each once, with the nearest few of each; the caption says how many.
 MAPPED_TOKENS, NEIGHBOURS = 14, 4
-# The smallest plot the page has, in pixels: where labels are clear of one another here they are everywhere.
+# The smallest plot the page has, in pixels: labels that do not overlap here overlap nowhere.
 WIDTH, HEIGHT, MARGIN = 560, 400, 0.06
 LETTER, LINE, DOT, OFFSET = 7.2, 15, 8, 8
 SIDES = ("right", "left", "above", "below")
@@ -24,7 +25,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Place:
-    """A label's box on the smallest plot, and the side of its point that it stands on."""
+    """A label's box on the smallest plot, and its side of the point."""
 
     side: str
     box: Box
@@ -75,9 +76,9 @@ def place_labels(points: np.ndarray, labels: list[str], needed: int) -> list[str
 
 @dataclass(frozen=True)
 class EmbeddingMap:
-    """Who is on the map, the run's own tokens first, newest first of all, and where.
+    """The tokens on the map and their coordinates: the run's own tokens, newest first, then their neighbours.
 
-    Attributes: `own` is how many of `tokens` are the run's; `seen` how many different tokens the run has.
+    Attributes: `own` is how many of `tokens` are the run's; `seen` is how many different tokens the run has.
     """
 
     tokens: list[int]
@@ -95,7 +96,7 @@ class EmbeddingMap:
 
 
 def map_rows(found: EmbeddingMap, trace: Trace) -> ChartData:
-    """One row for each token: its place on [0, 1] both ways, its true coordinates, and its label's side."""
+    """One row for each token: its place on [0, 1] in both directions, its true coordinates, and its label's side."""
     points = found.projection.points.astype(np.float64)
     low, span = points.min(axis=0), np.maximum(np.ptp(points, axis=0), 1e-9)
     flat = MARGIN + (1 - 2 * MARGIN) * (points - low) / span
@@ -112,7 +113,7 @@ def map_rows(found: EmbeddingMap, trace: Trace) -> ChartData:
 
 
 def map_chart(found: EmbeddingMap, trace: Trace, palette: Palette) -> alt.LayerChart:
-    """Points with their tokens: the run's in the token colour, neighbours muted, the newest with the step's mark."""
+    """Points and their tokens: the run's in the token colour, neighbours muted, the newest in the step's colour."""
     axis = alt.Axis(labels=False, ticks=False, grid=False, title=None)
     x = alt.X("x:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=axis)
     y = alt.Y("y:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=axis)
@@ -156,18 +157,18 @@ def map_chart(found: EmbeddingMap, trace: Trace, palette: Palette) -> alt.LayerC
 
 
 def map_sentence(found: EmbeddingMap) -> str:
-    """How much of the truth the flat picture keeps."""
+    """How much of the variance the flat map keeps."""
     first, second = (float(share) for share in found.projection.shares)
     return (
         f"Two directions keep {percent(first + second)} of the variance of these {len(found.tokens)} embeddings "
-        f"({percent(first)} across, {percent(second)} up); distances in the other directions are not seen here."
+        f"({percent(first)} across, {percent(second)} up); distances in the other directions are not visible here."
     )
 
 
 def map_caption(found: EmbeddingMap) -> str:
-    """Who is on the map and who is not."""
-    who = f"all {found.own}" if found.own == found.seen else f"the latest {found.own} of {found.seen}"
+    """Which tokens the map shows."""
+    which = f"all {found.own}" if found.own == found.seen else f"the latest {found.own} of {found.seen}"
     return (
-        f"Shown: {who} different tokens of the run and the {NEIGHBOURS} nearest of each by cosine. "
-        "A neighbour whose label has no room shows it under the pointer."
+        f"The map shows {which} different tokens of the run, and the {NEIGHBOURS} nearest tokens to each by cosine. "
+        "If a label has no room, point at its dot to read it."
     )

@@ -1,4 +1,4 @@
-"""How alike positions are: every two rows of wpe compared, and the newest position against all others."""
+"""The similarity of positions: every two rows of wpe compared, and the newest position against all others."""
 
 import io
 
@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from gpt2.reading.tables import Tables
+from pages.look.numbers import fixed
 from pages.look.palette import Palette
 
 from . import style
@@ -22,7 +23,7 @@ def rgb(colour: str) -> np.ndarray:
 
 
 def position_png(tables: Tables, position: int, palette: Palette) -> bytes:
-    """The cosines of all positions with one another as a PNG; `position` has its row and column in the step's colour.
+    """The cosines of all positions with one another as a PNG; the row and column of `position` have the step's colour.
 
     Shapes: position_cosines [n_positions, n_positions].
     """
@@ -47,22 +48,22 @@ def mean_cosine(tables: Tables, distance: int) -> float:
 
 
 def positions_caption(tables: Tables) -> str:
-    """What the picture's axes and colours are."""
+    """The axes and the colours of the picture."""
     size = len(tables.wpe)
     return (
-        f"wpe: rows and columns are positions 0 to {size - 1}, from the top left; "
-        "blue is cosine -1, paper 0, orange 1. The pink lines are the newest position."
+        f"The rows and columns are those of wpe, positions 0 to {size - 1} from the top left. Blue is cosine −1, the "
+        "background's colour 0, orange 1. The pink lines mark the newest position."
     )
 
 
 def positions_sentence(tables: Tables) -> str:
-    """Likeness of next-door positions against positions far apart."""
+    """The mean cosine of adjacent positions, and of positions far apart."""
     far = len(tables.wpe) // 4
     if not far:
         return "This model has too few positions to compare near and far ones."
     return (
-        f"Next-door positions have a mean cosine of {mean_cosine(tables, 1):.3f}, positions {far} apart "
-        f"{mean_cosine(tables, far):.3f}."
+        f"Adjacent positions have a mean cosine of {fixed(mean_cosine(tables, 1), 3)}, positions {far} apart "
+        f"{fixed(mean_cosine(tables, far), 3)}."
     )
 
 
@@ -72,7 +73,7 @@ def position_rows(tables: Tables, position: int) -> ChartData:
 
 
 def position_chart(tables: Tables, position: int, palette: Palette) -> alt.LayerChart:
-    """The newest position's cosine with every position, on a fixed axis; its own place, where it is 1, is marked."""
+    """The newest position's cosine with every position, on a fixed axis; its own place, with cosine 1, is marked."""
     x = alt.X("position:Q", title="position", scale=alt.Scale(nice=False), axis=alt.Axis(grid=False, format="d"))
     y = alt.Y("cosine:Q", title="cosine", scale=alt.Scale(domain=[-1, 1]), axis=alt.Axis(values=[-1, -0.5, 0, 0.5, 1]))
     tip = [alt.Tooltip("position:Q", title="position"), alt.Tooltip("cosine:Q", title="cosine", format=".4f")]
@@ -93,6 +94,6 @@ def position_sentence(tables: Tables, position: int) -> str:
     cosines[position] = np.nan
     most, least = int(np.nanargmax(cosines)), int(np.nanargmin(cosines))
     return (
-        f"Position {position} is most like position {most} (cosine {cosines[most]:.3f}) "
-        f"and least like position {least} ({cosines[least]:.3f})."
+        f"Position {position} is most like position {most} (cosine {fixed(cosines[most], 3)}) "
+        f"and least like position {least} ({fixed(cosines[least], 3)})."
     )

@@ -1,4 +1,4 @@
-"""The logit lens: what every layer would say next if the stack ended there (nostalgebraist, 2020)."""
+"""The logit lens: the next token that each layer would predict if the stack ended there (nostalgebraist, 2020)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from gpt2.model.sampling import softmax
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Trace
+from pages.look.numbers import percent
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share
 
-from .style import percent, spoken
+from .style import spoken
 
 Array = NDArray[np.float32]
 ReadLens = Callable[[Array], Array]
@@ -22,22 +23,22 @@ FORMULA = (
     r"p^{(l)} = \text{softmax}\!\left(W_{\text{lm\_head}} \, \text{ln}_f\big(x^{(l)}\big)\right), \qquad "
     r"\text{ln}_f(x) = \frac{x - \bar{x}}{\sqrt{\text{var}(x) + \epsilon}} \odot w + b"
 )
-# Stands for whichever token was drawn at the shown step.
+# The option that stands for the drawn token at every step.
 DRAWN = -1
 MAX_POSITIONS = 32
-# As many logits as are held at a time: what bounds memory where the vocabulary is large.
+# How many logits are held at a time: this bounds memory if the vocabulary is large.
 MAX_LOGITS = 8_000_000
 
 
 def depths(n_layer: int) -> dict[str, str]:
-    """Every depth that is read, bottom first: its label and its hook."""
+    """Every depth that the lens reads, bottom first: its label and its hook."""
     return {"embed": "blocks.0.hook_resid_pre"} | {
         f"L{layer}": f"blocks.{layer}.hook_resid_post" for layer in range(n_layer)
     }
 
 
 def window(trace: Trace) -> int:
-    """How many of the newest positions are read: 32, or fewer where the vocabulary is large."""
+    """How many of the newest positions are read: 32, or fewer if the vocabulary is large."""
     at_once = MAX_LOGITS // (trace.config.vocab_size * (trace.config.n_layer + 1))
     return max(1, min(MAX_POSITIONS, at_once, trace.seq))
 
@@ -56,7 +57,7 @@ class LensGrid:
 
 
 def lens_grid(trace: Trace, read_lens: ReadLens) -> LensGrid:
-    """Read the newest positions; what a step has read already is taken from it."""
+    """Read the newest positions; those that a step has read already come from the step."""
     start = trace.seq - window(trace)
     hooks = depths(trace.config.n_layer).values()
     tokens = np.zeros((trace.seq, len(hooks)), np.int32)
@@ -75,7 +76,7 @@ def lens_grid(trace: Trace, read_lens: ReadLens) -> LensGrid:
 
 
 def lens_picture(trace: Trace, grid: LensGrid, height: int) -> Picture:
-    """Tokens down, depths across; each cell holds the top token, bold where it is the token that really follows."""
+    """Tokens down, depths across; each cell holds the top token, in bold if the text goes on with it."""
     names = depths(trace.config.n_layer)
     label = trace.vocabulary.label
     followers = trace.ids[grid.start + 1 :]
@@ -83,14 +84,18 @@ def lens_picture(trace: Trace, grid: LensGrid, height: int) -> Picture:
     for row, follower in enumerate(followers):
         bold[row] = grid.tokens[row] == follower
     count = len(grid.tokens)
-    shown = f"The newest {count} of {trace.seq} positions are read." if count < trace.seq else f"All {count} are read."
+    shown = (
+        f"The newest {count} of {trace.seq} positions are read."
+        if count < trace.seq
+        else f"All {count} positions are read."
+    )
     return Picture(
         grid.probabilities,
         trace.labels[grid.start :],
         list(names),
         share("probability of the top token (softmax of the lens's logits)", "sampling"),
         TITLE,
-        f"{lens_sentence(trace, grid)} Bold: the token that really follows. {shown}",
+        f"{lens_sentence(trace, grid)} Bold marks the token that follows in the text. {shown}",
         "softmax(lm_head(ln_f({column}[{r}])))",
         column_names=list(names.values()),
         row_start=grid.start,
@@ -102,7 +107,7 @@ def lens_picture(trace: Trace, grid: LensGrid, height: int) -> Picture:
 
 
 def lens_sentence(trace: Trace, grid: LensGrid) -> str:
-    """From which depth on the model's final choice after the newest token leads."""
+    """The model's first choice after the newest token, and the depth from which it leads."""
     labels = list(depths(trace.config.n_layer))
     row = grid.tokens[-1]
     final = int(row[-1])
@@ -138,18 +143,18 @@ def watch(logits: Array, token: int) -> Watch:
     return Watch(token, probabilities, ranks)
 
 
-def candidates(logits: Array, kept: object, count: int = 10) -> list[int]:
-    """Tokens to watch: whichever is drawn, the model's likeliest, and the one that is being watched already.
+def candidates(logits: Array, watched: object, count: int = 10) -> list[int]:
+    """Tokens to watch: the drawn one, the model's likeliest, and the one that is watched already.
 
     Shapes: logits [depth, vocab].
     """
     likeliest = [int(token) for token in np.argsort(-logits[-1], kind="stable")[:count]]
-    watched = [kept] if isinstance(kept, int) and kept < logits.shape[1] else []
-    return list(dict.fromkeys([DRAWN, *likeliest, *watched]))
+    already = [watched] if isinstance(watched, int) and watched < logits.shape[1] else []
+    return list(dict.fromkeys([DRAWN, *likeliest, *already]))
 
 
 def candidate(trace: Trace, logits: Array, choice: int) -> int:
-    """The token that a choice stands for; where nothing was drawn, the likeliest stands in for the drawn token."""
+    """The token of an option; if no token was drawn, the likeliest replaces the drawn one."""
     if choice != DRAWN:
         return choice
     draw = trace.steps[-1].draw
@@ -157,11 +162,19 @@ def candidate(trace: Trace, logits: Array, choice: int) -> int:
 
 
 def candidate_label(vocabulary: Vocabulary, choice: int) -> str:
-    """How a choice is written, the same at every step: the browser remembers what it was called.
+    """The text of an option, the same at every step, because the browser remembers it.
 
-    A widget outlives its rerun and keeps what writes its options, so this takes the vocabulary and not the trace.
+    A widget outlives its rerun and holds the function that writes its options, so this takes no trace.
     """
-    return "Whichever token is drawn" if choice == DRAWN else vocabulary.label(choice)
+    return "The drawn token" if choice == DRAWN else vocabulary.label(choice)
+
+
+def no_lens_sentence(trace: Trace) -> str:
+    """The sentence to show instead of the lens if other weights than the run's are loaded."""
+    return (
+        f"The logit lens needs the weights that made this run ({trace.model}), but others are loaded. "
+        "Run a prompt of your own to read it."
+    )
 
 
 def operands(trace: Trace, logits: Array, watched: Watch) -> list[str]:

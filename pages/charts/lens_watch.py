@@ -1,12 +1,13 @@
-"""A watched token's way up the stack: its probability and its rank at every depth, as lines."""
+"""A watched token up the stack: its probability and its rank at every depth, as lines."""
 
 import altair as alt
 
 from gpt2.trace.trace import Trace
+from pages.look.numbers import percent
 from pages.look.palette import Palette
 
 from .lens import Watch, depths
-from .style import ChartData, dressed, named, percent, spoken
+from .style import ChartData, dressed, named, spoken
 
 PROBABILITY_TITLE = "The watched token's probability, layer by layer"
 RANK_TITLE = "Its rank among all tokens"
@@ -49,7 +50,7 @@ def _line(trace: Trace, watched: Watch, palette: Palette, y: alt.Y) -> alt.Chart
 
 
 def probability_line(trace: Trace, watched: Watch, palette: Palette) -> alt.Chart | alt.LayerChart:
-    """Probability on [0, 1], square-root scaled so that small ones are seen."""
+    """Probability on [0, 1], on a square-root scale that shows small ones."""
     axis = alt.Axis(title="probability (square-root scale)", format=".0%", values=[0, 0.01, 0.1, 0.25, 0.5, 1])
     scale = alt.Scale(type="sqrt", domain=[0, 1])
     return _line(trace, watched, palette, alt.Y("probability:Q", scale=scale, axis=axis))
@@ -63,18 +64,18 @@ def rank_line(trace: Trace, watched: Watch, palette: Palette) -> alt.Chart | alt
 
 
 def watched_sentence(trace: Trace, watched: Watch) -> str:
-    """Where the token starts, where it ends, and its biggest step."""
+    """The token's probability at the bottom and at the top, and the layer that raises it most."""
     labels = list(depths(trace.config.n_layer))
     gains = watched.probabilities[1:] - watched.probabilities[:-1]
     best = int(gains.argmax())
     start, end = (percent(float(watched.probabilities[at])) for at in (0, -1))
-    told = f"{spoken(trace.vocabulary.label(watched.token))} has {start} at the embedding and {end} at the top"
+    change = f"{spoken(trace.vocabulary.label(watched.token))} has {start} at the embedding and {end} at the top"
     if gains[best] <= 0:
-        return f"{told}; no layer raises it."
-    return f"{told}; {labels[best + 1]} raises it most, by {100 * float(gains[best]):.1f} points."
+        return f"{change}; no layer raises it."
+    return f"{change}; {labels[best + 1]} raises it most, by {100 * float(gains[best]):.1f} points."
 
 
 def rank_sentence(trace: Trace, watched: Watch) -> str:
-    """From which rank to which."""
+    """The token's rank at the bottom and at the top."""
     first, last = int(watched.ranks[0]), int(watched.ranks[-1])
-    return f"From number {first:,} at the embedding to number {last:,} of {trace.config.vocab_size:,} at the top."
+    return f"It is number {first:,} at the embedding and number {last:,} of {trace.config.vocab_size:,} at the top."

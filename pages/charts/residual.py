@@ -1,4 +1,4 @@
-"""The residual stream: how long each position's vector is at every point of the stack, and what each part adds."""
+"""The residual stream: the length of each position's vector up the stack, and the vector that each part adds."""
 
 import altair as alt
 import numpy as np
@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from gpt2.trace.step import NORMS
 from gpt2.trace.trace import Trace
+from pages.look.numbers import fixed
 from pages.look.palette import Palette
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
@@ -15,7 +16,7 @@ from .style import ChartData, dressed, named, spoken
 Array = NDArray[np.float32]
 NORMS_TITLE = "How long is each token's vector?"
 ADDED_TITLE = "How much each part adds"
-DIRECTION_TITLE = "Does it add along the stream, or against it?"
+DIRECTION_TITLE = "Does it point along the stream or against it?"
 FORMULA = (
     r"x^{\text{mid}} = x^{\text{pre}} + \text{attn}(\text{ln}_1(x^{\text{pre}})), \qquad "
     r"x^{\text{post}} = x^{\text{mid}} + \text{mlp}(\text{ln}_2(x^{\text{mid}})), \qquad "
@@ -26,7 +27,7 @@ PARTS = {"attention": ("hook_attn_out", "hook_resid_pre"), "MLP": ("hook_mlp_out
 
 
 def points(n_layer: int) -> dict[str, str]:
-    """Every point of the stream that is shown, bottom first: its short label and its hook."""
+    """The shown points of the stream, bottom first: a short label and the hook of each."""
     blocks = {
         f"L{layer} {part}": f"blocks.{layer}.hook_resid_{part}"
         for layer in range(n_layer)
@@ -52,8 +53,8 @@ def norm_map(trace: Trace, position: int, without_first: bool, height: int) -> P
 
     Args:
         trace: the run.
-        position: the token that the caption speaks of.
-        without_first: scale the colours by the other tokens; the first then takes the last colour.
+        position: the token that the caption describes.
+        without_first: scale the colours by the other tokens; the first may then exceed the scale.
         height: in pixels.
     """
     names = points(trace.config.n_layer)
@@ -61,16 +62,16 @@ def norm_map(trace: Trace, position: int, without_first: bool, height: int) -> P
     scaled = values[:, 1:] if without_first and trace.seq > 1 else values
     limit = float(scaled.max())
     first = float(values[:, 0].max())
-    told = f"{norm_sentence(trace, position)} Click a token to see below what is added to it."
+    caption = f"{norm_sentence(trace, position)} Click a token to see below what each part adds to it."
     if first > limit:
-        told += f" The first token, up to {first:,.1f}, is beyond the colours."
+        caption += f" The first token, up to {first:,.1f}, is beyond the colour scale."
     return Picture(
         values,
         list(names)[::-1],
         trace.labels,
         Scale("sequential", limit, "norm", "residual", is_clipped=first > limit),
         NORMS_TITLE,
-        told,
+        caption,
         "‖{row}[{c}]‖",
         row_names=list(names.values())[::-1],
         column_start=0,
@@ -80,7 +81,7 @@ def norm_map(trace: Trace, position: int, without_first: bool, height: int) -> P
 
 
 def norm_sentence(trace: Trace, position: int) -> str:
-    """How a token's vector grows, and the part that adds most to it."""
+    """The length of a token's vector at the bottom and at the top, and the part that adds the longest vector."""
     last = trace.config.n_layer - 1
     ends = "blocks.0.hook_resid_pre", f"blocks.{last}.hook_resid_post"
     bottom, top = (float(np.linalg.norm(trace.row(hook, position))) for hook in ends)
@@ -93,7 +94,7 @@ def norm_sentence(trace: Trace, position: int) -> str:
 
 
 def added(trace: Trace, position: int) -> ChartData:
-    """What attention and MLP of every layer add to one token: norm, and cosine with the stream they add to."""
+    """Norms of the vectors that attention and MLP of every layer add to one token, and cosines with the stream."""
     rows = []
     for layer in range(trace.config.n_layer):
         for part, (out, stream) in PARTS.items():
@@ -143,14 +144,14 @@ def _bars(trace: Trace, position: int, palette: Palette, x: alt.X) -> alt.Chart 
 def added_bars(trace: Trace, position: int, palette: Palette) -> alt.Chart | alt.LayerChart:
     """Norms of attention's and the MLP's output at one position, layer by layer."""
     scale = alt.Scale(domain=[0, reach(trace, position)], nice=False)
-    axis = alt.Axis(title="norm of what is added", tickCount=5)
+    axis = alt.Axis(title="norm of the added vector", tickCount=5)
     return _bars(trace, position, palette, alt.X("norm:Q", scale=scale, axis=axis))
 
 
 def reach(trace: Trace, position: int) -> float:
     """A round end for the axis of norms: 1, 2 or 5 times a power of ten above what any token gets.
 
-    The first token's vectors can be a hundred times as long as all others; they count only where it is the one shown.
+    The first token's vectors can be a hundred times as long as all others; they count only if it is the shown one.
     """
     first = 0 if position == 0 or trace.seq == 1 else 1
     longest = float(trace.norms[[NORMS.index(out) for out, _ in PARTS.values()], :, first:].max())
@@ -165,32 +166,31 @@ def direction_bars(trace: Trace, position: int, palette: Palette) -> alt.Chart |
 
 
 def added_sentence(trace: Trace, position: int) -> str:
-    """Attention's and the MLP's shares of all that was added, by norm."""
+    """The shares of attention and the MLPs in all that is added, by norm."""
     rows = added(trace, position)
     total = {part: sum(row["norm"] for row in rows if row["part"] == part) for part in PARTS}
     both = sum(total.values())
     longest = max(rows, key=lambda row: row["norm"])
     return (
-        f"Of the norms added to {spoken(trace.labels[position])}, {total['MLP'] / both:.0%} are the MLPs' and "
-        f"{total['attention'] / both:.0%} attention's; {longest['part']} of {longest['layer']} adds most, "
+        f"The MLPs add {total['MLP'] / both:.0%} of the norms at {spoken(trace.labels[position])}, attention "
+        f"{total['attention'] / both:.0%}; {longest['part']} of {longest['layer']} adds most, "
         f"{longest['norm']:.1f}."
     )
 
 
 def direction_sentence(trace: Trace, position: int) -> str:
-    """The part that cancels most of the stream, or that none does."""
-    least = min(added(trace, position), key=lambda row: row["cosine"])
+    """The part that points most against the stream, if any does."""
+    token, least = spoken(trace.labels[position]), min(added(trace, position), key=lambda row: row["cosine"])
     if least["cosine"] >= 0:
-        return f"Nothing cancels at {spoken(trace.labels[position])}: the lowest cosine is {least['cosine']:.2f}."
-    cosine = f"{least['cosine']:.2f}".replace("-", "−")
+        return f"At {token}, no part points against the stream: the lowest cosine is {least['cosine']:.2f}."
     return (
-        f"At {spoken(trace.labels[position])}, {least['part']} of {least['layer']} works most against the stream: "
-        f"its cosine with what was there before is {cosine}."
+        f"At {token}, {least['part']} of {least['layer']} points most against the stream: "
+        f"its cosine with the stream before it is {fixed(least['cosine'], 2)}."
     )
 
 
 def operands(trace: Trace, position: int) -> list[str]:
-    """The last block's additions at one position, with the check that they sum up."""
+    """The last block's additions at one position, with the check that they add up."""
     layer = trace.config.n_layer - 1
     names = ("resid_pre", "attn_out", "resid_mid", "mlp_out", "resid_post")
     stream = {name: trace.row(f"blocks.{layer}.hook_{name}", position) for name in names}

@@ -1,4 +1,4 @@
-"""What a step's logits become under some sampling settings, and the rows of it that a picture can show."""
+"""One step's logits under some sampling settings, column by column, and the tokens that a picture shows."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,20 +7,21 @@ import numpy as np
 
 from gpt2.model.sampling import Distribution, Sampling, entropy_bits
 from gpt2.trace.trace import Step
+from pages.look.numbers import bits, percent
 
-from .style import bits, percent, spoken
+from .style import spoken
 
 SHOWN_TOKENS = 16
-# What the page's controls reach: a slider's end, and the largest whole number that a browser holds exactly.
+# The limits of the page's controls: a slider's end, and the largest whole number that a browser holds exactly.
 HOTTEST = 2.0
 LARGEST_SEED = 2**53 - 1
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One step's next token under some settings: as it was drawn, or as it would have been.
+    """One step's next token under some settings: as drawn, or as it would have been drawn.
 
-    Attributes: `u` is the uniform number that chose `token`; `distribution` is every stage on the way to it.
+    Attributes: `u` is the uniform number that chose `token`; `distribution` holds the probabilities on the way to it.
     """
 
     sampling: Sampling
@@ -30,7 +31,7 @@ class Outcome:
 
     @classmethod
     def drawn(cls, step: Step) -> "Outcome":
-        """What the run did at this step.
+        """The outcome that the run has at this step.
 
         Raises:
             TraceError: if nothing was drawn at this step.
@@ -41,7 +42,7 @@ class Outcome:
 
     @classmethod
     def preview(cls, step: Step, sampling: Sampling) -> "Outcome":
-        """What these settings would do with the same logits; the run stays as it is.
+        """The outcome of these settings with the same logits; the run does not change.
 
         Raises:
             SettingsError: if a setting does not fit the vocabulary.
@@ -52,7 +53,7 @@ class Outcome:
 
     @property
     def stretch(self) -> tuple[float, float]:
-        """Where the token's stretch of the cumulative bar, most likely first, begins and ends."""
+        """The begin and the end of the token's stretch of the cumulative bar, which has the most likely token first."""
         return stretch(self.distribution, self.token)
 
     @property
@@ -66,23 +67,23 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One column of the picture.
+class Column:
+    """One column of the picture: the model's probabilities, a setting applied to them, or the final ones.
 
-    Attributes: `name` is its headline, `note` what happened in it, `entropy` what is left of the choice after it.
-    Shapes: arrived, left [vocab], the probabilities that came into the stage and what it let through of them, both
-    on the same scale, so that their difference is what it removed.
+    Attributes: `name` is its headline, `note` says what it does, `entropy` is the entropy after it.
+    Shapes: arrived, passed [vocab], the probabilities before the column and those that it lets through, on the same
+    scale, so that their difference is what it removes.
     """
 
     name: str
     note: str
     entropy: float
     arrived: np.ndarray
-    left: np.ndarray
+    passed: np.ndarray
 
 
-def stages(outcome: Outcome) -> list[Stage]:
-    """The five stages from the model's own probabilities to what the draw sees, in the order they are computed."""
+def columns_of(outcome: Outcome) -> list[Column]:
+    """The five columns, from the model's own probabilities to the final ones, in the order of computation."""
     distribution, sampling = outcome.distribution, outcome.sampling
     raw, tempered, top_k, top_p = (
         distribution.raw,
@@ -94,18 +95,18 @@ def stages(outcome: Outcome) -> list[Stage]:
     of_p = np.where(top_p > 0, top_k, 0)
     cut_k = f"cuts {percent(distribution.removed_by_top_k)}" if sampling.top_k else "off"
     cut_p = f"cuts {percent(distribution.removed_by_top_p)}" if sampling.top_p < 1 else "off"
-    heat = f"logits ÷ {sampling.temperature:g}" if sampling.temperature else "greedy: all on the first"
+    heat = f"logits ÷ {sampling.temperature:g}" if sampling.temperature else "greedy: top token only"
     return [
-        Stage("Model", "softmax of the logits", entropy_bits(raw), raw, raw),
-        Stage(f"Temperature {sampling.temperature:g}", heat, entropy_bits(tempered), tempered, tempered),
-        Stage(f"Top-k {sampling.top_k or ''}".strip(), cut_k, entropy_bits(top_k), tempered, of_k),
-        Stage(f"Top-p {sampling.top_p:g}" if sampling.top_p < 1 else "Top-p", cut_p, entropy_bits(top_p), top_k, of_p),
-        Stage("Final", f"{np.count_nonzero(top_p):,} left, rescaled", entropy_bits(top_p), top_p, top_p),
+        Column("Model", "softmax of the logits", entropy_bits(raw), raw, raw),
+        Column(f"Temperature {sampling.temperature:g}", heat, entropy_bits(tempered), tempered, tempered),
+        Column(f"Top-k {sampling.top_k or ''}".strip(), cut_k, entropy_bits(top_k), tempered, of_k),
+        Column(f"Top-p {sampling.top_p:g}" if sampling.top_p < 1 else "Top-p", cut_p, entropy_bits(top_p), top_k, of_p),
+        Column("Final", f"{np.count_nonzero(top_p):,} left, rescaled", entropy_bits(top_p), top_p, top_p),
     ]
 
 
 def shown_tokens(outcome: Outcome, *also: int, count: int = SHOWN_TOKENS) -> list[int]:
-    """The model's `count` likeliest tokens, the last of them giving way to drawn tokens that are not among them."""
+    """The model's `count` likeliest tokens, the last of them replaced by drawn tokens that are not among them."""
     distribution = outcome.distribution
     wanted = list(dict.fromkeys((outcome.token, *also)))
     head = distribution.order[:count].tolist()
@@ -117,35 +118,35 @@ def shown_tokens(outcome: Outcome, *also: int, count: int = SHOWN_TOKENS) -> lis
 
 
 def stretch(distribution: Distribution, token: int) -> tuple[float, float]:
-    """Where a token's stretch of the cumulative bar begins and ends; the two are equal where it was removed."""
+    """The begin and the end of a token's stretch of the cumulative bar; they are equal if the token was removed."""
     before = distribution.final[distribution.order[: distribution.rank(token) - 1]].sum()
     return float(before), float(before + distribution.final[token])
 
 
 def outcome_sentence(outcome: Outcome, label: str) -> str:
-    """How unlikely the drawn token was to the model, and what the settings made of it."""
+    """The drawn token's rank and probability in the model, and its final probability."""
     distribution, token = outcome.distribution, outcome.token
     return (
-        f"{spoken(label)} is the model's number {distribution.rank(token):,} with {percent(distribution.raw[token])} "
-        f"(surprisal {bits(distribution.surprisal_bits(token))}); after temperature and filters it has "
-        f"{percent(distribution.final[token])}."
+        f"In the model's ranking {spoken(label)} is number {distribution.rank(token):,} with "
+        f"{percent(distribution.raw[token])} (surprisal {bits(distribution.surprisal_bits(token))}); after temperature "
+        f"and filters it has {percent(distribution.final[token])}."
     )
 
 
 def control_values(sampling: Sampling) -> dict[str, float | int]:
-    """The settings as the page's controls can hold them."""
+    """The settings, limited to the range of the page's controls."""
     values = sampling.to_dict()
     return values | {"temperature": min(HOTTEST, values["temperature"]), "seed": min(LARGEST_SEED, values["seed"])}
 
 
 def chosen_sampling(drawn: Sampling, values: dict[str, float | int | None]) -> Sampling:
-    """Settings from the page's controls; one that is empty or was not moved keeps the run's own number.
+    """Settings from the page's controls; a control that is empty or unchanged keeps the run's own number.
 
     Raises:
         SettingsError: if a setting is out of its range.
     """
     start = control_values(drawn)
-    moved: dict[str, Any] = {
+    changed: dict[str, Any] = {
         name: value for name, value in values.items() if value is not None and value != start[name]
     }
-    return replace(drawn, **moved)
+    return replace(drawn, **changed)

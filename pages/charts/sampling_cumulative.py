@@ -1,15 +1,16 @@
-"""The whole vocabulary at once: how fast the probability adds up along the ranks, and where the filters cut."""
+"""The whole vocabulary at once: how fast probability adds up along the ranks, and the ranks at which filters cut."""
 
 import altair as alt
 import numpy as np
 
 from gpt2.model.sampling import Distribution
 from gpt2.text.vocabulary import Vocabulary
+from pages.look.numbers import percent
 from pages.look.palette import Palette
 
 from . import style
 from .sampling import Outcome
-from .style import ChartData, percent
+from .style import ChartData
 
 SHOWN_RANKS = 240
 MODEL, TEMPERED = "model, temperature 1", "after temperature"
@@ -26,7 +27,7 @@ def curve_rows(distribution: Distribution) -> ChartData:
 
 
 def cut_rows(outcome: Outcome) -> ChartData:
-    """The ranks after which top-k and top-p let nothing through; a filter that is off has no line."""
+    """The last ranks that top-k and top-p keep; a filter that is off has no row."""
     distribution, sampling = outcome.distribution, outcome.sampling
     rows: ChartData = []
     if sampling.top_k:
@@ -75,7 +76,7 @@ def cumulative_chart(outcome: Outcome, vocabulary: Vocabulary, palette: Palette)
             .mark_text(align=align, dx=shift, dy=14, font=style.MONO, fontWeight="bold", **halo)
             .encode(x=x, y=y, text="token:N")
             for side, align, shift in (("right", "left", 4), ("left", "right", -4))
-            # Lines pass behind the label: it is written once broadly in the background's colour.
+            # The label is drawn twice: first with a broad stroke in the background's colour, so that lines pass behind.
             for halo in ({"stroke": palette.paper, "strokeWidth": 4, "color": palette.paper}, {})
         ),
     ]  # fmt: skip
@@ -91,13 +92,13 @@ def cumulative_chart(outcome: Outcome, vocabulary: Vocabulary, palette: Palette)
 
 
 def cumulative_sentence(outcome: Outcome) -> str:
-    """How many tokens hold half and nine tenths of the probability after temperature."""
+    """How many tokens hold half, and how many nine tenths, of the probability after temperature."""
     distribution = outcome.distribution
     total = np.cumsum(distribution.tempered[distribution.order])
     half, most = (int(np.searchsorted(total, share)) + 1 for share in (0.5, 0.9))
-    one = "token holds" if half == 1 else "tokens hold"
+    one, many = "token holds" if half == 1 else "tokens hold", "holds" if most == 1 else "hold"
     top = percent(float(total[min(9, len(total) - 1)]))
     return (
-        f"After temperature {half:,} {one} half of the probability and {most:,} nine tenths; the first ten of "
+        f"After temperature, {half:,} {one} half of the probability and {most:,} {many} nine tenths; the first ten of "
         f"{len(total):,} hold {top}."
     )

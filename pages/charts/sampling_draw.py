@@ -4,21 +4,22 @@ import altair as alt
 import numpy as np
 
 from gpt2.text.vocabulary import Vocabulary
+from pages.look.numbers import percent
 from pages.look.palette import Palette
 
 from . import style
 from .sampling import Outcome
-from .style import ChartData, percent, spoken
+from .style import ChartData, spoken
 
-# Beyond this many segments the rest is one: they would be thinner than a pixel.
+# The tokens past this many share one segment: each of them would be thinner than a pixel.
 SHOWN_SEGMENTS = 48
-# A label needs this share of the bar for each of its letters, at the narrowest width the page has.
+# A label needs this share of the bar for each of its letters, at the page's narrowest width.
 LETTER = 0.0075
 AS_DRAWN, WHAT_IF = "As drawn", "What if"
 
 
 def segments(outcome: Outcome, row: str, vocabulary: Vocabulary) -> ChartData:
-    """The bar's segments, most likely first; tokens past the first few are one segment, the drawn token never is."""
+    """The bar's segments, most likely first. Tokens past the first few share one; the drawn token has its own."""
     distribution = outcome.distribution
     left = int(np.count_nonzero(distribution.final))
     ends = np.minimum(np.cumsum(distribution.final[distribution.order[:left]]), 1.0)
@@ -46,7 +47,7 @@ def segments(outcome: Outcome, row: str, vocabulary: Vocabulary) -> ChartData:
 
 
 def draw_chart(as_drawn: Outcome, preview: Outcome, vocabulary: Vocabulary, palette: Palette) -> alt.LayerChart:
-    """Two bars, the run's own draw and the preview's, each with the mark of its uniform number `u`."""
+    """Two bars, the run's own draw and the preview's, each with its uniform number `u` marked."""
     x = alt.X("x:Q", scale=alt.Scale(domain=[0, 1]), title="u", axis=alt.Axis(format=".1f", grid=False, tickCount=10))
     order = [AS_DRAWN, WHAT_IF]
     y = alt.Y("row:N", sort=order, title=None, scale=alt.Scale(domain=order, paddingInner=0.55, paddingOuter=0.4))
@@ -93,15 +94,15 @@ def draw_chart(as_drawn: Outcome, preview: Outcome, vocabulary: Vocabulary, pale
 
 
 def draw_sentence(outcome: Outcome, vocabulary: Vocabulary) -> str:
-    """Where `u` fell, and which tokens lie on both sides of it."""
+    """The token whose stretch holds `u`, and the tokens on both sides of it."""
     distribution = outcome.distribution
     left, place = int(np.count_nonzero(distribution.final)), distribution.rank(outcome.token) - 1
     start, end = outcome.stretch
-    fell = (
-        f"u = {outcome.u:.3f} falls in {spoken(vocabulary.label(outcome.token))}, which owns {start:.3f} to {end:.3f}"
+    hit = (
+        f"u = {outcome.u:.3f} falls in {spoken(vocabulary.label(outcome.token))}, which spans {start:.3f} to {end:.3f}"
     )
     if left == 1:
-        return f"{fell}: no other u could have changed it."
+        return f"{hit}: no other u could have changed it."
     sides = []
     if place:
         below = spoken(vocabulary.label(int(distribution.order[place - 1])))
@@ -111,19 +112,19 @@ def draw_sentence(outcome: Outcome, vocabulary: Vocabulary) -> str:
         sides.append(
             f"one just above {end:.3f} {above}" if sides else f"a u just above {end:.3f} would have drawn {above}"
         )
-    return f"{fell} ({percent(end - start)}); {' and '.join(sides)}."
+    return f"{hit} ({percent(end - start)}); {' and '.join(sides)}."
 
 
 def preview_sentence(as_drawn: Outcome, preview: Outcome, vocabulary: Vocabulary) -> str:
-    """What the preview would change, and that it is only a preview."""
+    """The token that the preview draws, and that the run does not change."""
     if preview.sampling == as_drawn.sampling:
-        return "These are the run's own settings. Move one to see what it would have done with the same logits."
+        return "These are the run's own settings. Change one to see its effect on the same logits."
     was, would = spoken(vocabulary.label(as_drawn.token)), spoken(vocabulary.label(preview.token))
     if preview.token == as_drawn.token:
-        return f"What if: it would still have been {would}. Only a preview; the run is kept."
-    return f"What if: {would} instead of {was}. Only a preview; the run is kept."
+        return f"What if: the token would still be {would}. This is only a preview; the run does not change."
+    return f"What if: the token would be {would} instead of {was}. This is only a preview; the run does not change."
 
 
 def as_drawn_sentence(as_drawn: Outcome, vocabulary: Vocabulary) -> str:
-    """The run's own settings and what they drew."""
+    """The run's own settings and the token that they drew."""
     return f"As drawn: {spoken(vocabulary.label(as_drawn.token))} with {as_drawn.settings}."

@@ -1,15 +1,16 @@
-"""Entropy along the run: how open the model's choice was at every step, and how surprising what came was."""
+"""Entropy along the run: how open the model's choice was at every step, and how surprising the drawn token was."""
 
 import altair as alt
 import numpy as np
 
 from gpt2.trace.trace import Trace
+from pages.look.numbers import bits
 from pages.look.palette import Palette
 
 from . import style
-from .style import ChartData, bits
+from .style import ChartData
 
-ENTROPY, SURPRISAL = "entropy of the choice", "surprisal of what was drawn"
+ENTROPY, SURPRISAL = "entropy of the choice", "surprisal of the drawn token"
 
 
 def entropy_rows(trace: Trace) -> ChartData:
@@ -23,7 +24,7 @@ def entropy_rows(trace: Trace) -> ChartData:
 
 
 def entropy_chart(rows: ChartData, palette: Palette) -> alt.LayerChart:
-    """A line of entropies and a point for every drawn token, in bits; the shown step carries the mark."""
+    """A line of entropies and a point for every drawn token, in bits; the shown step is marked."""
     x = alt.X("step:Q", title="step", scale=alt.Scale(nice=False, padding=8), axis=alt.Axis(tickMinStep=1, format="d"))
     x = x.axis(grid=False, tickMinStep=1, format="d")
     names = alt.Scale(domain=[ENTROPY, SURPRISAL], range=[palette.sampling, palette.text])

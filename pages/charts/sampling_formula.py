@@ -1,11 +1,11 @@
-"""The formulas of sampling with the real numbers of the drawn token in them."""
+"""The formulas of sampling with the drawn token's real numbers."""
 
 import numpy as np
 
 from gpt2.text.vocabulary import Vocabulary
+from pages.look.numbers import percent
 
 from .sampling import Outcome
-from .style import percent
 
 FORMULA = (
     r"p_i = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}}"
@@ -15,7 +15,7 @@ FORMULA = (
 
 
 def sampling_operands(outcome: Outcome, logits: np.ndarray, vocabulary: Vocabulary) -> list[str]:
-    """Every step from the drawn token's logit to the stretch that `u` fell in, with its own numbers.
+    """The computation from the drawn token's logit to the stretch that holds `u`, line by line, with its own numbers.
 
     Shapes: logits [vocab].
     """
@@ -29,7 +29,7 @@ def sampling_operands(outcome: Outcome, logits: np.ndarray, vocabulary: Vocabula
         lines += [
             f"z / T = {logit:.4f} / {sampling.temperature:g} = {scaled:.4f}",
             f"e^({scaled:.4f} - {top:.4f}) / sum = {exponentials[token]:.6f} / {exponentials.sum():.6f} "
-            f"= {distribution.tempered[token]:.6f}  (the highest is taken off first, which changes no ratio)",
+            f"= {distribution.tempered[token]:.6f}  (the highest logit is subtracted first, which changes no ratio)",
         ]
     else:
         lines.append(f"temperature 0 is greedy: {label} has the highest logit and gets {percent(1.0)}")
@@ -41,7 +41,7 @@ def sampling_operands(outcome: Outcome, logits: np.ndarray, vocabulary: Vocabula
 
 
 def kept_line(name: str, is_on: bool, before: np.ndarray, after: np.ndarray, token: int) -> str:
-    """One filter's renormalisation: what the token had, divided by what was kept."""
+    """One filter's renormalisation: the token's probability, divided by the sum of those that were kept."""
     if not is_on:
         return f"{name} is off: nothing is removed"
     kept = float(before[after > 0].sum())

@@ -1,4 +1,4 @@
-"""What a page says of a long run that was squeezed into its memory: which numbers are not as they were captured."""
+"""The sentence about a long run that was squeezed into its memory: which numbers differ from the captured ones."""
 
 from collections.abc import Sequence
 
@@ -36,5 +36,5 @@ def storage_sentence(trace: Trace, hooks: Sequence[str]) -> str:
         if any(step.captures.storage_of(name) != Storage.FLOAT32 for name in names.values())
     ]
     count = sum(len(step.ids) for step in changed)
-    where = f"{count} of {trace.seq} positions" if count < trace.seq else f"all {count} positions"
-    return f"To stay within the memory of one run, at {where}: {'; '.join(phrases)}."
+    positions = f"{count} of {trace.seq} positions" if count < trace.seq else f"all {count} positions"
+    return f"To stay within the memory of one run, at {positions}: {'; '.join(phrases)}."

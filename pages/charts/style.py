@@ -93,21 +93,9 @@ def dressed(
     return sized
 
 
-def percent(share: float) -> str:
-    """A probability in per cent, one decimal; small ones with the digits they need."""
-    if share == 0 or share >= 0.001:
-        return f"{share:.1%}".replace("%", "\u00a0%")
-    return f"{share:.2%}".replace("%", "\u00a0%") if share >= 0.0001 else "<0.01\u00a0%"
-
-
 def spoken(label: str) -> str:
     """A token inside a sentence: in quotation marks where it would be taken for the sentence's own punctuation."""
     return label if any(char.isalnum() for char in label) else f"“{label}”"
-
-
-def bits(value: float) -> str:
-    """An entropy or a surprisal."""
-    return f"{value:.2f}\u00a0bits"
 
 
 def token_axis(**settings: Any) -> alt.Axis:

@@ -1,4 +1,4 @@
-"""What the KV cache saves, on the Cost page: the picture, and the button that measures its other half."""
+"""The savings of the KV cache, on the Cost page: the chart, and the button that measures passes without the cache."""
 
 import streamlit as st
 
@@ -11,34 +11,35 @@ SECONDS = 0.5
 
 
 def show_saving(view: View) -> None:
-    """Draw it, and while passes are being timed draw it anew without the rest of the page."""
-    visit, palette, keys = this_visit(), view.palette, [view.key(name) for name in ("saving", "measure", "stop")]
-    at_work = visit.measurement is not None and visit.measurement.is_running
-    del view  # Streamlit keeps the function below for long; it must not keep the numbers of a run that was let go
+    """Draw the chart and the button; while passes are timed, redraw them without the rest of the page."""
+    visit, palette = this_visit(), view.palette
+    chart_key, measure_key, stop_key = (view.key(name) for name in ("saving", "measure", "stop"))
+    is_measuring = visit.measurement is not None and visit.measurement.is_running
+    del view  # Streamlit holds the function below for long; it must not hold the numbers of an evicted run
 
-    @st.fragment(run_every=SECONDS if at_work else None)
+    @st.fragment(run_every=SECONDS if is_measuring else None)
     def draw() -> None:
         run, measurement = visit.player.trace, visit.measurement
-        if at_work and (measurement is None or not measurement.is_running):
-            st.rerun()  # it has come to its end: no timer any more
+        if is_measuring and (measurement is None or not measurement.is_running):
+            st.rerun()  # the measurement has ended: redraw the page, without a timer
         if not run.steps:
             return
         own = measurement if measurement is not None and measurement.run_id == run.run_id else None
         reruns = own.reruns if own is not None else ()
         st.markdown(f"**{cost_cache.TITLE}**")
-        picture, beside = st.columns([5, 2.2])
-        with picture:
+        left, right = st.columns([5, 2.2])
+        with left:
             plain_text(cost_cache.cache_sentence(run, reruns))
             chart = cost_cache.cache_chart(run, reruns, palette)
-            st.altair_chart(chart, theme=None, alt=cost_cache.TITLE, key=keys[0])
-        with beside:
+            st.altair_chart(chart, theme=None, alt=cost_cache.TITLE, key=chart_key)
+        with right:
             if own is not None and own.is_running:
                 st.progress(len(reruns) / own.total, f"{len(reruns)} of {own.total} passes timed")
-                if st.button("Stop measuring", key=keys[2], width="stretch"):
+                if st.button("Stop measuring", key=stop_key, width="stretch"):
                     own.stop()
                     st.rerun()
             elif st.button(
-                "Measure without the cache", key=keys[1], width="stretch", disabled=visit.player.is_recorded
+                "Measure without the cache", key=measure_key, width="stretch", disabled=visit.player.is_recorded
             ):
                 visit.measure()
                 st.rerun()

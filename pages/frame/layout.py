@@ -1,4 +1,4 @@
-"""The frame that all pages share: the stage on top, the question, the sentences, and how it is computed."""
+"""The layout that all pages share: the stage on top, the headline, the sentences, and the computation."""
 
 import inspect
 import weakref
@@ -32,13 +32,13 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class View:
-    """What a lens page looks at.
+    """The run, the step and the model that a lens page shows.
 
     Attributes:
         run: the whole run on the stage.
-        trace: the run as it was at the shown step; what it let go is computed again where the model is loaded.
-        step: that step with its logits, or None where the run is empty.
-        tables, read_lens: the embeddings and the logit lens of the model that made the run, or None where it is not
+        trace: the run up to the shown step; hooks that it dropped are recomputed if the model is loaded.
+        step: the shown step with its logits, or None if the run is empty.
+        tables, read_lens: the embeddings and the logit lens of the model that made the run, or None if it is not
             loaded.
         head: (layer, head) that the visitor has locked, if any.
     """
@@ -56,34 +56,50 @@ class View:
         """A widget key of this page alone."""
         return f"{self.name}.{name}"
 
-    def picture(self, draw: Callable[..., Picture], *how: Hashable) -> Picture:
-        """The picture that `draw` makes of the trace, from the store that all visitors share."""
-        return PICTURES.picture(self.trace, (draw.__name__, *how), lambda: draw(self.trace, *how))
+    @property
+    def step_index(self) -> int:
+        """The index of the shown step."""
+        return len(self.trace.steps) - 1
+
+    @property
+    def newest(self) -> int:
+        """The position of the newest token at the shown step."""
+        return self.trace.seq - 1
+
+    def picture(self, draw: Callable[..., Picture], *arguments: Hashable) -> Picture:
+        """The picture that `draw` makes of the trace with these arguments, from the cache that all visitors share."""
+        return PICTURES.picture(self.trace, (draw.__name__, *arguments), lambda: draw(self.trace, *arguments))
 
 
 def palette() -> Palette:
-    """The colours of the theme this visitor has on."""
+    """The colours of the visitor's theme."""
     return DARK if st.context.theme.type == "dark" else LIGHT
 
 
 def show_stage(view: Literal["live", "strip"]) -> Visit:
-    """Mount the stage and answer what it asks for."""
+    """Mount the stage and answer the visitor's actions.
+
+    Streamlit returns a component's actions only from the call that sends a snapshot. So every action is answered twice:
+    first by a snapshot from before the action, then, after a rerun, by a snapshot that shows its effect.
+    """
     visit = this_visit()
-    runs, (drawn, drawn_head) = count(), visit.looks_at
-    # Streamlit keeps this function for long; it must not keep the numbers of a run that was let go.
+    visit.refresh()
+    runs, (drawn, drawn_head) = count(), visit.view_key
+    # Streamlit holds the function below for long; it must not hold the numbers of an evicted run.
     drawn_step = (lambda: None) if drawn is None else weakref.ref(drawn)
     del drawn
 
     @st.fragment
     def answer() -> None:
-        """While something is under way the stage asks for the next message by itself, so this needs no timer."""
+        """Send a snapshot and take the actions. While a run is generating, the stage itself asks for the next one."""
         is_fragment_run = next(runs) > 0
+        visit.refresh()
         actions = stage(visit.snapshot(), view=view)
         for action in actions:
             visit.answer(action)
-        step, head = visit.looks_at
+        step, head = visit.view_key
         if view == "strip" and (step is not drawn_step() or head != drawn_head):
-            st.rerun()  # the pictures below show something else than the strip
+            st.rerun()  # the pictures below show another step or head than the strip
         if actions:
             st.rerun(scope="fragment" if is_fragment_run else "app")
 
@@ -92,25 +108,25 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
 
 
 def open_page(name: str) -> View:
-    """Put the strip on top of a lens page and return what the page looks at."""
+    """Put the strip on top of a lens page and return the view that the page shows."""
     visit = show_stage("strip")
-    run_model = visit.run_model
-    whole = with_recomputer(visit.player.trace, run_model.engine if run_model else None)
+    model = visit.model_of_run
+    whole = with_recomputer(visit.player.trace, model.engine if model else None)
     shown = whole.cut(min(visit.cursor + 1, len(whole.steps)))
     return View(
         name=name,
         run=whole,
         trace=shown,
         step=shown.step(-1) if shown.steps else None,
-        tables=run_model.tables if run_model else None,
+        tables=model.tables if model else None,
         palette=palette(),
         head=visit.head,
-        read_lens=lens_of(run_model),
+        read_lens=lens_of(model),
     )
 
 
 def lens_of(run_model: ModelJob | None) -> Callable[[Array], Array] | None:
-    """How rows of the residual stream are read: by the engine, in NumPy where it is not ready, or not at all."""
+    """The logit lens of a model: by its engine, in NumPy until the engine is ready, or None without weights."""
     if run_model is not None and run_model.engine is not None:
         return run_model.engine.lens
     checkpoint = run_model.checkpoint if run_model else None
@@ -118,13 +134,13 @@ def lens_of(run_model: ModelJob | None) -> Callable[[Array], Array] | None:
 
 
 def headline(text: str) -> None:
-    """The page's headline: the question that its pictures answer."""
+    """Show the page's headline: the question that its pictures answer."""
     st.header(text, anchor=False)
 
 
 @contextmanager
 def explain_missing() -> Iterator[None]:
-    """Show what is drawn inside, or one sentence where what it needs was let go and cannot be computed again."""
+    """Draw the block, or one sentence if a hook that it needs was dropped and cannot be recomputed."""
     try:
         yield
     except TraceError as error:
@@ -132,13 +148,13 @@ def explain_missing() -> Iterator[None]:
 
 
 def note_storage(view: View, *hooks: str) -> None:
-    """Say which of the hooks that the page shows are not as they were captured, if any."""
-    if told := storage_sentence(view.trace, hooks):
-        plain_text(told)
+    """Say how the hooks that the page shows are stored, if not as they were captured."""
+    if sentence := storage_sentence(view.trace, hooks):
+        plain_text(sentence)
 
 
-def require(view: View, *hooks: str) -> None:
-    """End the page where its pictures need hooks that cannot be computed again; `note_storage` has said so."""
+def stop_if_missing(view: View, *hooks: str) -> None:
+    """End the page here if one of these hooks was dropped and cannot be recomputed; `note_storage` has said so."""
     if view.trace.recomputer is None and any(
         view.trace.storage_of(f"blocks.0.{hook}") == Storage.DROPPED for hook in hooks
     ):
@@ -146,7 +162,7 @@ def require(view: View, *hooks: str) -> None:
 
 
 def plain_text(text: str) -> None:
-    """One generated sentence, shown as plain text whatever it quotes."""
+    """Show a generated sentence as plain text: a token in it is never read as markup."""
     st.text(text)
 
 
@@ -154,7 +170,7 @@ Source = Path | Callable[..., object] | type
 
 
 def show_computation(title: str, formula: str, operands: Sequence[str], sources: Sequence[Source]) -> None:
-    """How something is computed: the formula, the real operands, and the source that ran, one click away."""
+    """Show a computation, one click away: the formula, the real operands, and the source that ran."""
     with st.expander(title, icon=":material/function:"):
         st.latex(formula)
         for operand in operands:

@@ -1,4 +1,4 @@
-"""The program's name and sign, drawn here: nothing is fetched for them."""
+"""The program's name and icon, drawn here so that nothing is fetched."""
 
 from PIL import Image, ImageDraw
 
@@ -16,7 +16,7 @@ def logo(palette: Palette) -> str:
     )
 
 
-def sign() -> Image.Image:
+def icon() -> Image.Image:
     """The icon of the browser's tab: a causal attention pattern."""
     size, cells = 64, 4
     picture = Image.new("RGBA", (size, size), (0, 0, 0, 0))

@@ -1,4 +1,4 @@
-"""The pages in their order, and what stands beside all of them: recorded runs, opened and saved."""
+"""The pages in their order, and the sidebar that they share: runs to open and to save."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from .layout import palette, plain_text
 from .logo import logo
 
 WATCH = Path(__file__).parents[1] / "watch"
-# How soon the file of a run that has left the stage is let go.
-LOOK_SECONDS = 5
+# How often to check whether an offered file is still needed.
+CHECK_SECONDS = 5
 
-# What the page frame needs and Streamlit has no setting for: no empty space above and around the stage.
+# Streamlit has no setting for the empty space above and around the stage.
 CSS = """<style>
 .stMainBlockContainer { padding: 3.5rem 1.25rem 0; max-width: none; }
 .stMainBlockContainer:has([data-testid="stHeading"]) { padding-bottom: 2rem; }
@@ -35,8 +35,8 @@ RELOAD = st.components.v2.component(
 
 
 def show() -> None:
-    """Draw the navigation and the page that is chosen."""
-    reload_if_the_page_was_not_found()
+    """Draw the navigation, the sidebar and the chosen page."""
+    reload_if_page_not_found()
     st.html(CSS)
     st.logo(logo(palette()), size="large")
     page = st.navigation(
@@ -51,15 +51,15 @@ def show() -> None:
         position="top",
     )
     with st.sidebar:
-        runs(this_visit())
+        show_runs(this_visit())
     page.run()
 
 
-def reload_if_the_page_was_not_found() -> None:
-    """Let the browser load again if it is a server's first and came by the address of a page.
+def reload_if_page_not_found() -> None:
+    """Reload the browser if it is the first one of this server and asked for the address of a page.
 
-    Until `st.navigation` has been called once in a server's life, Streamlit takes a folder called `pages` for its older
-    kind of app, looks for the page among the files there, and says that there is none.
+    Until the first call of `st.navigation` in a server's life, Streamlit takes a folder called `pages` for its older
+    kind of app, looks for the page among the files in it, and reports that the page does not exist.
     """
     looked_for_a_file, PagesManager.uses_pages_directory = PagesManager.uses_pages_directory, False
     context = get_script_run_ctx()
@@ -69,13 +69,13 @@ def reload_if_the_page_was_not_found() -> None:
         st.stop()
 
 
-def runs(visit: Visit) -> None:
-    """Open a recorded run, or save the one on the stage."""
+def show_runs(visit: Visit) -> None:
+    """Draw the sidebar: buttons to open a recorded run or a file, and to save the run on the stage."""
     opening: Opening = st.session_state.setdefault("opening", Opening())
     saving: Saving = st.session_state.setdefault("saving", Saving())
     st.subheader("Runs", anchor=False)
     for name, title in RECORDED.items():
-        # Called back before the script runs, so that a rerun which ends the script does not lose the press.
+        # A callback runs before the script, so a rerun that ends the script cannot lose the press.
         st.button(
             f"Open the recorded run “{title}”", key=f"recorded.{name}", on_click=open_recorded, args=(visit, name)
         )
@@ -83,7 +83,7 @@ def runs(visit: Visit) -> None:
     if uploaded is not None:
         with st.spinner("Opening the file …"):
             opening.take(uploaded, visit)
-        st.rerun()  # with an uploader that is empty
+        st.rerun()  # draws a new, empty uploader
     if error := opening.error_beside(visit.player.trace.run_id):
         st.error("This file was not opened.")
         plain_text(error)  # it may quote the file
@@ -91,7 +91,7 @@ def runs(visit: Visit) -> None:
     if saving.is_asked:
         with st.spinner("Writing the file …"):
             saving.make(visit.player)
-    offer(saving, visit)
+    offer_download(saving, visit)
 
 
 def open_recorded(visit: Visit, name: str) -> None:
@@ -99,15 +99,15 @@ def open_recorded(visit: Visit, name: str) -> None:
     visit.open(recorded_run(name))
 
 
-def offer(saving: Saving, visit: Visit) -> None:
-    """The file of the run, once it is there, for as long as it is kept."""
+def offer_download(saving: Saving, visit: Visit) -> None:
+    """Draw the download button while a file is available, or say why there is none."""
     if saving.is_over(visit.player.trace.run_id):
         saving.drop()
     if saving.error:
         st.error("This run was not saved.")
         plain_text(saving.error)
     if not saving.data:
-        st.caption("All steps up to now, with every activation that the run has kept.")
+        st.caption("The file holds all steps so far, with every activation that the run stores.")
         return
     st.download_button(
         saving.label,
@@ -118,12 +118,12 @@ def offer(saving: Saving, visit: Visit) -> None:
         on_click="ignore",
         type="primary",
     )
-    st.caption("The file is kept here for two minutes, or until another run is on the stage.")
+    st.caption("The file is available for two minutes, or until another run is on the stage.")
 
-    @st.fragment(run_every=LOOK_SECONDS)
-    def look() -> None:
-        """Streamlit lets go of the file when the page is drawn without its button."""
+    @st.fragment(run_every=CHECK_SECONDS)
+    def rerun_when_over() -> None:
+        """Streamlit frees the file when the page is redrawn without its button."""
         if saving.is_over(visit.player.trace.run_id):
             st.rerun()
 
-    look()
+    rerun_when_over()

@@ -1,1 +1,1 @@
-"""One visual language: a concept in, its colour out; the palettes of the light and the dark theme."""
+"""One visual language: a concept in, its colour out; a number in, its text out; the same in Python and JavaScript."""

@@ -21,6 +21,7 @@ class Palette:
     muted: str
     negative: str
     positive: str
+    error: str
 
 
 LIGHT = Palette(
@@ -38,6 +39,7 @@ LIGHT = Palette(
     muted="#6B7480",
     negative="#0072B2",
     positive="#D55E00",
+    error="#B3261E",
 )
 DARK = Palette(
     attention="#5AA9E6",
@@ -54,4 +56,5 @@ DARK = Palette(
     muted="#97A1AC",
     negative="#5AA9E6",
     positive="#FF8A4C",
+    error="#FF9C94",
 )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.errors import TraceError
+from pages.look.numbers import bold_percents
 from pages.look.palette import DARK, LIGHT, Palette
 
 from .scale import Scale
@@ -25,6 +26,7 @@ class Picture:
 
     Attributes:
         rows, columns: one label each (of the tiles, in a mosaic).
+        caption: a sentence or two; its per cents are set bold.
         hook: where the values come from; `{r}` and `{c}` become the indices, `{row}` and `{column}` the names.
         row_names, column_names: longer names for the tooltip; the labels where left out.
         row_start, column_start: the position that the first row or column stands for, where they are positions.
@@ -92,6 +94,7 @@ def pack(picture: Picture, selectable: bool = False, selected: tuple[int, int] |
         tile = [height, width]
     header: dict[str, Any] = {
         **{name: value for name, value in vars(picture).items() if name not in ("values", "scale", "bold")},
+        "caption": bold_percents(picture.caption),
         "bold": None if picture.bold is None else picture.bold.astype(int).tolist(),
         "scale": asdict(picture.scale),
         "shape": list(values.shape),

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.look.scripts import shared_script
+
 from .blob import Picture, pack
 
 Cell = tuple[int, int]
 HERE = Path(__file__).parent
+SCRIPTS = ("paint", "panel", "matrix")
 
 
 def lean(source: str) -> str:
@@ -20,7 +23,7 @@ _mount = st.components.v2.component(
     "gpt2_matrix",
     html='<div class="matrix"></div>',
     css=(HERE / "matrix.css").read_text(encoding="utf-8"),
-    js=lean("".join((HERE / name).read_text(encoding="utf-8") for name in ("paint.js", "panel.js", "matrix.js"))),
+    js=lean("\n".join([shared_script(), *((HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)])),
 )
 
 
@@ -47,7 +50,7 @@ def chosen_cell(key: str, shape: tuple[int, int], otherwise: Cell, start: Cell =
     Args:
         key: the picture's.
         shape: how many rows and columns the picture will have.
-        otherwise: what is returned where nothing, or nothing that is still there, has been chosen.
+        otherwise: the cell to return if none has been chosen, or the chosen one is no longer in the picture.
         start: the positions that the first row and column stand for.
     """
     before = st.session_state.get(key)

@@ -165,12 +165,11 @@ export default function (component) {
   [view.header, view.data] = decode(data);
   view.chosen = view.header.selected;
   view.title.textContent = view.header.title;
-  // Per cents are what captions are about; Python writes them with a hard space.
   view.caption.replaceChildren();
-  for (const [at, part] of view.header.caption.split(/(<?\d[\d.]*\u00a0%)/).entries()) {
+  for (const [at, part] of view.header.caption.entries()) {
     element(view.caption, at % 2 ? 'b' : 'span', '').textContent = part;
   }
-  const spoken = `${view.header.title}. ${view.header.caption} Arrow keys move from cell to cell.`;
+  const spoken = `${view.header.title}. ${view.header.caption.join('')} Arrow keys move from cell to cell.`;
   view.plot.setAttribute('aria-label', spoken);
   repaint(view);
   // A superseded call may be cleaned up while the component lives: only the newest may take it down.

@@ -1,30 +1,17 @@
 // Numbers to colours and pixels. No state, no events.
 const LEVELS = 512;
 
-function rgb(ctx, colour) {
-  ctx.fillStyle = '#000';
-  ctx.fillStyle = colour;
-  const hex = ctx.fillStyle;
-  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-}
-
-// Relative luminance (WCAG 2.2); black and white text read equally well on 0.2.
-function luminance(colour) {
-  const [r, g, b] = colour.map((part) => (part <= 10 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-}
-
-function inkOf(root, header, ctx) {
+function inkOf(root, header) {
   const css = getComputedStyle(root);
   const read = (name) => css.getPropertyValue(name).trim();
-  const paper = rgb(ctx, read('--st-background-color'));
+  const paper = channels(read('--st-background-color'));
   const ink = {
-    ...(luminance(paper) < 0.2 ? header.dark : header.light),
+    ...(isDark(paper) ? header.dark : header.light),
     panel: read('--st-secondary-background-color'), text: read('--st-text-color'), line: read('--st-border-color'),
     sans: read('--st-font') || 'sans-serif', mono: read('--st-code-font') || 'monospace',
   };
   const mix = (to, t) => paper.map((from, i) => Math.round(from + (to[i] - from) * t));
-  const [high, negative, positive] = ['high', 'negative', 'positive'].map((name) => rgb(ctx, ink[name]));
+  const [high, negative, positive] = ['high', 'negative', 'positive'].map((name) => channels(ink[name]));
   const isSigned = header.scale.kind === 'signed';
   ink.levels = Array.from({ length: LEVELS + 1 }, (_, level) => {
     const t = level / LEVELS;
@@ -74,37 +61,17 @@ function imageOf(data, stride, top, left, rows, columns, wide, high, ink, scale)
 }
 
 function hatch(ctx, ink, x, y, w, h) {
-  const cell = document.createElement('canvas');
-  cell.width = cell.height = 6;
-  const pen = cell.getContext('2d');
-  pen.strokeStyle = ink.muted;
-  pen.globalAlpha = 0.4;
-  pen.lineWidth = 1;
-  for (const shift of [-6, 0, 6]) { pen.moveTo(shift, 6); pen.lineTo(shift + 6, 0); }
-  pen.stroke();
-  ctx.fillStyle = ctx.createPattern(cell, 'repeat');
+  ctx.fillStyle = hatching(ctx, ink.muted, 1, 0.4);
   ctx.fillRect(x, y, w, h);
 }
 
-function shorten(ctx, text, room) {
-  if (ctx.measureText(text).width <= room) return text;
-  const chars = [...text];
-  while (chars.length > 1 && ctx.measureText(chars.join('') + '…').width > room) chars.pop();
-  return chars.join('') + '…';
-}
-
-function percent(value) {
-  const of = 100 * value;
-  if (of !== 0 && Math.abs(of) < 0.01) return '<0.01 %';
-  return `${Math.abs(of) < 0.1 && of !== 0 ? of.toFixed(2) : of.toFixed(1)} %`;
-}
+function shorten(ctx, text, room) { return fitted(ctx, text, room, 1); }
 
 function numberText(scale, value) {
   if (value === -Infinity) return 'masked (−∞)';
   if (!Number.isFinite(value)) return 'no value';
   if (scale.percent) return percent(value);
-  const digits = Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 10 ? 2 : 3;
-  return value.toFixed(digits).replace('-', '−');
+  return number(value);
 }
 
 // The values that the legend writes under its bar.
@@ -115,8 +82,8 @@ function ticksOf(scale) {
 }
 
 function tickText(scale, value) {
-  if (scale.percent) return `${Math.round(100 * value)} %`;
-  const text = Math.abs(value) >= 10 ? value.toFixed(0) : String(Number(value.toPrecision(2)));
+  if (scale.percent) return wholePercent(value);
+  const text = Math.abs(value) >= 10 ? fixed(value, 0) : String(Number(value.toPrecision(2)));
   return (scale.is_clipped && value === scale.limit ? '≥ ' : '') + text.replace('-', '−');
 }
 

@@ -173,7 +173,7 @@ function economies(rowStep, columnStep, [perRow, perColumn], header) {
 function paintPicture(view, width) {
   const ratio = globalThis.devicePixelRatio || 1;
   const probe = view.base.getContext('2d');
-  view.ink = inkOf(view.root, view.header, probe);
+  view.ink = inkOf(view.root, view.header);
   view.place = geometry(probe, view.header, view.ink, width);
   const ctx = fit(view.base, width, view.place.total, ratio);
   const pooled = paintCells(ctx, view, ratio);

@@ -1,4 +1,4 @@
-"""Caches of all visitors: hooks that long runs dropped and pages recompute, and pictures that take seconds."""
+"""Caches for all visitors: hooks that pages recompute for long runs, and pictures that take seconds to draw."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import replace
@@ -19,10 +19,10 @@ MAX_PICTURES, MAX_PICTURE_BYTES = 8, 48_000_000
 
 
 class PictureCache:
-    """Pictures of whole runs, so that a click in one need not draw it again. Calls come from any thread."""
+    """Pictures of whole runs, so that a click does not redraw them. Any thread may call it."""
 
     def __init__(self, max_pictures: int = MAX_PICTURES, max_bytes: int = MAX_PICTURE_BYTES) -> None:
-        """Begin empty."""
+        """Start empty."""
         self._pictures: ByteLRU[tuple[StepId, Hashable], Picture] = ByteLRU(
             max_pictures, max_bytes, lambda picture: picture.values.nbytes
         )

@@ -1,71 +1,54 @@
-"""What the host of the app has set: which models may be chosen, and how much memory they may take.
+"""What the host of the app has set: which models may be chosen, where they run, and how much memory they may take."""
 
-All of it is environment variables, read when they are asked for; root-level Streamlit secrets become such variables.
-"""
-
-import os
 from pathlib import Path
 
-from gpt2.checkpoints.catalog import KNOWN
-from gpt2.errors import SettingsError
+from gpt2.engine import settings
+from gpt2.engine.settings import is_on, megabytes, offered_models, offers_any_model, read
 
 from .memory import machine_bytes
 
-# Of the memory that there is, when GPT2_MEMORY_MB does not say; runs may take `limits.TRACES_SHARE` of it.
+# Of the machine's memory, if GPT2_MEMORY_MB is not set; runs may take `limits.TRACES_SHARE` of it.
 MEMORY_SHARE = 0.55
-
-
-def offered_models() -> tuple[str, ...]:
-    """The bundled model and exactly those in `GPT2_MODELS`, split at commas; without it, those with a short name."""
-    told = os.environ.get("GPT2_MODELS")
-    own = KNOWN if told is None else filter(None, map(str.strip, told.split(",")))
-    default = os.environ.get("GPT2_DEFAULT_MODEL", "").strip()
-    return tuple(dict.fromkeys(["bundled", *own, *filter(None, [default])]))
 
 
 def default_model() -> str:
     """The model that a visit begins to load: `GPT2_DEFAULT_MODEL`, or the bundled one."""
-    return os.environ.get("GPT2_DEFAULT_MODEL", "").strip() or "bundled"
+    return read("GPT2_DEFAULT_MODEL") or "bundled"
 
 
 def is_public() -> bool:
     """Whether the host has said that strangers visit: `GPT2_PUBLIC`."""
-    return os.environ.get("GPT2_PUBLIC", "").strip().lower() not in ("", "0", "false", "no")
+    return is_on("GPT2_PUBLIC")
 
 
 def takes_other_ids() -> bool:
     """Whether a visitor may name a model of the hub that is not in the list."""
-    return "GPT2_MODELS" not in os.environ and not is_public()
+    return offers_any_model() and not is_public()
 
 
 def takes_folders(is_local: bool) -> bool:
-    """Whether a visitor may name a folder: only where ids are free too, and from the machine that the app runs on."""
+    """Whether a visitor may name a folder: only if ids are free too, and from the machine that the app runs on."""
     return is_local and takes_other_ids()
 
 
 def may_be_folder(name: str) -> bool:
-    """Whether a name may stand for a folder: one that the host has named, or the whole path that `Choice.take` made."""
+    """Whether a name may stand for a folder: one that the host has named, or a whole path (`ModelChoice.take`)."""
     return Path(name).is_absolute() or name in offered_models()
 
 
 def device() -> str:
-    """Where models run: `GPT2_DEVICE`, which may be auto, cpu or gpu; the CPU where it says nothing."""
-    return os.environ.get("GPT2_DEVICE", "").strip().lower() or "cpu"
+    """Where models run: `GPT2_DEVICE`, which may be auto, cpu or gpu; the CPU if it is not set.
+
+    Raises:
+        SettingsError: if `GPT2_DEVICE` is anything else.
+    """
+    return settings.device("GPT2_DEVICE")
 
 
 def memory_budget() -> int:
-    """Bytes that the program may take with all its models: `GPT2_MEMORY_MB`, or a share of what there is.
+    """Bytes that the program may take with all its models: `GPT2_MEMORY_MB`, or a share of the machine's memory.
 
     Raises:
         SettingsError: if `GPT2_MEMORY_MB` is not a positive number.
     """
-    told = os.environ.get("GPT2_MEMORY_MB", "").strip()
-    if not told:
-        return int(MEMORY_SHARE * machine_bytes())
-    try:
-        budget = float(told) * 1e6
-    except ValueError:
-        budget = 0
-    if not 0 < budget < float("inf"):
-        raise SettingsError(f"GPT2_MEMORY_MB must be a positive number of megabytes, not {told!r}; the host sets it.")
-    return int(budget)
+    return megabytes("GPT2_MEMORY_MB", int(MEMORY_SHARE * machine_bytes()))

@@ -1,4 +1,4 @@
-"""One model on its way into memory: fetched, read and bound in a thread, for all visitors who wait for it."""
+"""One model being loaded: fetched, read and bound in a thread, for all visitors who wait for it."""
 
 import threading
 import time
@@ -21,32 +21,32 @@ from .memory import collect_garbage
 if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
 
-Stage = Literal["checking", "downloading", "reading", "compiling", "ready", "failed", "cancelled"]
+Phase = Literal["checking", "downloading", "reading", "compiling", "ready", "failed", "cancelled"]
 ENDED = ("ready", "failed", "cancelled")
 
 
 class ModelJob:
-    """A model being loaded, or loaded.
+    """The loading of one model, and the loaded model.
 
     Attributes:
         name: as `hub.locate` takes it.
-        stage, message: how far it is, in one word and in one sentence.
-        progress: from 0 to 1 while it is known, else None.
-        error: why it failed, in one sentence that says what to do.
-        checkpoint, tables: there once the weights have been read; whole in memory, whatever happens to the files.
-        engine: there once it is ready.
-        seconds: how long "downloading", "reading", "compiling" and "binding" have taken, where they were done;
-            "binding" gives the weights to the compiled graphs, and waits for "compiling" where it is done.
+        phase, message: the progress in one word and in one sentence.
+        progress: from 0 to 1, or None if it is unknown.
+        error: the reason of a failure, in one sentence that says what to do.
+        checkpoint, tables: available once the weights have been read; held in memory, so the files may change later.
+        engine: available once the model is ready.
+        seconds: how long "downloading", "reading", "compiling" and "binding" took, if they were needed; "binding"
+            gives the weights to the compiled graphs, and includes "compiling".
     """
 
     def __init__(self, name: str, reserve: Callable[["ModelJob", GPT2Config], None], folders: bool = True) -> None:
-        """Prepare to load; `reserve` is told the config before weights are fetched or read, and may refuse it.
+        """Prepare to load; `reserve` gets the config before weights are fetched or read, and may refuse it.
 
-        Without `folders` the name is one on the hub, whatever lies on this machine.
+        Without `folders`, the name is one on the hub even if a folder of this machine has the same name.
         """
         self.name, self._reserve, self._folders = name, reserve, folders
-        self.stage: Stage = "checking"
-        self.message, self.error = "Looking it up.", ""
+        self.phase: Phase = "checking"
+        self.message, self.error = "Looking up the model.", ""
         self.progress: float | None = None
         self.config: GPT2Config | None = None
         self.checkpoint: Checkpoint | None = None
@@ -58,10 +58,10 @@ class ModelJob:
         self._thread = threading.Thread(target=self._load, name=f"load {name}", daemon=True)
 
     def start(self, place: Place | None = None) -> None:
-        """Go on in a thread; with `place`, a small model's checkpoint is read first, before this returns.
+        """Load in a thread; with `place`, the checkpoint in it is read first, before this returns.
 
         Raises:
-            CheckpointError: if that cannot be read.
+            CheckpointError: if that checkpoint cannot be read.
         """
         self._was_read_first = place is not None
         if place is not None:
@@ -69,28 +69,28 @@ class ModelJob:
         self._thread.start()
 
     def cancel(self) -> None:
-        """End it within a second, wherever it is; what has been downloaded or compiled is kept."""
+        """End the loading within a second, in any phase; downloads and compiled graphs so far are kept."""
         self._cancelled.set()
 
     def wait(self, seconds: float) -> None:
-        """Return once it has ended, or after so many seconds."""
+        """Return once the loading has ended, or after so many seconds."""
         self._thread.join(seconds)
 
     @property
     def is_loading(self) -> bool:
-        """Whether the engine is still on its way."""
-        return self.stage not in ENDED
+        """Whether the model is still being loaded."""
+        return self.phase not in ENDED
 
     @property
     def has_failed(self) -> bool:
-        """Whether it ended without an engine."""
-        return self.stage in ("failed", "cancelled")
+        """Whether the loading ended without an engine."""
+        return self.phase in ("failed", "cancelled")
 
     def matches(self, trace: Trace) -> bool:
-        """Whether this trace may have come from these very weights: the sizes agree, and its tokens' embeddings do.
+        """Whether these weights may have made this trace: the sizes and the embeddings of its tokens agree.
 
-        A model chosen for the next run, and a file from elsewhere, may have the same sizes and other weights. What was
-        trained further with its embeddings frozen is not told apart: ask first the model that has the run's name.
+        Another model may have the same sizes and other weights. One that was trained further with frozen embeddings
+        matches too: so ask the model that has the run's name first.
         """
         if self.checkpoint is None or self.tables is None or trace.config != self.checkpoint.config:
             return False
@@ -105,14 +105,14 @@ class ModelJob:
             self._time("binding")
             self.engine = gpt2.bind(self.checkpoint, self._tell, self._cancelled.is_set, device())
             self._time("binding")
-            collect_garbage()  # what is loaded now stays for long: the collector need not walk it in its own rounds
+            collect_garbage()  # the model stays for long: freeze it, so that later collections skip it
             self._go_on("ready", "")
         except GPT2Error as error:
             self._fail(str(error))
         except Exception as error:
             self._fail(f"The model could not be loaded ({type(error).__name__}: {error}); choose it again to retry.")
         else:
-            # What lens pages draw with, so that the first need not wait for it; the 80 MB of pandas come with that one.
+            # Lens pages draw with Altair: import it now, so that the first page need not wait; pandas takes 80 MB more.
             import_module("altair")
 
     def _fetched(self) -> Place:
@@ -134,33 +134,33 @@ class ModelJob:
         self._time("reading")
 
     def _follow(self, transfer: Transfer) -> None:
-        self.stage, self.progress, self.message = "downloading", transfer.share, transfer.figures
+        self.phase, self.progress, self.message = "downloading", transfer.share, transfer.figures
         self._time("downloading")
 
     def _tell(self, sentence: str) -> None:
-        """What is told while graphs are being compiled, once a second; nothing is where none has to be."""
+        """Take the progress of compiling, once a second; not called if nothing needs compiling."""
         self.message = sentence
         self._time("compiling")
 
     def _time(self, what: str) -> None:
-        """Note how long something has taken since this was first called for it."""
+        """Note the seconds since the first call for this part."""
         now = time.monotonic()
         self.seconds[what] = now - self._since.setdefault(what, now)
 
-    def _go_on(self, stage: Stage, message: str) -> None:
-        """Enter the next stage.
+    def _go_on(self, phase: Phase, message: str) -> None:
+        """Enter the next phase.
 
         Raises:
-            GPT2Error: if it was cancelled.
+            GPT2Error: if the loading was cancelled.
         """
         if self._cancelled.is_set():
-            raise GPT2Error("Loading the model was cancelled; choose it again to go on.")
-        self.message, self.progress, self.stage = message, None, stage
+            raise GPT2Error("Loading the model was cancelled; choose it again to continue.")
+        self.message, self.progress, self.phase = message, None, phase
 
     def _fail(self, sentence: str) -> None:
-        """Say why it ended, and let go of what was loaded; what was there from the first serves recorded runs."""
+        """Store the reason and free the weights, except those that `start` has read: they serve recorded runs."""
         self.engine = None
         if not self._was_read_first:
             self.config = self.checkpoint = self.tables = None
         self.error, self.message, self.progress = sentence, "", None
-        self.stage = "cancelled" if self._cancelled.is_set() else "failed"
+        self.phase = "cancelled" if self._cancelled.is_set() else "failed"

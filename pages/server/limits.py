@@ -1,12 +1,10 @@
-"""What a host can limit, read from the environment whenever it is asked for.
+"""What a host can limit: prompts, new tokens, and the memory of all runs."""
 
-Root-level entries of Streamlit's secrets are environment variables too, so a host may set them there.
-"""
-
-import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from gpt2.engine.settings import count, megabytes
 from gpt2.errors import PromptError, SettingsError
 
 from .memory import machine_bytes
@@ -25,7 +23,7 @@ class Limits:
         prompt_tokens: the longest prompt, in tokens; the model's context may be shorter.
         new_tokens: the most tokens generated for one press of Run or Play.
         traces_bytes: what all visitors' captures and KV caches may take together.
-        problem: one sentence where a setting cannot be read and its default stands in; empty where all can.
+        problem: one sentence if a setting cannot be read, and its default is used instead; else empty.
     """
 
     prompt_tokens: int
@@ -58,21 +56,17 @@ def limits() -> Limits:
     """The limits as they are set now."""
     problems: list[str] = []
 
-    def setting(name: str, default: int) -> int:
-        told = os.environ.get(name, "").strip()
-        if not told:
+    def setting(parse: Callable[[str, int], int], name: str, default: int) -> int:
+        try:
+            return parse(name, default)
+        except SettingsError as error:
+            problems.append(str(error))
             return default
-        if told.isascii() and told.isdecimal() and len(told) <= 12 and int(told) > 0:
-            return int(told)
-        problems.append(
-            f"{name} is {told!r}, but must be a whole number from 1 up; whoever hosts this app can put it right."
-        )
-        return default
 
-    prompt = setting("GPT2_MAX_PROMPT_TOKENS", sys.maxsize)
-    new = setting("GPT2_MAX_NEW_TOKENS", sys.maxsize)
-    megabytes = setting("GPT2_TRACES_MB", default_traces_bytes() // 10**6)
-    return Limits(prompt, new, megabytes * 10**6, problems[0] if problems else "")
+    prompt = setting(count, "GPT2_MAX_PROMPT_TOKENS", sys.maxsize)
+    new = setting(count, "GPT2_MAX_NEW_TOKENS", sys.maxsize)
+    traces = setting(megabytes, "GPT2_TRACES_MB", default_traces_bytes())
+    return Limits(prompt, new, traces, problems[0] if problems else "")
 
 
 def default_traces_bytes() -> int:

@@ -1,4 +1,4 @@
-"""The machine's memory: how much there is for this process, freeing what nobody needs, and giving it back."""
+"""The machine's memory: how much this process may use, freeing unused objects, and returning memory to the system."""
 
 import ctypes
 import gc
@@ -8,55 +8,55 @@ import time
 from functools import cache
 from pathlib import Path
 
-# Where Linux tells how much memory a container may use, in either version of control groups.
+# The files in which Linux states a container's memory limit, for both versions of control groups.
 CGROUPS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-# Where nothing tells how much memory there is.
+# If the system does not tell how much memory the machine has.
 ASSUMED = 2_000_000_000
 
 
 @cache
 def machine_bytes() -> int:
-    """The memory that this process may use: the container's, or the machine's where there is no smaller container."""
-    told = []
+    """The memory that this process may use: the container's, or the machine's if that is less."""
+    sizes = []
     for path in CGROUPS:
         try:
-            told.append(int(path.read_text(encoding="ascii")))
+            sizes.append(int(path.read_text(encoding="ascii")))
         except (OSError, ValueError):  # not Linux, or "max"
             continue
     try:
-        told.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        sizes.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, OSError, ValueError):  # Windows has no sysconf
-        told.append(ASSUMED)
-    return min(told)
+        sizes.append(ASSUMED)
+    return min(sizes)
 
 
 class Collector:
-    """Frees what holds itself, and keeps the rest out of the collector's own rounds until it sweeps again.
+    """Collects reference cycles, then freezes all live objects so that Python's own collections skip them.
 
-    What is frozen dies by no other collection, and an engine's parts and a Streamlit session's state form rings: so
-    whatever counts on a visit being over, or on a model having gone, sweeps first.
+    Frozen objects in a cycle are freed only here. Engines and the state of Streamlit sessions form cycles, so call this
+    before relying on one of them being freed.
     """
 
     def __init__(self) -> None:
         """Begin the count of seconds."""
-        self._lock, self._swept = threading.Lock(), time.monotonic()
+        self._lock, self._collected_at = threading.Lock(), time.monotonic()
 
     def __call__(self, after: float = 0) -> None:
-        """Sweep, which takes 0.1 s; with `after`, only where the last time was so many seconds ago."""
+        """Collect now, in 0.1 s; with `after`, only if the last collection is so many seconds ago."""
         with self._lock:
-            if time.monotonic() - self._swept < after:
+            if time.monotonic() - self._collected_at < after:
                 return
             gc.unfreeze()
             gc.collect()
             gc.freeze()
-            self._swept = time.monotonic()
+            self._collected_at = time.monotonic()
 
 
 collect_garbage = Collector()
 
 
 def trim_heap() -> None:
-    """Give freed memory back to the system, where the C library would keep it for later: glibc keeps arrays of MBs."""
+    """Return freed memory to the system; glibc would otherwise hold megabytes of it for later."""
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError, TypeError):  # not glibc

@@ -1,7 +1,8 @@
-"""Models in memory: one job a model for all visitors, within a budget; the least recently used goes first."""
+"""Models in memory: one job a model for all visitors, within a budget; the least recently used is evicted first."""
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from functools import cache
 from typing import Protocol
 from weakref import WeakSet
@@ -16,44 +17,49 @@ from .job import ModelJob
 from .memory import collect_garbage, trim_heap
 from .traces import TRACES
 
-ALWAYS = "bundled"  # where every visit begins; small, part of the program, and never let go
+ALWAYS = "bundled"  # the model that every visit begins with; small, part of the program, and never evicted
 MAX_MODELS = 3
 
 
 class User(Protocol):
-    """Whoever must not lose the models that it uses."""
+    """An object whose models must stay in memory."""
 
     @property
     def uses(self) -> frozenset[str]:
-        """Their names."""
+        """The names of the models in use."""
         ...
 
 
 class Pool:
-    """The models that are loaded or on their way, at most `MAX_MODELS` beside the bundled one."""
+    """The models that are loaded or being loaded, at most `MAX_MODELS` beside the bundled one."""
 
     def __init__(self) -> None:
-        """Begin empty."""
+        """Start empty."""
         self._jobs: OrderedDict[str, ModelJob] = OrderedDict()
         self._users: WeakSet[User] = WeakSet()
         self._lock = threading.RLock()
 
     def register(self, user: User) -> None:
-        """Keep what this user uses for as long as it lives and uses it."""
+        """Keep the models of this user in memory while it lives and uses them."""
         with self._lock:
             self._users.add(user)
 
     def get(self, name: str) -> ModelJob | None:
-        """The job of a model, if there is one; nothing is started."""
+        """The job of a model, if there is one; this starts none."""
         with self._lock:
-            if job := self._jobs.get(name):
-                self._jobs.move_to_end(name)
-            return job
+            return self._jobs.get(name)
+
+    def touch(self, names: Iterable[str]) -> None:
+        """Note that these models are in use now: the others are unloaded before them."""
+        with self._lock:
+            for name in names:
+                if name in self._jobs:
+                    self._jobs.move_to_end(name)
 
     def request(self, name: str) -> ModelJob:
-        """The one job of this model, begun if need be, and begun anew if it had failed or was cancelled.
+        """The one job of this model, started if there is none, or if it failed or was cancelled.
 
-        It returns at once; only the bundled model's checkpoint is read before.
+        This returns at once; only the bundled model's checkpoint is read first.
 
         Raises:
             CheckpointError: if the bundled model cannot be read.
@@ -65,11 +71,11 @@ class Pool:
                 job = ModelJob(name, self._reserve, host.may_be_folder(name))
                 job.start(locate(name) if name == ALWAYS else None)
                 self._jobs[name] = job
-                self._jobs.move_to_end(name)
+            self._jobs.move_to_end(name)
             return job
 
     def release(self, name: str) -> None:
-        """Cancel a model that is on its way if nobody waits for it any more."""
+        """Cancel the loading of a model if nobody waits for it any more."""
         with self._lock:
             job = self._jobs.get(name)
             if job is not None and job.is_loading and name != ALWAYS and name not in self._in_use():
@@ -79,7 +85,7 @@ class Pool:
         return {ALWAYS, *(name for user in self._users for name in user.uses)}
 
     def _forget_failures(self) -> None:
-        """Whoever waited for them has been told; the checkpoint of the bundled model serves recorded runs."""
+        """Delete failed jobs that nobody uses; the bundled model's stays, as its checkpoint serves recorded runs."""
         in_use = self._in_use()
         for job in list(self._jobs.values()):
             if job.has_failed and job.name not in in_use:
@@ -92,10 +98,10 @@ class Pool:
         trim_heap()
 
     def _reserve(self, job: ModelJob, config: GPT2Config) -> None:
-        """Count a model's memory from now on, letting others go that nobody uses.
+        """Count a model's memory from now on, and evict unused models to make room for it.
 
         Raises:
-            GPT2Error: if it cannot fit at all, or not beside the models that are in use.
+            GPT2Error: if the model does not fit the budget, alone or beside the models that are in use.
         """
         if job.name == ALWAYS:
             job.config = config
@@ -107,7 +113,7 @@ class Pool:
                 "choose a smaller model."
             )
         with self._lock:
-            has_swept = False
+            has_collected = False
             while True:
                 others = [one for one in self._jobs.values() if one.config and one is not job and one.name != ALWAYS]
                 taken = sum(weight_bytes(one.config) for one in others if one.config)
@@ -118,9 +124,9 @@ class Pool:
                 free = [one for one in others if one.name not in in_use]
                 if free:
                     self._drop(free[0].name)
-                elif not has_swept:  # a visit that is over uses its models until it is swept away
+                elif not has_collected:  # an ended visit uses its models until it is collected
                     collect_garbage()
-                    has_swept = True
+                    has_collected = True
                 else:
                     raise GPT2Error(
                         f"{job.name} does not fit in memory beside the models that are in use now "

@@ -1,4 +1,4 @@
-"""The memory of all visitors' runs, kept in one budget: the runs that nobody has looked at for longest go first."""
+"""The memory of all visitors' runs, within one budget: the run that was viewed longest ago is evicted first."""
 
 import threading
 import time
@@ -9,12 +9,12 @@ from weakref import WeakSet
 from .limits import limits
 from .memory import collect_garbage, trim_heap
 
-# Runs that follow each other leave holes in the heap, hundreds of MB with twenty visitors; closing them takes 0.1 s.
+# Successive runs fragment the heap, by hundreds of MB with twenty visitors; trimming it takes 0.1 s.
 TRIM_SECONDS = 10
 
 
 class Evictable(Protocol):
-    """The run on one visitor's stage, as far as its memory goes."""
+    """The memory of the run on one visitor's stage."""
 
     @property
     def nbytes(self) -> int:
@@ -26,31 +26,31 @@ class Evictable(Protocol):
 
     @property
     def last_seen(self) -> float:
-        """When the visitor was last there, in seconds of `time.monotonic`."""
+        """When the visitor last viewed the run, in seconds of `time.monotonic`."""
 
     def evict(self) -> int:
         """Free the run's captures if it is idle; return the bytes that were freed."""
 
     def evict_if_made_by(self, model: str) -> int:
-        """The same, only for a run that this model made and would go on with."""
+        """The same, but only if this model made the run and would continue it."""
 
 
 class Traces:
-    """The runs of all visits, held weakly: a run is known for as long as its visit lasts."""
+    """The runs of all visits, referenced weakly: a run counts for as long as its visit lasts."""
 
     def __init__(self, budget: Callable[[], int]) -> None:
-        """Begin with no visitor.
+        """Begin without visitors.
 
         Args:
-            budget: the bytes that all runs together may take, asked for each time.
+            budget: the bytes that all runs together may take, called each time.
         """
         self._budget = budget
         self._players: WeakSet[Evictable] = WeakSet()
         self._lock = threading.Lock()
-        self._given_back = time.monotonic()
+        self._trimmed_at = time.monotonic()
 
     def add(self, player: Evictable) -> None:
-        """Count this player's run from now on."""
+        """Count this player's run in the budget from now on."""
         with self._lock:
             self._players.add(player)
 
@@ -62,29 +62,29 @@ class Traces:
 
     @property
     def running(self) -> int:
-        """How many runs are under way."""
+        """How many runs are generating."""
         with self._lock:
             return sum(player.is_running for player in self._players)
 
     @property
-    def share(self) -> int:
-        """The bytes that each run under way may take when memory is short."""
+    def bytes_per_run(self) -> int:
+        """The bytes that each generating run may take when memory is short."""
         return self._budget() // max(1, self.running)
 
     def make_room(self, keep: Evictable | None = None) -> int:
-        """Let idle runs go, the one looked at longest ago first, until the rest fits the budget.
+        """Evict idle runs, the one viewed longest ago first, until the rest fits the budget.
 
-        A run under way is never let go, nor is that of `keep`.
+        A generating run is never evicted, nor is that of `keep`.
 
         Returns:
-            The bytes that are still too many.
+            The bytes by which the rest still exceeds the budget.
         """
         now = time.monotonic()
-        is_due = now - self._given_back > TRIM_SECONDS
+        is_due = now - self._trimmed_at > TRIM_SECONDS
         if is_due:
-            self._given_back = now
+            self._trimmed_at = now
             if self.nbytes > self._budget():
-                collect_garbage()  # visits that are over hold on to themselves: they go before any that is not
+                collect_garbage()  # frees the runs of ended visits first, which reference cycles still hold
         with self._lock:
             freed, players = 0, list(self._players)
             over = sum(player.nbytes for player in players) - self._budget()
@@ -98,7 +98,7 @@ class Traces:
         return max(0, over - freed)
 
     def evict_runs_of(self, model: str) -> None:
-        """Let the idle runs that a model made go with it: each of them holds the engine that would go on with it."""
+        """Evict the idle runs that a model made, as it is unloaded: each of them holds the model's engine."""
         with self._lock:
             for player in self._players:
                 player.evict_if_made_by(model)

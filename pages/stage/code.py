@@ -4,6 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from pages.look.scripts import palettes_script, shared_script
+
 HERE = Path(__file__).parent
 SCRIPTS = (
     "theme",
@@ -26,7 +28,7 @@ SCRIPTS = (
     "one_head",
     "lens",
     "bars",
-    "draw",
+    "sample_bar",
     "stage",
 )
 SHEETS = ("layout", "controls", "panels")
@@ -37,17 +39,18 @@ SHEETS = ("layout", "controls", "panels")
 MOUNT = """
 export default async function (component) {
   const { parentElement } = component;
-  const box = (globalThis.gpt2Stage ??= { waiting: [] });
-  if (!box.show) await new Promise((resolve) => box.waiting.push(resolve));
-  box.show(component);
-  return () => setTimeout(() => { if (!parentElement.isConnected) box.leave(parentElement); });
+  const shared = (globalThis.gpt2Stage ??= { waiting: [] });
+  if (!shared.show) await new Promise((resolve) => shared.waiting.push(resolve));
+  shared.show(component);
+  return () => setTimeout(() => { if (!parentElement.isConnected) shared.leave(parentElement); });
 }
 """
 
 
 def joined() -> str:
     """The module that puts the stage's code on `globalThis`, once for each version of it."""
-    scripts = "\n".join((HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    own = ((HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    scripts = "\n".join([palettes_script(), shared_script(), *own])
     css = "\n".join((HERE / "css" / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
     version = hashlib.sha256((scripts + css).encode()).hexdigest()[:12]
     constants = f"const VERSION = {json.dumps(version)};\nconst CSS = {json.dumps(css)};"

@@ -1,15 +1,14 @@
-"""The stage, mounted: what it shows goes out as one message, what the visitor did comes back as actions."""
+"""The stage, mounted: a snapshot goes out as one message, and the visitor's actions come back."""
 
 from typing import Literal
 
 import streamlit as st
 
+from .actions import Action
 from .code import MOUNT, joined
 from .message import BrowserState, encode_message
 from .record_cache import RecordCache
-from .snapshot import Action, Snapshot
-
-__all__ = ["Action", "stage"]
+from .snapshot import Snapshot
 
 RECORDS = RecordCache()
 CODE = st.components.v2.component("gpt2_stage_code", js=joined(), isolate_styles=False)

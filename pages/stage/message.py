@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any, Literal
 
+from .actions import Action, parse
 from .record_cache import RecordCache
-from .snapshot import Action, Snapshot
+from .snapshot import Snapshot
 
 # The newest steps are sent this often without being asked for; all others once.
 RECENT, REPEATS = 8, 3
@@ -35,22 +36,24 @@ class BrowserState:
     sent: Counter[int] = field(default_factory=Counter)
 
     def take(self, received: object) -> tuple[Action, ...]:
-        """The actions that have not been seen yet, in their order; what is not an action is left out."""
-        new = []
+        """The actions that have not been taken yet, in their order; what is not an action is left out."""
+        new: list[tuple[int, str, dict[str, Any]]] = []
         for message in received if isinstance(received, list) else []:
             match message:
                 case {"serial": int(serial), "name": str(name), "values": dict(values)} if serial > self.handled:
-                    new.append(Action(serial, name, values))
-        new.sort(key=lambda action: action.serial)
-        for action in new:
-            self.handled = action.serial
-            if action.name == "need":
-                run, steps = action.values.get("run_id"), action.values.get("steps")
+                    new.append((serial, name, values))
+        actions = []
+        for serial, name, values in sorted(new, key=lambda message: message[0]):
+            self.handled = serial
+            if name == "need":
+                run, steps = values.get("run_id"), values.get("steps")
                 if isinstance(run, str) and isinstance(steps, list):
                     self.wanted = run, tuple(step for step in steps if isinstance(step, int))
-            elif action.name == "code":
+            elif name == "code":
                 self.has_code = True
-        return tuple(action for action in new if action.name not in ("need", "code", "tick"))
+            elif (action := parse(name, values)) is not None:
+                actions.append(action)
+        return tuple(actions)
 
     def choose(self, run_id: str, stamps: list[int]) -> list[int]:
         """Which steps to send now, in the order of their importance."""

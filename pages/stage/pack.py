@@ -21,7 +21,7 @@ from . import sentences
 PATTERN_WINDOW = 128
 FULL = 65535
 BARS, SEGMENTS, NEAREST = 16, 40, 4
-EVICTED = "This step's {} were let go to save memory, and the model that made the run is not loaded."
+DROPPED = "This step's {} were dropped to save memory, and the model that made the run is not loaded."
 KEPT, CUT_BY_TOP_K, CUT_BY_TOP_P = 0, 1, 2
 
 
@@ -51,7 +51,7 @@ def pack_step(trace: Trace, index: int, tables: Tables | None) -> bytes:
         "says": {
             "embedding": sentences.say_embedding(labels[-1], trace.config.n_embd, step.stop - 1),
             "residual": sentences.say_residual(norms[1], norms[3]),
-            "heads": sentences.say_heads(newest, labels) if has_patterns else (EVICTED.format("patterns"),),
+            "heads": sentences.say_heads(newest, labels) if has_patterns else (DROPPED.format("patterns"),),
             "lens": sentences.say_lens(step, vocabulary),
             **say_next(step, distribution, vocabulary),
         },
@@ -69,7 +69,7 @@ def pack_step(trace: Trace, index: int, tables: Tables | None) -> bytes:
 
 
 def pattern_rows(trace: Trace, step: Step, first: int) -> NDArray[np.float32]:
-    """The patterns of a step's queries from its `first` on; no heads where they were let go and cannot be computed.
+    """The patterns of a step's queries from its `first` on; no heads if they were dropped and cannot be recomputed.
 
     Shapes: [layer, head, query, key].
     """
@@ -145,7 +145,7 @@ def lens_rows(step: Step, trace: Trace) -> dict[str, Any] | None:
 
 
 def next_token(draw: Draw | None, distribution: Distribution | None, vocabulary: Vocabulary) -> dict[str, Any] | None:
-    """The next-token distribution, what was cut from it, and the draw; None where nothing was drawn."""
+    """The next-token distribution, what was cut from it, and the draw; None if nothing was drawn."""
     if draw is None or distribution is None:
         return None
     rank = distribution.rank(draw.token)
@@ -192,7 +192,7 @@ def bar(distribution: Distribution, rank: int, drawn: int, vocabulary: Vocabular
 def say_next(step: Step, distribution: Distribution | None, vocabulary: Vocabulary) -> dict[str, sentences.Sentence]:
     """The sentences on the distribution and the draw."""
     if step.draw is None or distribution is None:
-        nothing = ("Nothing was drawn at this step." if step.draw is None else EVICTED.format("logits"),)
+        nothing = ("Nothing was drawn at this step." if step.draw is None else DROPPED.format("logits"),)
         return {"bars": nothing, "draw": nothing}
     return {
         "bars": sentences.say_bars(entropy_bits(distribution.raw), distribution, step.draw),

@@ -22,7 +22,7 @@ PLAIN: Variant = False, False
 
 
 class RecordCache:
-    """A bounded store of records. A step is known by a stamp of its own: a step drawn again gets a new one.
+    """A bounded store of records. A step is known by a stamp of its own: a resampled step gets a new one.
 
     So does a step whose record can now say more, because the model that made it has been loaded since: a browser that
     has the poorer record is sent the other. A step that lacks nothing keeps its stamp, squeezed or not.

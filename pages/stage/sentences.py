@@ -6,15 +6,11 @@ from numpy.typing import NDArray
 from gpt2.model.sampling import Distribution, Draw
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Step
+from pages.look.numbers import SPACE, bits, fixed, percent, whole_percent
 
-# Plain, bold, plain, bold, ...: user text stays text on its whole variant to the screen.
+# Plain, bold, plain, bold, ...: user text stays text all the way to the screen.
 Sentence = tuple[str, ...]
 Floats = NDArray[np.floating]
-
-
-def percent(share: float, digits: int = 0) -> str:
-    """A share as per cent, with a space that does not break."""
-    return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def sharpest_head(rows: Floats) -> tuple[int, int, int]:
@@ -30,7 +26,7 @@ def sharpest_head(rows: Floats) -> tuple[int, int, int]:
 def say_heads(rows: Floats, labels: list[str]) -> Sentence:
     """Which head looks most sharply at one token, and at which."""
     layer, head, key = sharpest_head(rows)
-    share, back = percent(float(rows[layer, head, key])), rows.shape[2] - 1 - key
+    share, back = whole_percent(rows[layer, head, key]), rows.shape[2] - 1 - key
     if rows.shape[2] == 1:
         return ("With one token, every head looks at it: ", share, "")
     name = f"L{layer}·H{head}"
@@ -53,12 +49,12 @@ def say_residual(attention: Floats, mlp: Floats) -> Sentence:
     return (
         "",
         f"{name} {layer}".capitalize() if name == "attention" else f"MLP {layer}",
-        f" writes the longest vector, norm {float(norms[layer]):.1f}",
+        f" writes the longest vector, norm {fixed(norms[layer], 1)}",
     )
 
 
 def lead_from(tops: NDArray[np.integer]) -> int:
-    """The first row from which on the last row's token is on top all the variant. Shapes: tops [layer + 1]."""
+    """The first row from which on the last row's token is on top all the way. Shapes: tops [layer + 1]."""
     others = np.flatnonzero(tops != tops[-1])
     return int(others[-1]) + 1 if len(others) else 0
 
@@ -71,8 +67,8 @@ def say_lens(step: Step, vocabulary: Vocabulary) -> Sentence:
     row, leader = lead_from(tops), int(tops[-1])
     since = "leads from the embedding on" if row == 0 else f"leads from layer {row - 1} on"
     if step.draw is None or step.draw.token == leader:
-        return ("", vocabulary.label(leader), f" {since} ({percent(float(step.lens.probabilities[-1, 0]), 1)})")
-    ends = percent(float(step.lens.drawn[-1]), 1)
+        return ("", vocabulary.label(leader), f" {since} ({percent(step.lens.probabilities[-1, 0])})")
+    ends = percent(step.lens.drawn[-1])
     return (
         "",
         vocabulary.label(leader),
@@ -87,17 +83,17 @@ def say_bars(entropy: float, distribution: Distribution, draw: Draw) -> Sentence
     sampling = draw.sampling
     cuts = []
     if sampling.top_k:
-        cuts.append(f"top-k cuts {percent(distribution.removed_by_top_k, 1)}")
+        cuts.append(f"top-k cuts {percent(distribution.removed_by_top_k)}")
     if sampling.top_p < 1:
-        cuts.append(f"top-p cuts {percent(distribution.removed_by_top_p, 1)}")
+        cuts.append(f"top-p cuts {percent(distribution.removed_by_top_p)}")
     if sampling.temperature == 0:
         cuts = ["temperature 0 keeps only the first"]
     between = "".join(f" · {cut}" for cut in cuts)
     return (
         "Entropy ",
-        f"{entropy:.1f}\N{NO-BREAK SPACE}bits",
+        bits(entropy),
         f"{between} · draw ",
-        f"u\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{draw.u:.3f}",
+        f"u{SPACE}={SPACE}{fixed(draw.u, 3)}",
         "",
     )
 
@@ -120,9 +116,9 @@ def say_draw(distribution: Distribution, draw: Draw, vocabulary: Vocabulary) -> 
     if place:
         before = vocabulary.label(int(distribution.order[place - 1]))
         if place == 1:
-            return (*start, f"; below {begin:.3f} it would have been ", before, "")
-        return (*start, f"; just below {begin:.3f} lies ", before, "")
+            return (*start, f"; below {fixed(begin, 3)} it would have been ", before, "")
+        return (*start, f"; just below {fixed(begin, 3)} lies ", before, "")
     if end < 1 and place + 1 < len(distribution.order) and distribution.final[distribution.order[place + 1]] > 0:
         after = vocabulary.label(int(distribution.order[place + 1]))
-        return (*start, f"; just above {end:.3f} lies ", after, "")
+        return (*start, f"; just above {fixed(end, 3)} lies ", after, "")
     return (*start, ", the only token left")

@@ -1,7 +1,7 @@
-"""What the stage shows at one moment, as data: a trace, how things stand, and what can be set."""
+"""Everything that the stage shows at one moment, as data: a trace, a status, and the settings."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from gpt2.model.sampling import Sampling
 from gpt2.reading.tables import Tables
@@ -10,19 +10,19 @@ from gpt2.trace.trace import Trace
 
 @dataclass(frozen=True)
 class Status:
-    """How things stand: one word for the program, one plain sentence for the visitor.
+    """The status of a visit: one word for the program, one plain sentence for the visitor.
 
     Attributes:
         is_news: whether the sentence says more than the word does, and is to be read without asking for it.
     """
 
-    kind: Literal["recorded", "loading", "ready", "running", "paused", "full", "error"]
+    kind: Literal["recorded", "loading", "running", "paused", "full", "error"]
     text: str
     is_news: bool = False
 
 
 @dataclass(frozen=True)
-class ModelChoice:
+class ModelOffer:
     """A model that can be chosen: its name for the program, its label for the visitor, and its memory and state."""
 
     name: str
@@ -32,7 +32,7 @@ class ModelChoice:
 
 @dataclass(frozen=True)
 class Coming:
-    """A model on its variant, or just ready: its label, what is said of it, and the share that is there (0 to 1)."""
+    """A model being loaded, or just ready: its label, one sentence, and the share that is loaded (0 to 1)."""
 
     label: str
     text: str
@@ -57,16 +57,16 @@ class Snapshot:
         trace: the whole run, live or recorded; it may have no steps yet, or none any more.
         ids, prompt_tokens: the run's text as tokens, and how many of them are the prompt's; they stay when the trace
             has let its steps go.
-        tables: the embedding tables, for the nearest tokens; None where the model is not loaded.
+        tables: the embedding tables, for the nearest tokens; None if the model is not loaded.
         prompt: the text that the run began with.
-        draft_tokens, draft_error: of the text being typed, where it has been counted.
-        context: how many positions the model can read, or fewer where the host allows fewer.
+        draft_tokens, draft_error: of the text being typed, once it has been counted.
+        context: how many positions the model can read, or fewer if the host allows fewer.
         most_new_tokens: the highest that `max_new_tokens` may be set to.
-        model: what is chosen in the list of models; it may still be on its variant.
-        other_models: what may be typed instead, in words; empty where the host allows none.
-        coming: the model on its variant, if one is.
-        model_error: why the model that was chosen last did not come, in one sentence.
-        tick_ms: how long the stage waits before it asks for the next message, while a run is under variant.
+        model: what is chosen in the list of models; it may still be loading.
+        other_models: what may be typed instead, in words; empty if the host allows none.
+        coming: the model being loaded, if there is one.
+        model_error: why the model that was chosen last could not be loaded, in one sentence.
+        tick_ms: how long the stage waits before it asks for the next message, while a run is under way.
         recorded: the run on the stage was not made by this visitor, whatever else the status has to say.
     """
 
@@ -83,19 +83,10 @@ class Snapshot:
     max_new_tokens: int
     most_new_tokens: int
     model: str
-    models: tuple[ModelChoice, ...]
+    models: tuple[ModelOffer, ...]
     examples: tuple[Example, ...]
     tick_ms: int
     recorded: bool = False
     other_models: str = ""
     coming: Coming | None = None
     model_error: str = ""
-
-
-@dataclass(frozen=True)
-class Action:
-    """Something the visitor did on the stage; serials grow, so that none is answered twice."""
-
-    serial: int
-    name: str
-    values: dict[str, Any]

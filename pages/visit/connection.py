@@ -1,4 +1,4 @@
-"""The connection that a visit comes through: its session, whether that is still there, and where its browser is."""
+"""The connection of a visit: its browser session, whether that is still connected, and where the browser runs."""
 
 import streamlit as st
 from streamlit import runtime
@@ -15,7 +15,7 @@ def this_session() -> str | None:
 
 
 def is_connected(session: str | None) -> bool:
-    """Whether the browser of a session is there now; so it is taken to be where no server runs. From any thread."""
+    """Whether the browser of a session is connected. Assumed so outside a server (tests). Call it from any thread."""
     return session is None or not runtime.exists() or runtime.get_instance().is_active_session(session)
 
 

@@ -1,32 +1,37 @@
-"""A generation to generate, carried out in a thread of its own. It never calls Streamlit."""
+"""Tokens being generated for one run, in a thread of its own. It never calls Streamlit."""
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 
 from gpt2.engine.run import Run
 from gpt2.engine.turns import Withdrawn
 from gpt2.errors import EngineError, GPT2Error
 from gpt2.model.sampling import Sampling
-from gpt2.trace.trace import Trace
+from pages.server.traces import Evictable, Traces
 
 from .recipe import Recipe
 
-# A token that came late is made up for, but a long stall is not followed by a burst.
+# While a run is generated its stage sends messages all the time. In a hidden tab a browser may let a timer run only
+# once a minute, and a message waits for two of them: a visitor who is silent for longer than both is gone.
+GONE_SECONDS = 150
+GONE = f"Paused after {GONE_SECONDS} s without a viewer; press Play to go on."
+NO_ROOM = "Paused, because other visitors' runs take all the memory for now; press Play to go on later."
+# A token that is late is made up for, but a long stall is not followed by a burst.
 CATCH_UP_SECONDS = 0.25
 # A wait for the engine that is shorter than this is not worth a word.
 FELT_SECONDS = 1.0
 
 
 class Generation:
-    """One run being gone on with. Its thread holds this generation, and not the player that gave it.
+    """One run being continued, replayed first if it has a recipe. The thread holds this object, and not the player.
 
     Attributes:
         run: the run that is generated.
-        recipe: what the run is still being made again from; None where it has been, or never was.
-        before: what is on the stage until the run is: a recorded one that is still being made again, or one without a
-            step where it could not be. None where the run itself is on the stage.
-        notice, error: why the generation ended before its time, in one sentence; empty where it did not.
+        recipe: what the run is still being replayed from; None once it has been, or if it never was.
+        has_diverged: whether the replay failed: it gave other tokens than the recipe's, or could not be computed.
+        notice, error: why the generation ended early, in one sentence; empty if it did not.
     """
 
     def __init__(
@@ -37,13 +42,18 @@ class Generation:
         speed: float,
         stop_reason: Callable[[Run], str],
         recipe: Recipe | None = None,
-        before: Trace | None = None,
     ) -> None:
-        """Prepare to draw `tokens` tokens, `speed` a second (0: as fast as it goes).
+        """Prepare to draw `tokens` tokens, `speed` a second (0: as fast as possible).
 
-        `stop_reason` is asked before every token; a sentence ends the generation, "" lets it go on.
+        Args:
+            run: the run to continue.
+            sampling: the settings of the new tokens; replayed ones keep their own.
+            tokens: how many new tokens.
+            speed: how many a second at most.
+            stop_reason: called before every token; a sentence ends the generation, "" lets it go on.
+            recipe: what to replay before anything new is drawn.
         """
-        self.run, self.recipe, self.before, self.notice, self.error = run, recipe, before, "", ""
+        self.run, self.recipe, self.has_diverged, self.notice, self.error = run, recipe, False, "", ""
         self._sampling, self._tokens, self._speed, self._stop_reason = sampling, tokens, speed, stop_reason
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -51,15 +61,15 @@ class Generation:
 
     @property
     def is_running(self) -> bool:
-        """Whether it is still being carried out."""
+        """Whether its thread is at work."""
         return self._thread is not None and self._thread.is_alive()
 
     @property
     def place(self) -> int:
-        """How many runs' passes come before this one's, where the wait is long enough to be felt; else 0.
+        """How many runs' passes come before this one's, if the wait is long enough to be felt; else 0.
 
-        Before the first token it counts down; after that it is the number at the time each token was asked for, which
-        stays as it is while the runs take turns.
+        Before the first token it counts down. After that it is the number at the time each token was asked for, which
+        stays the same while the runs take turns.
         """
         turn = self.run.turn
         is_felt = turn.seconds >= FELT_SECONDS
@@ -68,42 +78,46 @@ class Generation:
         return turn.before if is_felt else self._slow_before
 
     def start(self, cursor: int = 0) -> None:
-        """Begin, and return at once; the run is gone on with from `cursor` once it has been made again."""
-        self._thread = threading.Thread(target=self._carry_out, args=(cursor,), name="generate", daemon=True)
+        """Begin, and return at once. After a replay the run continues from the step `cursor`."""
+        self._thread = threading.Thread(target=self._generate, args=(cursor,), name="generate", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
-        """Leave the line before the engine and end; returns when a pass under way is over."""
+        """Leave the line before the engine and stop; returns when a pass under way is over."""
         self.run.engine.turns.withdraw(self._stop)
         if self._thread is not None:
             self._thread.join()
 
-    def _carry_out(self, cursor: int) -> None:
+    def _generate(self, cursor: int) -> None:
         try:
-            if self.recipe is not None and not self._make_again(self.recipe, cursor):
+            if self.recipe is not None and not self._replay(self.recipe, cursor):
                 return
-            self._go_on()
+            self._continue()
         except Withdrawn:
             pass
         except GPT2Error as error:
             self.error = str(error)
         except Exception as error:
-            self.error = f"The run stopped ({type(error).__name__}: {error}); what is on the stage is kept."
+            self.error = f"The run stopped ({type(error).__name__}: {error}); the tokens on the stage are kept."
 
-    def _make_again(self, recipe: Recipe, cursor: int) -> bool:
-        """Whether the run is whole; where it comes out otherwise, nothing of it stays on the stage."""
+    def _replay(self, recipe: Recipe, cursor: int) -> bool:
+        """Make all of the recipe's tokens again; False if it was stopped before the last one.
+
+        Raises:
+            EngineError: if the replay gives other tokens, or the model fails.
+        """
         try:
-            for sampling in recipe.steps(self.run):
+            for sampling in recipe.remaining(self.run):
                 if not self._advance(sampling):
                     return False
         except EngineError:
-            self.before = self.before or self.run.trace.cut(0)
+            self.has_diverged = True
             raise
         fork_if_settings_changed(self.run, cursor, self._sampling)
-        self.recipe = self.before = None
+        self.recipe = None
         return True
 
-    def _go_on(self) -> None:
+    def _continue(self) -> None:
         due = time.monotonic()
         for _ in range(self._tokens):
             if self.run.is_full:
@@ -117,11 +131,11 @@ class Generation:
                     return
 
     def _advance(self, sampling: Sampling | None) -> bool:
-        """One token more, unless the generation is to end."""
+        """Make one more token, unless the generation is to stop."""
         if self._stop.is_set():
             return False
-        if why := self._stop_reason(self.run):
-            self.notice = why
+        if reason := self._stop_reason(self.run):
+            self.notice = reason
             return False
         self.run.advance(sampling, self._stop)
         turn = self.run.turn
@@ -130,10 +144,26 @@ class Generation:
 
 
 def fork_if_settings_changed(run: Run, cursor: int, sampling: Sampling) -> None:
-    """Let the run go another way from the step under the cursor, if any step from there on had other settings."""
+    """Let the run take another way from the step `cursor`, if any step from there on was drawn with other settings."""
     last = len(run.trace.steps) - 1
     at = max(0, min(cursor, last))
     if any(step.draw is not None and step.draw.sampling != sampling for step in run.trace.steps[at:]):
         if at < last:
             run.branch(at + 1)
-        run.redraw(sampling)
+        run.resample(sampling)
+
+
+def stop_reason_of(visitor: Evictable, traces: Traces) -> Callable[[Run], str]:
+    """What a generation asks before every token: a sentence if its visitor is gone or memory is short, else "".
+
+    It does not keep the visitor's player alive, so that a visit that ends takes its run with it.
+    """
+    player_of = weakref.ref(visitor)
+
+    def stop_reason(run: Run) -> str:
+        player = player_of()
+        if player is None or time.monotonic() - player.last_seen > GONE_SECONDS:
+            return GONE
+        return NO_ROOM if traces.make_room() and run.nbytes > traces.bytes_per_run else ""
+
+    return stop_reason

@@ -22,8 +22,8 @@ class Measurement:
     Attributes:
         run_id: the run that is measured.
         total: how many passes are timed in all.
-        reruns: those that have been, in their generation.
-        error: why it ended before its time, in one sentence; empty where it did not.
+        reruns: the passes timed so far, in their order.
+        error: why it ended before its time, in one sentence; empty if it did not.
     """
 
     def __init__(self, trace: Trace, engine: "Engine | None") -> None:
@@ -31,7 +31,7 @@ class Measurement:
         self.run_id, self.total = trace.run_id, len(plan(trace.seq))
         self.reruns: tuple[Rerun, ...] = ()
         self.error = NO_RUN if not trace.steps else NOT_LOADED if engine is None else ""
-        # The engine is the thread's alone: what was measured must not keep a model in memory.
+        # The thread alone holds the engine: a measurement that is over must not keep a model in memory.
         self._turns, self._stop = (None if engine is None else engine.turns), threading.Event()
         ids, interventions = trace.computed_ids, (trace.steps[-1].interventions if trace.steps else Interventions())
         self._thread = threading.Thread(

@@ -7,8 +7,9 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from gpt2.engine.settings import trace_budget
 from gpt2.errors import GPT2Error, TraceError
-from gpt2.trace.budget import fit, trace_budget
+from gpt2.trace.budget import squeeze_to_fit
 from gpt2.trace.file import MARGIN
 from gpt2.trace.trace import Trace
 
@@ -25,8 +26,8 @@ class Opening:
     Plain attributes, and set together: at any use of Streamlit's session a rerun may end the script.
 
     Attributes:
-        number: how many files there were, a part of the uploader's key: a new uploader is empty.
-        error: why the last one was not opened, and its name; empty where it was.
+        number: how many files were opened; a part of the uploader's key, since a new uploader is empty.
+        error: why the last one was not opened, and its name; empty if it was.
     """
 
     number: int = 0
@@ -45,7 +46,7 @@ class Opening:
         forget(file)
 
     def error_beside(self, run_id: str) -> str:
-        """The error, for as long as the run that was on the stage then is still there."""
+        """The error, for as long as the run that was on the stage then stays on it."""
         return self.error if run_id == self._run_id else ""
 
 
@@ -56,11 +57,11 @@ def read_run(file: UploadedFile) -> Trace:
         TraceError: if it is not the file of a run, or the run is too large for this host.
     """
     budget = trace_budget()
-    # The half of a pattern above the diagonal lies in the file of a run that keeps everything, and not in its memory.
-    trace = fit(Trace.load(file, max_bytes=2 * budget + MARGIN), budget)
+    # The file of a run that stores everything holds the half of a pattern above the diagonal too; memory does not.
+    trace = squeeze_to_fit(Trace.load(file, max_bytes=2 * budget + MARGIN), budget)
     if trace.nbytes > budget:
         raise TraceError(
-            f"This run holds {trace.nbytes / 1e6:,.1f} MB when all is let go that can be, more than the "
+            f"This run holds {trace.nbytes / 1e6:,.1f} MB even after all that can be has been dropped, more than the "
             f"{budget / 1e6:,.1f} MB that a run may hold here."
         )
     return trace

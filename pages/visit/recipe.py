@@ -1,4 +1,4 @@
-"""A run without its numbers: what it takes to make it again, token by token, to the same text."""
+"""A run without its numbers: everything that it takes to replay it, token by token, to the same text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ class Recipe:
 
     Attributes:
         ids: the prompt's tokens and all that were drawn.
-        samplings: one a step; None where the run only looked.
-        is_made_here: whether this program made the run, so that its model's name says which weights made it; in a file
-            the same weights may have another name.
+        samplings: one for each step; None if the run only looked.
+        is_made_here: whether this program made the run, so that the name of its model says which weights made it. In a
+            file the same weights may have another name.
     """
 
     model: str
@@ -42,13 +42,13 @@ class Recipe:
             EngineError: if the run has no steps.
         """
         if not trace.steps:
-            raise EngineError("There is no run to go on with; type a prompt and press Run.")
+            raise EngineError("There is no run to continue; type a prompt and press Run.")
         samplings = tuple(None if step.draw is None else step.draw.sampling for step in trace.steps)
         changes = trace.steps[0].interventions
         return Recipe(trace.model, trace.config, trace.prompt_ids, trace.ids, samplings, changes, is_made_here)
 
     def is_of(self, engine: "Engine", sampling: Sampling) -> bool:
-        """Whether this engine made it, and its newest token was drawn with these settings."""
+        """Whether this engine made the run, and its newest token was drawn with these settings."""
         made = (self.model, self.config) == (engine.checkpoint.name, engine.config)
         return made and self.samplings[-1] == sampling
 
@@ -67,21 +67,23 @@ class Recipe:
         return Run(engine, self.prompt_ids, self.interventions)
 
     def is_left(self, run: Run, cursor: int, sampling: Sampling) -> bool:
-        """Whether going on from the cursor with these settings leaves the recipe.
+        """Whether continuing from `cursor` with these settings departs from the recipe.
 
-        So it does where the cursor was taken back and the settings are not those of the newest token. From the newest
-        step that has been made again it never does: the rest of the recipe comes first.
+        True if the cursor is before the newest replayed step and the settings differ from those of the newest token.
+        From the newest replayed step it never departs: the rest of the recipe comes first.
         """
         return cursor < len(run.trace.steps) - 1 and sampling != self.samplings[-1]
 
-    def steps(self, run: Run) -> Iterator[Sampling | None]:
+    def remaining(self, run: Run) -> Iterator[Sampling | None]:
         """The settings of each step that `run` lacks, for the caller to advance it with.
 
         Raises:
-            EngineError: when a token comes out otherwise than it is written.
+            EngineError: if a token differs from the recipe's.
         """
         for sampling in self.samplings[len(run.trace.steps) :]:
             yield sampling
             ids = run.trace.ids
             if ids != self.ids[: len(ids)]:
-                raise EngineError("This run comes out otherwise here; type a prompt to start a run of your own.")
+                raise EngineError(
+                    "Replaying this run gave different tokens here; type a prompt to start a run of your own."
+                )

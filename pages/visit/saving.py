@@ -5,14 +5,14 @@ import time
 from io import BytesIO
 from weakref import WeakSet
 
+from gpt2.engine.settings import trace_budget
 from gpt2.errors import GPT2Error, TraceError
-from gpt2.trace.budget import trace_budget
 from gpt2.trace.trace import Trace
 from pages.server.memory import collect_garbage
 
 from .player import Player
 
-# Long enough to find the button that has come; the bytes are counted in no budget but the one below.
+# Long enough to find the new button; the bytes are counted in no budget but the one below.
 KEPT_SECONDS = 120
 BUSY = "Other visitors are saving large runs just now; try again in two minutes."
 
@@ -23,7 +23,7 @@ class Saving:
     Streamlit serves a file for as long as a button for it is drawn. One that is made by the button itself, at its
     press, it forgets within a tenth of a second while anybody generates.
 
-    Attributes: `is_asked` says that Save was pressed; `label` what the file holds; `error` why there is none.
+    Attributes: `is_asked` says that Save was pressed; `label` says what the file holds; `error` says why there is none.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Saving:
         SAVINGS.add(self)
 
     def ask(self) -> None:
-        """Save was pressed. It stays so until the file is there, should a rerun end the script in between."""
+        """Note that Save was pressed, until the file is written: a rerun may end the script in between."""
         self.is_asked = True
 
     def make(self, player: Player) -> None:
@@ -44,7 +44,7 @@ class Saving:
         self._run_id, self._made_at = trace.run_id, time.monotonic()
         try:
             if player.recipe is not None:
-                raise TraceError(player.notice or "The numbers of this run were let go; press Run to make them again.")
+                raise TraceError(player.notice or "The numbers of this run were freed; press Run to replay it.")
             with ONE_AT_A_TIME:
                 if bytes_beside(self) > trace_budget():
                     collect_garbage()
@@ -57,7 +57,7 @@ class Saving:
         self.is_asked = False
 
     def is_over(self, run_id: str) -> bool:
-        """Whether what there is should go: another run is on the stage, or nobody has taken it in time."""
+        """Whether to drop the file or its error: another run is on the stage, or nobody has taken it in time."""
         is_there = bool(self.data or self.error)
         return is_there and (run_id != self._run_id or time.monotonic() - self._made_at > KEPT_SECONDS)
 

@@ -1,8 +1,8 @@
-"""One visit: what this browser session has on its stage, and how it answers what the stage asks for."""
+"""One visit: the run on this browser session's stage, its settings, and the answers to the visitor's actions."""
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -18,27 +18,40 @@ from pages.server.limits import limits
 from pages.server.memory import collect_garbage
 from pages.server.models import ALWAYS, pool
 from pages.server.traces import TRACES
-from pages.stage.component import Action
+from pages.stage.actions import (
+    Action,
+    CancelModel,
+    ChangeSettings,
+    ChooseModel,
+    Draft,
+    Malformed,
+    Pause,
+    Play,
+    RunPrompt,
+    Settings,
+    StepOn,
+    View,
+)
 from pages.stage.snapshot import Snapshot, Status
 
-from .choice import Choice
 from .connection import comes_from_this_machine, is_connected, this_session
+from .controls import Controls
 from .examples import EXAMPLES, recorded_run
+from .generation import GONE_SECONDS
 from .measurement import Measurement
-from .parsing import number, paint_time, whole
-from .player import GONE_SECONDS, Player
+from .model_choice import ModelChoice
+from .player import Player
+from .status import STILL_LOADING, status_of
 
 if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
 
 FIRST_RUN = "once"
 FIRST_PROMPT = "Once upon a time"
-SLOWEST = 0.1
 # How soon a stage asks for news while its run is the only one under way, and at most: runs that take turns have news
 # more rarely, and twenty stages that ask as often as one would keep a core busy.
 TICK_MS, SLOWEST_TICK_MS = 40, 1000
 COLLECT_SECONDS = 60  # how often, at most, a new visit waits for the others' to be swept
-STILL_LOADING = "The model is still loading; try again in a moment."
 
 
 @dataclass(eq=False)
@@ -46,7 +59,7 @@ class Visit:
     """All that is kept for one visitor between reruns."""
 
     player: Player
-    choice: Choice = field(default_factory=Choice)
+    choice: ModelChoice = field(default_factory=ModelChoice)
     sampling: Sampling = field(default_factory=lambda: Sampling(0.8, 0, 0.95, 1))
     max_new_tokens: int = 40
     speed: float = 8.0
@@ -62,6 +75,17 @@ class Visit:
     def __post_init__(self) -> None:
         """Keep its models in memory for as long as it lives."""
         pool().register(self)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Note that the visitor is there, and take up models that are ready or failed. Call it before a snapshot."""
+        self.player.touch()
+        self.choice.poll()
+        if pool().get(ALWAYS) is None:
+            pool().request(ALWAYS)
+        pool().touch(self.uses)
+        if self.player.error == STILL_LOADING and not self.job.is_loading:
+            self.player.error = ""
 
     @property
     def uses(self) -> frozenset[str]:
@@ -70,29 +94,30 @@ class Visit:
 
     @property
     def is_away(self) -> bool:
-        """Whether its browser has gone; it may come back, and finds its text and its choice as they were."""
+        """Whether its browser is gone; if it comes back, it finds its text and its choice as they were."""
         is_silent = time.monotonic() - self.player.last_seen > GONE_SECONDS
         return is_silent and not self.player.is_running and not is_connected(self.session)
 
     @property
     def job(self) -> ModelJob:
-        """The model that Run uses: read, and its engine loaded or (the bundled one alone) on its way."""
-        self.choice.poll()
+        """The model that Run uses: read, and its engine loaded or (the bundled one alone) being loaded."""
         job = pool().get(self.choice.model)
-        return job if job is not None and job.checkpoint is not None else pool().get(ALWAYS) or pool().request(ALWAYS)
+        if job is None or job.checkpoint is None:
+            job = pool().get(ALWAYS)
+        assert job is not None  # `refresh` has requested it
+        return job
 
     @property
-    def run_model(self) -> ModelJob | None:
-        """The model that made the run on the stage, where it is loaded; a file may have another name for it."""
+    def model_of_run(self) -> ModelJob | None:
+        """The model that made the run on the stage, if it is loaded; a file may have another name for it."""
         trace = self.player.trace
         jobs = [pool().get(trace.model), *([self.job] if self.player.is_recorded else [])]
         return next((job for job in jobs if job is not None and job.matches(trace)), None)
 
     def snapshot(self) -> Snapshot:
-        """What the stage shows now; asking for it tells that the visitor is there."""
-        self.player.touch()
-        status = self.status()  # before the trace: what is said to have ended must be there whole
-        trace, recipe, run_model = self.player.trace, self.player.recipe, self.run_model
+        """What the stage shows now."""
+        status = self.status()  # before the trace: if it says that the run ended, the trace must hold the last step
+        trace, recipe, run_model = self.player.trace, self.player.recipe, self.model_of_run
         most = self.most_new_tokens
         return Snapshot(
             trace=with_recomputer(trace, run_model.engine if run_model else None),
@@ -118,67 +143,53 @@ class Visit:
         )
 
     @property
-    def looks_at(self) -> tuple[StepId | None, tuple[int, int] | None]:
+    def view_key(self) -> tuple[StepId | None, tuple[int, int] | None]:
         """What the pictures of a lens page depend on: the step under the cursor, and the locked head."""
         steps = self.player.trace.steps
         return (steps[min(self.cursor, len(steps) - 1)].identity if steps else None), self.head
 
     def status(self) -> Status:
-        """One word and one sentence on how things stand."""
-        player, job = self.player, self.job
-        if player.error == STILL_LOADING:
-            if job.is_loading:
-                return Status("loading", player.error)
-            player.error = ""
-        if player.error or job.error:
-            return Status("error", player.error or job.error)
-        if problem := limits().problem:
-            return Status("error", problem)
-        if player.is_running:
-            return running(player.place, bool(player.trace.steps))
-        if job.is_loading:
-            return Status("loading", job.message)
-        if player.is_recorded:
-            return Status("recorded", "A recorded run; press Run to make your own.")
-        if player.why_full:
-            return Status("full", player.why_full)
-        return Status("paused", player.notice or "Paused.", is_news=bool(player.notice))
+        """One word and one sentence on the run and the model."""
+        return status_of(self.player, self.job)
 
     def answer(self, action: Action) -> None:
-        """Do what the stage asked for; a refusal becomes one sentence, pauses the run and changes nothing else."""
-        values = action.values
-        if action.name in ("run", "play", "step", "settings"):
+        """Do what the visitor asked for; a refusal becomes one sentence, pauses the run and changes nothing else."""
+        self.refresh()
+        if not isinstance(action, Draft | View | Pause | ChooseModel | CancelModel):
             self.player.error = self.choice.error = ""
         try:
-            if action.name in ("run", "play", "step"):
+            if isinstance(action, RunPrompt | Play | StepOn):
                 limits().check()
-            match action.name:
-                case "draft":
-                    if values.get("text") != self.tried:  # the text that was refused may be told late
-                        self.player.error = ""
-                    self._count(str(values.get("text", "")))
-                case "view":
-                    self._look(values)
-                case "pause":
+            match action:
+                case RunPrompt(text, settings):
+                    self.tried = text
+                    self._take_settings(settings)
+                    self._begin(text)
+                case Play(cursor, settings):
+                    self._take_settings(settings)
+                    self._play(cursor, self.max_new_tokens, self.speed)
+                case StepOn(cursor, settings):
+                    self._take_settings(settings)
+                    self._play(cursor, 1, 0.0)
+                case Pause():
                     self.player.pause()
-                case "cancel":
-                    self.choice.cancel()
-                case "model":
-                    self.choice.take(str(values.get("name", "")))
-                case "settings":
-                    self._take_settings(values)
+                case ChangeSettings(settings):
+                    self._take_settings(settings)
                     if self.cursor >= len(self.player.trace.steps) - 1:
-                        self.player.redraw(self.sampling)
-                case "run":
-                    self.tried = str(values.get("text", ""))
-                    self._take_settings(values)
-                    self._begin(self.tried)
-                case "play" | "step":
-                    self._take_settings(values)
-                    tokens, speed = (1, 0.0) if action.name == "step" else (self.max_new_tokens, self.speed)
-                    cursor = whole(values, "cursor", self.cursor, "The step")
-                    self.player.play(self._engine(), cursor, self.sampling, tokens, speed)
-                    self._end_measurement_of_another()
+                        self.player.resample(self.sampling)
+                case Draft(text):
+                    if text != self.tried:  # the text that was refused may arrive late
+                        self.player.error = ""
+                    self._count(text)
+                case View():
+                    self._take_view(action)
+                case ChooseModel(name):
+                    self.choice.take(name)
+                case CancelModel():
+                    self.choice.cancel()
+                case Malformed(error, text):
+                    self.tried = self.tried if text is None else text
+                    raise SettingsError(error)
         except GPT2Error as error:
             self.player.pause()
             self.player.error = str(error)
@@ -192,17 +203,17 @@ class Visit:
         """Time the run on the stage without its cache, in the background; one that is under way ends."""
         if self.measurement is not None:
             self.measurement.stop()
-        run_model = self.run_model
+        run_model = self.model_of_run
         self.measurement = Measurement(self.player.trace, run_model.engine if run_model else None)
 
     def open(self, recorded: Trace, is_own: bool = False) -> None:
-        """Put a recorded run on the stage, at its last step; `is_own` where no other visitor shares it."""
+        """Put a recorded run on the stage, at its last step; `is_own` if no other visitor shares it."""
         self.player.open(recorded, is_own)
         self._end_measurement_of_another()
         self.cursor, self.head = len(recorded.steps) - 1, None
 
     def _end_measurement_of_another(self) -> None:
-        """Time nothing more of a run that has left the stage: there is no button there to stop it with."""
+        """Stop timing a run that has left the stage: no button could stop it any more."""
         if self.measurement is not None and self.measurement.run_id != self.player.trace.run_id:
             self.measurement.stop()
 
@@ -211,6 +222,11 @@ class Visit:
         self._end_measurement_of_another()
         self.cursor = 0
         self.draft_tokens = self.draft_error = None
+
+    def _play(self, cursor: int | None, tokens: int, speed: float) -> None:
+        at = self.cursor if cursor is None else cursor
+        self.player.play(self._engine(), at, self.sampling, tokens, speed)
+        self._end_measurement_of_another()
 
     def _engine(self) -> "Engine":
         """The engine, if it is ready; a model that failed to load is tried again.
@@ -241,57 +257,30 @@ class Visit:
         except GPT2Error as error:
             self.draft_error = str(error)
 
-    def _look(self, values: dict[str, Any]) -> None:
-        self.cursor = max(0, whole(values, "cursor", self.cursor, "The step"))
-        self.paint_ms = paint_time(values.get("paint_ms"))
-        layer, head = (whole(values, name, -1, f"The {name}") for name in ("layer", "head"))  # none: unlocked
-        config = self.player.trace.config
-        fits = layer in range(config.n_layer) and head in range(config.n_head)
-        self.head = (layer, head) if fits else None
+    def _take_view(self, view: View) -> None:
+        self.cursor = self.cursor if view.cursor is None else max(0, view.cursor)
+        self.paint_ms = view.paint_ms
+        config, self.head = self.player.trace.config, None
+        if view.head is not None and view.head[0] in range(config.n_layer) and view.head[1] in range(config.n_head):
+            self.head = view.head
 
-    def _take_settings(self, values: dict[str, Any]) -> None:
+    def _take_settings(self, settings: Settings) -> None:
         """Take all settings or none.
 
         Raises:
             SettingsError: if one is out of its range.
         """
-        now = self.sampling
-        sampling = Sampling(
-            temperature=number(values, "temperature", now.temperature),
-            top_k=whole(values, "top_k", now.top_k, "Top-k"),
-            top_p=number(values, "top_p", now.top_p),
-            seed=whole(values, "seed", now.seed, "The seed"),
-        )
-        most = self.most_new_tokens
-        tokens = whole(values, "max_new_tokens", min(self.max_new_tokens, most), "The number of new tokens")
-        if not 1 <= tokens <= most:
-            raise SettingsError(f"The number of new tokens must be from 1 to {most}, not {tokens}.")
-        speed = number(values, "speed", self.speed)
-        if speed != 0 and not SLOWEST <= speed <= 60:
-            raise SettingsError(
-                f"The speed must be from {SLOWEST:g} to 60 tokens a second, or 0 for as fast as it goes, not {speed:g}."
-            )
-        # Refuses what does not fit the model's vocabulary, before anything is changed.
-        sampling.check_vocabulary(self._checkpoint.config.vocab_size)
-        self.sampling, self.max_new_tokens, self.speed = sampling, tokens, speed
-
-
-def running(place: int, has_begun: bool) -> Status:
-    """How a run that is under way stands, with its place where others make it wait."""
-    if not place:
-        return Status("running", "Generating.")
-    if has_begun:
-        return Status("running", f"Generating in turns with {place} other visitor{'s' * (place > 1)}.", is_news=True)
-    verb = "visitor is" if place == 1 else "visitors are"
-    return Status("running", f"Waiting; {place} {verb} before you.", is_news=True)
+        controls = Controls(self.sampling, self.max_new_tokens, self.speed)
+        changed = controls.changed(settings, self.most_new_tokens, self._checkpoint.config.vocab_size)
+        self.sampling, self.max_new_tokens, self.speed = changed.sampling, changed.max_new_tokens, changed.speed
 
 
 def this_visit() -> Visit:
     """The visit of this browser session, begun with a recorded run on the stage."""
     if "visit" not in st.session_state:
-        collect_garbage(after=COLLECT_SECONDS)  # of the visits that are over: whoever comes may need what they held
+        collect_garbage(after=COLLECT_SECONDS)  # of visits that are over: the new one may need their memory
         recorded = recorded_run(FIRST_RUN)
-        choice, player = Choice(is_local=comes_from_this_machine()), Player(recorded, FIRST_PROMPT)
+        choice, player = ModelChoice(is_local=comes_from_this_machine()), Player(recorded, FIRST_PROMPT)
         st.session_state["visit"] = Visit(player, choice, cursor=len(recorded.steps) - 1, session=this_session())
     visit: Visit = st.session_state["visit"]
     return visit

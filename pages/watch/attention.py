@@ -1,11 +1,11 @@
-"""Attention: who each token looks at, head by head, and how one head comes to its weights."""
+"""Attention: who each token looks at, head by head, and how one head computes its weights."""
 
 from pathlib import Path
 
 import streamlit as st
 
 import gpt2
-from pages.charts import attention, attention_row, attention_stages
+from pages.charts import attention, attention_head, attention_row
 from pages.frame import layout
 from pages.matrix.component import chosen_cell, matrix, selectable_matrix
 
@@ -19,7 +19,7 @@ if view.step is None:
     st.stop()
 
 layout.note_storage(view, "attn.hook_q", "attn.hook_k", "attn.hook_attn_scores", "attn.hook_pattern")
-layout.require(view, "attn.hook_pattern")
+layout.stop_if_missing(view, "attn.hook_pattern")
 large, beside = st.columns([10, 9], gap="medium")
 with beside, st.container(border=True):
     shown = st.segmented_control(
@@ -63,24 +63,25 @@ with layout.explain_missing():
         heading, window = st.columns([3, 2], vertical_alignment="center")
         positions = window.segmented_control(
             "Positions shown",
-            list(attention_stages.WINDOWS),
+            list(attention_head.WINDOWS),
             default="Newest 32",
             required=True,
             key=view.key("window"),
             persist_state="session",
         )
-        stages = attention_stages.Stages.of(view.trace, *head, attention_stages.WINDOWS[positions])
+        matrices = attention_head.HeadMatrices.of(view.trace, *head, attention_head.WINDOWS[positions])
         with heading:
-            st.markdown(f"**How {stages.name} comes to its weights**")
-            layout.plain_text(stages.sentence)
-        key = view.key("stages")
-        cell = chosen_cell(key, stages.shape, stages.strongest, start=(stages.start, stages.start))
-        unmasked, masked, pattern = stages.pictures(cell, SQUARE)
+            st.markdown(f"**How {matrices.name} computes its weights**")
+            layout.plain_text(matrices.sentence)
+        key = view.key("cell")
+        start = matrices.start, matrices.start
+        cell = chosen_cell(key, matrices.shape, matrices.strongest, start=start)
+        unmasked, masked, pattern = matrices.pictures(cell, SQUARE)
         first, second, third = st.columns(3, gap="medium")
         with first:
             matrix(unmasked, key=view.key("unmasked"), selected=cell)
         with second:
             matrix(masked, key=view.key("masked"), selected=cell)
         with third:
-            selectable_matrix(pattern, key=key, otherwise=stages.strongest)
-    layout.show_computation("How it is computed", attention_stages.FORMULA, stages.operands(cell), SOURCES)
+            selectable_matrix(pattern, key=key, otherwise=matrices.strongest)
+    layout.show_computation("How it is computed", attention_head.FORMULA, matrices.operands(cell), SOURCES)

@@ -1,4 +1,4 @@
-"""Cost: what this run cost in time and memory, and what the KV cache saved."""
+"""Cost: the time and the memory of this run, and the savings of the KV cache."""
 
 import streamlit as st
 
@@ -8,29 +8,29 @@ from gpt2.trace.timing import Clock
 from pages.charts import cost, cost_table
 from pages.frame import layout
 from pages.frame.cache_savings import show_saving
-from pages.visit.facts import facts_of
+from pages.visit.cost_facts import cost_facts_of
 from pages.visit.visit import this_visit
 
 view = layout.open_page("cost")
 layout.headline("What does a token cost?")
-facts = facts_of(this_visit())
+facts = cost_facts_of(this_visit())
 if view.step is None:
     layout.plain_text(cost_table.why_nothing(facts))
     st.stop()
 
-run, shown = view.run, len(view.trace.steps) - 1
-picture, bill = st.columns([5, 2.2])
-with picture, st.container(border=True, height="stretch"):
+run, shown = view.run, view.step_index
+left, right = st.columns([5, 2.2])
+with left, st.container(border=True, height="stretch"):
     st.markdown(f"**{cost.TITLE}**")
     layout.plain_text(cost.cost_sentence(run, shown))
     chart = cost.cost_chart(run, shown, view.palette)
     st.altair_chart(chart, theme=None, alt="Stacked bars: milliseconds of every step", key=view.key("steps"))
     st.caption(cost.cost_caption(run))
-with bill, st.container(border=True, height="stretch"):
+with right, st.container(border=True, height="stretch"):
     st.markdown(f"**{cost_table.TITLE}**")
     table = cost_table.cost_table(run, facts)
     chart = cost_table.cost_table_chart(table, view.palette)
-    st.altair_chart(chart, theme=None, alt=cost_table.in_words(table), key=view.key("bill"))
+    st.altair_chart(chart, theme=None, alt=cost_table.in_words(table), key=view.key("table"))
 
 show_saving(view)
 layout.show_computation(

@@ -1,4 +1,4 @@
-"""Embeddings: what each token is before the model thinks."""
+"""Embeddings: each token before the first block, as the sum of a token vector and a position vector."""
 
 from functools import partial
 from pathlib import Path
@@ -70,12 +70,12 @@ if tables is not None:
     with middle, st.container(border=True, height="stretch"):
         st.markdown("**How alike positions are**")
         layout.plain_text(positions.positions_sentence(tables))
-        picture = positions.position_png(tables, trace.seq - 1, view.palette)
+        picture = positions.position_png(tables, view.newest, view.palette)
         st.image(picture, output_format="PNG", width="stretch", caption=positions.positions_caption(tables))
     with right, st.container(border=True, height="stretch"):
         st.markdown("**The newest position against all others**")
-        layout.plain_text(positions.position_sentence(tables, trace.seq - 1))
-        chart = positions.position_chart(tables, trace.seq - 1, view.palette)
+        layout.plain_text(positions.position_sentence(tables, view.newest))
+        chart = positions.position_chart(tables, view.newest, view.palette)
         st.altair_chart(
             chart, theme=None, alt="Line: cosine of the newest position with all others", key=view.key("position")
         )

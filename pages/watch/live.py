@@ -1,4 +1,4 @@
-"""Live: a prompt is continued token by token, and everything inside moves along."""
+"""Live: the model continues a prompt token by token, and the stage shows every activation."""
 
 from pages.frame import layout
 

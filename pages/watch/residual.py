@@ -1,4 +1,4 @@
-"""Residual stream: what each layer adds to every token's vector, and what the stack would say at each depth."""
+"""Residual stream: the vectors that each layer adds to every token, and the prediction at each depth."""
 
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ if view.step is None:
     st.stop()
 
 layout.note_storage(view, "hook_attn_out", "hook_mlp_out")
-layout.require(view, "hook_attn_out", "hook_mlp_out")
+layout.stop_if_missing(view, "hook_attn_out", "hook_mlp_out")
 with st.container(border=True):
     large = st.container()
     without_first = st.toggle(
@@ -30,7 +30,7 @@ with st.container(border=True):
         key=view.key("without_first"),
         persist_state="session",
     )
-    key, newest = view.key("norms"), (0, view.trace.seq - 1)
+    key, newest = view.key("norms"), (0, view.newest)
     _, position = chosen_cell(key, residual.shape(view.trace), newest)
     with large:
         picture = residual.norm_map(view.trace, position, without_first, height=400)
@@ -49,10 +49,7 @@ with direction, st.container(border=True, height="stretch"):
     st.altair_chart(chart, theme=None, alt=residual.DIRECTION_TITLE, key=view.key("direction"))
 
 if view.read_lens is None:
-    layout.plain_text(
-        f"The logit lens needs the weights that this run was made with ({view.trace.model}), and others are loaded: "
-        "run a prompt of your own to read it."
-    )
+    layout.plain_text(lens.no_lens_sentence(view.trace))
     layout.show_computation(
         "How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), STREAM
     )

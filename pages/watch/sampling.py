@@ -1,13 +1,13 @@
-"""Sampling: how the next token is chosen from the logits, and what other settings would have done."""
+"""Sampling: how the next token is chosen from the logits, and what other settings would choose."""
 
 import streamlit as st
 
 from gpt2.errors import SettingsError
 from gpt2.model.sampling import Distribution
+from pages.charts import sampling_columns as columns
 from pages.charts import sampling_cumulative as cumulative
 from pages.charts import sampling_draw as bar
 from pages.charts import sampling_entropy as entropy
-from pages.charts import sampling_stages as columns
 from pages.charts.sampling import HOTTEST, Outcome, chosen_sampling, control_values, outcome_sentence
 from pages.charts.sampling_formula import FORMULA, sampling_operands
 from pages.frame import layout
@@ -15,7 +15,7 @@ from pages.frame import layout
 view = layout.open_page("sampling")
 layout.headline("How is the next token chosen?")
 if view.step is None or view.step.draw is None:
-    layout.plain_text("Nothing has been drawn at this step; press Play or Step above to draw a token.")
+    layout.plain_text("No token has been drawn at this step; press Play or Step above to draw one.")
     st.stop()
 
 layout.note_storage(view, "logits")
@@ -28,7 +28,7 @@ drawn = Outcome.drawn(step)
 picture, controls = st.columns([5, 1.35])
 with controls, st.container(border=True, height="stretch"):
     st.markdown("**What if**")
-    # The names hold the run's own settings: when those change, the preview starts again from them.
+    # The keys contain the run's own settings: if those change, the preview starts from them again.
     keys = {name: view.key(f"{name} {drawn.settings}") for name in ("temperature", "top_k", "top_p", "seed")}
     start = control_values(drawn.sampling)
     for name, key in keys.items():
@@ -57,15 +57,15 @@ with controls, st.container(border=True, height="stretch"):
 
 with picture, st.container(border=True, height="stretch"):
     st.markdown("**From logits to the draw, the same tokens in every column**")
-    layout.plain_text(columns.stages_sentence(preview, drawn, vocabulary))
-    chart = columns.stages_chart(preview, drawn, step.logits, vocabulary, view.palette)
+    layout.plain_text(columns.columns_sentence(preview, drawn, vocabulary))
+    chart = columns.columns_chart(preview, drawn, step.logits, vocabulary, view.palette)
     st.altair_chart(
-        chart, theme=None, alt="Bars: probabilities of the same tokens at five stages", key=view.key("stages")
+        chart, theme=None, alt="Bars: probabilities of the same tokens in five columns", key=view.key("columns")
     )
     st.caption(columns.LEGEND)
 
 with st.container(border=True):
-    st.markdown("**The draw: all that is left, end to end, and one seeded number u**")
+    st.markdown("**The draw: the remaining tokens end to end, and one seeded number u**")
     layout.plain_text(bar.draw_sentence(preview, vocabulary))
     layout.plain_text(outcome_sentence(preview, vocabulary.label(preview.token)))
     chart = bar.draw_chart(drawn, preview, vocabulary, view.palette)

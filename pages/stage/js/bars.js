@@ -17,12 +17,14 @@ function drawBars(surface, record, unit) {
   const full = [0.1, 0.2, 0.3, 0.5, 0.75, 1].find((share) => share >= most);
   const left = width * 0.34, right = unit * 3.6, room = width - left - right;
   const pitch = Math.min(height / slots, unit * 2.2), bar = pitch * 0.66;
-  const stripes = hatch(surface.g, theme.muted);
+  const stripes = hatching(surface.g, theme.muted);
   shown.forEach((row, n) => {
     const y = n * pitch + (pitch - bar) / 2, middle = y + bar / 2;
     const quiet = row.cut ? theme.muted : theme.text;
     surface.font(unit * 0.95, { mono: true, bold: row.chosen });
-    surface.text(row.label, left - unit * 0.5, middle, { align: "right", colour: row.chosen ? theme.sampling : quiet, most: left - unit * 0.6 });
+    surface.text(row.label, left - unit * 0.5, middle, {
+      align: "right", colour: row.chosen ? theme.sampling : quiet, most: left - unit * 0.6,
+    });
     const long = Math.max(1, (row.raw / full) * room);
     if (row.cut) {
       surface.g.fillStyle = stripes;

@@ -32,7 +32,7 @@ function signedLimit(values) {
 
 function drawEmbedding(surface, record, unit) {
   const { width, height, g } = surface;
-  const values = record.embedding, size = memory.header.d_model;
+  const values = record.embedding, size = state.header.d_model;
   const limit = signedLimit(values);
   const label = unit * 1.1, legend = unit * 1.5, gap = unit * 0.3;
   const tall = (height - legend) / STRIPS.length - label - gap;
@@ -48,8 +48,8 @@ function drawEmbedding(surface, record, unit) {
     surface.text(name, 0, top + label * 0.5, { colour: theme.muted });
     image.data.fill(0);
     for (let d = 0; d < size; d += 1) {
-      const [r, b, c] = signedColour(values[n * size + d], limit);
-      image.data.set([r, b, c, 255], 4 * d);
+      const [red, green, blue] = signedColour(values[n * size + d], limit);
+      image.data.set([red, green, blue, 255], 4 * d);
     }
     sheetContext.putImageData(image, 0, 0);
     g.drawImage(sheet, 0, top + label, width, tall - 2);
@@ -61,12 +61,10 @@ function drawEmbedding(surface, record, unit) {
     const row = Math.floor(((y - n * (tall + label + gap) - label) / (tall - 2)) * rows);
     const d = row * columns + Math.floor((x / width) * columns);
     if (n < 0 || n > 2 || row < 0 || row >= rows || d >= size || x < 0 || x >= width) return null;
-    const value = values[n * size + d];
-    return { lines: [`${STRIPS[n].label} ${signed(value)}`, `number ${d} of ${size}`, `${STRIPS[n].hook}[${record.stop - 1}, ${d}]`] };
+    const { label: name, hook } = STRIPS[n], value = signed(values[n * size + d]);
+    return { lines: [`${name} ${value}`, `number ${d} of ${size}`, `${hook}[${record.stop - 1}, ${d}]`] };
   };
 }
-
-function signed(value) { return `${value < 0 ? "−" : "+"}${Math.abs(value).toPrecision(3)}`; }
 
 function drawSignedLegend(surface, y, limit, unit) {
   const { width, g } = surface;
@@ -87,7 +85,7 @@ function paintNear(element, record) {
   if (!record.nearest.length) return sayInto(element, ["Nearest tokens need the model's weights."]);
   const parts = ["Nearest (cosine): "];
   record.nearest.forEach(([label, cosine], n) => {
-    parts.push(label, `\u00a0${cosine.toFixed(2).replace(/^0/, "")}${n < record.nearest.length - 1 ? "  " : ""}`);
+    parts.push(label, `\u00a0${fixed(cosine, 2).replace(/^0/, "")}${n < record.nearest.length - 1 ? "  " : ""}`);
   });
   sayInto(element, parts);
 }

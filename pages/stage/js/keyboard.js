@@ -1,19 +1,20 @@
 // Keys, wherever the focus is but in a field: Space, arrows, Home, End, Esc.
 
-const FIELDS = "input:not([type=range]), textarea, select, [contenteditable=true], [role=slider], [role=combobox], [role=listbox], [role=radiogroup], [role=tablist], [role=menu]";
+const FIELDS = "input:not([type=range]), textarea, select, [contenteditable=true], [role=slider], [role=combobox], "
+  + "[role=listbox], [role=radiogroup], [role=tablist], [role=menu]";
 
 const KEYS = {
   " ": togglePlay,
   ArrowRight: forward,
-  ArrowLeft: () => goTo(memory.cursor - 1),
+  ArrowLeft: () => goTo(state.cursor - 1),
   ArrowUp: () => moveLayer(1),
   ArrowDown: () => moveLayer(-1),
   Home: () => goTo(0),
   End: () => goTo(lastStep()),
-  Escape: escape,
+  Escape: onEscape,
 };
 
-function escape() {
+function onEscape() {
   if (!closePopover()) unlockHead();
 }
 
@@ -24,7 +25,7 @@ function onKey(event) {
   const ours = path.includes(stageNow.root);
   if (path.some((node) => node.matches(FIELDS) || (!ours && node.matches("input, [role=radio], [role=tab]")))) return;
   if (event.key === " " && path.some((node) => node.matches("button, a, summary, [role=button]"))) return;
-  if (event.shiftKey || !memory.header) return;
+  if (event.shiftKey || !state.header) return;
   event.preventDefault();
   event.stopPropagation();
   action();

@@ -5,7 +5,7 @@ function lensColumns(rows, most) {
   const fit = Math.max(2, Math.min(rows, most));
   const columns = new Set();
   for (let n = 0; n < fit; n += 1) columns.add(Math.round((n * (rows - 1)) / (fit - 1)));
-  if (memory.lock && fit < rows) columns.add(memory.lock.layer + 1);
+  if (state.lock && fit < rows) columns.add(state.lock.layer + 1);
   return [...columns].sort((a, b) => a - b);
 }
 
@@ -22,11 +22,13 @@ function drawLens(surface, record, unit) {
   const lines = Math.max(1, Math.min(lens.labels[0].length, Math.floor((height - head) / (unit * 1.65))));
   const tall = (height - head) / lines;
   const drawn = record.next ? record.next.token : -1, wide = pitch > unit * 6.4;
-  const marked = memory.lock ? memory.lock.layer + 1 : -1;
+  const marked = state.lock ? state.lock.layer + 1 : -1;
   columns.forEach((row, n) => {
     const x = n * pitch;
     surface.font(unit * 0.9, { bold: row === marked });
-    surface.text(row === 0 ? "embedding" : `L${row - 1}`, x, head * 0.4, { colour: row === marked ? theme.text : theme.muted, most: pitch - gap });
+    surface.text(row === 0 ? "embedding" : `L${row - 1}`, x, head * 0.4, {
+      colour: row === marked ? theme.text : theme.muted, most: pitch - gap,
+    });
     for (let line = 0; line < lines; line += 1) {
       const share = lens.probabilities[row][line], isDrawn = lens.ids[row][line] === drawn;
       const y = head + line * tall, middle = y + (tall - gap * 0.6) / 2;
@@ -36,7 +38,10 @@ function drawLens(surface, record, unit) {
       surface.font(unit * 0.92, { mono: true, bold: isDrawn });
       surface.text(lens.labels[row][line], x + unit * 0.4, middle, { most: pitch - gap - unit * (wide ? 3.3 : 0.6) });
       surface.font(unit * 0.8);
-      if (wide) surface.text(percent(share, 0), x + pitch - gap - unit * 0.4, middle, { align: "right", colour: mix(theme.text, theme.panel, 0.25) });
+      if (!wide) continue;
+      surface.text(wholePercent(share), x + pitch - gap - unit * 0.4, middle, {
+        align: "right", colour: mix(theme.text, theme.panel, 0.25),
+      });
     }
   });
   surface.find = (x, y) => {

@@ -15,7 +15,8 @@ const field = (name, label, hint, attributes) =>
   `<label><span>${label}</span><input name="${name}" ${attributes} autocomplete="off"><small>${hint}</small></label>`;
 const panel = (name, title, body) =>
   `<section class="panel ${name}" aria-label="${title}"><h2>${title}</h2><p class="says"></p>${body}</section>`;
-const canvas = (name, label) => `<div class="canvas"><canvas data-panel="${name}" role="img" aria-label="${label}"></canvas></div>`;
+const canvas = (name, label) =>
+  `<div class="canvas"><canvas data-panel="${name}" role="img" aria-label="${label}"></canvas></div>`;
 
 const TOP = `
 <div class="top">
@@ -35,7 +36,8 @@ const TOP = `
       <form class="models" novalidate>
         <label><span>Model</span><select name="model" aria-label="Model" aria-describedby="model-note"></select></label>
         <p class="model-note" id="model-note"></p>
-        <label class="other" hidden><span>Which one</span><input name="other_model" aria-label="Another model" autocomplete="off" spellcheck="false"></label>
+        <label class="other" hidden><span>Which one</span>
+          <input name="other_model" aria-label="Another model" autocomplete="off" spellcheck="false"></label>
       </form>
       <form class="fields" novalidate>
         ${field("temperature", "Temperature", "0 takes the likeliest", 'inputmode="decimal"')}
@@ -69,7 +71,8 @@ const PANELS = `
   ${panel("residual", "Residual stream", `${canvas("residual", "Norms by layer")}<p class="note"></p>`)}
   <div class="panel heads">
     <section class="mosaic" aria-label="Every head, this step">
-      <h2>Every head, this step</h2><p class="says"></p>${canvas("mosaic", "Attention patterns of all heads")}<p class="note"></p>
+      <h2>Every head, this step</h2><p class="says"></p>
+      ${canvas("mosaic", "Attention patterns of all heads")}<p class="note"></p>
     </section>
     <section class="one" aria-label="One head">
       <h2><span class="name"></span><button type="button" class="unlock" hidden>locked · Esc</button></h2>
@@ -80,6 +83,10 @@ const PANELS = `
   ${panel("bars", "What comes next", `${canvas("bars", "Most likely next tokens")}<p class="note"></p>`)}
   ${panel("draw", "The draw", `${canvas("draw", "Cumulative probability and the draw")}`)}
 </div>`;
+
+const FLOATING = `
+<div class="tip" role="tooltip" hidden></div>
+<div class="aloud" aria-live="polite"></div>`;
 
 // Parts of a sentence: every second one is bold.
 function sayInto(element, parts) {

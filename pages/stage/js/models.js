@@ -6,8 +6,8 @@ function wireModels(parts) {
   const { model, other_model: other } = parts.models.elements;
   parts.models.addEventListener("submit", (event) => event.preventDefault());
   model.addEventListener("change", () => {
-    memory.typesModel = model.value === ANOTHER;
-    if (memory.typesModel) {
+    state.typesModel = model.value === ANOTHER;
+    if (state.typesModel) {
       parts.other.hidden = false;
       other.value = ""; // what was typed before and is typed again counts too
       other.focus();
@@ -23,22 +23,22 @@ function wireModels(parts) {
 }
 
 function chooseModel(name) {
-  if (!name || name === memory.header.model || name === memory.chosenModel) return;
-  memory.chosenModel = name;
+  if (!name || name === state.header.model || name === state.chosenModel) return;
+  state.chosenModel = name;
   send("model", { name });
 }
 
 function paintModels(parts, stage) {
-  const { header } = memory;
+  const { header } = state;
   const { model, other_model: other } = parts.models.elements;
   fillModels(model, header);
-  if (!isPending("model") && memory.chosenModel) {
-    if (memory.chosenModel === header.model || !header.model_error) memory.typesModel = false; // taken
-    memory.chosenModel = null;
+  if (!isPending("model") && state.chosenModel) {
+    if (state.chosenModel === header.model || !header.model_error) state.typesModel = false; // taken
+    state.chosenModel = null;
   }
-  const value = memory.typesModel ? ANOTHER : memory.chosenModel ?? header.model;
+  const value = state.typesModel ? ANOTHER : state.chosenModel ?? header.model;
   if (model.value !== value) model.value = value;
-  parts.other.hidden = !memory.typesModel;
+  parts.other.hidden = !state.typesModel;
   if (other.placeholder !== header.other_models) other.placeholder = header.other_models;
   paintComing(parts, stage);
 }
@@ -55,14 +55,14 @@ function fillModels(select, { models, other_models: others }) {
 
 // A model on its way takes the line of the run's facts; nothing else moves.
 function paintComing(parts, stage) {
-  const { coming } = memory.header;
+  const { coming } = state.header;
   const { facts, coming: line, cancel, modelNote } = parts;
   const isOnItsWay = coming !== null && !coming.is_ready;
   facts.hidden = coming !== null;
   line.hidden = coming === null;
   cancel.hidden = !isOnItsWay || isPending("cancel");
   const waits = isOnItsWay ? `Run stays with the loaded model until ${coming.label} is ready.` : "For the next run.";
-  const { model_error: wrong } = memory.header;
+  const { model_error: wrong } = state.header;
   modelNote.classList.toggle("wrong", Boolean(wrong));
   modelNote.setAttribute("role", wrong ? "alert" : "note");
   setText(modelNote, wrong || waits);

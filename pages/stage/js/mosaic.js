@@ -5,7 +5,7 @@ const MANY_HEADS = 300;
 
 function drawMosaic(surface, record, unit) {
   const { width, height, g } = surface;
-  const { n_layer: layers, n_head: heads } = memory.header;
+  const { n_layer: layers, n_head: heads } = state.header;
   const seq = record.stop;
   const left = unit * 1.9, top = unit * 1.3;
   const pitch = Math.min((width - left) / heads, (1.25 * (height - top - 2)) / layers); // at most a quarter off square
@@ -31,7 +31,8 @@ function drawMosaic(surface, record, unit) {
   }
   surface.font(unit * 0.85);
   for (let head = 0; head < heads; head += across) {
-    surface.text(`H${head}`, left + head * pitch + cell / 2, top - unit * 0.65, { align: "center", colour: theme.muted });
+    const x = left + head * pitch + cell / 2;
+    surface.text(`H${head}`, x, top - unit * 0.65, { align: "center", colour: theme.muted });
   }
   const markX = left + shown.head * pitch, markY = top + (layers - 1 - shown.layer) * pitchY;
   surface.outline(markX - 1.5, markY - 1.5, cell + 3, cellY + 3, theme.sampling, 2);
@@ -45,13 +46,13 @@ function drawMosaic(surface, record, unit) {
 
 // The newest token's strongest key in one head; no key where the patterns were let go.
 function strongest(layer, head, record) {
-  const at = layer * memory.header.n_head + head;
+  const at = layer * state.header.n_head + head;
   return { key: record.strongest[at], share: record.strongest_share[at] };
 }
 
 function headLines(layer, head, record) {
   const { key, share } = strongest(layer, head, record), seq = record.stop;
-  const { labels } = memory.header;
+  const { labels } = state.header;
   if (key === undefined) return [`L${layer}·H${head}: not kept`];
   return [
     `L${layer}·H${head}: ${percent(share)} on ${labels[key]}`,
@@ -61,8 +62,8 @@ function headLines(layer, head, record) {
 }
 
 function mosaicNote(seq, from, pool) {
-  const bits = ["Stronger blue = more attention, square-root scale"];
-  if (from) bits.push(`first token and the last ${seq - from} of ${seq} tokens`);
-  if (pool > 1) bits.push(`each dot the largest of ${pool}\u00a0×\u00a0${pool}`);
-  return bits.join(" · ");
+  const notes = ["Stronger blue = more attention, square-root scale"];
+  if (from) notes.push(`first token and the last ${seq - from} of ${seq} tokens`);
+  if (pool > 1) notes.push(`each dot the largest of ${pool}\u00a0×\u00a0${pool}`);
+  return notes.join(" · ");
 }

@@ -1,7 +1,7 @@
 // One head large: queries down, keys across, the newest query in a frame; the value under the pointer in words.
 
 function drawOneHead(surface, record, unit) {
-  const seq = record.stop, newest = seq - 1, { labels } = memory.header;
+  const seq = record.stop, newest = seq - 1, { labels } = state.header;
   const { layer, head } = shownHead(record);
   const { from, left, cell, tall, line, keyX } = layOutHead(surface, seq, unit);
   const { g } = surface;
@@ -48,7 +48,8 @@ function namedKeys(from, newest, across, top) {
   const keys = top >= from || top === 0 ? [top] : [];
   const candidates = from ? [0] : [];
   for (let key = newest; key >= from; key -= across) candidates.push(key);
-  for (const key of candidates) if (keys.every((other) => Math.abs(other - key) >= across || (from && !other !== !key))) keys.push(key);
+  const isFree = (key) => keys.every((other) => Math.abs(other - key) >= across || (from && !other !== !key));
+  for (const key of candidates) if (isFree(key)) keys.push(key);
   return keys;
 }
 

@@ -1,11 +1,11 @@
 // Actions on their way to Python. A trigger may be lost, so all that is pending is sent again until it is echoed.
 
 const LATEST_ONLY = new Set(["draft", "view", "settings", "model", "need", "code", "tick"]);
-const outbox = (box.outbox ??= { serial: 0, pending: [], timer: 0, wait: 0, debounced: {} });
+const outbox = (shared.outbox ??= { serial: 0, pending: [], timer: 0, wait: 0, debounced: {} });
 
 function send(name, values = {}) {
   outbox.serial = Math.max(outbox.serial + 1, Date.now());
-  if (LATEST_ONLY.has(name)) outbox.pending = outbox.pending.filter((letter) => letter.name !== name);
+  if (LATEST_ONLY.has(name)) outbox.pending = outbox.pending.filter((action) => action.name !== name);
   outbox.pending.push({ serial: outbox.serial, name, values });
   outbox.wait = 300;
   clearTimeout(outbox.timer);
@@ -27,8 +27,8 @@ function sendSoon(name, delay, values) {
 
 function flush() {
   clearTimeout(outbox.timer);
-  if (!outbox.pending.length || !box.component) return;
-  box.component.setTriggerValue("actions", outbox.pending);
+  if (!outbox.pending.length || !shared.component) return;
+  shared.component.setTriggerValue("actions", outbox.pending);
   outbox.timer = setTimeout(flush, outbox.wait);
   outbox.wait = Math.min(3000, outbox.wait * 2);
 }
@@ -40,16 +40,16 @@ function keepTicking(header) {
   clearTimeout(tickTimer);
   const isFast = ["running", "loading"].includes(header.status.kind);
   if (!isFast && !header.coming) return;
-  outbox.pending = outbox.pending.filter((letter) => letter.name !== "tick"); // any message answers it
+  outbox.pending = outbox.pending.filter((action) => action.name !== "tick"); // any message answers it
   const wait = isFast ? header.tick_ms : COMING_TICK_MS;
   tickTimer = setTimeout(() => { if (!outbox.pending.length) send("tick"); }, wait);
 }
 
 // Python names the highest serial it has taken. What it has just been given it answers in the message after this one.
 function acknowledge(echo) {
-  outbox.pending = outbox.pending.filter((letter) => letter.serial > echo);
+  outbox.pending = outbox.pending.filter((action) => action.serial > echo);
   clearTimeout(outbox.timer);
   if (outbox.pending.length) outbox.timer = setTimeout(flush, 120);
 }
 
-function isPending(...names) { return outbox.pending.some((letter) => names.includes(letter.name)); }
+function isPending(...names) { return outbox.pending.some((action) => names.includes(action.name)); }

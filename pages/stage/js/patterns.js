@@ -23,9 +23,10 @@ function shadeTable() {
 }
 
 // All heads' triangles for the positions from `from` up to `seq`, `pool` x `pool` weights in a pixel (their largest),
-// drawn side by side: head across, layer down, each `side` pixels square. Column 0 is the first token if it lies before.
+// drawn side by side: head across, layer down, each `side` pixels square. Column 0 is the first token if that lies
+// before `from`.
 function drawAtlas(from, size, seq, pool) {
-  const { n_layer: layers, n_head: heads } = memory.header;
+  const { n_layer: layers, n_head: heads } = state.header;
   const pinned = from > 0 ? 2 : 0; // the first key and a gap
   const side = Math.ceil(size / pool) + pinned;
   const width = (side + 1) * heads, height = (side + 1) * layers; // one clear pixel between, so that none bleeds over

@@ -1,24 +1,34 @@
 // The cursor and what moves it: recorded steps are replayed here; at their end Python is asked for more.
+//
+// `state.playback` is one of
+//   { kind: "still" }                nothing moves the cursor
+//   { kind: "replay", due }          the clock does, through the steps at hand; `due` is the time of the next one
+//   { kind: "generate", asked }      new steps do, as they come
+//   { kind: "step", to, asked }      one new step does, once it has come
+// `asked` is the serial of the action that asked Python for them, 0 if nobody here did; no message counts before the
+// one that answers it. People change the playback with the functions below, messages with `follow` alone.
 
-let replayDue = 0;
+const STILL = { kind: "still" };
 let needTimer = 0;
+
+function isPlaying() { return state.playback.kind === "replay" || state.playback.kind === "generate"; }
 
 function lastStep() { return Math.max(0, stepCount() - 1); }
 
 function tellView() {
   // While tokens arrive, the live page asks nothing of Python but more of them.
-  if (memory.mode === "generate" && memory.header.view === "live") return;
-  const tell = memory.header.view === "strip" ? sendSoon : sendLater; // the pictures under a strip follow as they can
+  if (state.playback.kind === "generate" && state.header.view === "live") return;
+  const tell = state.header.view === "strip" ? sendSoon : sendLater; // the pictures under a strip follow as they can
   tell("view", 150, () => ({
-    cursor: memory.cursor, layer: memory.lock ? memory.lock.layer : null, head: memory.lock ? memory.lock.head : null,
+    cursor: state.cursor, layer: state.lock ? state.lock.layer : null, head: state.lock ? state.lock.head : null,
     paint_ms: paintTime(),
   }));
 }
 
 function moveTo(step) {
   const to = Math.min(lastStep(), Math.max(0, step));
-  if (to !== memory.cursor) {
-    memory.cursor = to;
+  if (to !== state.cursor) {
+    state.cursor = to;
     tellView();
   }
   askForMissing();
@@ -31,39 +41,46 @@ function goTo(step) {
   moveTo(step);
 }
 
-function ask(name, values) {
-  memory.asked = send(name, values);
-  memory.askedName = name;
-  memory.held = false;
-}
-
 function pause() {
-  if (memory.mode === "generate") send("pause");
-  memory.mode = "still";
-  memory.stepTo = -1;
+  if (state.playback.kind === "generate") send("pause");
+  state.playback = STILL;
   tellView();
   requestPaint();
 }
 
-function generate() {
-  memory.mode = "generate";
-  ask("play", { cursor: memory.cursor, ...settingValues() });
+// Ask Python for steps: `playback` is what they do to the cursor.
+function ask(name, values, playback) {
+  state.playback = { ...playback, asked: send(name, { ...values, ...settingValues() }) };
+  state.held = false;
   requestPaint();
 }
 
+function generate() { ask("play", { cursor: state.cursor }, { kind: "generate" }); }
+
+function runPrompt() {
+  const text = stageNow ? stageNow.parts.text.value : state.header.prompt;
+  ask("run", { text }, { kind: "generate" });
+}
+
+function forward() {
+  if (!stepCount()) return;
+  if (isPlaying()) pause();
+  if (state.cursor < lastStep() && !state.held) return moveTo(state.cursor + 1);
+  ask("step", { cursor: state.cursor }, { kind: "step", to: state.cursor + 1 });
+}
+
 function replay() {
-  memory.mode = "replay";
-  replayDue = performance.now();
+  state.playback = { kind: "replay", due: performance.now() };
   requestAnimationFrame(replayTick);
   requestPaint();
 }
 
 function togglePlay() {
-  if (memory.mode !== "still") return pause();
+  if (isPlaying()) return pause();
   if (!stepCount()) return runPrompt();
-  if (memory.held || memory.cursor < lastStep()) return memory.held ? generate() : replay();
-  const { kind } = memory.header.status;
-  if (memory.header.recorded && (kind === "loading" || kind === "error") && lastStep() > 0) {
+  if (state.held || state.cursor < lastStep()) return state.held ? generate() : replay();
+  const { kind } = state.header.status;
+  if (state.header.recorded && (kind === "loading" || kind === "error") && lastStep() > 0) {
     moveTo(0); // no engine to go on with: the recorded run from its start
     return replay();
   }
@@ -71,65 +88,55 @@ function togglePlay() {
 }
 
 function replayTick(now) {
-  if (memory.mode !== "replay") return;
-  if (now >= replayDue && (memory.cursor >= lastStep() || recordAt(memory.cursor + 1))) {
-    if (memory.cursor >= lastStep()) {
-      memory.mode = "still";
-      if (["ready", "paused", "running"].includes(memory.header.status.kind)) generate();
-      else requestPaint();
-      return;
-    }
-    replayDue = Math.max(replayDue + 1000 / (memory.speed > 0 ? memory.speed : 60), now);
-    moveTo(memory.cursor + 1);
+  const { playback } = state;
+  if (playback.kind !== "replay") return;
+  if (now >= playback.due && state.cursor >= lastStep()) return endReplay();
+  if (now >= playback.due && recordAt(state.cursor + 1)) {
+    playback.due = Math.max(playback.due + 1000 / (state.speed > 0 ? state.speed : 60), now);
+    moveTo(state.cursor + 1);
   }
   requestAnimationFrame(replayTick);
 }
 
-function forward() {
-  if (!stepCount()) return;
-  if (memory.mode !== "still") pause();
-  if (memory.cursor < lastStep() && !memory.held) return moveTo(memory.cursor + 1);
-  memory.stepTo = memory.cursor + 1;
-  ask("step", { cursor: memory.cursor, ...settingValues() });
-}
-
-function runPrompt() {
-  const text = stageNow ? stageNow.parts.text.value : memory.header.prompt;
-  memory.mode = "generate";
-  ask("run", { text, ...settingValues() });
+function endReplay() {
+  if (["paused", "running"].includes(state.header.status.kind)) return generate();
+  state.playback = STILL;
   requestPaint();
 }
 
-// A new message: keep the cursor where it belongs, follow what is being generated, notice its end.
+// A new message: what it does to the playback and the cursor.
 function follow(header) {
-  const answered = header.echo >= memory.asked;
-  const running = header.status.kind === "running";
-  if (header.run !== memory.run) {
-    const ours = answered && (memory.mode === "generate" || memory.stepTo >= 0);
-    memory.run = header.run;
-    memory.paints = [];
-    if (memory.mode === "replay") memory.mode = "still";
-    if (!ours) {
-      memory.cursor = lastStep();
-      memory.mode = running ? "generate" : "still";
-    }
-    if (memory.lock && (memory.lock.layer >= header.n_layer || memory.lock.head >= header.n_head)) memory.lock = null;
-    tellView();
-  }
-  if (memory.stepTo >= 0 && answered) {
-    if (stepCount() > memory.stepTo) {
-      if (recordAt(memory.stepTo)) { moveTo(memory.stepTo); memory.stepTo = -1; }
-    } else if (!running) memory.stepTo = -1;
-  }
-  if (memory.mode === "generate" && answered) {
+  if (header.run !== state.run) takeRun(header);
+  const { kind, to } = state.playback, isRunning = header.status.kind === "running";
+  if (kind === "step" && isAnswer(header)) {
+    if (recordAt(to)) { moveTo(to); state.playback = STILL; }
+    else if (to > lastStep() && !isRunning) state.playback = STILL; // the step was not made
+  } else if (kind === "generate" && isAnswer(header)) {
     moveTo(newestKnown());
-    if (!running && memory.cursor === lastStep()) {
-      memory.mode = "still";
+    if (state.cursor === lastStep() && !isRunning) {
+      state.playback = STILL;
       tellView();
     }
   }
-  if (memory.cursor > lastStep()) moveTo(lastStep());
+  if (state.cursor > lastStep()) moveTo(lastStep());
   askForMissing();
+}
+
+// Whether a message knows of the steps that were asked for; false if none were.
+function isAnswer(header) { return header.echo >= state.playback.asked; }
+
+// Another run is on the stage. Unless it is the answer to what was asked for here, its newest step is shown, and
+// followed while it runs.
+function takeRun(header) {
+  state.run = header.run;
+  state.paints = [];
+  if (!isAnswer(header)) {
+    state.cursor = lastStep();
+    state.playback = header.status.kind === "running" ? { kind: "generate", asked: 0 } : STILL;
+  }
+  const { lock } = state;
+  if (lock && (lock.layer >= header.n_layer || lock.head >= header.n_head)) state.lock = null;
+  tellView();
 }
 
 // Ask for records that have not come by themselves after a moment, nearest to the cursor first.
@@ -138,26 +145,26 @@ function askForMissing() {
   needTimer = setTimeout(() => {
     needTimer = 0;
     const steps = missingSteps().slice(0, 64);
-    if (steps.length && !isPending("need")) send("need", { run_id: memory.run, steps });
+    if (steps.length && !isPending("need")) send("need", { run_id: state.run, steps });
   }, 300);
 }
 
 function lockHead(layer, head) {
-  memory.lock = { layer, head };
+  state.lock = { layer, head };
   tellView();
   requestPaint();
 }
 
 function unlockHead() {
-  if (!memory.lock) return;
-  memory.lock = null;
+  if (!state.lock) return;
+  state.lock = null;
   tellView();
   requestPaint();
 }
 
 function moveLayer(by) {
-  const record = recordAt(memory.cursor);
+  const record = recordAt(state.cursor);
   if (!record) return;
   const { layer, head } = shownHead(record);
-  lockHead(Math.min(memory.header.n_layer - 1, Math.max(0, layer + by)), head);
+  lockHead(Math.min(state.header.n_layer - 1, Math.max(0, layer + by)), head);
 }

@@ -3,7 +3,7 @@
 function wirePrompt(parts) {
   const { text } = parts;
   text.addEventListener("input", () => {
-    memory.draft = text.value;
+    state.draft = text.value;
     sendLater("draft", 200, () => ({ text: text.value }));
     fitPrompt(parts);
   });
@@ -30,18 +30,18 @@ function fitPrompt({ text, root }) {
 }
 
 function paintPrompt(parts) {
-  const { header } = memory;
+  const { header } = state;
   const { text, count, error, root } = parts;
-  if (header.prompt !== memory.promptSeen) {
-    if (memory.draft === memory.promptSeen || root.activeElement !== text) memory.draft = null;
-    memory.promptSeen = header.prompt;
+  if (header.prompt !== state.promptSeen) {
+    if (state.draft === state.promptSeen || root.activeElement !== text) state.draft = null;
+    state.promptSeen = header.prompt;
   }
-  const value = memory.draft ?? header.prompt;
+  const value = state.draft ?? header.prompt;
   if (text.value !== value) {
     text.value = value;
     fitPrompt(parts);
   }
-  const typed = memory.draft !== null && memory.draft !== header.prompt;
+  const typed = state.draft !== null && state.draft !== header.prompt;
   const tokens = typed ? header.draft_tokens : header.prompt_tokens;
   setText(count, `${tokens ?? "–"} / ${header.context} tokens`);
   const wrong = (typed && header.draft_error) || (header.status.kind === "error" ? header.status.text : "");

@@ -19,7 +19,7 @@ function readRecord(bytes) {
   return record;
 }
 
-function readParcel(bytes) {
+function readMessage(bytes) {
   const [header, end] = readJson(bytes, 0);
   const records = new Map();
   let at = end;

@@ -5,8 +5,8 @@ const NORM_NAMES = ["hook_resid_pre", "hook_attn_out", "hook_resid_mid", "hook_m
 // The largest norm of the run so far, at any step that has come, past the first token's, which are often far larger.
 function normScale(record, layers) {
   let most = 0;
-  for (const stamp of memory.header.stamps) {
-    const other = memory.records.get(stamp);
+  for (const stamp of state.header.stamps) {
+    const other = state.records.get(stamp);
     if (!other || (other.stop === 1 && record.stop !== 1)) continue;
     for (let at = layers; at < 5 * layers; at += 1) if (other.norms[at] > most) most = other.norms[at];
   }
@@ -20,14 +20,14 @@ function niceScale(value) {
 
 function drawResidual(surface, record, unit) {
   const { width, height } = surface;
-  const layers = memory.header.n_layer;
+  const layers = state.header.n_layer;
   const left = unit * 2.2, right = unit * 3, axis = unit * 1.3;
   const scale = (width - left - right) / normScale(record, layers);
   const head = unit * 0.4, pitch = (height - axis - head) / layers, bar = Math.min(pitch * 0.78, unit * 2.6);
   const every = Math.max(1, Math.ceil((unit * 1.15) / pitch));
   const norm = (kind, layer) => record.norms[kind * layers + layer];
   const layerTop = (layer) => head + (layers - 1 - layer) * pitch + (pitch - bar) / 2;
-  const marked = memory.lock ? memory.lock.layer : -1;
+  const marked = state.lock ? state.lock.layer : -1;
   for (let layer = 0; layer < layers; layer += 1) {
     const top = layerTop(layer);
     surface.box(left, top, norm(4, layer) * scale, bar, mix(theme.panel, theme.residual, 0.2), 2);
@@ -37,7 +37,7 @@ function drawResidual(surface, record, unit) {
       surface.font(unit * 0.9, { bold: layer === marked });
       surface.text(`L${layer}`, 0, top + bar / 2, { colour: layer === marked ? theme.text : theme.muted });
       surface.font(unit * 0.85);
-      surface.text(norm(4, layer).toFixed(1), width, top + bar / 2, { align: "right", colour: theme.muted });
+      surface.text(fixed(norm(4, layer), 1), width, top + bar / 2, { align: "right", colour: theme.muted });
     }
   }
   surface.box(left - 1, 0, 1, height - axis, theme.line);
@@ -48,10 +48,14 @@ function drawResidual(surface, record, unit) {
     const layer = layers - 1 - Math.floor((y - head) / pitch);
     if (layer < 0 || layer >= layers || y > height - axis) return null;
     const inside = y - layerTop(layer);
-    const kind = inside < bar * 0.5 && x < left + norm(1, layer) * scale ? 1 : inside >= bar * 0.5 && x < left + norm(3, layer) * scale ? 3 : 4;
+    const part = inside < bar * 0.5 ? 1 : 3;
+    const kind = x < left + norm(part, layer) * scale ? part : 4;
+    const [before, middle, after] = [0, 2, 4].map((at) => fixed(norm(at, layer), 2));
     return {
-      lines: [`norm ${norm(kind, layer).toFixed(2)}`, `before ${norm(0, layer).toFixed(2)} · + attention ${norm(2, layer).toFixed(2)} · + MLP ${norm(4, layer).toFixed(2)}`,
-        `‖blocks.${layer}.${NORM_NAMES[kind]}[${record.stop - 1}]‖`],
+      lines: [
+        `norm ${fixed(norm(kind, layer), 2)}`, `before ${before} · + attention ${middle} · + MLP ${after}`,
+        `‖blocks.${layer}.${NORM_NAMES[kind]}[${record.stop - 1}]‖`,
+      ],
     };
   };
 }

@@ -2,15 +2,9 @@
 
 const SETTINGS = ["temperature", "top_k", "top_p", "seed", "max_new_tokens", "speed"];
 
-function headerSettings() {
-  const { sampling, max_new_tokens } = memory.header;
-  return { ...sampling, max_new_tokens, speed: memory.speed };
-}
-
 function settingValues() {
-  const typed = memory.typed ?? {};
-  const values = Object.fromEntries(Object.entries(headerSettings()).map(([name, value]) => [name, typed[name] ?? value]));
-  return { ...values, speed: memory.speed };
+  const { sampling, max_new_tokens } = state.header;
+  return { ...sampling, max_new_tokens, ...state.typed, speed: state.speed };
 }
 
 function wireSettings(parts) {
@@ -21,7 +15,9 @@ function wireSettings(parts) {
   popover.addEventListener("keydown", (event) => {
     event.stopPropagation();
     if (event.key === "Escape") closePopover();
-    else if (event.key === "Enter" && event.target.matches(".fields input")) changeSetting(event.target.name, event.target.value);
+    else if (event.key === "Enter" && event.target.matches(".fields input")) {
+      changeSetting(event.target.name, event.target.value);
+    }
   });
 }
 
@@ -48,26 +44,26 @@ function changeSetting(name, value) {
   const typed = value.trim().replace(",", ".");
   if (name === "speed") {
     const speed = Number(typed);
-    if (Number.isFinite(speed) && speed >= 0) memory.speed = Math.min(60, speed);
+    if (Number.isFinite(speed) && speed >= 0) state.speed = Math.min(60, speed);
     return requestPaint();
   }
   if (String(settingValues()[name]) === typed) return;
-  memory.typed = { ...memory.typed, [name]: typed };
-  if (memory.mode === "generate") generate();
-  else if (name === "max_new_tokens" || memory.cursor === lastStep()) send("settings", settingValues());
-  else memory.held = true; // it will count from the step under the cursor on, when Play is pressed
+  state.typed = { ...state.typed, [name]: typed };
+  if (state.playback.kind === "generate") generate();
+  else if (name === "max_new_tokens" || state.cursor === lastStep()) send("settings", settingValues());
+  else state.held = true; // it will count from the step under the cursor on, when Play is pressed
   requestPaint();
 }
 
 function paintSettings(parts) {
-  const { header } = memory;
-  if (!memory.held && !isPending("settings", "play", "run", "step")) memory.typed = {};
+  const { header } = state;
+  if (!state.held && !isPending("settings", "play", "run", "step")) state.typed = {};
   const now = settingValues();
-  const bits = [`T ${now.temperature}`];
-  if (Number(now.top_k)) bits.push(`k ${now.top_k}`);
-  if (Number(now.top_p) !== 1) bits.push(`p ${now.top_p}`);
-  bits.push(`seed ${now.seed}`);
-  setText(parts.chip, bits.join(" · ") + (memory.held ? " · from here" : ""));
+  const pieces = [`T ${now.temperature}`];
+  if (Number(now.top_k)) pieces.push(`k ${now.top_k}`);
+  if (Number(now.top_p) !== 1) pieces.push(`p ${now.top_p}`);
+  pieces.push(`seed ${now.seed}`);
+  setText(parts.chip, pieces.join(" · ") + (state.held ? " · from here" : ""));
   for (const name of SETTINGS) {
     const input = parts.fields.elements[name];
     if (parts.root.activeElement !== input && input.value !== String(now[name])) input.value = String(now[name]);
@@ -90,7 +86,7 @@ function fillExamples(parts, examples) {
     shows.textContent = example.shows;
     choice.append(label, shows);
     choice.addEventListener("click", () => {
-      memory.draft = parts.text.value = example.prompt;
+      state.draft = parts.text.value = example.prompt;
       closePopover();
       runPrompt();
     });

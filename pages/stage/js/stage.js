@@ -17,11 +17,12 @@ function build(parent, view) {
   sheet.textContent = CSS;
   const root = document.createElement("div");
   root.className = `stage ${view}`;
-  root.innerHTML = `${TOP}${view === "live" ? PANELS : ""}<div class="tip" role="tooltip" hidden></div><div class="aloud" aria-live="polite"></div>`;
+  root.innerHTML = `${TOP}${view === "live" ? PANELS : ""}${FLOATING}`;
   const parts = { root: parent.getRootNode() };
   for (const [name, selector] of Object.entries(ELEMENTS)) parts[name] = root.querySelector(selector);
   parent.append(sheet, root);
-  const stage = { parent, sheet, root, parts, view, surfaces: [], tip: root.querySelector(".tip"), aloud: root.querySelector(".aloud") };
+  const [tip, aloud] = [root.querySelector(".tip"), root.querySelector(".aloud")];
+  const stage = { parent, sheet, root, parts, view, surfaces: [], tip, aloud };
   wirePrompt(parts);
   wireSettings(parts);
   wireModels(parts);
@@ -29,7 +30,8 @@ function build(parent, view) {
   if (view === "live") addPanels(stage);
   root.addEventListener("keydown", onKey);
   root.addEventListener("pointerdown", (event) => {
-    if (!event.composedPath().some((node) => node === parts.popover || node === parts.chip) && !parts.popover.hidden) closePopover();
+    const inside = event.composedPath().some((node) => node === parts.popover || node === parts.chip);
+    if (!inside && !parts.popover.hidden) closePopover();
   });
   stage.observer = new ResizeObserver(() => fit(stage));
   stage.observer.observe(root);
@@ -37,14 +39,14 @@ function build(parent, view) {
   addEventListener("resize", stage.onResize);
   document.addEventListener("keydown", onKey);
   document.fonts.ready.then(requestPaint);
-  memory.mounts += 1;
+  state.mounts += 1;
   return stage;
 }
 
 function addPanels(stage) {
   const draws = {
-    embedding: drawEmbedding, residual: drawResidual, mosaic: drawMosaic, one: drawOneHead, lens: drawLens, bars: drawBars,
-    draw: drawDraw,
+    embedding: drawEmbedding, residual: drawResidual, mosaic: drawMosaic, one: drawOneHead, lens: drawLens,
+    bars: drawBars, draw: drawSampleBar,
   };
   for (const [name, draw] of Object.entries(draws)) {
     const canvas = stage.root.querySelector(`canvas[data-panel=${name}]`);
@@ -88,11 +90,11 @@ function requestPaint() {
 function paint() {
   paintAsked = 0;
   const stage = stageNow;
-  if (!stage || !memory.header) return;
+  if (!stage || !state.header) return;
   if (!stage.root.isConnected) return leave(stage.parent);
   if (readTheme(stage.root) || !stage.worn) { wearTheme(stage.root); stage.worn = true; }
   const { parts, root } = stage;
-  const record = recordAt(memory.cursor);
+  const record = recordAt(state.cursor);
   const isNew = record && record !== stage.record, since = performance.now();
   stage.record = record ?? stage.record;
   paintPrompt(parts);
@@ -102,10 +104,10 @@ function paint() {
   paintTransport(parts, stage.record);
   if (record && stage.view === "live") paintPanels(stage, record); // until it comes they stay as they are
   if (isNew && stage.view === "live") keepPaint(performance.now() - since);
-  memory.painted += 1;
+  state.painted += 1;
   Object.assign(root.dataset, {
-    step: memory.cursor, steps: stepCount(), run: memory.run, painted: memory.painted, mounts: memory.mounts,
-    mode: memory.mode, known: stepCount() - missingSteps().length,
+    step: state.cursor, steps: stepCount(), run: state.run, painted: state.painted, mounts: state.mounts,
+    mode: state.playback.kind, known: stepCount() - missingSteps().length,
   });
   if (record) sayAloud(stage, record);
 }
@@ -115,7 +117,7 @@ function paintPanels(stage, record) {
   const says = { ...record.says, mosaic: record.says.heads };
   const { layer, head, locked } = shownHead(record);
   const { key, share } = strongest(layer, head, record);
-  const most = ["rows ask, columns answer · most on ", memory.header.labels[key], ` (${percent(share, 0)})`];
+  const most = ["rows ask, columns answer · most on ", state.header.labels[key], ` (${wholePercent(share)})`];
   says.one = key === undefined ? record.says.heads : most;
   setText(stage.name, `Layer ${layer} · head ${head}`);
   stage.unlock.hidden = !locked;
@@ -132,16 +134,16 @@ function sayAloud(stage, record) {
   clearTimeout(stage.aloudTimer);
   stage.aloudTimer = setTimeout(() => {
     const { next } = record;
-    const token = memory.header.labels[record.stop - 1];
+    const token = state.header.labels[record.stop - 1];
     const drawn = next ? `; drawn next: ${next.label}, ${percent(next.raw)} by the model` : "";
-    setText(stage.aloud, `Step ${memory.cursor} of ${lastStep()}: newest token ${token}${drawn}.`);
+    setText(stage.aloud, `Step ${state.cursor} of ${lastStep()}: newest token ${token}${drawn}.`);
   }, 400);
 }
 
 function show(component) {
   const parent = component.parentElement;
-  box.component = component;
-  const header = component.data ? takeParcel(component.data) : memory.header;
+  shared.component = component;
+  const header = component.data ? receive(component.data) : state.header;
   if (!header) return;
   let stage = stages.get(parent);
   if (stage && stage.view !== header.view) { leave(parent); stage = null; }
@@ -174,7 +176,7 @@ function leave(parent) {
 }
 
 // A newer version of the code replaces an older one; what was waiting for it goes on.
-if (box.version !== VERSION) {
-  Object.assign(box, { version: VERSION, show, leave });
-  for (const go of box.waiting.splice(0)) go();
+if (shared.version !== VERSION) {
+  Object.assign(shared, { version: VERSION, show, leave });
+  for (const go of shared.waiting.splice(0)) go();
 }

@@ -1,31 +1,47 @@
 // What this browser holds: records by stamp, the last few runs, the cursor and the lock. It outlives page changes.
 
 const KEPT_RUNS = 3;
-const box = (globalThis.gpt2Stage ??= { waiting: [] });
-const memory = (box.memory ??= {
-  epoch: "", records: new Map(), runs: [], header: null, run: "", cursor: 0, lock: null, speed: 8,
-  mode: "still", asked: 0, askedName: "", stepTo: -1, held: false, draft: null, promptSeen: null, mounts: 0, painted: 0, paints: [],
+const shared = (globalThis.gpt2Stage ??= { waiting: [] });
+const state = (shared.state ??= {
+  epoch: "", // which process of the server numbered the records; another one starts anew
+  records: new Map(), // by stamp
+  runs: [], // the newest few, as { id, stamps }
+  header: null, // of the newest message
+  run: "", // the id of the run on the stage
+  cursor: 0, // the step shown
+  lock: null, // the head that a click has locked, as { layer, head }
+  playback: { kind: "still" }, // what moves the cursor; see playback.js
+  held: false, // settings were changed before the last step: Play goes on from the cursor with them
+  speed: 8, // steps a second; 0 is as fast as they come
+  typed: {}, // settings as typed, by name, until Python has taken them
+  draft: null, // the prompt as typed; null if it is the header's
+  promptSeen: null, // the header's prompt that `draft` was typed over
+  chosenModel: null, // the model chosen in the list, until Python has answered
+  typesModel: false, // whether the line for a model that is not in the list is open
+  mounts: 0, // how many stages have been built
+  painted: 0, // how many frames have been painted
+  paints: [], // what the newest steps of this run took to paint, in milliseconds
 });
 
-function takeParcel(bytes) {
-  const { header, records } = readParcel(bytes);
-  if (header.epoch !== memory.epoch) {
-    memory.records.clear();
-    memory.runs = [];
-    memory.epoch = header.epoch;
+function receive(bytes) {
+  const { header, records } = readMessage(bytes);
+  if (header.epoch !== state.epoch) {
+    state.records.clear();
+    state.runs = [];
+    state.epoch = header.epoch;
   }
-  for (const [stamp, record] of records) memory.records.set(stamp, record);
-  memory.runs = [{ id: header.run, stamps: header.stamps }, ...memory.runs.filter((run) => run.id !== header.run)];
-  memory.runs.length = Math.min(memory.runs.length, KEPT_RUNS);
-  const wanted = new Set(memory.runs.flatMap((run) => run.stamps));
-  for (const stamp of memory.records.keys()) if (!wanted.has(stamp)) memory.records.delete(stamp);
-  memory.header = header;
+  for (const [stamp, record] of records) state.records.set(stamp, record);
+  state.runs = [{ id: header.run, stamps: header.stamps }, ...state.runs.filter((run) => run.id !== header.run)];
+  state.runs.length = Math.min(state.runs.length, KEPT_RUNS);
+  const wanted = new Set(state.runs.flatMap((run) => run.stamps));
+  for (const stamp of state.records.keys()) if (!wanted.has(stamp)) state.records.delete(stamp);
+  state.header = header;
   return header;
 }
 
-function stepCount() { return memory.header ? memory.header.stamps.length : 0; }
+function stepCount() { return state.header ? state.header.stamps.length : 0; }
 
-function recordAt(step) { return memory.header ? memory.records.get(memory.header.stamps[step]) : undefined; }
+function recordAt(step) { return state.header ? state.records.get(state.header.stamps[step]) : undefined; }
 
 // The newest step whose record has come.
 function newestKnown() {
@@ -37,11 +53,11 @@ function newestKnown() {
 function missingSteps() {
   const missing = [];
   for (let step = 0; step < stepCount(); step += 1) if (!recordAt(step)) missing.push(step);
-  return missing.sort((a, b) => Math.abs(a - memory.cursor) - Math.abs(b - memory.cursor));
+  return missing.sort((a, b) => Math.abs(a - state.cursor) - Math.abs(b - state.cursor));
 }
 
 // Step 0 took the whole prompt, every later step one position.
-function stepOfPosition(position) { return Math.max(0, position - memory.header.prompt_tokens + 1); }
+function stepOfPosition(position) { return Math.max(0, position - state.header.prompt_tokens + 1); }
 
 // Where one query's weights lie in its record: pattern[(head * rows + row) * width + width - 1 - back].
 function patternRow(query) {
@@ -56,7 +72,7 @@ function patternRow(query) {
 function weight(layer, head, query, key) {
   const place = patternRow(query);
   if (!place) return undefined;
-  const at = (layer * memory.header.n_head + head) * place.rows + place.row;
+  const at = (layer * state.header.n_head + head) * place.rows + place.row;
   if (key === 0) return place.record.first[at];
   const back = query - key;
   return back < place.width ? place.record.pattern[(at + 1) * place.width - 1 - back] : undefined;
@@ -64,15 +80,15 @@ function weight(layer, head, query, key) {
 
 // What the newest steps of this run took to draw, all panels, in milliseconds; null where none was drawn.
 const KEPT_PAINTS = 50;
-function keepPaint(ms) { memory.paints = [...(memory.paints ?? []), ms].slice(-KEPT_PAINTS); }
+function keepPaint(ms) { state.paints = [...state.paints, ms].slice(-KEPT_PAINTS); }
 function paintTime() {
-  const paints = [...(memory.paints ?? [])].sort((a, b) => a - b);
+  const paints = [...state.paints].sort((a, b) => a - b);
   return paints.length ? paints[paints.length >> 1] : null;
 }
 
 // The head shown large: the locked one, else the one that this step's sentence names.
 function shownHead(record) {
-  if (memory.lock) return { ...memory.lock, locked: true };
+  if (state.lock) return { ...state.lock, locked: true };
   return { layer: record.sharpest[0], head: record.sharpest[1], locked: false };
 }
 

@@ -1,7 +1,7 @@
 // The token strip and its scrubber, the transport's state, and the status of the run.
 
 const STATES = {
-  recorded: "", loading: "loading", ready: "ready", running: "running", paused: "paused", full: "context full",
+  recorded: "", loading: "loading", running: "running", paused: "paused", full: "context full",
   error: "error",
 };
 
@@ -12,7 +12,7 @@ function wireStrip(parts) {
   });
   parts.scrubber.addEventListener("input", () => goTo(Number(parts.scrubber.value)));
   const clicks = {
-    first: () => goTo(0), back: () => goTo(memory.cursor - 1), play: togglePlay, forward, last: () => goTo(lastStep()),
+    first: () => goTo(0), back: () => goTo(state.cursor - 1), play: togglePlay, forward, last: () => goTo(lastStep()),
     run: runPrompt,
   };
   for (const [name, action] of Object.entries(clicks)) {
@@ -24,7 +24,7 @@ function wireStrip(parts) {
 }
 
 function paintStrip(parts, record) {
-  const { labels, prompt_tokens: prompt } = memory.header;
+  const { labels, prompt_tokens: prompt } = state.header;
   const { tokens, scrubber } = parts;
   while (tokens.children.length > labels.length) tokens.lastElementChild.remove();
   while (tokens.children.length < labels.length) {
@@ -46,9 +46,9 @@ function paintStrip(parts, record) {
   });
   keepInView(tokens, mark);
   scrubber.max = lastStep();
-  scrubber.value = memory.cursor;
-  scrubber.style.setProperty("--done", `${lastStep() ? (100 * memory.cursor) / lastStep() : 100}%`);
-  scrubber.setAttribute("aria-valuetext", `step ${memory.cursor} of ${lastStep()}`);
+  scrubber.value = state.cursor;
+  scrubber.style.setProperty("--done", `${lastStep() ? (100 * state.cursor) / lastStep() : 100}%`);
+  scrubber.setAttribute("aria-valuetext", `step ${state.cursor} of ${lastStep()}`);
 }
 
 function keepInView(tokens, mark) {
@@ -61,26 +61,25 @@ function keepInView(tokens, mark) {
 }
 
 function paintTransport(parts, record) {
-  const playing = memory.mode !== "still";
-  const word = playing ? "Pause" : "Play";
+  const word = isPlaying() ? "Pause" : "Play";
   if (parts.play.dataset.word !== word) {
     parts.play.dataset.word = word;
-    parts.sign.innerHTML = playing ? ICONS.pause : ICONS.play;
+    parts.sign.innerHTML = isPlaying() ? ICONS.pause : ICONS.play;
     setText(parts.word, word);
     parts.play.setAttribute("aria-label", word);
     parts.play.title = `${word} (Space)`;
   }
-  parts.first.disabled = parts.back.disabled = memory.cursor <= 0;
-  parts.last.disabled = memory.cursor >= lastStep();
+  parts.first.disabled = parts.back.disabled = state.cursor <= 0;
+  parts.last.disabled = state.cursor >= lastStep();
   paintStatus(parts);
 }
 
 function paintStatus(parts) {
-  const { header } = memory;
-  const bits = [`${header.n_layer} layers × ${header.n_head} heads`];
+  const { header } = state;
+  const facts = [`${header.n_layer} layers × ${header.n_head} heads`];
   const ms = header.ms_per_token;
-  if (ms !== null) bits.push(`${ms.toFixed(ms < 100 ? 1 : 0)} ms/token`);
-  sayInto(parts.facts, ["", header.run_model, ` · ${bits.join(" · ")}`]);
+  if (ms !== null) facts.push(`${milliseconds(ms)}/token`);
+  sayInto(parts.facts, ["", header.run_model, ` · ${facts.join(" · ")}`]);
   const { kind, text } = header.status;
   parts.status.dataset.kind = kind;
   parts.badge.hidden = !header.recorded;

@@ -56,38 +56,8 @@ class Surface {
   }
 }
 
-// The longest beginning that fits, with … for what was left out.
-function fitted(g, text, most) {
-  if (g.measureText(text).width <= most) return text;
-  const chars = [...text];
-  let low = 0, high = chars.length;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (g.measureText(`${chars.slice(0, middle).join("")}…`).width <= most) low = middle;
-    else high = middle - 1;
-  }
-  return low ? `${chars.slice(0, low).join("")}…` : "";
-}
-
-function percent(share, digits = 1) {
-  if (share > 0 && share < 0.5 * 10 ** -(digits + 2)) return `<${(10 ** -digits).toFixed(digits)}\u00a0%`;
-  return `${(100 * share).toFixed(digits)}\u00a0%`;
-}
-
 // 1, 2 or 5 times a power of ten, at least `value`: a scale that seldom changes.
 function niceAbove(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
   return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value * 0.9999);
-}
-
-function hatch(g, colour) {
-  const tile = document.createElement("canvas");
-  tile.width = tile.height = 6;
-  const t = tile.getContext("2d");
-  t.strokeStyle = colour;
-  t.lineWidth = 1.4;
-  t.beginPath();
-  for (const shift of [-6, 0, 6]) { t.moveTo(shift - 1, 7); t.lineTo(shift + 7, -1); }
-  t.stroke();
-  return g.createPattern(tile, "repeat");
 }

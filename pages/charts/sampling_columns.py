@@ -1,4 +1,4 @@
-"""The large picture of the Sampling page: the same tokens in five columns, from the logits to what the draw sees."""
+"""The large picture of the Sampling page: the same tokens in five columns, from the logits to the draw."""
 
 from typing import Any
 
@@ -7,21 +7,22 @@ import numpy as np
 
 from gpt2.model.sampling import Distribution
 from gpt2.text.vocabulary import Vocabulary
+from pages.look.numbers import bits, fixed, percent
 from pages.look.palette import Palette
 
 from . import style
-from .sampling import SHOWN_TOKENS, Outcome, Stage, shown_tokens, stages
-from .style import ChartData, bits, percent, spoken
+from .sampling import SHOWN_TOKENS, Column, Outcome, columns_of, shown_tokens
+from .style import ChartData, spoken
 
-# The picture has its own plane: x counts columns (the first holds the token and its logit), y counts rows.
+# The picture has its own units: x counts columns (the first holds the token and its logit), y counts rows.
 FIRST, BAR, VALUE = 1.28, 0.52, 0.86
 NAMES, LOGITS = 0.78, FIRST - 0.12
 LONGEST_NAME = 12
 ROW = 20
 LEGEND = (
-    "Bars are probabilities, to one scale in all columns. Hatched: removed by a filter, and kept in its place. "
-    "Strong: the token these settings draw; dashed frame and ticks: the token and the final probabilities as drawn, "
-    "where they differ."
+    "Bars are probabilities, on one scale in all columns. Hatched bars were removed by a filter; they stay in place. "
+    "The strong colour marks the token that these settings draw. If the run's own result differs, a dashed frame marks "
+    "its token, and ticks mark its final probabilities."
 )
 WIDTH = FIRST + 5 - (1 - VALUE) + 0.04
 NAME, NOTE, ENTROPY, TOP = -2.35, -1.65, -0.95, -2.9
@@ -40,35 +41,37 @@ def hatch(start: float, stop: float, row: float) -> ChartData:
     return lines
 
 
-def lengths(columns: list[Stage], tokens: list[int]) -> list[list[tuple[float, float]]]:
-    """For every stage and token: the share that passed, and the share removed here or before, which stays in sight."""
+def lengths(columns: list[Column], tokens: list[int]) -> list[list[tuple[float, float]]]:
+    """For every column and token: the share that passed, and the share that was removed here or before."""
     gone = dict.fromkeys(tokens, 0.0)
     table = []
-    for stage in columns:
+    for column in columns:
         row = []
         for token in tokens:
-            passed, removed = float(stage.left[token]), float(stage.arrived[token] - stage.left[token])
+            passed, removed = float(column.passed[token]), float(column.arrived[token] - column.passed[token])
             gone[token] = removed or (0.0 if passed else gone[token])
             row.append((passed, gone[token]))
         table.append(row)
     return table
 
 
-def stage_rows(outcome: Outcome, as_drawn: Outcome, logits: np.ndarray, vocabulary: Vocabulary) -> dict[str, ChartData]:
+def column_rows(
+    outcome: Outcome, as_drawn: Outcome, logits: np.ndarray, vocabulary: Vocabulary
+) -> dict[str, ChartData]:
     """The picture's data: bars, hatching, numbers, names, headlines and marks, in the plane's own units."""
-    columns, distribution = stages(outcome), outcome.distribution
+    columns, distribution = columns_of(outcome), outcome.distribution
     tokens = shown_tokens(outcome, as_drawn.token)
     table = lengths(columns, tokens)
     longest = max(max(passed, gone) for row in table for passed, gone in row)
     longest = max(longest, float(as_drawn.distribution.final[tokens].max()))
     bars, hatches, values = [], [], []
-    for index, (stage, row) in enumerate(zip(columns, table, strict=True)):
+    for index, (column, row) in enumerate(zip(columns, table, strict=True)):
         left = FIRST + index
         for y, (token, (passed, gone)) in enumerate(zip(tokens, row, strict=True)):
             end = left + BAR * max(passed, gone) / longest
-            arrived = float(stage.arrived[token])
+            arrived = float(column.arrived[token])
             bar = {"x": left, "x2": end, "y": y - HALF, "y2": y + HALF, "removed": not passed and gone > 0}
-            facts = {"token": vocabulary.label(token), "id": token, "stage": stage.name, "probability": arrived}
+            facts = {"token": vocabulary.label(token), "id": token, "column": column.name, "probability": arrived}
             bars.append({**bar, **facts, "logit": float(logits[token]), "chosen": token == outcome.token})
             if bar["removed"]:
                 hatches += hatch(left, end, y)
@@ -77,7 +80,13 @@ def stage_rows(outcome: Outcome, as_drawn: Outcome, logits: np.ndarray, vocabula
                 {"x": left + VALUE, "y": y, "text": text, "removed": not passed, "bold": token == outcome.token}
             )
         values.append(
-            {"x": left + VALUE, "y": SHOWN_TOKENS, "text": percent(rest(stage, tokens)), "removed": True, "bold": False}
+            {
+                "x": left + VALUE,
+                "y": SHOWN_TOKENS,
+                "text": percent(rest(column, tokens)),
+                "removed": True,
+                "bold": False,
+            }
         )
     return {
         "bars": bars,
@@ -89,13 +98,13 @@ def stage_rows(outcome: Outcome, as_drawn: Outcome, logits: np.ndarray, vocabula
     }
 
 
-def rest(stage: Stage, tokens: list[int]) -> float:
-    """What a stage let through of all tokens that are not shown."""
-    return float(np.delete(stage.left, tokens).sum())
+def rest(column: Column, tokens: list[int]) -> float:
+    """The probability of all tokens that are not shown, as far as the column lets it through."""
+    return float(np.delete(column.passed, tokens).sum())
 
 
 def name_rows(tokens: list[int], outcome: Outcome, logits: np.ndarray, vocabulary: Vocabulary) -> ChartData:
-    """Tokens and their logits, and one row for all the others."""
+    """The shown tokens and their logits, and one row for all others."""
 
     def name(y: int, token: str, logit: str, bold: bool, quiet: bool) -> dict[str, Any]:
         short = token if len(token) <= LONGEST_NAME else token[: LONGEST_NAME - 1] + "…"
@@ -104,21 +113,21 @@ def name_rows(tokens: list[int], outcome: Outcome, logits: np.ndarray, vocabular
     others = len(logits) - len(tokens)
     return [
         *(
-            name(y, vocabulary.label(token), f"{logits[token]:.2f}", token == outcome.token, False)
+            name(y, vocabulary.label(token), fixed(logits[token], 2), token == outcome.token, False)
             for y, token in enumerate(tokens)
         ),
         name(SHOWN_TOKENS, f"{others:,} others", "", False, True),
     ]
 
 
-def head_rows(columns: list[Stage]) -> ChartData:
-    """Three lines above every column: its name, what it did, and the entropy it leaves."""
+def head_rows(columns: list[Column]) -> ChartData:
+    """Three lines above every column: its name, its note, and the entropy after it."""
     rows: ChartData = [{"x": LOGITS, "y": ENTROPY, "text": "Logit", "line": "name", "align": "right"}]
-    for index, stage in enumerate(columns):
+    for index, column in enumerate(columns):
         for y, text, line in (
-            (NAME, stage.name, "name"),
-            (NOTE, stage.note, "note"),
-            (ENTROPY, bits(stage.entropy), "entropy"),
+            (NAME, column.name, "name"),
+            (NOTE, column.note, "note"),
+            (ENTROPY, bits(column.entropy), "entropy"),
         ):
             rows.append({"x": FIRST + index, "y": y, "text": text, "line": line, "align": "left"})
     return rows
@@ -127,7 +136,7 @@ def head_rows(columns: list[Stage]) -> ChartData:
 def mark_rows(
     tokens: list[int], outcome: Outcome, as_drawn: Outcome, distribution: Distribution, longest: float
 ) -> ChartData:
-    """The band behind the token that these settings draw, and ticks where the run's own settings differ."""
+    """The band behind the token that these settings draw, and the run's own token and probabilities if they differ."""
     band = tokens.index(outcome.token)
     rows: ChartData = [{"kind": "band", "x": 0.0, "x2": WIDTH, "y": band - 0.5, "y2": band + 0.5}]
     if outcome.token != as_drawn.token:
@@ -140,10 +149,10 @@ def mark_rows(
     return [row for row in rows if row["kind"] != "as drawn"] if same else rows
 
 
-def stages_chart(
+def columns_chart(
     outcome: Outcome, as_drawn: Outcome, logits: np.ndarray, vocabulary: Vocabulary, palette: Palette
 ) -> alt.LayerChart:
-    """Five columns of bars over the same tokens; what a filter removed is hatched and stays in its place.
+    """Five columns of bars over the same tokens; a bar that a filter removed is hatched and stays in place.
 
     Shapes: logits [vocab].
     """
@@ -156,7 +165,7 @@ def stages_chart(
     tip = [
         alt.Tooltip("token:N", title="token"),
         alt.Tooltip("id:Q", title="id"),
-        alt.Tooltip("stage:N", title="stage"),
+        alt.Tooltip("column:N", title="column"),
         alt.Tooltip("probability:Q", title="probability", format=".4%"),
         alt.Tooltip("logit:Q", title="logits", format=".4f"),
     ]
@@ -205,13 +214,13 @@ def stages_chart(
             x=x, y=y, text="text:N"
         ),
     ]  # fmt: skip
-    rows = stage_rows(outcome, as_drawn, logits, vocabulary)
+    rows = column_rows(outcome, as_drawn, logits, vocabulary)
     return style.dressed(alt.layer(*layers), palette, ROW * (SHOWN_TOKENS + 4), **rows)
 
 
-def stages_sentence(outcome: Outcome, as_drawn: Outcome, vocabulary: Vocabulary) -> str:
-    """What the settings removed, and how much choice they leave; it begins with whose settings they are."""
-    columns, distribution, sampling = stages(outcome), outcome.distribution, outcome.sampling
+def columns_sentence(outcome: Outcome, as_drawn: Outcome, vocabulary: Vocabulary) -> str:
+    """What the settings remove, and how much choice they leave; the first words say whose settings they are."""
+    columns, distribution, sampling = columns_of(outcome), outcome.distribution, outcome.sampling
     first = int(distribution.order[0])
     left = np.count_nonzero(distribution.final)
     whose = "As drawn" if sampling == as_drawn.sampling else "What if"
@@ -219,7 +228,7 @@ def stages_sentence(outcome: Outcome, as_drawn: Outcome, vocabulary: Vocabulary)
     top_p = f"removes {percent(distribution.removed_by_top_p)}" if sampling.top_p < 1 else "is off"
     return (
         f"{whose}: {spoken(vocabulary.label(first))} leads with {percent(distribution.raw[first])}; temperature "
-        f"{sampling.temperature:g} takes the entropy from {bits(columns[0].entropy)} to {bits(columns[1].entropy)}, "
+        f"{sampling.temperature:g} changes the entropy from {bits(columns[0].entropy)} to {bits(columns[1].entropy)}, "
         f"top-k {top_k}, top-p {top_p}; this leaves {left:,} of {len(distribution.raw):,} "
         f"tokens and {bits(columns[-1].entropy)}."
     )

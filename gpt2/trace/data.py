@@ -1,4 +1,4 @@
-"""What one run leaves behind: its tokens, and everything that was captured, step by step. Immutable."""
+"""The data of a trace: a run's tokens, and everything that was captured, step by step. Immutable."""
 
 import difflib
 import secrets
@@ -22,14 +22,14 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Lineage:
-    """Where a branch came from: the run, and how many of its steps were kept."""
+    """The origin of a branch: the run, and how many of its steps were kept."""
 
     parent: str
     steps: int
 
 
 @dataclass(frozen=True)
-class Recording:
+class TraceData:
     """One run: config, vocabulary and steps. `run_id` cannot be guessed.
 
     The first step took the whole prompt, each later one the token drawn before.
@@ -117,8 +117,8 @@ class Recording:
         key comes after the query; `logits` has one row for each step.
 
         Raises:
-            TraceError: if no hook has this name, and the message offers the nearest; or if it was dropped to save
-                memory and cannot be recomputed.
+            TraceError: if no hook has this name (the message offers the nearest), or it was dropped to save memory and
+                cannot be recomputed.
         """
         if name not in self.axes:
             near = difflib.get_close_matches(name, self.axes, n=3, cutoff=0.5)

@@ -1,4 +1,4 @@
-"""One head in three stages: scores before the mask, after it, and after softmax; and one cell of it worked out."""
+"""One head in three matrices: scores before the mask, after it, and after softmax; and the arithmetic of one cell."""
 
 from dataclasses import dataclass
 
@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.trace.trace import Trace
+from pages.look.numbers import fixed, percent
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share, signed
 
-from .style import percent, spoken
+from .style import spoken
 
 Array = NDArray[np.float32]
 WINDOWS: dict[str, int | None] = {"Newest 32": 32, "Newest 64": 64, "All": None}
@@ -20,8 +21,8 @@ FORMULA = (
 
 
 @dataclass(frozen=True)
-class Stages:
-    """A head's three stages over the newest `window` positions, or all of them.
+class HeadMatrices:
+    """One head's scores and pattern; the pictures show the positions from `start` on.
 
     Shapes: unmasked, masked, pattern [query, key], of all positions.
     """
@@ -35,8 +36,11 @@ class Stages:
     pattern: Array
 
     @classmethod
-    def of(cls, trace: Trace, layer: int, head: int, window: int | None) -> "Stages":
-        """Take a head's captures; the scores before the mask are computed from its queries and keys."""
+    def of(cls, trace: Trace, layer: int, head: int, window: int | None) -> "HeadMatrices":
+        """The captures of one head; `window` is how many of the newest positions are shown, None for all.
+
+        The scores before the mask are computed from the queries and keys.
+        """
         name = f"blocks.{layer}.attn"
         q, k = (trace[f"{name}.hook_{part}"][:, head] for part in "qk")  # [seq, d_head]
         return cls(
@@ -51,7 +55,7 @@ class Stages:
 
     @property
     def name(self) -> str:
-        """Such as `L2·H4`."""
+        """A short name, such as `L2·H4`."""
         return f"L{self.layer}·H{self.head}"
 
     @property
@@ -67,26 +71,27 @@ class Stages:
 
     @property
     def sentence(self) -> str:
-        """What part of the square is shown, and what to do with it."""
+        """Which positions are shown, and what a click does."""
         shown = self.trace.seq - self.start
         whole = self.start == 0
-        told = f"All {shown} positions are shown" if whole else f"The newest {shown} of {self.trace.seq} are shown"
-        return f"{told}; click a cell to follow it through all three stages."
+        count = f"All {shown} positions" if whole else f"The newest {shown} of {self.trace.seq} positions"
+        return f"{count} are shown; click a cell to see it in all three matrices."
 
     def pictures(self, cell: tuple[int, int], height: int) -> list[Picture]:
-        """The three stages, from left to right; `cell` is a (row, column) of them, which the captions quote."""
+        """The three matrices, from left to right; the captions quote `cell`, a (row, column) of them."""
         query, key = (at + self.start for at in cell)
         pair = f"{spoken(self.trace.labels[query])} → {spoken(self.trace.labels[key])}"
         window = np.s_[self.start :, self.start :]
-        shown, reached = self.trace.seq - self.start, float(self.pattern[query, self.start :].sum())
+        shown, row_sum = self.trace.seq - self.start, float(self.pattern[query, self.start :].sum())
         before, weight = float(self.unmasked[query, key]), float(self.pattern[query, key])
-        kept = "−∞" if key > query else number(before)
-        seen = self.masked[np.isfinite(self.masked)]
-        apart = float(np.abs(seen - self.unmasked[np.isfinite(self.masked)]).max())
+        product = fixed(before, 2)
+        after = "−∞" if key > query else product
+        allowed = np.isfinite(self.masked)
+        error = float(np.abs(self.masked[allowed] - self.unmasked[allowed]).max())
         captions = (
-            f"{pair}: q · k / √{self.trace.config.d_head} = {number(before)}; within {apart:.6f} of hook_attn_scores.",
-            f"{shown * (shown - 1) // 2:,} cells where a token would look ahead become −∞; {pair} is {kept}.",
-            f"{pair}: {percent(weight)}. The shown part of its row sums to {percent(reached)}.",
+            f"{pair}: q · k / √{self.trace.config.d_head} = {product}; all are within {error:.6f} of hook_attn_scores.",
+            f"{shown * (shown - 1) // 2:,} cells that look ahead become −∞; {pair} is {after}.",
+            f"{pair}: {percent(weight)}. The shown part of its row sums to {percent(row_sum)}.",
         )
         values = (self.unmasked[window], self.masked[window], self.pattern[window])
         score = signed("score", self.unmasked[window])
@@ -111,7 +116,7 @@ class Stages:
                 column_start=self.start,
                 mark_row=shown - 1,
                 square=True,
-                group="attention stages",
+                group="attention head",
                 height=height,
             )
             for place, (value, scale, title, caption, hook) in enumerate(
@@ -125,28 +130,23 @@ class Stages:
         name, labels = f"blocks.{self.layer}.attn", [spoken(label) for label in self.trace.labels]
         q, k = (self.trace[f"{name}.hook_{part}"][at, self.head] for part, at in (("q", query), ("k", key)))
         dot, d_head = float(q @ k), self.trace.config.d_head
-        told = [
+        lines = [
             f"{name}.hook_q[{query}, {self.head}], {labels[query]} asks: {_vector(q)}",
             f"{name}.hook_k[{key}, {self.head}], {labels[key]} answers: {_vector(k)}",
             f"q · k / √d_head = {dot:.4f} / √{d_head} = {dot / np.sqrt(d_head):.4f}",
         ]
         if key > query:
-            return [*told, f"{labels[key]} comes after {labels[query]}: the score becomes −∞ and the weight 0."]
+            return [*lines, f"{labels[key]} comes after {labels[query]}: the score becomes −∞ and the weight 0."]
         scores = self.masked[query, : query + 1].astype(np.float64)
         top, score = scores.max(), scores[key]
         total = np.exp(scores - top).sum()
         return [
-            *told,
+            *lines,
             f"{name}.hook_attn_scores[{self.head}, {query}, {key}] = {score:.4f}; the row's largest is {top:.4f}",
             f"softmax: exp({score:.4f} − {top:.4f}) / Σ exp(s − {top:.4f}) over {query + 1} keys = "
             f"{np.exp(score - top):.5f} / {total:.5f} = {np.exp(score - top) / total:.5f}",
             f"{name}.hook_pattern[{self.head}, {query}, {key}] = {self.pattern[query, key]:.5f}",
         ]
-
-
-def number(value: float) -> str:
-    """A signed number with two decimals and a real minus sign."""
-    return f"{value:.2f}".replace("-", "−")
 
 
 def _vector(values: Array, shown: int = 6) -> str:

@@ -1,4 +1,4 @@
-"""Which model a visit runs on, and which is on its way: Run stays with the loaded model until the new one is ready."""
+"""The model that a visit runs on, and the one being loaded: Run uses the loaded one until the new one is ready."""
 
 import time
 from functools import lru_cache
@@ -8,41 +8,41 @@ from gpt2.checkpoints.listing import listed
 from gpt2.errors import GPT2Error, SettingsError
 from pages.server import host
 from pages.server.models import ALWAYS, pool
-from pages.stage.snapshot import Coming, ModelChoice
+from pages.stage.snapshot import Coming, ModelOffer
 
 SAID_SECONDS = 8.0  # how long it is said that a model is ready
 
 
-class Choice:
+class ModelChoice:
     """A visit's models.
 
     Attributes:
         model: what Run uses, loaded or (the bundled one alone) loading.
-        wanted: what has been chosen and is not ready yet, or None.
-        error: why the last choice did not come about, in one sentence, until something else is asked for.
+        wanted: the model that has been chosen and is not ready yet, or None.
+        error: why the last choice failed, in one sentence, until something else is asked for.
         is_local: the visitor's browser is on the machine that the app runs on.
     """
 
     def __init__(self, is_local: bool = False) -> None:
-        """Begin with the bundled model, and the host's own on its way."""
+        """Begin with the bundled model, while the host's own is loaded."""
         default = host.default_model()
         self.model, self.wanted = ALWAYS, None if default == ALWAYS else default
         self.error, self.is_local = "", is_local
         self._said_until = 0.0
-        self._asked_for: str | None = None  # what it has begun to wait for
+        self._asked_for: str | None = None  # the model that it has begun to wait for
 
     @property
     def shown(self) -> str:
-        """What stands in the list of models as chosen."""
+        """The model that the list shows as chosen."""
         return self.wanted or self.model
 
     @property
     def names(self) -> frozenset[str]:
-        """What must stay in memory."""
+        """The models that must stay in memory."""
         return frozenset(filter(None, [self.model, self.wanted]))
 
     def take(self, name: str) -> None:
-        """Choose a model for the runs to come, loaded in the background; where it is refused, `error` says why."""
+        """Choose a model for the runs to come, loaded in the background; if it is refused, `error` says why."""
         try:
             name = self._allowed(name)
         except GPT2Error as refusal:
@@ -58,16 +58,16 @@ class Choice:
         self.poll()
 
     def cancel(self) -> None:
-        """Stay with the model that is there; the other one's loading ends if nobody else waits for it."""
+        """Stay with the loaded model; loading the other one ends if nobody else waits for it."""
         self.error = ""
         if self.wanted is not None:
             name, self.wanted, self._asked_for = self.wanted, None, None
             pool().release(name)
 
     def poll(self) -> None:
-        """Take what has become ready, and note what has failed; what failed before this visit asked is tried again.
+        """Take a model that has become ready, and note one that has failed; one that failed earlier is tried again.
 
-        A model that was let go while the visitor was away is loaded again.
+        A model that was unloaded while the visitor was away is loaded again.
         """
         if self.model != ALWAYS and pool().get(self.model) is None:
             self.model, self.wanted = ALWAYS, self.wanted or self.model
@@ -76,14 +76,14 @@ class Choice:
         job = pool().get(self.wanted) if self._asked_for == self.wanted else None
         if job is None:
             job, self._asked_for = pool().request(self.wanted), self.wanted
-        if job.stage == "ready":
+        if job.phase == "ready":
             self.model, self.wanted, self._asked_for = self.wanted, None, None
             self._said_until = time.monotonic() + SAID_SECONDS
         elif job.has_failed:
             self.wanted, self.error, self._asked_for = None, job.error, None
 
     def coming(self) -> Coming | None:
-        """What is said of the model on its way, or of the one that has just become ready."""
+        """The progress of the model being loaded, or of the one that has just become ready."""
         if self.wanted is None:
             if time.monotonic() > self._said_until:
                 return None
@@ -93,7 +93,7 @@ class Choice:
             return None
         return Coming(label(self.wanted), job.message, job.progress)
 
-    def offered(self) -> tuple[ModelChoice, ...]:
+    def offered(self) -> tuple[ModelOffer, ...]:
         """What can be chosen here, each with size, memory and state; a model typed by hand is in it while chosen."""
         second = int(time.monotonic())
         return tuple(
@@ -134,7 +134,7 @@ class Choice:
 def is_loaded(name: str) -> bool:
     """Whether a model is in memory and ready."""
     job = pool().get(name)
-    return job is not None and job.stage == "ready"
+    return job is not None and job.phase == "ready"
 
 
 def label(name: str) -> str:
@@ -146,10 +146,10 @@ def label(name: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def offer(name: str, loaded: bool, second: int) -> ModelChoice:
+def offer(name: str, loaded: bool, second: int) -> ModelOffer:
     """A model in the list; looked up on the disk once in a `second`."""
     try:
         row = listed(name, host.may_be_folder(name))
     except GPT2Error:
-        return ModelChoice(name, name, "no such model")
-    return ModelChoice(name, row.label, " · ".join(filter(None, [row.memory, "loaded" if loaded else row.state])))
+        return ModelOffer(name, name, "no such model")
+    return ModelOffer(name, row.label, " · ".join(filter(None, [row.memory, "loaded" if loaded else row.state])))

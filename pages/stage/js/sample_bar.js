@@ -1,6 +1,6 @@
-// The draw: the final probabilities laid end to end, and the number u that falls on one of them.
+// The draw of a sample: the final probabilities laid end to end, and the number u that falls on one of them.
 
-function drawDraw(surface, record, unit) {
+function drawSampleBar(surface, record, unit) {
   const { width, height, g } = surface;
   const { next } = record;
   if (!next) return;
@@ -13,20 +13,25 @@ function drawDraw(surface, record, unit) {
   }
   if (next.rest > 0) {
     const inRest = !places.some((place) => place.drawn);
-    places.push({ label: `${next.kept - next.segments.length} more`, share: next.rest, from: sum, to: 1, rest: true, drawn: false });
+    const label = `${next.kept - next.segments.length} more`;
+    places.push({ label, share: next.rest, from: sum, to: 1, rest: true, drawn: false });
     if (inRest) places.push({ label: next.label, share: next.final, from: next.from, to: next.to, drawn: true });
   }
   const at = next.u * width;
   surface.font(unit * 0.85, { mono: true });
   places.forEach((place, n) => {
     const x = place.from * width, wide = Math.max((place.to - place.from) * width, place.drawn ? 2 : 0);
-    const shade = place.rest ? 0.1 : n % 2 ? 0.26 : 0.36;
-    surface.box(x, top, Math.max(0.5, wide - (wide > 3 ? 1 : 0)), tall, mix(theme.panel, theme.sampling, place.drawn ? 1 : shade));
+    const shade = place.drawn ? 1 : place.rest ? 0.1 : n % 2 ? 0.26 : 0.36;
+    surface.box(x, top, Math.max(0.5, wide - (wide > 3 ? 1 : 0)), tall, mix(theme.panel, theme.sampling, shade));
     if (place.rest && wide > unit * 5) {
       const free = at < width - unit * 6;
-      surface.text(place.label, free ? width - unit * 0.5 : x + unit * 0.4, top + tall / 2, { align: free ? "right" : "left", colour: theme.muted });
+      surface.text(place.label, free ? width - unit * 0.5 : x + unit * 0.4, top + tall / 2, {
+        align: free ? "right" : "left", colour: theme.muted,
+      });
     } else if (!place.rest && wide > unit * 2.2) {
-      surface.text(place.label, x + unit * 0.3, top + tall / 2, { most: wide - unit * 0.6, colour: place.drawn ? theme.panel : theme.text });
+      surface.text(place.label, x + unit * 0.3, top + tall / 2, {
+        most: wide - unit * 0.6, colour: place.drawn ? theme.panel : theme.text,
+      });
     }
   });
   surface.box(at - 1, top - unit * 0.3, 2, tall + unit * 0.6, theme.text);
@@ -36,20 +41,20 @@ function drawDraw(surface, record, unit) {
   g.lineTo(at, top - unit * 0.1);
   g.fill();
   surface.font(unit * 0.85, { bold: true });
-  const name = `u = ${next.u.toFixed(3)}`, half = g.measureText(name).width + unit;
-  surface.text(name, at + (at + half > width ? -unit * 0.8 : unit * 0.8), top - unit * 0.75, { align: at + half > width ? "right" : "left" });
+  const name = `u = ${fixed(next.u, 3)}`, isLeft = at + g.measureText(name).width + unit > width;
+  surface.text(name, at + (isLeft ? -unit : unit) * 0.8, top - unit * 0.75, { align: isLeft ? "right" : "left" });
   surface.font(unit * 0.8);
   const under = top + tall + unit * 0.9;
   surface.text("0", 0, under, { colour: theme.muted });
   surface.text("1", width, under, { align: "right", colour: theme.muted });
-  const facts = `own ${percent(next.raw)} · final ${percent(next.final)} · ${next.surprisal.toFixed(1)} bits`;
+  const facts = `own ${percent(next.raw)} · final ${percent(next.final)} · ${bits(next.surprisal)}`;
   surface.text(facts, width / 2, under, { align: "center", colour: theme.muted });
   surface.find = (x, y) => {
     if (y < top - unit || y > top + tall + 4) return null;
     const share = x / width;
     const place = places.filter((one) => share >= one.from && share < one.to).pop();
     if (!place) return null;
-    const span = `u from ${place.from.toFixed(3)} to ${place.to.toFixed(3)}`;
+    const span = `u from ${fixed(place.from, 3)} to ${fixed(place.to, 3)}`;
     return { lines: [`${percent(place.share, 2)} ${place.label}`, span, "after temperature, top-k and top-p"] };
   };
 }

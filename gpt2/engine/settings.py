@@ -1,0 +1,121 @@
+"""What a host sets in the environment: one table, one parser, one sentence for each kind of mistake.
+
+A setting is read whenever it is asked for. Root-level entries of Streamlit's secrets are environment variables too.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+from gpt2.checkpoints.catalog import KNOWN
+from gpt2.errors import SettingsError
+
+MEGABYTE = 10**6
+MOST_MEGABYTES = 10**12
+TRACE_MB = 256
+DEVICES = ("auto", "cpu", "gpu")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: its name, its kind, what it limits or chooses, and its default in words."""
+
+    name: str
+    kind: Literal["number", "megabytes", "models", "switch", "device", "folder"]
+    meaning: str
+    default: str
+
+
+SETTINGS = (
+    Setting("GPT2_MAX_PROMPT_TOKENS", "number", "The longest prompt, in tokens.", "the model's context"),
+    Setting("GPT2_MAX_NEW_TOKENS", "number", "The most tokens for one press of Run or Play.", "the model's context"),
+    Setting("GPT2_MODELS", "models", "The models offered beside the bundled one.", "the short names, and any id"),
+    Setting("GPT2_DEFAULT_MODEL", "models", "The model that a visit begins to load.", "the bundled one"),
+    Setting("GPT2_PUBLIC", "switch", "1: only the models in the list may be chosen.", "0"),
+    Setting("GPT2_DEVICE", "device", "Where models run: cpu, gpu, or auto for a GPU if there is one.", "cpu"),
+    Setting("GPT2_MEMORY_MB", "megabytes", "The program's memory with all its models.", "55 % of the memory"),
+    Setting("GPT2_TRACE_MB", "megabytes", "The captures of one run, made here or opened from a file.", f"{TRACE_MB}"),
+    Setting(
+        "GPT2_TRACES_MB",
+        "megabytes",
+        "All visitors' captures and KV caches together.",
+        "40 % of the memory, at least 350",
+    ),
+    Setting("GPT2_CACHE", "folder", "Where graphs compiled on this machine are kept.", "~/.cache/gpt2-under-glass"),
+)
+
+
+def read(name: str) -> str:
+    """A setting as it is set, without blanks around it; empty if it is not."""
+    return os.environ.get(name, "").strip()
+
+
+def count(name: str, default: int) -> int:
+    """A setting that is a whole number from 1 up.
+
+    Raises:
+        SettingsError: if it is anything else.
+    """
+    raw = read(name)
+    if not raw:
+        return default
+    if raw.isascii() and raw.isdecimal() and 0 < len(raw) <= 12 and int(raw) > 0:
+        return int(raw)
+    raise SettingsError(f"{name} must be a whole number from 1 up, not {raw!r}; whoever hosts this app can change it.")
+
+
+def megabytes(name: str, default: int) -> int:
+    """Bytes, of a setting in megabytes (a million bytes); `default` is in bytes too.
+
+    Raises:
+        SettingsError: if it is not a positive number.
+    """
+    raw = read(name)
+    if not raw:
+        return default
+    try:
+        number = float(raw) if raw.isascii() else 0
+    except ValueError:
+        number = 0
+    if number < MOST_MEGABYTES and number * MEGABYTE >= 1:
+        return int(number * MEGABYTE)
+    raise SettingsError(
+        f"{name} must be a positive number of megabytes, not {raw!r}; whoever hosts this app can change it."
+    )
+
+
+def device(name: str) -> str:
+    """A setting that is one of `DEVICES`, in capitals or not; the CPU if it is not set.
+
+    Raises:
+        SettingsError: if it is anything else.
+    """
+    raw = read(name)
+    if (chosen := raw.lower() or "cpu") in DEVICES:
+        return chosen
+    raise SettingsError(f"{name} must be auto, cpu or gpu, not {raw!r}; whoever hosts this app can change it.")
+
+
+def is_on(name: str) -> bool:
+    """A setting that is a switch: off if it is empty, 0, false or no."""
+    return read(name).lower() not in ("", "0", "false", "no")
+
+
+def trace_budget() -> int:
+    """Bytes that one run may hold: `GPT2_TRACE_MB`.
+
+    Raises:
+        SettingsError: if it is not a positive number.
+    """
+    return megabytes("GPT2_TRACE_MB", TRACE_MB * MEGABYTE)
+
+
+def offers_any_model() -> bool:
+    """Whether `GPT2_MODELS` is not set at all; set to nothing it offers the bundled model alone."""
+    return "GPT2_MODELS" not in os.environ
+
+
+def offered_models() -> tuple[str, ...]:
+    """The bundled model and exactly those in `GPT2_MODELS`, split at commas; without it, those with a short name."""
+    own = KNOWN if offers_any_model() else filter(None, map(str.strip, read("GPT2_MODELS").split(",")))
+    return tuple(dict.fromkeys(["bundled", *own, *filter(None, [read("GPT2_DEFAULT_MODEL")])]))

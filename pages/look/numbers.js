@@ -1,0 +1,38 @@
+// How a number is written: the rules of numbers.py, where they are explained; a test compares the two.
+
+function fixed(value, digits) {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value < 0 ? "−∞" : "∞";
+  const size = Math.abs(value), scaled = size * 10 ** digits;
+  // An exact half goes to the even digit, as in Python; `toFixed` would round it up.
+  const isHalf = scaled % 1 === 0.5 && (size * 2 ** (digits + 1)) % 1 === 0;
+  const text = (isHalf ? (2 * Math.round(scaled / 2)) / 10 ** digits : size).toFixed(digits);
+  return value < 0 && /[1-9]/.test(text) ? `−${text}` : text;
+}
+
+function number(value) {
+  const size = Math.abs(value);
+  return fixed(value, size >= 100 ? 1 : size >= 10 ? 2 : 3);
+}
+
+function signed(value) {
+  const text = number(value);
+  return value > 0 && /[1-9∞]/.test(text) ? `+${text}` : text;
+}
+
+function percent(share, digits = 1) {
+  const hundredths = 100 * Math.max(share, 0);
+  if (hundredths > 0 && hundredths < 0.01) return "<0.01\u00a0%";
+  return `${fixed(hundredths, hundredths > 0 && hundredths < 0.1 ? 2 : digits)}\u00a0%`;
+}
+
+function wholePercent(share) {
+  const hundredths = 100 * Math.max(share, 0);
+  return hundredths > 0 && hundredths <= 0.5 ? "<1\u00a0%" : `${fixed(hundredths, 0)}\u00a0%`;
+}
+
+function bits(value) { return `${fixed(value, 2)}\u00a0bits`; }
+
+function milliseconds(ms) {
+  if (ms >= 1000) return `${fixed(ms / 1000, 2)}\u00a0s`;
+  return `${fixed(ms, ms >= 99.5 ? 0 : ms >= 1 ? 1 : 2)}\u00a0ms`;
+}

@@ -1,0 +1,73 @@
+"""How a number is written, on every page, in every sentence, picture and tooltip; `numbers.js` follows the same rules.
+
+| what | rule | example |
+|---|---|---|
+| a share | one decimal, two below 0.1 %, then '<0.01 %'; two decimals where it is looked up (a tooltip) | 12.3 % |
+| a share at a glance (a small cell, a legend, the sharpest head) | no decimals; up to half of one, '<1 %' | 92 % |
+| an entropy or a surprisal | two decimals | 3.91 bits |
+| a duration | about three digits; a second and more in seconds | 17.1 ms |
+| a value of any size: activations, scores, logits | three decimals, two from 10 on, one from 100 on | −0.125 |
+| the same, if its sign is what matters | with a plus too; zero has no sign | +0.125 |
+| all others: norms, cosines, `u` | as many decimals as their sentence needs, the same at every step | 150.6 |
+
+A half is rounded to the even digit, as Python does it. A minus is U+2212. Between a number and its unit is a space that
+does not break, U+00A0.
+"""
+
+import math
+import re
+
+SPACE, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
+
+_PERCENT = re.compile(rf"(<?\d[\d.]*{SPACE}%)")
+
+
+def fixed(value: float, digits: int) -> str:
+    """A number with `digits` decimals: '−0.13'."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else f"{MINUS if value < 0 else ''}∞"
+    text = f"{abs(value):.{digits}f}"
+    return f"{MINUS}{text}" if value < 0 and re.search("[1-9]", text) else text
+
+
+def number(value: float) -> str:
+    """A value of any size, such as an activation: '0.125', '12.50', '125.0'."""
+    size = abs(value)
+    return fixed(value, 1 if size >= 100 else 2 if size >= 10 else 3)
+
+
+def signed(value: float) -> str:
+    """A value whose sign matters: '+0.125', '−0.125', and '0.000'."""
+    text = number(value)
+    return f"+{text}" if value > 0 and re.search("[1-9∞]", text) else text
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share in per cent: '12.3 %', '0.04 %', '<0.01 %'; `digits` is 2 where the number is looked up."""
+    hundredths = 100 * max(float(share), 0.0)
+    if 0 < hundredths < 0.01:
+        return f"<0.01{SPACE}%"
+    return f"{fixed(hundredths, 2 if 0 < hundredths < 0.1 else digits)}{SPACE}%"
+
+
+def whole_percent(share: float) -> str:
+    """A share in per cent, at a glance: '92 %', '<1 %'."""
+    hundredths = 100 * max(float(share), 0.0)
+    return f"<1{SPACE}%" if 0 < hundredths <= 0.5 else f"{fixed(hundredths, 0)}{SPACE}%"
+
+
+def bits(value: float) -> str:
+    """An entropy or a surprisal: '3.91 bits'."""
+    return f"{fixed(value, 2)}{SPACE}bits"
+
+
+def milliseconds(ms: float) -> str:
+    """A duration with about three digits, a second and more in seconds: '0.52 ms', '17.1 ms', '250 ms', '1.20 s'."""
+    if ms >= 1000:
+        return f"{fixed(ms / 1000, 2)}{SPACE}s"
+    return f"{fixed(ms, 0 if ms >= 99.5 else 1 if ms >= 1 else 2)}{SPACE}ms"
+
+
+def bold_percents(text: str) -> list[str]:
+    """The text in parts, plain, bold, plain, bold, ...; the bold ones are its per cents."""
+    return _PERCENT.split(text)

@@ -1,0 +1,193 @@
+"""What a visitor can do on the stage: one dataclass an action, parsed once, where it arrives from the browser."""
+
+import reprlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gpt2.errors import SettingsError
+
+SLOWEST_PAINT_MS = 10_000
+# No setting has more: 2^63, and a sign.
+MOST_DIGITS = 20
+MOST_QUOTED = 60
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings beside the prompt; None for one that the browser did not send, which stays as it is."""
+
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    max_new_tokens: int | None = None
+    speed: float | None = None
+
+
+@dataclass(frozen=True)
+class RunPrompt:
+    """Begin a run of this text."""
+
+    text: str
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Play:
+    """Generate from the step under the cursor."""
+
+    cursor: int | None
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class StepOn:
+    """Generate one token from the step under the cursor."""
+
+    cursor: int | None
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Stop generating."""
+
+
+@dataclass(frozen=True)
+class ChangeSettings:
+    """Take these settings; the newest token is resampled with them if the cursor is on it."""
+
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The text in the prompt box, while it is typed."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class View:
+    """What the visitor looks at: the step under the cursor, the locked (layer, head), and the time to paint a step."""
+
+    cursor: int | None
+    head: tuple[int, int] | None
+    paint_ms: float | None
+
+
+@dataclass(frozen=True)
+class ChooseModel:
+    """Load this model for the runs to come."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class CancelModel:
+    """Stay with the loaded model."""
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """An action that cannot be read: why, in one sentence, and the prompt that it came with, if any."""
+
+    error: str
+    text: str | None = None
+
+
+Action = RunPrompt | Play | StepOn | Pause | ChangeSettings | Draft | View | ChooseModel | CancelModel | Malformed
+
+
+def parse(name: str, values: Values) -> Action | None:
+    """The action of this name; None if there is none."""
+    try:
+        match name:
+            case "run":
+                return RunPrompt(_text(values), _settings(values))
+            case "play":
+                return Play(whole(values, "cursor", "The step"), _settings(values))
+            case "step":
+                return StepOn(whole(values, "cursor", "The step"), _settings(values))
+            case "settings":
+                return ChangeSettings(_settings(values))
+            case "view":
+                layer, head = whole(values, "layer", "The layer"), whole(values, "head", "The head")
+                locked = None if layer is None or head is None else (layer, head)
+                return View(whole(values, "cursor", "The step"), locked, paint_time(values.get("paint_ms")))
+            case "draft":
+                return Draft(_text(values))
+            case "model":
+                return ChooseModel(str(values.get("name", "")))
+            case "pause":
+                return Pause()
+            case "cancel":
+                return CancelModel()
+    except SettingsError as error:
+        return Malformed(str(error), _text(values) if name == "run" else None)
+    return None
+
+
+def _text(values: Values) -> str:
+    return str(values.get("text", ""))
+
+
+def _settings(values: Values) -> Settings:
+    return Settings(
+        temperature=number(values, "temperature"),
+        top_k=whole(values, "top_k", "Top-k"),
+        top_p=number(values, "top_p"),
+        seed=whole(values, "seed", "The seed"),
+        max_new_tokens=whole(values, "max_new_tokens", "The number of new tokens"),
+        speed=number(values, "speed"),
+    )
+
+
+def number(values: Values, name: str) -> float | None:
+    """A number from the browser, which may be text that a person typed; None if it was not sent.
+
+    Raises:
+        SettingsError: if it is no number, or far too large to be one of ours.
+    """
+    value = values.get(name)
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise SettingsError(f"{name.replace('_', ' ').capitalize()} must be a number, not {quoted(value)}.") from None
+
+
+def whole(values: Values, name: str, title: str) -> int | None:
+    """A whole number from the browser; None if it was not sent.
+
+    Raises:
+        SettingsError: if it is none, or has more digits than any of ours.
+    """
+    value = values.get(name)
+    try:
+        if value is None:
+            return None
+        text = str(value)
+        if len(text) <= MOST_DIGITS:
+            return int(text)
+    except ValueError:
+        pass
+    raise SettingsError(f"{title} must be a whole number, not {quoted(value)}.")
+
+
+def quoted(value: object) -> str:
+    """A value as a message quotes it; of a long one some parts."""
+    try:
+        text = reprlib.repr(value)
+        return text if len(text) <= MOST_QUOTED else f"{text[:MOST_QUOTED]}…"
+    except ValueError:  # Python does not write a number of thousands of digits
+        return "one of thousands of digits"
+
+
+def paint_time(sent: object) -> float | None:
+    """The milliseconds that a browser needs to paint a step; None if it sent none, or what cannot be."""
+    if not isinstance(sent, int | float) or isinstance(sent, bool) or not 0 <= sent <= SLOWEST_PAINT_MS:
+        return None
+    return float(sent)

@@ -1,0 +1,115 @@
+"""What can be on a visitor's stage: a recorded run, a live one, one that was evicted, or one that is being replayed."""
+
+from dataclasses import dataclass
+
+from gpt2.engine.run import Run
+from gpt2.trace.trace import Trace
+
+from .generation import Generation
+from .recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run that this visitor did not make: one that ships with the program, or one from a file.
+
+    Attributes: `is_own` says that no other visitor shares it, so that it counts as this visitor's memory.
+    """
+
+    trace: Trace
+    is_own: bool = False
+
+    generation = None
+    run = None
+    recipe = None
+    is_recorded = True
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are this visitor's own."""
+        return self.trace.nbytes if self.is_own else 0
+
+
+@dataclass(frozen=True)
+class Evicted:
+    """A run whose captures were freed: `trace` has no steps, and `recipe` replays it."""
+
+    trace: Trace
+    recipe: Recipe
+
+    generation = None
+    run = None
+    is_recorded = False
+    nbytes = 0
+
+
+@dataclass(frozen=True)
+class Live:
+    """A run that this visitor has made, or is making."""
+
+    generation: Generation
+
+    recipe = None
+    is_recorded = False
+
+    @property
+    def run(self) -> Run:
+        """The run on the stage."""
+        return self.generation.run
+
+    @property
+    def trace(self) -> Trace:
+        """The run as far as it is."""
+        return self.run.trace
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the captures and the KV cache."""
+        return self.run.nbytes
+
+
+@dataclass(frozen=True)
+class Replaying:
+    """A run that is made again, token by token, from the recipe of what was on the stage `before`.
+
+    A recorded run stays on the stage until the replay is complete. An evicted one has nothing to show: the replay takes
+    its place from the first token on, unless it gives different tokens; then nothing of it is shown.
+    """
+
+    generation: Generation
+    before: Recorded | Evicted
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all tokens have been replayed, so that the run is a live one."""
+        return self.generation.recipe is None
+
+    @property
+    def run(self) -> Run | None:
+        """The run on the stage, if it is the replayed one."""
+        shows_before = self.is_recorded or self.generation.has_diverged
+        return None if shows_before else self.generation.run
+
+    @property
+    def trace(self) -> Trace:
+        """What is on the stage."""
+        run = self.run
+        return self.before.trace if run is None else run.trace
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """What an evicted run is replayed from; None once it has been, and while a recorded run is on the stage."""
+        return None if self.is_complete else self.before.recipe
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether a recorded run is still on the stage."""
+        return self.before.is_recorded and not self.is_complete
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the replayed run, and of this visitor's own before it."""
+        return self.generation.run.nbytes + (0 if self.is_complete else self.before.nbytes)
+
+
+State = Recorded | Evicted | Live | Replaying

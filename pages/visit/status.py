@@ -1,0 +1,38 @@
+"""How a visit stands, in one word and one sentence."""
+
+from pages.server.job import ModelJob
+from pages.server.limits import limits
+from pages.stage.snapshot import Status
+
+from .player import Player
+
+STILL_LOADING = "The model is still loading; try again in a moment."
+
+
+def status_of(player: Player, job: ModelJob) -> Status:
+    """The status of the run on the stage, and of the model that Run uses."""
+    if player.error == STILL_LOADING and job.is_loading:
+        return Status("loading", player.error)
+    if player.error or job.error:
+        return Status("error", player.error or job.error)
+    if problem := limits().problem:
+        return Status("error", problem)
+    if player.is_running:
+        return running(player.place, bool(player.trace.steps))
+    if job.is_loading:
+        return Status("loading", job.message)
+    if player.is_recorded:
+        return Status("recorded", "A recorded run; press Run to make your own.")
+    if player.why_full:
+        return Status("full", player.why_full)
+    return Status("paused", player.notice or "Paused.", is_news=bool(player.notice))
+
+
+def running(place: int, has_begun: bool) -> Status:
+    """The status of a run under way, with its place in the line if others make it wait."""
+    if not place:
+        return Status("running", "Generating.")
+    if has_begun:
+        return Status("running", f"Generating in turns with {place} other visitor{'s' * (place > 1)}.", is_news=True)
+    verb = "visitor is" if place == 1 else "visitors are"
+    return Status("running", f"Waiting; {place} {verb} before you.", is_news=True)
