@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from gpt2.engine.engine import Engine
 from gpt2.engine.long_prompt import squeezed_bytes, whole_bytes
 from gpt2.engine.recompute import RecomputeCache
-from gpt2.engine.settings import TRACE_MB, trace_budget
-from gpt2.errors import GPT2Error, SettingsError, TraceError
+from gpt2.errors import GPT2Error, TraceError
 from gpt2.model.hooks import BLOCK_HOOKS
 from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Sampling
@@ -285,17 +284,3 @@ def test_the_bytes_of_a_prompt_are_known_before_it_runs(engine: Engine) -> None:
     for length in (1, 7):
         captures = run_of(engine, length, 1, UNBOUNDED).trace.steps[0].captures
         assert whole_bytes(engine.config, length) == sum(array.nbytes for array in captures.values())
-
-
-@pytest.mark.parametrize("told", ["abc", "0", "-5", "nan", "inf", "1e305"])
-def test_a_budget_that_is_none_is_refused(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GPT2_TRACE_MB", told)
-    with pytest.raises(SettingsError, match="GPT2_TRACE_MB"):
-        trace_budget()
-
-
-def test_the_budget_is_what_the_host_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GPT2_TRACE_MB", raising=False)
-    assert trace_budget() == TRACE_MB * 10**6
-    monkeypatch.setenv("GPT2_TRACE_MB", "1.5")
-    assert trace_budget() == 1_500_000

@@ -244,5 +244,5 @@ def test_a_model_whose_graphs_are_compiled_tells_how_long_that_took(monkeypatch:
     job = ModelJob("bundled", lambda job, config: None)
     job.start()
     job.wait(60)
-    assert job.stage == "ready"
+    assert job.phase == "ready"
     assert 0 < between[0] <= job.seconds["compiling"] <= job.seconds["binding"]

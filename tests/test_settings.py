@@ -45,3 +45,17 @@ def test_whatever_is_set_is_a_number_in_bounds_or_one_sentence(raw: str) -> None
                 assert str(error).endswith("; whoever hosts this app can change it.")
             else:
                 assert number == 7 if not raw.strip() else 1 <= number < 10**12 * unit
+
+
+@pytest.mark.parametrize("raw", ["abc", "0", "-5", "nan", "inf", "1e305"])
+def test_a_budget_that_is_none_is_refused(raw: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GPT2_TRACE_MB", raw)
+    with pytest.raises(SettingsError, match="GPT2_TRACE_MB"):
+        settings.trace_budget()
+
+
+def test_the_budget_is_what_the_host_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GPT2_TRACE_MB", raising=False)
+    assert settings.trace_budget() == settings.TRACE_MB * 10**6
+    monkeypatch.setenv("GPT2_TRACE_MB", "1.5")
+    assert settings.trace_budget() == 1_500_000
