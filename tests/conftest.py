@@ -32,14 +32,14 @@ settings.load_profile("shared")
 
 NO_BROWSER = "No Chromium: apt-get install chromium, or set CHROMIUM, to run the browser tests too."
 COMPILE_SECONDS = 1800
-CALLS_IN_FLIGHTERS = 4  # of half a gigabyte to one and a half
+MOST_WORKERS = 4  # of half a gigabyte to one and a half
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """A worker a core; for one file or test alone, which one process would run anyway, none."""
     named = config.option.file_or_dir
     is_one_file = len(named) == 1 and ".py" in named[0]
-    return 0 if is_one_file else min(CALLS_IN_FLIGHTERS, os.cpu_count() or 1)
+    return 0 if is_one_file else min(MOST_WORKERS, os.cpu_count() or 1)
 
 
 def pytest_xdist_setupnodes() -> None:
