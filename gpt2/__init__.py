@@ -7,6 +7,7 @@ is read out of it · `engine` running the model · `bench` beside transformers �
 
 from collections.abc import Callable
 from importlib import import_module
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from .errors import EngineError
@@ -37,7 +38,9 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(NAMES[name], __name__), name)
 
 
-def load(model: str = "bundled", progress: Callable[[str], None] | None = None, device: str = "cpu") -> "Engine":
+def load(
+    model: str | PathLike[str] = "bundled", progress: Callable[[str], None] | None = None, device: str = "cpu"
+) -> "Engine":
     """A model ready to run; graphs that are not precompiled for it are compiled once, in a process of their own.
 
     Args:
@@ -54,7 +57,7 @@ def load(model: str = "bundled", progress: Callable[[str], None] | None = None, 
     from .checkpoints.download import model_folder
     from .checkpoints.weights import load_checkpoint
 
-    tell = progress or (lambda _: None)
+    tell, model = progress or (lambda _: None), fspath(model)
     return bind(load_checkpoint(model_folder(model, tell), model), tell, device=device)
 
 

@@ -206,6 +206,10 @@ def test_rank_and_surprisal_speak_of_the_models_own_distribution() -> None:
         ({"seed": 2**63}, "seed"),
         ({"seed": 0.5}, "seed"),
         ({"seed": math.nan}, "seed"),
+        ({"temperature": "0.8"}, "Temperature .* not '0.8'"),
+        ({"top_k": None}, "Top-k .* not None"),
+        ({"top_p": True}, "Top-p .* not True"),
+        ({"seed": np.ones(2)}, "seed"),
     ],
 )
 def test_a_setting_out_of_range_is_refused_by_name(settings: dict[str, Any], word: str) -> None:

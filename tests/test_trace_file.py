@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,6 +69,27 @@ def test_interventions_are_kept(engine):
     changes = Interventions((Scale(1, 2, 0.0, (0, 2)), Scale(3, None, 0.5)), (Addition(2, (0.25,) * 256, (1,)),))
     trace = engine.run("The hen", changes)
     assert Trace.load(io.BytesIO(saved(trace))).steps[0].interventions == changes
+
+
+def test_a_run_made_with_numpys_numbers_and_arrays_is_read_back_equal(engine, short):
+    added = Addition(np.int64(3), short["blocks.3.hook_resid_post"][-1], np.arange(2))
+    changes = Interventions(
+        [Scale(np.int32(2), np.uint8(1), np.float32(0.1), [0]), Scale(1, None, np.float64(2))], [added]
+    )
+    run = engine.start("Once", changes)
+    run.advance(Sampling(np.float32(0.8), np.int64(40), np.float16(0.9), np.uint8(3)))
+    read = Trace.load(io.BytesIO(saved(run.trace)))
+    assert read.steps[0].interventions == changes
+    assert read.steps[0].draw == run.trace.steps[0].draw
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_file_is_named_by_text_or_by_a_path(short, tmp_path, kind):
+    file = kind(tmp_path / "run.npz")
+    short.save(file)
+    assert Trace.load(file).ids == short.ids
+    with pytest.raises(TraceError, match=r"none\.npz does not exist"):
+        Trace.load(kind(tmp_path / "none.npz"))
 
 
 def test_half_precision_stays_within_its_rounding_and_keeps_every_draw(short):

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from gpt2.errors import SettingsError
 
+from .plain import freeze, number, quoted
+
 Floats = NDArray[np.float64]
 
 
@@ -75,18 +77,17 @@ class Sampling:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what has no meaning."""
-        if not (math.isfinite(self.temperature) and self.temperature >= 0):
-            raise SettingsError(f"Temperature must be 0 (greedy) or a positive number, not {self.temperature}.")
-        if not _is_whole(self.top_k) or self.top_k < 0:
-            raise SettingsError(f"Top-k must be a whole number, 0 to switch it off, not {self.top_k}.")
-        if not 0 < self.top_p <= 1:
-            raise SettingsError(f"Top-p must be above 0 and at most 1 (1 switches it off), not {self.top_p}.")
-        if not _is_whole(self.seed) or not 0 <= self.seed < 2**63:
-            raise SettingsError(f"The seed must be a whole number from 0 to 2^63 - 1, not {self.seed}.")
-        # A number box may give 40.0, NumPy its own integers: from here on both are plain ones.
-        object.__setattr__(self, "top_k", int(self.top_k))
-        object.__setattr__(self, "seed", int(self.seed))
+        """Refuse what has no meaning; a number box may give 40.0, NumPy its own numbers: both become plain ones."""
+        temperature, top_k, top_p, seed = map(number, (self.temperature, self.top_k, self.top_p, self.seed))
+        if temperature is None or not 0 <= temperature < math.inf:
+            raise SettingsError(f"Temperature must be 0 (greedy) or a positive number, not {quoted(self.temperature)}.")
+        if top_k is None or not _is_whole(top_k):
+            raise SettingsError(f"Top-k must be a whole number, 0 to switch it off, not {quoted(self.top_k)}.")
+        if top_p is None or not 0 < top_p <= 1:
+            raise SettingsError(f"Top-p must be above 0 and at most 1 (1 switches it off), not {quoted(self.top_p)}.")
+        if seed is None or not _is_whole(seed) or seed >= 2**63:
+            raise SettingsError(f"The seed must be a whole number from 0 to 2^63 - 1, not {quoted(self.seed)}.")
+        freeze(self, temperature=float(temperature), top_k=int(top_k), top_p=float(top_p), seed=int(seed))
 
     def check_vocabulary(self, vocab_size: int) -> None:
         """Raise SettingsError if top_k is larger than the vocabulary."""
@@ -171,8 +172,8 @@ class Distribution:
         return float(-np.log2(max(self.raw[token], np.finfo(np.float64).tiny)))
 
 
-def _is_whole(number: float) -> bool:
-    return isinstance(number, (int, np.integer)) or (isinstance(number, float) and number.is_integer())
+def _is_whole(value: float) -> bool:
+    return value >= 0 and (isinstance(value, int) or value.is_integer())
 
 
 def keep(probabilities: Floats, tokens: NDArray[np.intp]) -> Floats:

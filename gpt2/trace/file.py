@@ -2,10 +2,11 @@
 
 import json
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from itertools import accumulate, chain
+from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,6 +26,7 @@ from .data import Lineage, TraceData
 from .step import LensRows, Step, Summary
 from .timing import Timing
 
+File = str | PathLike[str] | BinaryIO
 FORMAT = "gpt2-under-glass trace"
 VERSIONS = (1, 2, 3, 4, 5)
 # Logits are written for as many of the newest steps as have them, so NO_LOGITS is no level of a file.
@@ -41,7 +43,7 @@ MOST_MS = 1e9
 NAME_CHARACTERS, SENTENCE_CHARACTERS = 4096, 300
 
 
-def save_trace_data(trace: TraceData, file: Path | BinaryIO, half: bool = False) -> None:
+def save_trace_data(trace: TraceData, file: File, half: bool = False) -> None:
     """Write a trace; with `half` whole captures as float16, a quarter of a per cent at worst.
 
     A run of which some steps are squeezed is written with all of them squeezed alike, and so is one that would be too
@@ -118,14 +120,14 @@ def _header(trace: TraceData, layout: Layout) -> dict[str, Any]:
     }
 
 
-def load_trace_data(file: Path | BinaryIO, max_bytes: int = MAX_BYTES) -> TraceData:
+def load_trace_data(file: File, max_bytes: int = MAX_BYTES) -> TraceData:
     """Read a run that `save_trace_data` wrote; the run and the file's contents take at most `max_bytes` each.
 
     Raises:
         TraceError: if the file is missing, is not a trace, is damaged, is of another version or too large.
     """
     try:
-        with file.open("rb") if isinstance(file, Path) else nullcontext(file) as opened:
+        with Path(file).open("rb") if isinstance(file, (str, PathLike)) else nullcontext(file) as opened:
             return _read(Archive(opened, max_bytes), max_bytes)
     except FileNotFoundError:
         raise TraceError(f"{file} does not exist.") from None
@@ -274,13 +276,6 @@ def _number(value: object, below: float) -> float:
 
 
 def _interventions(saved: dict[str, Any]) -> Interventions:
-    def positions(values: Iterable[int] | None) -> tuple[int, ...] | None:
-        return None if values is None else tuple(values)
-
     return Interventions(
-        tuple(Scale(**{**scale, "positions": positions(scale["positions"])}) for scale in saved["scales"]),
-        tuple(
-            Addition(add["layer"], tuple(map(float, add["vector"])), positions(add["positions"]))
-            for add in saved["additions"]
-        ),
+        tuple(Scale(**scale) for scale in saved["scales"]), tuple(Addition(**added) for added in saved["additions"])
     )

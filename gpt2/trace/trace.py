@@ -6,8 +6,7 @@ Appending, cutting and branching make new traces that share their steps.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from gpt2.model.hooks import SQUARE
 
 from .captures import PATTERN
 from .data import Lineage, TraceData
-from .file import MAX_BYTES, load_trace_data, save_trace_data
+from .file import MAX_BYTES, File, load_trace_data, save_trace_data
 from .step import Step
 
 Array = NDArray[np.float32]
@@ -80,12 +79,12 @@ class Trace(TraceData):
             self.cut(n_steps), run_id=secrets.token_urlsafe(12), lineage=Lineage(parent=self.run_id, steps=n_steps)
         )
 
-    def save(self, file: Path | BinaryIO, half: bool = False) -> None:
+    def save(self, file: File, half: bool = False) -> None:
         """Write one `.npz` file; see `file.save_trace_data`."""
         save_trace_data(self, file, half)
 
     @staticmethod
-    def load(file: Path | BinaryIO, max_bytes: int = MAX_BYTES) -> "Trace":
+    def load(file: File, max_bytes: int = MAX_BYTES) -> "Trace":
         """Read and check a file that `save` wrote; it may hold at most `max_bytes`.
 
         Raises:
