@@ -157,6 +157,16 @@ def test_shards_are_fetched_by_their_index(hub, tmp_path):
     assert told[-1].total == sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
+def test_the_files_that_decide_tokens_and_the_end_of_a_text_come_along(hub, tiny):
+    names = {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "generation_config.json"}
+    for name in (*names, "training_args.json"):
+        (tiny / name).write_text("{}")
+    edit_config(tiny, eos_token_id=3)
+    folder = download(locate(REPO))
+    assert names == {path.name for path in folder.iterdir()} - {"config.json", "tokenizer.json", "model.safetensors"}
+    assert load_checkpoint(folder).end_of_text == load_checkpoint(tiny).end_of_text == frozenset()
+
+
 def test_a_revision_is_another_model(hub, tiny, tmp_path):
     other = write_checkpoint(tmp_path / "older", vocab_size=4000, n_embd=64, seed=7)
     commit = hub.add(REPO, other, "v1")

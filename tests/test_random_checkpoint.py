@@ -94,7 +94,7 @@ def test_every_token_of_its_vocabulary_has_bytes_and_the_last_ends_the_text(voca
     tokenizer = TOKENIZERS[vocab_size]
     assert len(tokenizer.vocabulary.tokens) == vocab_size
     assert all(tokenizer.vocabulary.tokens)
-    assert tokenizer.end_of_text == vocab_size - 1
+    assert tokenizer.encode("<|endoftext|>") == [vocab_size - 1]
 
 
 def test_a_vocabulary_without_room_for_all_bytes_is_refused():

@@ -24,7 +24,11 @@ from .hub import cache_folder, storage_folder
 from .transfer import bring, bytes_on_disk
 from .weights import weight_files
 
-TOKENIZER = ("tokenizer.json", "vocab.json", "merges.txt")
+# Files that decide token ids, text or where it ends; a repository has some of them.
+SMALL = (
+    *("tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json"),
+    *("special_tokens_map.json", "added_tokens.json", "generation_config.json"),
+)
 INDEX = "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 SECONDS_BETWEEN_REPORTS = 0.2
@@ -61,7 +65,7 @@ def fetch(repo: str, revision: str, tell: Tell) -> Path:
     except CheckpointError as error:
         raise CheckpointError(f"{repo} cannot be run here, and nothing more was fetched: {error}") from None
     tell(config=config.to_dict())
-    for name in TOKENIZER:
+    for name in SMALL:
         if name in names:
             folder = small(name).parent
     weights = ["model.safetensors"]

@@ -17,6 +17,8 @@ from gpt2.errors import CheckpointError
 from gpt2.model.config import GPT2Config
 from gpt2.text.tokenizer import Tokenizer
 
+from .end_of_text import end_of_text
+
 Array = NDArray[np.float32]
 
 # GPT-2's checkpoints keep these matrices as [in, out] (Conv1D); ours are [out, in], so loading transposes them.
@@ -30,13 +32,14 @@ class Checkpoint:
     """A model loaded from disk: all its data, without the engine that runs it.
 
     Attributes: `weights` by name without the `transformer.` prefix, float32, matrices [out, in]; `lm_head.weight` is
-    the same array as `wte.weight` if the head is tied.
+    the same array as `wte.weight` if the head is tied; `end_of_text` has the token ids that end a text.
     """
 
     name: str
     config: GPT2Config
     tokenizer: Tokenizer
     weights: dict[str, Array]
+    end_of_text: frozenset[int] = frozenset()
 
 
 def expected_shapes(config: GPT2Config) -> dict[str, tuple[int, ...]]:
@@ -81,7 +84,8 @@ def load_checkpoint(folder: Path, name: str | None = None) -> Checkpoint:
             f"The tokenizer in {folder} has {len(tokenizer.vocabulary)} tokens, "
             f"but the model has embeddings for only {config.vocab_size}."
         )
-    return Checkpoint(name or folder.name, config, tokenizer, load_weights(folder, config))
+    ends = end_of_text(folder, config.vocab_size)
+    return Checkpoint(name or folder.name, config, tokenizer, load_weights(folder, config), ends)
 
 
 def load_weights(folder: Path, config: GPT2Config) -> dict[str, Array]:

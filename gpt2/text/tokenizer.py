@@ -54,11 +54,6 @@ class Tokenizer:
             pass
         raise CheckpointError(f"The tokenizer in {folder} is not GPT-2's byte-level one.")
 
-    @property
-    def end_of_text(self) -> int | None:
-        """The id of `<|endoftext|>`, if the vocabulary has it."""
-        return self.bpe.token_to_id(END_OF_TEXT)
-
     def encode(self, text: str) -> list[int]:
         """Return the token ids of exactly this text, without trimming or adding anything.
 
