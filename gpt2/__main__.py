@@ -52,6 +52,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         added.add_argument("--top-k", type=int, default=0, help="0 keeps all")
         added.add_argument("--top-p", type=float, default=1.0, help="1 keeps all")
         added.add_argument("--seed", type=int, default=0)
+        added.add_argument("--ignore-eos", action="store_true", help="go on after a token that ends the text")
         if name == "trace":
             added.add_argument("--out", type=Path, required=True, help="the .npz file to write")
             added.add_argument("--half", action="store_true", help="captures as float16")
@@ -109,13 +110,20 @@ def generate(options: argparse.Namespace) -> None:
         tokens.append(token_report(step, run.trace.vocabulary, (time.perf_counter() - since) * 1000))
         if not options.json:
             print(characters.decode(engine.tokenizer.vocabulary[tokens[-1]["id"]]), end="", flush=True)
+        if run.has_ended and not options.ignore_eos:
+            break
     if options.json:
         result = {
             "model": options.model,
             "prompt": options.prompt,
             "text": options.prompt + engine.tokenizer.vocabulary.text([token["id"] for token in tokens]),
             "seed": options.seed,
-            "settings": {**sampling.to_dict(), "max_new_tokens": options.max_new_tokens},
+            "settings": {
+                **sampling.to_dict(),
+                "max_new_tokens": options.max_new_tokens,
+                "ignore_eos": options.ignore_eos,
+            },
+            "finish_reason": "stop" if run.has_ended and not options.ignore_eos else "length",
             "tokens": tokens,
         }
         print(json.dumps(result, ensure_ascii=True))
@@ -133,6 +141,8 @@ def trace(options: argparse.Namespace) -> None:
             print(f"{run.why_full} Stopped there.", file=sys.stderr)
             break
         run.advance(sampling)
+        if run.has_ended and not options.ignore_eos:
+            break
     if not run.trace.steps:
         run.advance(None)
     try:

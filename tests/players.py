@@ -22,9 +22,9 @@ def finish(player: Player, seconds: float = 60) -> Trace:
 
 
 def wait_for_steps(player: Player, steps: int, seconds: float = 60) -> None:
-    """Return once the run on the stage, which goes on, has so many steps."""
+    """Return once the run under way has so many steps."""
     until = time.monotonic() + seconds
-    while len(player.trace.steps) < steps:
+    while player.is_starting or len(player.trace.steps) < steps:
         assert player.is_running and time.monotonic() < until, "the run does not come so far"
         time.sleep(0.01)
 

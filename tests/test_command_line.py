@@ -31,7 +31,7 @@ FIELDS = {
 
 def test_generate_prints_one_object_with_every_token(capsys):
     told = said(capsys, "generate", "Once upon a time", "--max-new-tokens", "20", "--seed", "1", "--json")
-    assert set(told) == {"model", "prompt", "text", "seed", "settings", "tokens"}
+    assert set(told) == {"model", "prompt", "text", "seed", "settings", "finish_reason", "tokens"}
     assert (told["prompt"], told["seed"], len(told["tokens"])) == ("Once upon a time", 1, 20)
     assert told["text"] == told["prompt"] + "".join(token["text"] for token in told["tokens"])
     for token in told["tokens"]:
@@ -67,8 +67,26 @@ def test_generation_stops_at_the_end_of_the_context_and_says_so(capsys, engine):
     prompt = " the" * (n_positions - 3)
     main(["generate", prompt, "--max-new-tokens", "50", "--json"])
     output = capsys.readouterr()
-    assert len(json.loads(output.out)["tokens"]) == 3
+    assert len(json.loads(output.out)["tokens"]) == 4  # the last is drawn at the last position
     assert f"The context of {n_positions} tokens is full" in output.err
+
+
+ENDS = ("They lived happily ever after.", "--temperature", "0", "--max-new-tokens", "12")
+
+
+def test_generation_stops_where_the_text_ends_unless_it_is_told_not_to(capsys, engine):
+    ended = said(capsys, "generate", *ENDS, "--json")
+    assert ended["tokens"][-1]["id"] in engine.checkpoint.end_of_text and len(ended["tokens"]) < 12
+    assert (ended["finish_reason"], ended["settings"]["ignore_eos"]) == ("stop", False)
+    went_on = said(capsys, "generate", *ENDS, "--ignore-eos", "--json")
+    assert (len(went_on["tokens"]), went_on["finish_reason"]) == (12, "length")
+    assert went_on["text"].startswith(ended["text"]) and ended["text"].endswith("<|endoftext|>")
+
+
+def test_a_trace_stops_where_the_text_ends_unless_it_is_told_not_to(capsys, tmp_path):
+    out = ("--out", str(tmp_path / "run.npz"))
+    assert said(capsys, "trace", *ENDS, *out, "--json")["steps"] < 12
+    assert said(capsys, "trace", *ENDS, *out, "--ignore-eos", "--json")["steps"] == 12
 
 
 def test_trace_writes_a_file_that_loads(capsys, tmp_path):

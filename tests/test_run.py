@@ -1,5 +1,6 @@
 """Claims about runs: stepping back, going on, branching and drawing again never change what was computed."""
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -144,22 +145,30 @@ def test_a_trace_handed_out_does_not_change_while_the_run_goes_on(engine: Engine
     assert all(np.array_equal(handed[name], copy) for name, copy in copies.items())
 
 
-def test_a_run_stops_at_the_full_context(engine: Engine) -> None:
+def test_a_run_stops_at_the_full_context_with_a_token_drawn_at_its_last_position(engine: Engine) -> None:
     n = engine.config.n_positions
-    run = Run(engine, tuple([7] * (n - 2)), Interventions())
+    run = Run(engine, tuple([7] * (n - 1)), Interventions())
     run.advance(WARM)
     assert not run.is_full
     run.advance(WARM)
-    assert run.is_full and len(run.trace.ids) == n
-    for refused in (WARM, Sampling(0)):
+    assert run.is_full and run.trace.seq == n and len(run.trace.ids) == n + 1
+    for refused in (WARM, Sampling(0), None):
         with pytest.raises(GPT2Error, match=f"context of {n} tokens is full"):
             run.advance(refused)
     assert len(run.trace.steps) == 2
-    run.advance(None)  # looking at the very last position is still possible
-    assert run.trace.seq == n
     run.cut(1)
     assert not run.is_full
-    assert run.advance(WARM).stop == n - 1
+    assert run.advance(WARM).stop == n
+
+
+def test_a_prompt_that_fills_the_context_is_followed_by_one_token(engine: Engine) -> None:
+    n = engine.config.n_positions
+    run = Run(engine, tuple([7] * n), Interventions())
+    step = run.advance(WARM)
+    assert run.is_full and step.distribution.final[step.draw.token] > 0
+    read = io.BytesIO()
+    run.trace.save(read)
+    assert Trace.load(io.BytesIO(read.getvalue())).ids == run.trace.ids == (*[7] * n, step.draw.token)
 
 
 def test_nothing_is_run_beyond_the_last_position(engine: Engine) -> None:
@@ -184,8 +193,8 @@ def test_a_step_without_a_draw_is_no_start_for_the_next(engine: Engine) -> None:
 def test_generate_ends_early_and_quietly_at_the_full_context(engine: Engine) -> None:
     n = engine.config.n_positions
     prompt = " a" * (n - 3)
-    steps = list(engine.generate(prompt, 10, Sampling(0)))
-    assert len(steps) == n - len(engine.tokenizer.encode(prompt))
+    steps = list(engine.generate(prompt, 10, Sampling(0), ignore_eos=True))
+    assert len(steps) == 1 + n - len(engine.tokenizer.encode(prompt))
 
 
 def test_generate_yields_as_many_steps_as_asked(engine: Engine) -> None:

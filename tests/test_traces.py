@@ -20,7 +20,7 @@ from pages.server.limits import default_traces_bytes
 from pages.server.traces import Traces
 from pages.visit.generation import NO_ROOM
 from pages.visit.player import EVICTED, FILE_EVICTED, Player
-from tests.players import GREEDY, SAMPLING, alone, evict, finish
+from tests.players import GREEDY, SAMPLING, alone, evict, finish, wait_for_steps
 
 
 @dataclass(eq=False)
@@ -93,7 +93,7 @@ def played(engine: Engine, traces: Traces, trace: Trace, prompt: str, tokens: in
 
 
 def test_the_default_budget_holds_two_whole_runs(engine: Engine) -> None:
-    run = Run(engine, tuple([7] * (engine.config.n_positions - 2)), Interventions())
+    run = Run(engine, tuple([7] * (engine.config.n_positions - 1)), Interventions())
     run.advance(SAMPLING)
     run.advance(SAMPLING)
     assert run.is_full and default_traces_bytes() >= 2 * run.nbytes
@@ -243,8 +243,7 @@ def test_the_budget_bounds_what_many_runs_hold_together(engine, budget, traces, 
 def test_a_visit_that_ends_takes_its_run_with_it(engine, traces, trace) -> None:
     player = Player(trace, "", traces)
     player.new(engine, "The king", SAMPLING, 400, 0)
-    while len(player.trace.steps) < 2:
-        assert player.is_running
+    wait_for_steps(player, 2)
     thread, run = player._state.generation._thread, weakref.ref(player._state.run)
     del player
     thread.join(30)

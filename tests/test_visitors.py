@@ -69,7 +69,7 @@ def test_twenty_at_once_get_what_each_gets_alone(engine, trace) -> None:
 def test_stopping_leaves_the_line_at_once_however_long_it_is(engine, crowd) -> None:
     """The engine is kept busy, so whoever waited for a turn would never come back."""
     crowd[3].pause()
-    assert not crowd[3].is_running and crowd[3].trace.steps == () and crowd[3].error == ""
+    assert not crowd[3].is_running and crowd[3].is_recorded and crowd[3].error == ""
     assert len(engine.turns) == 6 and all(player.is_running for player in crowd if player is not crowd[3])
 
 
@@ -103,7 +103,7 @@ def test_between_tokens_the_number_stays_as_it_was_when_the_token_was_asked_for(
             assert player.is_running
         for other in others:
             other.join()  # they stand behind it, and then before its second token
-    while len(player.trace.steps) < 1 or player.place < 3:
+    while player.is_starting or player.place < 3:
         assert player.is_running
     assert Visit(player).status().text == "Generating in turns with 3 other visitors."
     others[0].leave()
@@ -185,7 +185,6 @@ def test_a_browser_gets_records_of_its_own_run_alone(engine, trace) -> None:
     secret, mine = "My secret is the blue key", "The king"
     for visit, prompt in zip(visits, (secret, mine), strict=True):
         visit.player.new(engine, prompt, SAMPLING, 6, 0)
-        visit.player.prompt = prompt
         finish(visit.player)
     hidden = encode_message(visits[0].snapshot(), "live", posts[0], shelf)
     theirs = {stamp for stamp in read(hidden)[0]["stamps"]}

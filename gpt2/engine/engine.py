@@ -41,8 +41,11 @@ class Engine(ForwardPasses):
         max_new_tokens: int,
         sampling: Sampling | None = None,
         interventions: Interventions | None = None,
+        ignore_eos: bool = False,
     ) -> Iterator[Step]:
-        """Continue the prompt, one step a token; ends early if the context is full.
+        """Continue the prompt, one step a token; ends early if the context is full, or a token drawn ends the text.
+
+        With `ignore_eos` it goes on after a token that ends the text.
 
         Raises:
             PromptError: if the prompt cannot be run.
@@ -53,3 +56,5 @@ class Engine(ForwardPasses):
             if run.is_full:
                 return
             yield run.advance(sampling or Sampling())
+            if run.has_ended and not ignore_eos:
+                return

@@ -17,6 +17,7 @@ from gpt2.trace.step import NORMS, lengths
 from gpt2.trace.timing import timed
 
 from .cache import KVCache
+from .finite import check_block
 
 if TYPE_CHECKING:
     from .passes import ForwardPasses
@@ -71,6 +72,7 @@ def prefill_by_layers(
     keys, values = [], []
     for layer, change in enumerate(changes):
         captures = engine.layer(layer, stream + change.resid_add, change)
+        check_block(captures, layer, interventions)
         for name in captures:
             if name == PATTERN and level < Level.NO_PATTERNS:
                 stored[f"blocks.{layer}.{name}"] = Triangle.of(captures[name])

@@ -16,6 +16,7 @@ from gpt2.trace.step import LensRows, Step, Summary, choice_bits
 from gpt2.trace.timing import Clock, timed
 from gpt2.trace.trace import Trace
 
+from .finite import check_model
 from .long_prompt import Norms, read_prompt
 from .settings import trace_budget
 from .shutdown import CALLS_IN_FLIGHT
@@ -68,17 +69,21 @@ class Run:
 
     @property
     def is_full(self) -> bool:
-        """Whether no further token can be drawn."""
+        """Whether no further token can be drawn; the last one was drawn at the last position, and cannot be read."""
         return bool(self.why_full)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the newest token drawn is one that ends a text; the run can still be continued."""
+        newest = self._trace.steps[-1].draw if self._trace.steps else None
+        return newest is not None and newest.token in self.engine.checkpoint.end_of_text
 
     @property
     def why_full(self) -> str:
         """Why no further token can be drawn, in one sentence; empty if one can."""
-        trace = self._trace
-        drawn = trace.seq + (trace.steps[-1].draw is not None) if trace.steps else 0
-        if max(len(self._prompt_ids), drawn) >= self.engine.config.n_positions:
+        if self._trace.seq >= self.engine.config.n_positions:
             return f"The context of {self.engine.config.n_positions} tokens is full."
-        if trace.nbytes > self.budget:
+        if self._trace.nbytes > self.budget:
             return (
                 f"This run fills its {self.budget / 1e6:.0f} MB of memory with captures that cannot be recomputed; "
                 "a host gives more with GPT2_TRACE_MB."
@@ -92,6 +97,7 @@ class Run:
 
         Raises:
             Withdrawn: if it was; the run is as it was before.
+            EngineError: if the forward pass overflowed; the run is as it was before.
             GPT2Error: if the context is full, or nothing was drawn at the newest step.
             SettingsError: if a setting does not fit the model.
         """
@@ -156,24 +162,26 @@ class Run:
         config = self.engine.config
         if sampling is not None:
             sampling.check_vocabulary(config.vocab_size)
-            if self.is_full:
-                raise GPT2Error(self.why_full)
+        if self._trace.seq >= config.n_positions or (sampling is not None and self.is_full):
+            raise GPT2Error(self.why_full)
         if not self._trace.steps:
             ids = self._prompt_ids
         elif (newest := self._trace.steps[-1].draw) is not None:
             ids = (newest.token,)
         else:
             raise GPT2Error("No token was drawn at the newest step; draw one there before continuing.")
-        if self._trace.seq + len(ids) > config.n_positions:
-            raise GPT2Error(f"The context of {config.n_positions} tokens is full.")
         return ids
 
     @timed("capture")
     def _forward(self, ids: tuple[int, ...]) -> tuple[Captures, Norms | None]:
         """The newest token after the cached positions, or the whole prompt; norms if it was squeezed at once."""
+        norms = None
         if self._cache.length:
-            return self.engine.decode(ids[0], self.interventions, self._cache), None
-        return read_prompt(self.engine, ids, self.interventions, self._cache, self.budget)
+            captures = self.engine.decode(ids[0], self.interventions, self._cache)
+        else:
+            captures, norms = read_prompt(self.engine, ids, self.interventions, self._cache, self.budget)
+        check_model(captures, self.engine.config.n_layer, self.interventions)
+        return captures, norms
 
     @timed("lens")
     def _read_lens(self, captures: Captures) -> Array:

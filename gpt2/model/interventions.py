@@ -123,10 +123,11 @@ class Interventions:
             self._check(scale.layer, config.n_layer, "layer")
             self._check(scale.head or 0, config.n_head, "head")
             rows = self._rows(scale.positions, start, stop)
-            if scale.head is None:
-                layers[scale.layer].mlp_scale[rows] *= scale.factor
-            else:
-                layers[scale.layer].head_scale[rows, scale.head] *= scale.factor
+            with np.errstate(over="ignore"):  # many scales on one place: the forward pass says what comes of it
+                if scale.head is None:
+                    layers[scale.layer].mlp_scale[rows] *= scale.factor
+                else:
+                    layers[scale.layer].head_scale[rows, scale.head] *= scale.factor
         for addition in self.additions:
             self._check(addition.layer, config.n_layer, "layer")
             if len(addition.vector) != config.n_embd:

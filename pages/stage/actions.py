@@ -25,6 +25,7 @@ class Settings:
     seed: int | None = None
     max_new_tokens: int | None = None
     speed: float | None = None
+    ignore_eos: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,20 @@ def _settings(values: Values) -> Settings:
         seed=whole(values, "seed", "The seed"),
         max_new_tokens=whole(values, "max_new_tokens", "The number of new tokens"),
         speed=number(values, "speed"),
+        ignore_eos=switch(values, "ignore_eos"),
     )
+
+
+def switch(values: Values, name: str) -> bool | None:
+    """On or off, from the browser; None if it was not sent.
+
+    Raises:
+        SettingsError: if it is neither.
+    """
+    value = values.get(name)
+    if value is None or isinstance(value, bool):
+        return value
+    raise SettingsError(f"{name} must be true or false, not {quoted(value)}.")
 
 
 def number(values: Values, name: str) -> float | None:

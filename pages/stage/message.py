@@ -117,6 +117,8 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
         "context": snapshot.context,
         "sampling": snapshot.sampling.to_dict(),
         "max_new_tokens": snapshot.max_new_tokens,
+        "ignore_eos": snapshot.ignore_eos,
+        "starting": snapshot.is_starting,
         "most_new_tokens": snapshot.most_new_tokens,
         "model": snapshot.model,
         "models": [asdict(choice) for choice in snapshot.models],

@@ -16,7 +16,7 @@ class Status:
         is_news: whether the sentence says more than the word does, and is to be read without asking for it.
     """
 
-    kind: Literal["recorded", "loading", "running", "paused", "full", "error"]
+    kind: Literal["recorded", "loading", "running", "paused", "ended", "full", "error"]
     text: str
     is_news: bool = False
 
@@ -66,6 +66,8 @@ class Snapshot:
         other_models: what may be typed instead, in words; empty if the host allows none.
         coming: the model being loaded, if there is one.
         model_error: why the model that was chosen last could not be loaded, in one sentence.
+        ignore_eos: whether a run goes on after a token that ends the text.
+        is_starting: a new run is under way of which nothing is computed yet; the run before is still on the stage.
         tick_ms: how long the stage waits before it asks for the next message, while a run is under way.
         recorded: the run on the stage was not made by this visitor, whatever else the status has to say.
     """
@@ -86,6 +88,8 @@ class Snapshot:
     models: tuple[ModelOffer, ...]
     examples: tuple[Example, ...]
     tick_ms: int
+    ignore_eos: bool = False
+    is_starting: bool = False
     recorded: bool = False
     other_models: str = ""
     coming: Coming | None = None

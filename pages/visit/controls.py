@@ -11,11 +11,15 @@ SLOWEST, FASTEST = 0.1, 60  # tokens a second
 
 @dataclass(frozen=True)
 class Controls:
-    """How tokens are generated: `max_new_tokens` for one press of Run or Play, `speed` a second (0: no limit)."""
+    """How tokens are generated: `max_new_tokens` for one press of Run or Play, `speed` a second (0: no limit).
+
+    Unless `ignore_eos`, a run stops at a token that ends the text, as it does in transformers.
+    """
 
     sampling: Sampling
     max_new_tokens: int
     speed: float
+    ignore_eos: bool = False
 
     def changed(self, settings: Settings, most_new_tokens: int, vocab_size: int) -> "Controls":
         """These controls with the settings that were sent.
@@ -41,4 +45,5 @@ class Controls:
                 f"not {speed:g}."
             )
         sampling.check_vocabulary(vocab_size)
-        return Controls(sampling, tokens, speed)
+        ignore_eos = self.ignore_eos if settings.ignore_eos is None else settings.ignore_eos
+        return Controls(sampling, tokens, speed, ignore_eos)

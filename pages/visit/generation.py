@@ -11,6 +11,7 @@ from gpt2.errors import EngineError, GPT2Error
 from gpt2.model.sampling import Sampling
 from pages.server.traces import Evictable, Traces
 
+from .controls import Controls
 from .recipe import Recipe
 
 # While a run is generated its stage sends messages all the time. In a hidden tab a browser may let a timer run only
@@ -37,24 +38,20 @@ class Generation:
     def __init__(
         self,
         run: Run,
-        sampling: Sampling,
-        tokens: int,
-        speed: float,
+        controls: Controls,
         stop_reason: Callable[[Run], str],
         recipe: Recipe | None = None,
     ) -> None:
-        """Prepare to draw `tokens` tokens, `speed` a second (0: as fast as possible).
+        """Prepare to draw new tokens.
 
         Args:
             run: the run to continue.
-            sampling: the settings of the new tokens; replayed ones keep their own.
-            tokens: how many new tokens.
-            speed: how many a second at most.
+            controls: the settings of the new tokens, how many, and how fast; replayed ones keep their own settings.
             stop_reason: called before every token; a sentence ends the generation, "" lets it go on.
             recipe: what to replay before anything new is drawn.
         """
         self.run, self.recipe, self.has_diverged, self.notice, self.error = run, recipe, False, "", ""
-        self._sampling, self._tokens, self._speed, self._stop_reason = sampling, tokens, speed, stop_reason
+        self._controls, self._stop_reason = controls, stop_reason
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._slow_before = 0  # how many were before it at the last token, if that wait was felt
@@ -113,20 +110,20 @@ class Generation:
         except EngineError:
             self.has_diverged = True
             raise
-        fork_if_settings_changed(self.run, cursor, self._sampling)
+        fork_if_settings_changed(self.run, cursor, self._controls.sampling)
         self.recipe = None
         return True
 
     def _continue(self) -> None:
-        due = time.monotonic()
-        for _ in range(self._tokens):
+        due, controls = time.monotonic(), self._controls
+        for _ in range(controls.max_new_tokens):
             if self.run.is_full:
                 self.notice = self.run.why_full
                 return
-            if not self._advance(self._sampling):
+            if not self._advance(controls.sampling) or (self.run.has_ended and not controls.ignore_eos):
                 return
-            if self._speed > 0:
-                due = max(due, time.monotonic() - CATCH_UP_SECONDS) + 1 / self._speed
+            if controls.speed > 0:
+                due = max(due, time.monotonic() - CATCH_UP_SECONDS) + 1 / controls.speed
                 if self._stop.wait(due - time.monotonic()):
                     return
 

@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gpt2.engine.run import Run
@@ -14,9 +15,10 @@ from gpt2.trace.trace import Trace
 from pages.server.limits import limits
 from pages.server.traces import TRACES, Traces
 
+from .controls import Controls
 from .generation import Generation, fork_if_settings_changed, stop_reason_of
 from .recipe import Recipe
-from .states import Evicted, Live, Recorded, Replaying, State
+from .states import Evicted, Live, Recorded, Replaying, Starting, State, evicted
 
 if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
@@ -35,12 +37,18 @@ class Player:
 
     def __init__(self, recorded: Trace, prompt: str, traces: Traces = TRACES) -> None:
         """Begin with a recorded run on the stage, which all visitors share; `traces` is the budget of all runs."""
-        self.prompt, self.last_seen = prompt, time.monotonic()
+        self._prompt, self.last_seen = prompt, time.monotonic()
         self._state: State = Recorded(recorded)
         self._notice = self._error = ""
         self._traces = traces
         self._lock = threading.RLock()
         traces.add(self)
+
+    @property
+    def prompt(self) -> str:
+        """The text that the run on the stage began with."""
+        state = self._state
+        return state.prompt_before if isinstance(state, Starting) and not state.has_begun else self._prompt
 
     @property
     def trace(self) -> Trace:
@@ -70,6 +78,17 @@ class Player:
         return generation is not None and generation.is_running
 
     @property
+    def is_starting(self) -> bool:
+        """Whether a new run is under way of which nothing is computed yet; the run before is still on the stage."""
+        return isinstance(self._state, Starting) and not self._state.has_begun
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the newest token of a run made here ends the text."""
+        run = self._state.run
+        return run is not None and run.has_ended
+
+    @property
     def why_full(self) -> str:
         """Why no further token fits, in one sentence; empty if one does."""
         run = self._state.run
@@ -90,8 +109,7 @@ class Player:
     @property
     def error(self) -> str:
         """What went wrong last, in one sentence; empty if nothing did."""
-        generation = self._state.generation
-        return self._error or ("" if generation is None else generation.error)
+        return self._error or ("" if self._state.generation is None else self._state.generation.error)
 
     @error.setter
     def error(self, sentence: str) -> None:
@@ -117,13 +135,20 @@ class Player:
         with self._lock:
             self.pause()
             self._set(Recorded(recorded, is_own))
-            self.prompt = recorded.vocabulary.text(recorded.prompt_ids)
+            self._prompt = recorded.vocabulary.text(recorded.prompt_ids)
         self._traces.make_room(keep=self)
 
-    def new(self, engine: "Engine", prompt: str, sampling: Sampling, tokens: int, speed: float) -> None:
+    def new(
+        self, engine: "Engine", prompt: str, sampling: Sampling, tokens: int, speed: float, ignore_eos: bool = False
+    ) -> int:
         """Begin a run and generate `tokens` tokens, `speed` a second (0: as fast as possible).
 
-        An evicted run is replayed first if prompt, settings and model are the same.
+        It ends early at a token that ends the text, unless `ignore_eos`. What is on the stage stays until the first
+        step is made, and for good if none can be. An evicted run is replayed first if prompt, settings and model are
+        the same.
+
+        Returns:
+            How many tokens the prompt has.
 
         Raises:
             PromptError: if the prompt cannot be run, or is longer than the host allows; the run on the stage is kept.
@@ -132,21 +157,29 @@ class Player:
         with self._lock:
             sampling.check_vocabulary(engine.config.vocab_size)
             recipe = self.recipe
-            if recipe is not None and prompt == self.prompt and recipe.is_of(engine, sampling):
+            if recipe is not None and prompt == self._prompt and recipe.is_of(engine, sampling):
                 limits().check_prompt(len(recipe.prompt_ids))
                 self.pause()
                 run = self._state.run
                 if run is None or run.engine is not engine:
                     run = recipe.start(engine)
-                self._replay(run, recipe, sampling, tokens - len(recipe.samplings), speed)
-                return
+                has_ended = not ignore_eos and recipe.ids[-1] in engine.checkpoint.end_of_text
+                rest = 0 if has_ended else tokens - len(recipe.samplings)
+                self._replay(run, recipe, Controls(sampling, rest, speed, ignore_eos))
+                return len(recipe.prompt_ids)
             ids = encode_prompt(prompt, engine.tokenizer, engine.config)
             limits().check_prompt(len(ids))
             self.pause()
-            self.prompt = prompt
-            self._continue(Run(engine, ids, Interventions()), sampling, tokens, speed)
+            controls = Controls(sampling, tokens, speed, ignore_eos)
+            generation = Generation(Run(engine, ids, Interventions()), controls, stop_reason_of(self, self._traces))
+            assert not isinstance(self._state, Starting)  # paused, it has settled
+            self._begin(generation, Starting(generation, self._state, self._prompt))
+            self._prompt = prompt
+            return len(ids)
 
-    def play(self, engine: "Engine", cursor: int, sampling: Sampling, tokens: int, speed: float) -> None:
+    def play(
+        self, engine: "Engine", cursor: int, sampling: Sampling, tokens: int, speed: float, ignore_eos: bool = False
+    ) -> None:
         """Generate from the step under the cursor, or from the end if the settings have not changed.
 
         A recorded run and an evicted one are replayed first. An interrupted replay goes on with the run's own settings,
@@ -162,17 +195,18 @@ class Player:
             sampling.check_vocabulary(engine.config.vocab_size)
             limits().check_prompt(len(self.prompt_ids))
             self.pause()
-            run, recipe = self._state.run, self.recipe
+            run, recipe, controls = self._state.run, self.recipe, Controls(sampling, tokens, speed, ignore_eos)
             if run is None:
                 recipe = recipe or Recipe.of(self.trace)
-                self._replay(recipe.start(engine), recipe, sampling, tokens, speed, cursor)
+                self._replay(recipe.start(engine), recipe, controls, cursor)
             elif recipe is not None and not recipe.is_left(run, cursor, sampling):
-                self._replay(run, recipe, sampling, tokens, speed)
+                self._replay(run, recipe, controls)
             else:
                 fork_if_settings_changed(run, cursor, sampling)
                 if run.is_full:
                     raise GPT2Error(f"{run.why_full} Step back and change a setting, or start anew.")
-                self._continue(run, sampling, tokens, speed)
+                generation = Generation(run, controls, stop_reason_of(self, self._traces))
+                self._begin(generation, Live(generation))
 
     def resample(self, sampling: Sampling) -> None:
         """Draw the newest token again with other settings, without running the model.
@@ -198,7 +232,7 @@ class Player:
                 self._close_replay()
 
     def evict(self) -> int:
-        """Free the captures of a run that is idle and this visitor's own; its recipe and a notice stay.
+        """Free the captures of a run that is this visitor's own, and idle or about to be replaced; its recipe stays.
 
         Returns:
             The bytes that were freed: 0 if the run is not idle, or a command is being carried out.
@@ -206,15 +240,16 @@ class Player:
         if not self._lock.acquire(blocking=False):
             return 0
         try:
-            if self.is_running:
-                return 0
             held = self.nbytes
-            self._close_replay()
-            trace, is_made_here = self.trace, self._state.run is not None
-            if self.nbytes and trace.steps:
-                self._set(Evicted(trace.cut(0), self.recipe or Recipe.of(trace, is_made_here)))
-                self._notice = EVICTED if is_made_here else FILE_EVICTED
-            return held - self.nbytes
+            if not self.is_running:
+                self._close_replay()
+            state = self._state
+            if isinstance(state, Starting):
+                if not state.has_begun:
+                    self._state = replace(state, before=evicted(state.before))
+            elif not self.is_running and (without := evicted(state)) is not state:
+                self._set(without)
+            return max(0, held - self.nbytes)
         finally:
             self._lock.release()
 
@@ -223,32 +258,34 @@ class Player:
         return self.evict() if self.trace.model == model and not self.is_recorded else 0
 
     def _set(self, state: State) -> None:
-        """Put something else on the stage, of which nothing is to be said yet."""
-        self._state, self._notice, self._error = state, "", ""
+        """Put something else on the stage, of which nothing is to be said yet unless it was evicted."""
+        self._state, self._error = state, ""
+        self._notice = (EVICTED if state.recipe.is_made_here else FILE_EVICTED) if isinstance(state, Evicted) else ""
 
-    def _continue(self, run: Run, sampling: Sampling, tokens: int, speed: float) -> None:
-        """Put a run on the stage and generate."""
-        generation = Generation(run, sampling, tokens, speed, stop_reason_of(self, self._traces))
-        self._begin(generation, Live(generation))
-
-    def _replay(
-        self, run: Run, recipe: Recipe, sampling: Sampling, tokens: int, speed: float, cursor: int = sys.maxsize
-    ) -> None:
+    def _replay(self, run: Run, recipe: Recipe, controls: Controls, cursor: int = sys.maxsize) -> None:
         """Replay a run to its end, then generate from the step under the cursor."""
-        generation = Generation(run, sampling, tokens, speed, stop_reason_of(self, self._traces), recipe)
+        generation = Generation(run, controls, stop_reason_of(self, self._traces), recipe)
         before = self._state.before if isinstance(self._state, Replaying) else self._state
-        assert not isinstance(before, Live)  # which has no recipe
+        assert isinstance(before, Recorded | Evicted)  # all others have no recipe
         self._begin(generation, Replaying(generation, before), cursor)
 
     def _begin(self, generation: Generation, state: State, cursor: int = 0) -> None:
-        self._set(state)
         self.touch()
+        self._set(state)
         generation.start(cursor)
 
     def _settle(self) -> None:
-        """Note that a replay is complete, and forget what was on the stage before it."""
-        if isinstance(self._state, Replaying) and self._state.is_complete:
-            self._state = Live(self._state.generation)
+        """Forget what was on the stage before, once what replaces it is there; put it back if that failed."""
+        state = self._state
+        if isinstance(state, Replaying) and state.is_complete:
+            self._state = Live(state.generation)
+        elif isinstance(state, Starting):
+            if state.has_begun:
+                self._state = Live(state.generation)
+            elif not state.generation.is_running:
+                self._set(state.before)
+                self._prompt, self._error = state.prompt_before, state.generation.error
+                self._notice = state.generation.notice or self._notice
 
     def _close_replay(self) -> None:
         """After an interrupted replay, put back what was on the stage, unless the replay is on it already."""

@@ -1,4 +1,4 @@
-"""What can be on a visitor's stage: a recorded run, a live one, one that was evicted, or one that is being replayed."""
+"""What can be on a visitor's stage: a run that is recorded, live, evicted, being replayed, or about to be replaced."""
 
 from dataclasses import dataclass
 
@@ -112,4 +112,56 @@ class Replaying:
         return self.generation.run.nbytes + (0 if self.is_complete else self.before.nbytes)
 
 
-State = Recorded | Evicted | Live | Replaying
+Settled = Recorded | Evicted | Live | Replaying
+
+
+@dataclass(frozen=True)
+class Starting:
+    """A new run without a step yet: what was on the stage `before` stays, and comes back if no step can be made.
+
+    Attributes: `prompt_before` is the text that the run before began with.
+    """
+
+    generation: Generation
+    before: Settled
+    prompt_before: str
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the new run has a step, so that it is the one on the stage."""
+        return bool(self.generation.run.trace.steps)
+
+    @property
+    def run(self) -> Run | None:
+        """The run on the stage, if a visitor made it."""
+        return self.generation.run if self.has_begun else self.before.run
+
+    @property
+    def trace(self) -> Trace:
+        """What is on the stage."""
+        return self.generation.run.trace if self.has_begun else self.before.trace
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """That of the run before, until the new one takes its place."""
+        return None if self.has_begun else self.before.recipe
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether a recorded run is still on the stage."""
+        return self.before.is_recorded and not self.has_begun
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both runs."""
+        return self.generation.run.nbytes + self.before.nbytes
+
+
+State = Settled | Starting
+
+
+def evicted(state: Settled) -> Settled:
+    """The same without its captures, if it holds any that no other visitor shares: the recipe stays."""
+    if not (state.nbytes and state.trace.steps):
+        return state
+    return Evicted(state.trace.cut(0), state.recipe or Recipe.of(state.trace, state.run is not None))

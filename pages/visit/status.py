@@ -6,6 +6,8 @@ from pages.stage.snapshot import Status
 
 from .player import Player
 
+LAST = "The newest token is drawn from the last position, and is not read any more."
+ENDED = "The model ended its text here; press Play to let it go on."
 STILL_LOADING = "The model is still loading; try again in a moment."
 
 
@@ -18,13 +20,15 @@ def status_of(player: Player, job: ModelJob) -> Status:
     if problem := limits().problem:
         return Status("error", problem)
     if player.is_running:
-        return running(player.place, bool(player.trace.steps))
+        return running(player.place, not player.is_starting)
     if job.is_loading:
         return Status("loading", job.message)
     if player.is_recorded:
         return Status("recorded", "A recorded run; press Run to make your own.")
     if player.why_full:
-        return Status("full", player.why_full)
+        return Status("full", f"{player.why_full} {LAST}", is_news=True)
+    if player.has_ended:
+        return Status("ended", ENDED, is_news=True)
     return Status("paused", player.notice or "Paused.", is_news=bool(player.notice))
 
 

@@ -63,6 +63,7 @@ class Visit:
     sampling: Sampling = field(default_factory=lambda: Sampling(0.8, 0, 0.95, 1))
     max_new_tokens: int = 40
     speed: float = 8.0
+    ignore_eos: bool = False
     cursor: int = 0
     head: tuple[int, int] | None = None
     draft_tokens: int | None = None
@@ -84,6 +85,7 @@ class Visit:
         if pool().get(ALWAYS) is None:
             pool().request(ALWAYS)
         pool().touch(self.uses)
+        self._end_measurement_of_another()
         if self.player.error == STILL_LOADING and not self.job.is_loading:
             self.player.error = ""
 
@@ -132,6 +134,8 @@ class Visit:
             sampling=self.sampling,
             max_new_tokens=min(self.max_new_tokens, most),
             most_new_tokens=most,
+            ignore_eos=self.ignore_eos,
+            is_starting=self.player.is_starting,
             model=self.choice.shown,
             models=self.choice.offered(),
             examples=EXAMPLES,
@@ -213,19 +217,20 @@ class Visit:
         self.cursor, self.head = len(recorded.steps) - 1, None
 
     def _end_measurement_of_another(self) -> None:
-        """Stop timing a run that has left the stage: no button could stop it any more."""
-        if self.measurement is not None and self.measurement.run_id != self.player.trace.run_id:
+        """Stop timing a run that has left the stage, or is about to: no button could stop it any more."""
+        is_leaving = self.player.is_starting
+        if self.measurement is not None and (is_leaving or self.measurement.run_id != self.player.trace.run_id):
             self.measurement.stop()
 
     def _begin(self, prompt: str) -> None:
-        self.player.new(self._engine(), prompt, self.sampling, self.max_new_tokens, self.speed)
+        engine = self._engine()
+        tokens = self.player.new(engine, prompt, self.sampling, self.max_new_tokens, self.speed, self.ignore_eos)
         self._end_measurement_of_another()
-        self.cursor = 0
-        self.draft_tokens = self.draft_error = None
+        self.draft_tokens, self.draft_error = tokens, None  # for the prompt box, until the run is on the stage
 
     def _play(self, cursor: int | None, tokens: int, speed: float) -> None:
         at = self.cursor if cursor is None else cursor
-        self.player.play(self._engine(), at, self.sampling, tokens, speed)
+        self.player.play(self._engine(), at, self.sampling, tokens, speed, self.ignore_eos)
         self._end_measurement_of_another()
 
     def _engine(self) -> "Engine":
@@ -270,9 +275,10 @@ class Visit:
         Raises:
             SettingsError: if one is out of its range.
         """
-        controls = Controls(self.sampling, self.max_new_tokens, self.speed)
+        controls = Controls(self.sampling, self.max_new_tokens, self.speed, self.ignore_eos)
         changed = controls.changed(settings, self.most_new_tokens, self._checkpoint.config.vocab_size)
         self.sampling, self.max_new_tokens, self.speed = changed.sampling, changed.max_new_tokens, changed.speed
+        self.ignore_eos = changed.ignore_eos
 
 
 def this_visit() -> Visit:

@@ -45,6 +45,8 @@ const TOP = `
         ${field("top_p", "Top-p", "1 keeps all", 'inputmode="decimal"')}
         ${field("seed", "Seed", "same seed, same draws", 'inputmode="numeric"')}
         ${field("max_new_tokens", "New tokens", "at most, for each run", 'inputmode="numeric"')}
+        <label><span>End of text</span><input type="checkbox" name="stop_at_end">
+          <small>ends the run</small></label>
         ${field("speed", "Speed", "tokens a second, 0 flat out", 'inputmode="decimal"')}
       </form>
       <div class="examples" role="group" aria-label="Examples"><h3>Examples</h3></div>

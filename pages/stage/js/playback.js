@@ -6,7 +6,8 @@
 //   { kind: "generate", asked }      new steps do, as they come
 //   { kind: "step", to, asked }      one new step does, once it has come
 // `asked` is the serial of the action that asked Python for them, 0 if nobody here did; no message counts before the
-// one that answers it. People change the playback with the functions below, messages with `follow` alone.
+// one that answers it. `before` is the run that a new one is to replace: it stays until the new one has a step, and its
+// cursor with it. People change the playback with the functions below, messages with `follow` alone.
 
 const STILL = { kind: "still" };
 let needTimer = 0;
@@ -59,7 +60,7 @@ function generate() { ask("play", { cursor: state.cursor }, { kind: "generate" }
 
 function runPrompt() {
   const text = stageNow ? stageNow.parts.text.value : state.header.prompt;
-  ask("run", { text }, { kind: "generate" });
+  ask("run", { text }, { kind: "generate", before: state.run });
 }
 
 function forward() {
@@ -112,8 +113,9 @@ function follow(header) {
     if (recordAt(to)) { moveTo(to); state.playback = STILL; }
     else if (to > lastStep() && !isRunning) state.playback = STILL; // the step was not made
   } else if (kind === "generate" && isAnswer(header)) {
-    moveTo(newestKnown());
-    if (state.cursor === lastStep() && !isRunning) {
+    const isBefore = header.run === state.playback.before && (header.starting || !isRunning);
+    if (!isBefore) moveTo(newestKnown());
+    if (!isRunning && (isBefore || state.cursor === lastStep())) {
       state.playback = STILL;
       tellView();
     }

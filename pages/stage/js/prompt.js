@@ -1,5 +1,7 @@
 // The prompt: a real text field that keeps every blank, a live token count, and one red sentence if it cannot run.
 
+const RESTING = new Set(["paused", "ended", "full"]); // of these the sentence is shown, if it is news
+
 function wirePrompt(parts) {
   const { text } = parts;
   text.addEventListener("input", () => {
@@ -47,7 +49,7 @@ function paintPrompt(parts) {
   const wrong = (typed && header.draft_error) || (header.status.kind === "error" ? header.status.text : "");
   const { kind, text: told, is_news: isNews } = header.status;
   const ofModel = parts.popover.hidden ? header.model_error : ""; // else it stands in there
-  setText(error, wrong || ofModel || (kind === "paused" && isNews ? told : ""));
+  setText(error, wrong || ofModel || (RESTING.has(kind) && isNews ? told : ""));
   error.dataset.kind = wrong || ofModel ? "error" : "notice";
   text.setAttribute("aria-invalid", wrong ? "true" : "false");
 }

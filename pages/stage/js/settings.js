@@ -1,21 +1,24 @@
 // The settings chip and its small dialog; what is typed is passed on as typed, Python judges it.
 
-const SETTINGS = ["temperature", "top_k", "top_p", "seed", "max_new_tokens", "speed"];
+const NUMBERS = ["temperature", "top_k", "top_p", "seed", "max_new_tokens", "speed"];
 
 function settingValues() {
-  const { sampling, max_new_tokens } = state.header;
-  return { ...sampling, max_new_tokens, ...state.typed, speed: state.speed };
+  const { sampling, max_new_tokens, ignore_eos } = state.header;
+  return { ...sampling, max_new_tokens, ignore_eos, ...state.typed, speed: state.speed };
 }
 
 function wireSettings(parts) {
   const { chip, popover, fields } = parts;
   chip.addEventListener("click", (event) => (popover.hidden ? openPopover(event.detail === 0) : closePopover()));
   fields.addEventListener("submit", (event) => event.preventDefault());
-  fields.addEventListener("change", (event) => changeSetting(event.target.name, event.target.value));
+  fields.addEventListener("change", ({ target }) => {
+    if (target.type === "checkbox") stopAtEnd(target.checked);
+    else changeSetting(target.name, target.value);
+  });
   popover.addEventListener("keydown", (event) => {
     event.stopPropagation();
     if (event.key === "Escape") closePopover();
-    else if (event.key === "Enter" && event.target.matches(".fields input")) {
+    else if (event.key === "Enter" && event.target.matches(".fields input:not([type=checkbox])")) {
       changeSetting(event.target.name, event.target.value);
     }
   });
@@ -55,6 +58,13 @@ function changeSetting(name, value) {
   requestPaint();
 }
 
+// Whether a run stops at a token that ends the text.
+function stopAtEnd(checked) {
+  state.typed = { ...state.typed, ignore_eos: !checked };
+  send("settings", settingValues());
+  requestPaint();
+}
+
 function paintSettings(parts) {
   const { header } = state;
   if (!state.held && !isPending("settings", "play", "run", "step")) state.typed = {};
@@ -64,10 +74,11 @@ function paintSettings(parts) {
   if (Number(now.top_p) !== 1) pieces.push(`p ${now.top_p}`);
   pieces.push(`seed ${now.seed}`);
   setText(parts.chip, pieces.join(" · ") + (state.held ? " · from here" : ""));
-  for (const name of SETTINGS) {
+  for (const name of NUMBERS) {
     const input = parts.fields.elements[name];
     if (parts.root.activeElement !== input && input.value !== String(now[name])) input.value = String(now[name]);
   }
+  parts.fields.elements.stop_at_end.checked = !now.ignore_eos;
   const hint = parts.fields.elements.max_new_tokens.nextElementSibling;
   setText(hint, `at most, for each run; up to ${header.most_new_tokens}`);
   fillExamples(parts, header.examples);

@@ -96,7 +96,8 @@ function paint() {
   const { parts, root } = stage;
   const record = recordAt(state.cursor);
   const isNew = record && record !== stage.record, since = performance.now();
-  stage.record = record ?? stage.record;
+  if (record) Object.assign(stage, { record, run: state.run });
+  root.classList.toggle("empty", stage.run !== state.run); // no number of one run under the name of another
   paintPrompt(parts);
   paintSettings(parts);
   paintModels(parts, stage);

@@ -1,9 +1,10 @@
 // The token strip and its scrubber, the transport's state, and the status of the run.
 
 const STATES = {
-  recorded: "", loading: "loading", running: "running", paused: "paused", full: "context full",
-  error: "error",
+  recorded: "", loading: "loading", running: "running", paused: "paused", ended: "text ended",
+  full: "context full", error: "error",
 };
+const END_OF_TEXT = "<|endoftext|>";
 
 function wireStrip(parts) {
   parts.tokens.addEventListener("click", (event) => {
@@ -38,6 +39,7 @@ function paintStrip(parts, record) {
     const span = tokens.children[at];
     setText(span, label);
     const kind = [at < prompt ? "given" : "made"];
+    if (label === END_OF_TEXT) kind.push("end");
     if (at === current) { kind.push("current"); mark = span; }
     else if (at === current + 1 && record && record.next) kind.push("next");
     else if (at > current) kind.push("later");
