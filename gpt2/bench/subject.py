@@ -13,6 +13,7 @@ from gpt2.checkpoints.download import model_folder
 from gpt2.checkpoints.hub import locate
 from gpt2.checkpoints.random_checkpoint import write_random_checkpoint
 from gpt2.model.config import GPT2Config
+from gpt2.trace.unfinished import unfinished
 
 Tell = Callable[[str], None]
 
@@ -46,7 +47,7 @@ def subject(model: str, tell: Tell) -> Iterator[Subject]:
     known = KNOWN.get(model) or next((known for known in KNOWN.values() if known.repo == model), None)
     folder = locate(model).folder
     if folder is None and known is not None:
-        with tempfile.TemporaryDirectory(prefix="gpt2-random-") as temporary:
+        with tempfile.TemporaryDirectory(prefix="gpt2-random-") as temporary, unfinished(temporary):
             tell(f"{model}'s weights are not stored here; writing random ones of its shape.")
             written = write_random_checkpoint(Path(temporary), known.config)
             yield Subject(model, written, known.config, is_random=True)

@@ -43,8 +43,8 @@ class Child(subprocess.Popen[str]):
         return (self._errors.read().decode(errors="replace").strip() or f"status {status}").splitlines()[-1][:300]
 
 
-def listen(heard: Callable[[], None] = lambda: None) -> None:
-    """In the child: call `heard` whenever the parent writes, and exit as soon as the parent has ended.
+def listen(heard: Callable[[], None] = lambda: None, ended: Callable[[], None] = lambda: None) -> None:
+    """In the child: call `heard` whenever the parent writes; once the parent has ended, call `ended` and exit.
 
     The system closes the parent's end of the pipe, however the parent ended.
     """
@@ -52,6 +52,7 @@ def listen(heard: Callable[[], None] = lambda: None) -> None:
     def wait() -> None:
         while os.read(0, 99):  # not sys.stdin, whose lock this thread would hold while Python shuts down
             heard()
+        ended()
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()

@@ -25,6 +25,7 @@ from .captures import Captures, Level
 from .data import Lineage, TraceData
 from .step import LensRows, Step, Summary
 from .timing import Timing
+from .whole_file import whole_file
 
 File = str | PathLike[str] | BinaryIO
 FORMAT = "gpt2-under-glass trace"
@@ -50,6 +51,7 @@ def save_trace_data(trace: TraceData, file: File, half: bool = False) -> None:
     large to be read; the logits of the newest steps stay if they can, and nothing is recomputed.
 
     Raises:
+        OSError: if the file cannot be written; one that was there stays as it was.
         TraceError: if the trace has no steps, or is too large to be read back.
     """
     if not trace.steps:
@@ -62,7 +64,8 @@ def save_trace_data(trace: TraceData, file: File, half: bool = False) -> None:
             raise TraceError(f"The {name} of this run is too large for a trace file.")
     text_arrays = {name: np.frombuffer(data, np.uint8) for name, data in text.items()}
     # As `numpy.savez_compressed` would, but one array after the other and quicker: a long run has many megabytes.
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    opening = whole_file(file) if isinstance(file, Path) else nullcontext(file)
+    with opening as opened, zipfile.ZipFile(opened, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, array in chain(text_arrays.items(), to_arrays(trace, layout, half), _lenses(trace)):
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
