@@ -74,11 +74,18 @@ def locate(model: str, folders: bool = True) -> Place:
 
 
 def cache_folder() -> Path:
-    """The cache of the hub's client, from the same variables, which the client itself reads only once per process."""
+    """The cache of the hub's client, from the same variables, which the client itself reads only once per process.
+
+    Raises:
+        CheckpointError: if it is in a home folder that nobody has.
+    """
     variable = os.environ.get
     home = variable("HF_HOME") or f"{variable('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
     cache = variable("HF_HUB_CACHE") or variable("HUGGINGFACE_HUB_CACHE") or f"{home}/hub"
-    return Path(os.path.expandvars(cache)).expanduser()
+    try:
+        return Path(os.path.expandvars(cache)).expanduser()
+    except RuntimeError:  # HOME is not set and this user is not in the system's list, or ~user names nobody
+        raise CheckpointError(f"There is no home folder for {cache}; set HF_HUB_CACHE to a folder.") from None
 
 
 def storage_folder(repo: str) -> Path:
@@ -126,7 +133,10 @@ def _bytes(paths: Iterable[Path]) -> int:
 
 def _cached(name: str, repo: str, revision: str) -> Place:
     total = next((known.download_bytes for known in KNOWN.values() if known.repo == repo), None)
-    storage = storage_folder(repo)
+    try:
+        storage = storage_folder(repo)
+    except CheckpointError:  # without a place for them there are no downloads yet
+        return Place(name, "to download", None, repo, revision, 0, total)
     try:
         commit = revision if COMMIT.fullmatch(revision) else (storage / "refs" / revision).read_text().strip()
         snapshot = storage / "snapshots" / commit

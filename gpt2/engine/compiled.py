@@ -9,7 +9,6 @@ trace a graph take seconds to import on a fresh machine.
 import hashlib
 import json
 import lzma
-import os
 import re
 import subprocess
 import sys
@@ -31,8 +30,11 @@ from gpt2.checkpoints.child import Child, listen
 from gpt2.errors import EngineError
 from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import GRAPH_KINDS, output_names
+from gpt2.trace.unfinished import remove_unfinished, unfinished
+from gpt2.trace.whole_file import PARTIAL, whole_file
 
-from . import devices, settings
+from . import devices
+from .cache_folder import cache_folder, remove_partial, unwritable
 
 SHIPPED = Path(__file__).parents[1] / "bundled" / "graphs"
 OFFERED: tuple[Path, ...] = ()  # more folders of compiled graphs, searched as SHIPPED is; the tests have one
@@ -46,16 +48,12 @@ MAX_ORIGINS = 8
 SECONDS_A_GRAPH = {"cpu": 60, "gpu": 110}
 
 
-def cache_folder() -> Path:
-    """The folder for graphs compiled on this machine: in `GPT2_CACHE`, or in the user's cache folder."""
-    if own := settings.read("GPT2_CACHE"):
-        return Path(own) / "graphs"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gpt2-under-glass" / "graphs"
-
-
 def folders() -> tuple[Path, ...]:
     """Where compiled graphs are looked for, in this order."""
-    return (SHIPPED, *OFFERED, cache_folder())
+    try:
+        return (SHIPPED, *OFFERED, cache_folder())
+    except EngineError:  # shipped graphs need no home
+        return (SHIPPED, *OFFERED)
 
 
 @dataclass(frozen=True)
@@ -158,9 +156,8 @@ def store(key: GraphKey, mef: bytes, folder: Path, source_hash: str = "") -> Non
     }
     text = json.dumps(manifest, indent=1).encode() + b"\n"
     for name, data in ((f"{key.file_name}.json", text), (key.file_name, packed)):
-        partial = folder / f".{name}.{os.getpid()}"
-        partial.write_bytes(data)
-        partial.replace(folder / name)
+        with whole_file(folder / name) as file:
+            file.write(data)
 
 
 def missing(config: GPT2Config, device: str = "cpu") -> list[str]:
@@ -185,10 +182,10 @@ def compile_here(config: GPT2Config, folder: Path | None = None, device: str = "
         if (mef := find(key)) is None:
             yield kind
             folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f".{key.file_name}.{os.getpid()}.raw"
-            session.compile(trace_graph(kind, config, devices.device_of(device)).graph).export_mef(path)
-            mef = path.read_bytes()
-            path.unlink()
+            path = folder / f".{key.file_name}{PARTIAL}"
+            with unfinished(str(path)):
+                session.compile(trace_graph(kind, config, devices.device_of(device)).graph).export_mef(path)
+                mef = path.read_bytes()
         store(key, mef, folder, source_hash(kind, config, device))
 
 
@@ -231,14 +228,13 @@ def compile_apart(
         except Timeout:
             progress("Waiting until another model's graphs are compiled.")
         except OSError as error:
-            raise EngineError(
-                f"{cache_folder()} cannot be written ({error.strerror}); set GPT2_CACHE to a folder that can be."
-            ) from None
+            raise EngineError(f"{unwritable(error)}.") from None
         if stopped():
             raise EngineError("Compiling was stopped; choose the model again to start anew.")
     try:
         _compile_locked(config, progress, stopped, device)
     finally:
+        remove_partial()
         lock.release()
 
 
@@ -278,9 +274,12 @@ def load(kind: str, config: GPT2Config, device: str = "cpu") -> CompiledModel:
 
 def main() -> None:
     """Compile one config's graphs, given as JSON, for a device: the child of `compile_apart`."""
-    listen()
-    for _ in compile_here(GPT2Config(**json.loads(sys.argv[1])), device=sys.argv[2]):
-        pass
+    listen(ended=remove_unfinished)
+    try:
+        for _ in compile_here(GPT2Config(**json.loads(sys.argv[1])), device=sys.argv[2]):
+            pass
+    except OSError as error:
+        sys.exit(unwritable(error))
 
 
 if __name__ == "__main__":
