@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gpt2.engine.engine import Engine
 from gpt2.errors import EngineError, SettingsError
+from gpt2.model.config import GPT2Config
 from gpt2.model.interventions import Interventions
 
 Array = NDArray[np.float32]
@@ -136,10 +137,7 @@ def compare(folder: Path, engine: Engine, prompts: dict[str, Sequence[int]]) -> 
         SettingsError: if a prompt has fewer than 2 tokens or does not fit the context.
     """
     for ids in prompts.values():
-        if not 2 <= len(ids) <= engine.config.n_positions:
-            raise SettingsError(
-                f"Parity needs prompts of 2 to {engine.config.n_positions} tokens for this model, not {len(ids)}."
-            )
+        check_length(len(ids), engine.config)
     hugging_face = HuggingFace(folder)
     found = []
     for name, ids in prompts.items():
@@ -158,6 +156,16 @@ def compare(folder: Path, engine: Engine, prompts: dict[str, Sequence[int]]) -> 
             )
         )
     return ParityReport(engine.checkpoint.name, hugging_face.versions, tuple(found))
+
+
+def check_length(length: int, config: GPT2Config) -> None:
+    """Refuse a prompt that cannot be compared.
+
+    Raises:
+        SettingsError: if it has fewer than 2 tokens or does not fit the context.
+    """
+    if not 2 <= length <= config.n_positions:
+        raise SettingsError(f"Parity needs prompts of 2 to {config.n_positions} tokens for this model, not {length}.")
 
 
 class HuggingFace:
@@ -239,13 +247,19 @@ def run_cached(engine: Engine, ids: Sequence[int], n_prefill: int) -> Pass:
 
 
 def prompts_of(engine: Engine, lengths: Sequence[int]) -> dict[str, Sequence[int]]:
-    """Two prompts of each length, the same every time: real text, and token ids drawn from a fixed seed."""
+    """Two prompts of each length, the same every time: real text, and token ids drawn from a fixed seed.
+
+    Raises:
+        SettingsError: if a length is below 2 or beyond the context.
+    """
+    for length in lengths:  # before a prompt of a billion tokens is made
+        check_length(length, engine.config)
     text = engine.tokenizer.encode(TEXT)
     rng = np.random.default_rng(SEED)
     prompts: dict[str, Sequence[int]] = {}
     for length in lengths:
-        prompts[f"text, {length}"] = list(islice(cycle(text), max(length, 0)))
-        prompts[f"random, {length}"] = rng.integers(engine.config.vocab_size, size=max(length, 0)).tolist()
+        prompts[f"text, {length}"] = list(islice(cycle(text), length))
+        prompts[f"random, {length}"] = rng.integers(engine.config.vocab_size, size=length).tolist()
     return prompts
 
 
