@@ -70,9 +70,13 @@ def bind(
     """Bind a checkpoint to its compiled graphs: the second half of `load`. A compile ends once `stopped` is true.
 
     Raises:
-        EngineError: if MAX cannot be imported, there is no such device, or a graph cannot be compiled.
+        EngineError: if MAX cannot be imported or has too few addresses, there is no such device, or a graph cannot be
+            compiled.
         SettingsError: if `device` is none of `auto`, `cpu` and `gpu`.
     """
+    from .engine.address_space import check_address_space
+
+    check_address_space()
     try:
         from .engine import compiled, devices
         from .engine.engine import Engine

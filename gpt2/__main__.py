@@ -1,20 +1,26 @@
 """The command line: `python -m gpt2` with generate, trace, bench, parity, compile or models."""
 
+from .engine import interrupts
+
+if __name__ == "__main__":  # before the other imports, which take a while
+    interrupts.handle()
+
 import argparse
 import json
-import os
 import sys
 import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import load
-from .checkpoints.catalog import SHIPPED
-from .checkpoints.download import config_of, model_folder
+from .engine.address_space import MAX_BYTES, NUMPY_BYTES, check_address_space
 from .errors import GPT2Error, SettingsError
-from .model.sampling import Sampling
+from .text import streams
+
+if TYPE_CHECKING:  # NumPy, which it needs, is imported only once there is room for it
+    from .model.sampling import Sampling
 
 
 class Parser(argparse.ArgumentParser):
@@ -22,7 +28,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and how to get help; exit status 2."""
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{one_line(f'{self.prog}: {message} (see {self.prog} --help)')}\n")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -82,8 +88,10 @@ def clear() -> None:
         print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def sampling_of(options: argparse.Namespace) -> Sampling:
+def sampling_of(options: argparse.Namespace) -> "Sampling":
     """The sampling settings on the command line."""
+    from .model.sampling import Sampling
+
     if options.max_new_tokens < 0:
         raise SettingsError(f"--max-new-tokens must be 0 or more, not {options.max_new_tokens}.")
     return Sampling(options.temperature, options.top_k, options.top_p, options.seed)
@@ -128,7 +136,7 @@ def generate(options: argparse.Namespace) -> None:
         }
         print(json.dumps(result, ensure_ascii=True))
     else:
-        print()
+        print(characters.decode(b"", final=True))  # the last token may have left a character incomplete
 
 
 def trace(options: argparse.Namespace) -> None:
@@ -146,8 +154,7 @@ def trace(options: argparse.Namespace) -> None:
     if not run.trace.steps:
         run.advance(None)
     try:
-        with options.out.open("wb") as file:
-            run.trace.save(file, half=options.half)
+        run.trace.save(options.out, half=options.half)
     except OSError as error:
         raise GPT2Error(f"{options.out} cannot be written: {error.strerror}.") from None
     made = run.trace
@@ -161,6 +168,7 @@ def trace(options: argparse.Namespace) -> None:
 def parity(options: argparse.Namespace) -> None:
     """Compare and print the table; exit status 1 if a difference is too large."""
     from .bench.parity import report, table
+    from .checkpoints.download import model_folder
 
     found = report(model_folder(options.model, tell), options.model, tuple(options.lengths), options.device)
     answer(options, found, table(found))
@@ -182,6 +190,8 @@ def bench(options: argparse.Namespace) -> None:
 
 def compile_graphs(options: argparse.Namespace) -> None:
     """Compile the missing graphs; the JSON object names the folder that stores them."""
+    from .checkpoints.catalog import SHIPPED
+    from .checkpoints.download import config_of
     from .engine import compiled, devices
 
     if options.ship:
@@ -191,7 +201,7 @@ def compile_graphs(options: argparse.Namespace) -> None:
         answer(options, {"models": SHIPPED, "folder": str(compiled.SHIPPED)}, "The shipped graphs are up to date.")
         return
     compiled.compile_apart(config_of(options.model, tell), tell, device=devices.resolve(options.device))
-    folder = str(compiled.cache_folder())
+    folder = str(compiled.folders()[-1])
     answer(options, {"model": options.model, "folder": folder}, f"All graphs of {options.model} are compiled.")
 
 
@@ -211,22 +221,53 @@ def answer(options: argparse.Namespace, payload: dict[str, Any], sentence: str) 
     print(json.dumps(payload) if options.json else sentence)
 
 
+def one_line(sentence: str) -> str:
+    """A sentence that may quote a name with line breaks, without them."""
+    return " ".join(sentence.split())
+
+
+def reason(error: Exception) -> str:
+    """The sentence that says why a command ended."""
+    match error:
+        case GPT2Error():
+            return str(error)
+        case ImportError():
+            return f"{error}; install it with pip install -r requirements.txt"
+        case MemoryError():
+            return "There is not enough memory; close other programs, or choose a smaller model."
+        case OSError(filename=None):
+            return f"The system refuses: {error.strerror or error}."
+        case OSError():
+            return f"{error.filename} cannot be used: {error.strerror}."
+    raise error
+
+
+def run(arguments: list[str]) -> None:
+    """Read the command line and run its command."""
+    options = parse(arguments)
+    check_address_space(NUMPY_BYTES if options.command == "models" else MAX_BYTES)
+    if hasattr(options, "prompt"):
+        from .text.prompt import as_given, read_prompt
+
+        options.prompt = read_prompt(sys.stdin) if options.prompt == "-" else as_given(options.prompt)
+    options.run(options)
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command; a `GPT2Error` or a missing package becomes one line on standard error and exit status 2."""
-    options = parse(sys.argv[1:] if arguments is None else arguments)
-    try:
-        if getattr(options, "prompt", None) == "-":
-            options.prompt = sys.stdin.buffer.read().decode(errors="surrogateescape")
-        options.run(options)
-    except (GPT2Error, ImportError) as error:
-        advice = "" if isinstance(error, GPT2Error) else "; install it with pip install -r requirements.txt"
-        clear()
-        print(f"python -m gpt2: {error}{advice}", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:  # the reader closed the pipe: drop the output still buffered
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    """Run one command; whatever prevents it becomes one line on standard error and exit status 2.
+
+    If the reader of the output has gone, as `head` goes, the status is that of a program which SIGPIPE ended.
+    """
+    with streams.messages():
+        try:
+            with streams.output():
+                run(sys.argv[1:] if arguments is None else arguments)
+        except (GPT2Error, ImportError, MemoryError, OSError) as error:
+            clear()
+            print(f"python -m gpt2: {one_line(reason(error))}", file=sys.stderr)
+            sys.exit(2)
+        except streams.ReaderGone:
+            sys.exit(141)
 
 
 if __name__ == "__main__":

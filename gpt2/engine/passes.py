@@ -12,6 +12,7 @@ from max.engine import InferenceSession
 from numpy.typing import NDArray
 
 from gpt2.checkpoints.weights import Checkpoint
+from gpt2.errors import EngineError
 from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import GRAPH_KINDS, output_names
 from gpt2.model.interventions import Interventions, LayerInputs
@@ -37,13 +38,20 @@ class Graph:
         """Load the graph `kind` and give it its weights.
 
         Raises:
-            EngineError: if it has not been compiled.
+            EngineError: if it has not been compiled, or MAX cannot load it.
         """
         self.names, self._device = output_names(kind, config.n_layer), device_of(device)
         # The lens graph is timed by its caller: as the lens, or as the end of a long prompt's forward pass.
         self._timed = nullcontext if kind == "lens" else partial(timed, "model")
-        with CALLS_IN_FLIGHT:
-            self.model = session.init(compiled.load(kind, config, device), weights_registry=weights)
+        graph = compiled.load(kind, config, device)
+        try:
+            with CALLS_IN_FLIGHT:
+                self.model = session.init(graph, weights_registry=weights)
+        except (RuntimeError, ValueError) as error:  # MAX has many names for too little memory
+            said = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            raise EngineError(
+                f"MAX cannot load the {kind} graph ({said}); give this process more memory, or choose another model."
+            ) from None
 
     def __call__(self, *inputs: NDArray[np.generic] | Buffer) -> dict[str, Buffer]:
         """Run. Inputs must be contiguous, and are read in place if the device can; outputs stay on the device."""

@@ -1,5 +1,9 @@
 """Turns a typed prompt into token ids of exactly that text, or refuses it with one sentence that says why."""
 
+import os
+from contextlib import suppress
+from typing import TextIO
+
 from gpt2.errors import PromptError
 from gpt2.model.config import GPT2Config
 
@@ -7,6 +11,36 @@ from .tokenizer import Tokenizer
 
 # Far more than fits any GPT-2 context; keeps a paste of megabytes from blocking the machine.
 MAX_CHARACTERS = 200_000
+MAX_BYTES = 4 * MAX_CHARACTERS  # in UTF-8
+
+
+def read_prompt(stream: TextIO | None) -> str:
+    """Read a prompt from standard input: UTF-8, whatever the locale; bytes that are not are kept to be refused.
+
+    Raises:
+        PromptError: if it is closed (None, as Python has it), cannot be read, or does not end in time.
+    """
+    if stream is None:
+        raise PromptError("Standard input is closed, so there is no prompt in it; give the prompt itself.")
+    try:
+        data = stream.buffer.read(MAX_BYTES + 1) or b""
+    except OSError as error:
+        raise PromptError(f"Standard input cannot be read ({error.strerror}); give the prompt itself.") from None
+    if len(data) > MAX_BYTES:
+        raise PromptError(
+            f"Standard input has more than the {MAX_CHARACTERS:,} characters of a prompt that can be read; shorten it."
+        )
+    return data.decode(errors="surrogateescape")
+
+
+def as_given(argument: str) -> str:
+    """A prompt on the command line; Python cannot decode UTF-8 there if the locale has ASCII alone."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:  # it has bytes that Python did not decode
+        with suppress(UnicodeError):  # not UTF-8 either: it is refused as it is
+            return os.fsencode(argument).decode()
+    return argument
 
 
 def count_tokens(text: str, tokenizer: Tokenizer) -> int:

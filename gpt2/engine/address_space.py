@@ -1,0 +1,26 @@
+"""The limit on a process's address space (`ulimit -v`), checked before native libraries abort for want of it."""
+
+import os
+import resource
+
+from gpt2.errors import EngineError
+
+# MAX reserves far more than it fills: the bundled model, with 0.2 GB in memory, takes 3.0 GB of addresses on two cores,
+# 0.1 of it for each core.
+MAX_BYTES = 3_000_000_000 + 200_000_000 * (os.cpu_count() or 1)
+# Python with NumPy, for commands that do without MAX.
+NUMPY_BYTES = 400_000_000
+
+
+def check_address_space(needed: int = MAX_BYTES) -> None:
+    """Refuse to go on in an address space in which native libraries would abort.
+
+    Raises:
+        EngineError: if fewer than `needed` bytes are allowed.
+    """
+    allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if allowed != resource.RLIM_INFINITY and allowed < needed:
+        raise EngineError(
+            f"This process may use only {allowed / 1e9:.1f} GB of addresses, and {needed / 1e9:.1f} GB are needed; "
+            "raise the limit with ulimit -v unlimited."
+        )
