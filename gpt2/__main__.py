@@ -156,7 +156,7 @@ def trace(options: argparse.Namespace) -> None:
     try:
         run.trace.save(options.out, half=options.half)
     except OSError as error:
-        raise GPT2Error(f"{options.out} cannot be written: {error.strerror}.") from None
+        raise GPT2Error(f"{options.out} cannot be written: {error.strerror or error}.") from None
     made = run.trace
     answer(
         options,
@@ -235,11 +235,9 @@ def reason(error: Exception) -> str:
             return f"{error}; install it with pip install -r requirements.txt"
         case MemoryError():
             return "There is not enough memory; close other programs, or choose a smaller model."
-        case OSError(filename=None):
-            return f"The system refuses: {error.strerror or error}."
-        case OSError():
+        case OSError() if error.filename is not None:
             return f"{error.filename} cannot be used: {error.strerror}."
-    raise error
+    return f"The system refuses: {error}."
 
 
 def run(arguments: list[str]) -> None:

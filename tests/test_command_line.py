@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,8 @@ def test_trace_writes_a_file_that_loads(capsys, tmp_path):
         (("generate",), "prompt"),
         (("fly",), "invalid choice"),
         (("trace", "a", "--out", "/no/such/folder/run.npz"), "cannot be written"),
+        (("parity", "--lengths", "9" * 30), "Parity needs prompts of 2 to 512 tokens"),
+        (("bench", "--lengths", "9" * 30), "--lengths must be"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(capsys, arguments, sentence):
@@ -120,6 +123,12 @@ def test_bad_input_is_one_sentence_and_status_2(capsys, arguments, sentence):
 
 def test_a_folder_that_is_no_checkpoint_is_named(capsys, tmp_path):
     assert "not a checkpoint" in refused(capsys, "generate", "a", "--model", str(tmp_path))
+
+
+def test_a_system_that_refuses_is_one_sentence(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    assert f"{tmp_path}/none" in refused(capsys, "generate", "a", "--model", "owner/model")
 
 
 def test_bytes_on_standard_input_that_are_no_text_are_refused_with_their_place(capsys, monkeypatch):

@@ -9,6 +9,7 @@ trace a graph take seconds to import on a fresh machine.
 import hashlib
 import json
 import lzma
+import os
 import re
 import subprocess
 import sys
@@ -182,7 +183,7 @@ def compile_here(config: GPT2Config, folder: Path | None = None, device: str = "
         if (mef := find(key)) is None:
             yield kind
             folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f".{key.file_name}{PARTIAL}"
+            path = folder / f".{key.file_name}.{os.getpid()}{PARTIAL}"
             with unfinished(str(path)):
                 session.compile(trace_graph(kind, config, devices.device_of(device)).graph).export_mef(path)
                 mef = path.read_bytes()
