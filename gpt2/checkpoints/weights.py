@@ -78,12 +78,7 @@ def load_checkpoint(folder: Path, name: str | None = None) -> Checkpoint:
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is not a folder.")
     config = GPT2Config.from_file(folder / "config.json")
-    tokenizer = Tokenizer.from_folder(folder)
-    if len(tokenizer.vocabulary) > config.vocab_size:
-        raise CheckpointError(
-            f"The tokenizer in {folder} has {len(tokenizer.vocabulary)} tokens, "
-            f"but the model has embeddings for only {config.vocab_size}."
-        )
+    tokenizer = Tokenizer.from_folder(folder, config.vocab_size)
     ends = end_of_text(folder, config.vocab_size)
     return Checkpoint(name or folder.name, config, tokenizer, load_weights(folder, config), ends)
 

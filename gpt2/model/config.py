@@ -20,6 +20,42 @@ SUPPORTED: dict[str, tuple[Any, ...]] = {
     "quantization_config": (None,),
 }
 
+# How a file begins that Git LFS left in the place of a large one (git-lfs, docs/spec.md).
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+def check_content(path: Path) -> None:
+    """Refuse a file of a checkpoint that is empty, or that only says where its content is.
+
+    Raises:
+        CheckpointError: if it is empty or a pointer of Git LFS.
+        OSError: if it cannot be opened.
+    """
+    with path.open("rb") as file:
+        start = file.read(len(LFS_POINTER))
+    if start == LFS_POINTER:
+        raise CheckpointError(f"{path} is only a pointer of Git LFS, not the file itself; fetch it with git lfs pull.")
+    if not start:
+        raise CheckpointError(f"{path} is empty, so it cannot be read; download it again.")
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """Read a file of a checkpoint that holds a JSON object.
+
+    Raises:
+        CheckpointError: if it cannot be read or holds anything else.
+    """
+    try:
+        check_content(path)
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except CheckpointError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} cannot be read as JSON: {error}.") from None
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path} cannot be read: it does not hold a JSON object.")
+    return values
+
 
 @dataclass(frozen=True)
 class GPT2Config:
@@ -109,12 +145,6 @@ class GPT2Config:
         Raises:
             CheckpointError: if the file is missing, is not JSON, or `from_hugging_face` refuses it.
         """
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise CheckpointError(f"{path.parent} is not a checkpoint: it has no config.json.") from None
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f"{path} cannot be read as JSON: {error}.") from None
-        if not isinstance(values, dict):
-            raise CheckpointError(f"{path} does not hold a JSON object.")
-        return cls.from_hugging_face(values)
+        if not path.exists():
+            raise CheckpointError(f"{path.parent} is not a checkpoint: it has no config.json.")
+        return cls.from_hugging_face(json_object(path))
