@@ -19,6 +19,8 @@ SUPPORTED: dict[str, tuple[Any, ...]] = {
     "pruned_heads": ({}, None),
     "quantization_config": (None,),
 }
+# Classes whose language model this is; the second head of the last is not read.
+ARCHITECTURES = ("GPT2LMHeadModel", "GPT2Model", "GPT2DoubleHeadsModel")
 
 # How a file begins that Git LFS left in the place of a large one (git-lfs, docs/spec.md).
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -124,7 +126,7 @@ class GPT2Config:
                 )
         told = values.get("architectures") or ["GPT2LMHeadModel"]
         architectures = told if isinstance(told, list) else [told]
-        if not any(name in ("GPT2LMHeadModel", "GPT2Model") for name in architectures):
+        if not any(name in ARCHITECTURES for name in architectures):
             raise CheckpointError(f"config.json: architecture {architectures[0]} is not GPT2LMHeadModel.")
         missing = [name for name in cls.SIZES[:-1] if name not in values]
         if missing:
