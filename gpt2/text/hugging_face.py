@@ -40,16 +40,14 @@ def read_tokenizer(folder: Path) -> BPE:
         CheckpointError: if a file is missing or a setting is not supported; the message names it.
         BaseException: whatever Python and the library raise for files that do not hold what they should.
     """
-    settings = read_settings(folder)
-    whole = folder / "tokenizer.json"
+    settings, whole = read_settings(folder), folder / "tokenizer.json"
     saved = json_object(whole) if whole.exists() else None
     has_old_files = (folder / "vocab.json").exists() and (folder / "merges.txt").exists()
     if saved is None and not has_old_files:
         raise CheckpointError(f"{folder} has no tokenizer: neither tokenizer.json nor vocab.json + merges.txt.")
-    if saved is not None and saved["model"].get("type", "BPE") != "BPE":
-        raise CheckpointError(
-            f"The tokenizer in {folder} is not GPT-2's byte-level one: it is {saved['model']['type']}."
-        )
+    if saved is not None and (kind := saved["model"].get("type", "BPE")) != "BPE":
+        raise CheckpointError(f"The tokenizer in {folder} is not GPT-2's byte-level one: it is {kind}.")
+    listed = listed_tokens(folder, settings, saved)
     if is_general(folder, settings):
         bpe = as_saved(whole, saved)
     else:
@@ -58,13 +56,11 @@ def read_tokenizer(folder: Path) -> BPE:
         if is_elsewhere and not has_old_files:
             raise CheckpointError(f"{folder}/tokenizer_config.json: tokenizer_file names another file; take it out.")
         bpe = made_anew(folder, settings, None if is_elsewhere else saved)
-    listed = listed_tokens(folder, settings, saved)
-    if not is_general(folder, settings):
         settings = {**dict.fromkeys(NAMED[:3], END_OF_TEXT), **settings}
     add_tokens(bpe, listed, settings)
     if saved is None:
         bpe.post_processor = around_prompts(bpe, settings)
-    bpe.encode_special_tokens = settings.get("split_special_tokens", False)
+    bpe.encode_special_tokens = settings["split_special_tokens"]
     bpe.no_truncation()  # the file may set truncation and padding, which suit training but not a prompt
     bpe.no_padding()
     return bpe
@@ -76,7 +72,8 @@ def read_settings(folder: Path) -> Json:
     Raises:
         CheckpointError: if a setting is not supported, or a switch is neither true nor false.
     """
-    path, older = folder / "tokenizer_config.json", folder / "special_tokens_map.json"
+    path = folder / "tokenizer_config.json"
+    older = folder / "special_tokens_map.json"
     settings = json_object(path) if path.exists() else {}
     for name in UNSUPPORTED:
         if settings.get(name):

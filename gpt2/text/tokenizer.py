@@ -43,12 +43,12 @@ class Tokenizer:
         """
         try:
             tokenizer = cls(read_tokenizer(folder), size)
+            pieces, added, _ = tokenizer.bpe.get_vocab(with_added_tokens=True), tokenizer._added, tokenizer.around
         except (CheckpointError, KeyboardInterrupt):
             raise
         except BaseException as error:  # the library raises Exception, and for a panic in Rust a BaseException
             reason = " ".join(str(error).split())[:200]
             raise CheckpointError(f"The tokenizer in {folder} cannot be read: {reason}.") from None
-        pieces, added = tokenizer.bpe.get_vocab(with_added_tokens=True), tokenizer._added
         letters = {piece for piece, token in pieces.items() if len(piece) == 1 and token not in added}
         is_byte_level = isinstance(tokenizer.bpe.model, models.BPE) and letters <= byte_of().keys()
         if not pieces or max(pieces.values()) >= MAX_TOKENS or not is_byte_level:
