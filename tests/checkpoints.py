@@ -57,12 +57,14 @@ def random_weights(config: dict[str, Any], tied: bool, seed: int) -> Arrays:
 
 
 def safetensors_bytes(tensors: dict[str, NDArray[Any]], dtype: str = "F32") -> bytes:
-    """A safetensors file: floats written as `dtype` (F32, F16, BF16 or F64), masks as U8."""
+    """A safetensors file: floats written as `dtype` (F32, F16, BF16 or F64), masks as U8, int64 as it is."""
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     body = b""
     for name, array in tensors.items():
         if array.dtype == np.uint8:
             kind, raw = "U8", array.tobytes()
+        elif array.dtype == np.int64:
+            kind, raw = "I64", array.tobytes()
         elif dtype == "BF16":  # cut, not rounded: the test's own weights are then these
             kind, raw = "BF16", (array.astype(np.float32).view(np.uint32) >> 16).astype("<u2").tobytes()
         else:

@@ -100,7 +100,9 @@ def test_a_run_on_a_device_is_the_same_run_and_nothing_is_fetched_before_it_is_l
     for run in (far, near):
         for _ in range(70):  # beyond the cache's first room
             run.advance(Sampling(0.8, seed=2))
-    last_seen = 70 * (engine.config.n_layer + 2)  # the stream of every layer for the lens, its logits, those drawn from
+    last_seen = 70 * (
+        engine.config.n_layer + 3
+    )  # the stream before and after every layer, the lens's logits, those drawn from
     assert len(fetched) == last_seen
     assert far.trace.ids == near.trace.ids and far.nbytes == near.nbytes
     for name in near.trace.axes:

@@ -234,6 +234,13 @@ def test_without_safetensors_nothing_at_all_is_fetched(hub, tiny):
     assert hub.names() == set()
 
 
+def test_an_adapter_is_named_before_anything_is_fetched(hub, tiny):
+    (tiny / "adapter_config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="is a LoRA adapter"):
+        download(locate(REPO))
+    assert hub.names() == set()
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

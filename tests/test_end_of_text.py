@@ -56,5 +56,5 @@ def test_an_id_of_a_kind_that_no_token_has_is_refused_by_name(tmp_path: Path, fi
 def test_a_damaged_generation_config_is_one_sentence(tmp_path: Path, text: bytes) -> None:
     folder = write_checkpoint(tmp_path)
     (folder / "generation_config.json").write_bytes(text)
-    with pytest.raises(CheckpointError, match=r"generation_config\.json cannot be read"):
+    with pytest.raises(CheckpointError, match=r"generation_config\.json.*cannot be read"):
         load_checkpoint(folder)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from gpt2.checkpoints.weights import load_checkpoint
-from gpt2.text.tokenizer import END_OF_TEXT
+from gpt2.text.hugging_face import END_OF_TEXT
 from gpt2.train.corpus import Windows, read_documents, split_documents, train_tokenizer
 from gpt2.train.export import write_model
 from gpt2.train.heads import along

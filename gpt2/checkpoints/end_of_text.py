@@ -1,10 +1,10 @@
 """The token ids that end a text, as the `generate` of Hugging Face transformers takes them from a checkpoint."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from gpt2.errors import CheckpointError
+from gpt2.model.config import json_object
 
 
 def end_of_text(folder: Path, vocab_size: int) -> frozenset[int]:
@@ -14,16 +14,12 @@ def end_of_text(folder: Path, vocab_size: int) -> frozenset[int]:
     An id that the model has no embedding for can never be drawn, and is left out.
 
     Raises:
-        CheckpointError: if the file is not JSON, or its `eos_token_id` is neither an id, a list of ids nor null.
+        CheckpointError: if the file cannot be read, or its `eos_token_id` is neither an id, a list of ids nor null.
     """
     path = folder / "generation_config.json"
     if not path.exists():
         path = folder / "config.json"
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        told = values.get("eos_token_id")
-    except (OSError, ValueError, AttributeError):
-        raise CheckpointError(f"{path} cannot be read as a JSON object; download it again.") from None
+    told = json_object(path).get("eos_token_id")
     ids = told if isinstance(told, list) else [] if told is None else [told]
     if not all(_is_id(token) for token in ids):
         raise CheckpointError(f"{path}: eos_token_id must be a token id, a list of them or null, not {told!r}.")

@@ -92,6 +92,8 @@ def check_listing(repo: str, names: set[str]) -> None:
     Raises:
         CheckpointError: if the config, the tokenizer or safetensors are missing.
     """
+    if "adapter_config.json" in names:
+        raise CheckpointError(f"{repo} is a LoRA adapter (adapter_config.json), not a whole model; choose another.")
     if "config.json" not in names:
         raise CheckpointError(f"{repo} has no config.json, so it is not a GPT-2 checkpoint; choose another.")
     if "model.safetensors" not in names and INDEX not in names:

@@ -16,7 +16,8 @@ from tokenizers import Tokenizer as BPE
 
 from gpt2.errors import CheckpointError
 from gpt2.model.config import GPT2Config
-from gpt2.text.tokenizer import END_OF_TEXT, byte_of
+from gpt2.text.hugging_face import END_OF_TEXT
+from gpt2.text.tokenizer import byte_of
 
 from .weights import CONV1D, expected_shapes
 

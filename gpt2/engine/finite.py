@@ -36,7 +36,7 @@ def check_block(captures: Mapping[str, Array], layer: int, interventions: Interv
 
 def _check(captures: Mapping[str, Array], names: Iterable[str], interventions: Interventions, prefix: str) -> None:
     # Whatever overflows in a block shows in the stream after it, or in the logits: the rest is read only to name it.
-    if all(_is_sound(name, captures[name]) for name in names if name.endswith((*STREAM, "logits"))):
+    if all(_is_sound(name, captures[name]) for name in names if name.endswith(("hook_resid_post", "logits"))):
         return
     name = prefix + next(name for name in names if not _is_sound(name, captures[name]))
     layer = f" (layer {name.split('.')[1]})" if name.startswith("blocks.") else ""

@@ -19,6 +19,44 @@ SUPPORTED: dict[str, tuple[Any, ...]] = {
     "pruned_heads": ({}, None),
     "quantization_config": (None,),
 }
+# Classes whose language model this is; the second head of the last is not read.
+ARCHITECTURES = ("GPT2LMHeadModel", "GPT2Model", "GPT2DoubleHeadsModel")
+
+# How a file begins that Git LFS left in the place of a large one (git-lfs, docs/spec.md).
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+def check_content(path: Path) -> None:
+    """Refuse a file of a checkpoint that is empty, or that only says where its content is.
+
+    Raises:
+        CheckpointError: if it is empty or a pointer of Git LFS.
+        OSError: if it cannot be opened.
+    """
+    with path.open("rb") as file:
+        start = file.read(len(LFS_POINTER))
+    if start == LFS_POINTER:
+        raise CheckpointError(f"{path} is only a pointer of Git LFS, not the file itself; fetch it with git lfs pull.")
+    if not start:
+        raise CheckpointError(f"{path} is empty, so it cannot be read; download it again.")
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """Read a file of a checkpoint that holds a JSON object.
+
+    Raises:
+        CheckpointError: if it cannot be read or holds anything else.
+    """
+    try:
+        check_content(path)
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except CheckpointError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} cannot be read as JSON: {error}.") from None
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path} cannot be read: it does not hold a JSON object.")
+    return values
 
 
 @dataclass(frozen=True)
@@ -88,7 +126,7 @@ class GPT2Config:
                 )
         told = values.get("architectures") or ["GPT2LMHeadModel"]
         architectures = told if isinstance(told, list) else [told]
-        if not any(name in ("GPT2LMHeadModel", "GPT2Model") for name in architectures):
+        if not any(name in ARCHITECTURES for name in architectures):
             raise CheckpointError(f"config.json: architecture {architectures[0]} is not GPT2LMHeadModel.")
         missing = [name for name in cls.SIZES[:-1] if name not in values]
         if missing:
@@ -109,12 +147,6 @@ class GPT2Config:
         Raises:
             CheckpointError: if the file is missing, is not JSON, or `from_hugging_face` refuses it.
         """
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise CheckpointError(f"{path.parent} is not a checkpoint: it has no config.json.") from None
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f"{path} cannot be read as JSON: {error}.") from None
-        if not isinstance(values, dict):
-            raise CheckpointError(f"{path} does not hold a JSON object.")
-        return cls.from_hugging_face(values)
+        if not path.exists():
+            raise CheckpointError(f"{path.parent} is not a checkpoint: it has no config.json.")
+        return cls.from_hugging_face(json_object(path))

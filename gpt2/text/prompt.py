@@ -56,12 +56,18 @@ def encode_prompt(text: str, tokenizer: Tokenizer, config: GPT2Config) -> tuple[
     """Return the prompt's token ids; whitespace is kept.
 
     Raises:
-        PromptError: if the prompt is empty, is not valid text, or does not fit the context.
+        PromptError: if the prompt is empty, is not valid text, does not fit the context, or has a token without an
+            embedding.
     """
     if not text:
         raise PromptError("The prompt is empty; type at least one character.")
     ids = _encode(text, tokenizer)
     check_context(len(ids), config)
+    if unknown := [token for token in ids if token >= config.vocab_size]:
+        raise PromptError(
+            f"The prompt has {tokenizer.pieces.text(unknown[:1])!r}, token {unknown[0]} of the tokenizer, but the "
+            f"model has embeddings for only {config.vocab_size} tokens; take it out."
+        )
     return tuple(ids)
 
 

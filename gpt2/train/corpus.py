@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from gpt2.text.tokenizer import END_OF_TEXT
+from gpt2.text.hugging_face import END_OF_TEXT
 
 
 def read_documents(path: Path) -> list[str]:
