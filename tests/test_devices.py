@@ -102,7 +102,7 @@ def test_a_run_on_a_device_is_the_same_run_and_nothing_is_fetched_before_it_is_l
             run.advance(Sampling(0.8, seed=2))
     last_seen = 70 * (
         engine.config.n_layer + 3
-    )  # the stream before and after every layer, the lens's logits, those drawn from
+    )  # the stream between all layers, the logits of the lens and of the draw
     assert len(fetched) == last_seen
     assert far.trace.ids == near.trace.ids and far.nbytes == near.nbytes
     for name in near.trace.axes:
