@@ -34,9 +34,11 @@ def wait(visit: Visit) -> None:
     finish(visit.player)
 
 
-def alone(engine: Engine, prompt: str, tokens: int, sampling: Sampling = SAMPLING) -> tuple[int, ...]:
+def alone(
+    engine: Engine, prompt: str, tokens: int, sampling: Sampling = SAMPLING, ignore_eos: bool = False
+) -> tuple[int, ...]:
     """The tokens that the engine draws after a prompt when nobody else is there."""
-    return tuple(step.draw.token for step in engine.generate(prompt, tokens, sampling))
+    return tuple(step.draw.token for step in engine.generate(prompt, tokens, sampling, ignore_eos=ignore_eos))
 
 
 def evict(player: Player) -> Trace:

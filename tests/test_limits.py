@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gpt2.errors import SettingsError
 from gpt2.text.tokenizer import Tokenizer
 from pages.server import memory
-from pages.server.limits import LEAST_TRACES, limits
+from pages.server.limits import TRACES_SHARE, limits
 from pages.server.memory import machine_bytes
 from pages.stage.actions import parse
 from pages.visit.player import Player
@@ -29,7 +29,7 @@ def test_without_settings_the_models_context_is_the_limit(visit, monkeypatch) ->
     shown = visit.snapshot()
     n_positions = shown.trace.config.n_positions
     assert (shown.context, shown.most_new_tokens, limits().problem) == (n_positions, n_positions, "")
-    assert LEAST_TRACES // 10**6 <= limits().traces_bytes // 10**6 <= machine_bytes() // 10**6
+    assert limits().traces_bytes == int(TRACES_SHARE * machine_bytes())
 
 
 def test_settings_are_read_when_they_are_asked_for(visit, monkeypatch) -> None:
@@ -117,6 +117,33 @@ def test_a_containers_limit_counts_where_it_is_smaller(tmp_path, monkeypatch) ->
         file.unlink(missing_ok=True)
         if told is not None:
             file.write_text(told)
-        monkeypatch.setattr(memory, "CGROUPS", (tmp_path / "none", file))
+        groups = ((tmp_path / "none", "limit", "use", "idle"), (tmp_path, "memory.max", "use", "idle"))
+        monkeypatch.setattr(memory, "CGROUPS", groups)
         whole = machine_bytes.__wrapped__()
         assert whole == expected if expected else whole > 10**9
+
+
+@pytest.mark.parametrize("files", memory.CGROUPS)
+def test_what_is_left_is_the_limit_less_what_a_container_counts_as_in_use(files, tmp_path, monkeypatch) -> None:
+    """Files that nobody reads any more are dropped when memory is needed: they do not count."""
+    _, limit, use, idle = files
+    monkeypatch.setattr(memory, "CGROUPS", ((tmp_path, limit, use, idle),))
+    monkeypatch.setattr(memory, "machine_bytes", lambda: 690_000_000)
+    (tmp_path / limit).write_text("690000000\n")
+    (tmp_path / use).write_text("650000000\n")
+    (tmp_path / "memory.stat").write_text(f"anon 1\n{idle} 60000000\nactive_file 5\n")
+    assert memory.left_bytes() == 100_000_000
+    spare = memory.Spare()
+    assert spare() == 100_000_000 - 69_000_000
+    (tmp_path / use).write_text("690000000\n")
+    assert spare() == 31_000_000  # a reading holds for a moment
+    spare.forget()
+    assert spare() == -9_000_000
+
+
+def test_without_a_container_what_is_left_is_the_machines(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(memory, "CGROUPS", ())
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    assert memory.left_bytes() == machine_bytes()
+    (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable: 123 kB\n")
+    assert memory.left_bytes() == 123 * 1024

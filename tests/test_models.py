@@ -19,6 +19,7 @@ from pages.visit.player import Player
 from pages.visit.visit import Visit
 from tests.checkpoints import edit_config, write_checkpoint
 from tests.models import BUNDLED, Someone, copies, loaded, room_for
+from tests.players import wait
 from tests.stand_in_hub import StandInHub, stand_in_hub
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unset_host")]
@@ -166,6 +167,7 @@ def test_run_stays_with_the_loaded_model_until_the_new_one_is_ready(pool, hub, t
     visit.refresh()
     assert visit.snapshot().coming.is_ready
     visit.answer(parse("run", {"text": "The bird"}))
+    wait(visit)
     assert visit.snapshot().trace.model == "someone/copy"
     assert visit.uses == {"someone/copy"}
 

@@ -20,7 +20,8 @@ from pages.server.models import Pool
 from pages.stage.actions import parse
 from pages.stage.snapshot import Status
 from pages.visit.examples import recorded_run
-from pages.visit.player import EVICTED, Player
+from pages.visit.on_stage import EVICTED
+from pages.visit.player import Player
 from pages.visit.visit import STILL_LOADING, Visit
 from tests.players import wait
 

@@ -10,7 +10,8 @@ from gpt2.engine.turns import Turn
 from gpt2.errors import EngineError, GPT2Error, PromptError, SettingsError
 from gpt2.model.sampling import Sampling
 from gpt2.trace.trace import Trace
-from pages.visit.player import EVICTED, Player
+from pages.visit.on_stage import EVICTED
+from pages.visit.player import Player
 from pages.visit.states import Live
 from tests.players import GREEDY, SAMPLING, alone, evict, finish, wait_for_steps
 

@@ -16,7 +16,8 @@ from pages.stage.message import BrowserState, encode_message
 from pages.stage.record_cache import RecordCache
 from pages.visit import generation
 from pages.visit.generation import GONE, GONE_SECONDS, NO_ROOM
-from pages.visit.player import EVICTED, HALF_REPLAYED, Player
+from pages.visit.on_stage import EVICTED, HALF_REPLAYED
+from pages.visit.player import Player
 from pages.visit.visit import Visit
 from tests.messages import read
 from tests.players import GREEDY, SAMPLING, alone, evict, finish

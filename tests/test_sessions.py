@@ -18,7 +18,8 @@ from pages.visit import connection
 from pages.visit import visit as visits
 from pages.visit.generation import GONE_SECONDS
 from pages.visit.model_choice import ModelChoice
-from pages.visit.player import EVICTED, Player
+from pages.visit.on_stage import EVICTED
+from pages.visit.player import Player
 from pages.visit.visit import Visit
 from tests.models import Someone, copies, loaded, room_for
 from tests.players import finish

@@ -20,7 +20,8 @@ from pages.stage.record_cache import RecordCache
 from pages.stage.snapshot import Status
 from pages.visit import generation as generation
 from pages.visit.generation import GONE, GONE_SECONDS
-from pages.visit.player import EVICTED, Player
+from pages.visit.on_stage import EVICTED
+from pages.visit.player import Player
 from pages.visit.visit import TICK_MS, Visit
 from tests.messages import read
 from tests.players import SAMPLING, alone, finish

@@ -47,4 +47,15 @@ class ByteLRU(Generic[K, V]):
             self._entries[key] = value
             self._bytes += self._size(value)
             while len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
-                self._bytes -= self._size(self._entries.popitem(last=False)[1])
+                self._drop_oldest()
+
+    def shrink(self, nbytes: int) -> int:
+        """Drop the least recently used values until so many bytes are free, or none is left; return the bytes freed."""
+        with self._lock:
+            before = self._bytes
+            while self._entries and before - self._bytes < nbytes:
+                self._drop_oldest()
+            return before - self._bytes
+
+    def _drop_oldest(self) -> None:
+        self._bytes -= self._size(self._entries.popitem(last=False)[1])

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 Norms = tuple[Array, Array]
+# Of a step's logit lens, in each layer: eight tokens with their probabilities, and that of the token drawn.
+STEP_BYTES = 72
 
 
 def whole_bytes(config: GPT2Config, seq: int) -> int:
@@ -38,6 +40,14 @@ def squeezed_bytes(config: GPT2Config, seq: int) -> int:
     """Bytes that a prompt of `seq` tokens holds at `Level.STREAM`."""
     stream = 4 * seq * config.n_embd * (2 * config.n_layer + 3)
     return stream + config.n_layer * config.n_head * seq * (seq + 1) + 4 * config.vocab_size
+
+
+def least_bytes(config: GPT2Config, seq: int) -> int:
+    """About the fewest bytes that a run of `seq` positions can be squeezed to: `Level.NO_PATTERNS`, and what stays."""
+    stream = 4 * seq * config.n_embd * (config.n_layer + 3)
+    summaries = 4 * seq * config.n_layer * (len(NORMS) + config.n_head)
+    lenses = STEP_BYTES * seq * (config.n_layer + 1)
+    return stream + summaries + lenses + 4 * config.vocab_size
 
 
 def read_prompt(

@@ -16,6 +16,7 @@ from gpt2.errors import EngineError
 from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import GRAPH_KINDS, output_names
 from gpt2.model.interventions import Interventions, LayerInputs
+from gpt2.trace.block import in_one_block
 from gpt2.trace.captures import Captures
 from gpt2.trace.timing import timed
 
@@ -26,7 +27,6 @@ from .shutdown import CALLS_IN_FLIGHT
 from .turns import Turns
 
 Array = NDArray[np.float32]
-SMALL_BYTES = 65_536
 
 
 class Graph:
@@ -60,15 +60,6 @@ class Graph:
             outputs = self.model(*buffers)
             self._device.synchronize()
         return dict(zip(self.names, outputs, strict=True))
-
-
-def to_host(output: Buffer) -> Array:
-    """An output as an array: a small one copied out of MAX's buffer, which is larger; a large one in place.
-
-    To copy a prompt's captures would take half as long as computing them.
-    """
-    array = output.to_numpy()
-    return array.copy() if array.nbytes < SMALL_BYTES else array
 
 
 class ForwardPasses:
@@ -150,9 +141,15 @@ class ForwardPasses:
         return captures
 
     def _captures(self, outputs: Mapping[str, Buffer]) -> Captures:
-        """A graph's outputs as captures; an accelerator's stay in its memory until they are read."""
-        convert = to_host if self.device == "cpu" else OnDevice
-        return Captures({name: convert(output) for name, output in outputs.items()})
+        """A graph's outputs as captures; an accelerator's stay in its memory until they are read.
+
+        Small ones are copied out of MAX's buffers, which are larger. Large ones stay in them: to copy a prompt's
+        captures would take half as long as computing them.
+        """
+        if self.device != "cpu":
+            return Captures({name: OnDevice(output) for name, output in outputs.items()})
+        arrays = in_one_block([output.to_numpy() for output in outputs.values()])
+        return Captures(dict(zip(outputs, arrays, strict=True)))
 
 
 def _flat(groups: Sequence[Sequence[Array]]) -> list[Array]:

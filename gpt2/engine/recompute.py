@@ -54,6 +54,10 @@ class RecomputeCache:
         """Bytes that the stored hooks take."""
         return self._hooks.nbytes
 
+    def shrink(self, nbytes: int) -> int:
+        """Drop so many bytes of hooks, the least recently used first; return the bytes freed."""
+        return self._hooks.shrink(nbytes)
+
     def recomputer(self, engine: "ForwardPasses", trace: Trace) -> "EngineRecomputer":
         """The recomputer of one run's trace."""
         return EngineRecomputer(self, engine, trace)

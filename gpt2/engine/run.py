@@ -17,7 +17,7 @@ from gpt2.trace.timing import Clock, timed
 from gpt2.trace.trace import Trace
 
 from .finite import check_model
-from .long_prompt import Norms, read_prompt
+from .long_prompt import Norms, least_bytes, read_prompt
 from .settings import trace_budget
 from .shutdown import CALLS_IN_FLIGHT
 from .turns import Turn
@@ -32,8 +32,7 @@ LENS_TOKENS = 8
 class Run:
     """The one thing about a run that changes. Every public method holds its lock; traces handed out never change.
 
-    Attributes: `budget` is how many bytes the trace may hold; it may be changed at any time, and holds from the next
-    step on.
+    Attributes: `budget` is how many bytes the trace may hold; `squeeze` changes it.
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class Run:
     ) -> None:
         """Prepare; nothing is computed before `advance`. Without a `budget`, `trace_budget` gives it."""
         self.engine, self.interventions = engine, interventions
-        self.budget = trace_budget() if budget is None else budget
+        self.budget = self._most = trace_budget() if budget is None else budget
         self._prompt_ids = prompt_ids
         self._cache = engine.new_cache()
         self._lock = threading.Lock()
@@ -61,6 +60,11 @@ class Run:
     def nbytes(self) -> int:
         """Bytes that the captures and the KV cache hold."""
         return self._trace.nbytes + self._cache.nbytes
+
+    @property
+    def least_nbytes(self) -> int:
+        """About the fewest bytes that the run can be squeezed to, its next step included."""
+        return least_bytes(self.engine.config, max(self._trace.seq, len(self._prompt_ids)) + 1) + self._cache.nbytes
 
     @property
     def waiting(self) -> int:
@@ -116,6 +120,13 @@ class Run:
             timing = clock.timing  # complete only now, as storing is part of it
             self._trace = replace(squeezed, steps=(*squeezed.steps[:-1], squeezed.steps[-1].timed(timing)))
             return step.timed(timing)
+
+    def squeeze(self, nbytes: int) -> None:
+        """Let the run hold no more than `nbytes` with its cache, now and later, or as few more as it can."""
+        with self._lock:
+            least = self.least_nbytes - self._cache.nbytes
+            self.budget = min(self._most, max(nbytes - self._cache.nbytes, least))
+            self._trace = squeeze_to_fit(self._trace, self.budget)
 
     def resample(self, sampling: Sampling) -> Step:
         """Redraw the newest step's token with other settings; the model does not run.

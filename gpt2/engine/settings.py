@@ -39,7 +39,7 @@ SETTINGS = (
         "GPT2_TRACES_MB",
         "megabytes",
         "All visitors' captures and KV caches together.",
-        "40 % of the memory, at least 350",
+        "40 % of the memory, or what is left of it",
     ),
     Setting("GPT2_CACHE", "folder", "Where graphs compiled on this machine are kept.", "~/.cache/gpt2-under-glass"),
 )

@@ -6,10 +6,13 @@ A squeezed step keeps the residual stream, from which a layer can be recomputed.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from itertools import islice
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .block import in_one_block
 
 Array = NDArray[np.float32]
 
@@ -215,7 +218,7 @@ class Captures(Mapping[str, Array]):
         if level <= self.level and (level < Level.NO_LOGITS or "logits" not in self._stored):
             return self
         level = max(level, self.level)
-        stored: dict[str, Stored] = {}
+        stored: dict[str, Array | Triangle] = {}
         for name in self._stored:
             if name.endswith(FLOAT32_HOOKS[level]):
                 stored[name] = self[name]
@@ -227,7 +230,20 @@ class Captures(Mapping[str, Array]):
             above, below = f"blocks.{layer + 1}.hook_resid_pre", f"blocks.{layer}.hook_resid_post"
             if above in stored and below in stored and np.array_equal(self[above], self[below]):
                 stored[below] = stored[above]
-        return Captures(stored, level)
+        return Captures(_compact(stored), level)
+
+
+def _compact(stored: Mapping[str, Array | Triangle]) -> dict[str, Array | Triangle]:
+    """The same parts in memory of their own: a view would hold all that lay in one block with it."""
+    parts: dict[str, tuple[NDArray[Any], ...]] = {
+        name: part.bands if isinstance(part, Triangle) else (part,) for name, part in stored.items()
+    }
+    copies = iter(in_one_block([array for arrays in parts.values() for array in arrays]))
+    compact: dict[str, Array | Triangle] = {}
+    for name, arrays in parts.items():
+        own = tuple(islice(copies, len(arrays)))
+        compact[name] = Triangle(own) if isinstance(stored[name], Triangle) else own[0]
+    return compact
 
 
 def _ends(name: str) -> tuple[str, str]:

@@ -4,18 +4,25 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gpt2.engine import recompute
 from gpt2.engine.byte_lru import ByteLRU
 from gpt2.engine.recompute import RecomputeCache
 from gpt2.trace.captures import Level
 from gpt2.trace.step import StepId
 from gpt2.trace.trace import Trace
 from pages.matrix.blob import Picture
+from pages.stage.component import RECORDS
+
+from .memory import machine_bytes
+from .traces import TRACES
 
 if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
 
 # A mosaic of gpt2-medium takes six megabytes.
 MAX_PICTURES, MAX_PICTURE_BYTES = 8, 48_000_000
+# On a small host the stores may take less: of its memory, at most these shares.
+PICTURES_SHARE, HOOKS_SHARE = 0.03, 0.05
 
 
 class PictureCache:
@@ -36,6 +43,10 @@ class PictureCache:
         """Bytes that the stored pictures' values take."""
         return self._pictures.nbytes
 
+    def shrink(self, nbytes: int) -> int:
+        """Drop so many bytes of pictures, the least recently used first; return the bytes freed."""
+        return self._pictures.shrink(nbytes)
+
     def picture(self, trace: Trace, what: Hashable, draw: Callable[[], Picture]) -> Picture:
         """The picture `what` of this run up to its newest step: the stored one, or drawn now."""
         key = trace.steps[-1].identity, what
@@ -46,7 +57,10 @@ class PictureCache:
         return picture
 
 
-HOOKS, PICTURES = RecomputeCache(), PictureCache()
+HOOKS = RecomputeCache(min(recompute.MAX_BYTES, int(HOOKS_SHARE * machine_bytes())))
+PICTURES = PictureCache(max_bytes=min(MAX_PICTURE_BYTES, int(PICTURES_SHARE * machine_bytes())))
+for store in (PICTURES, HOOKS, RECORDS):
+    TRACES.add_store(store)
 
 
 def with_recomputer(trace: Trace, engine: "Engine | None") -> Trace:

@@ -9,10 +9,8 @@ from gpt2.errors import PromptError, SettingsError
 
 from .memory import machine_bytes
 
-# Of a small host's 1 GB, the app and its model need about a third, and Python and the browser messages their share.
+# At most; where the host has less left, the runs get less (`Traces`).
 TRACES_SHARE = 0.4
-# Two runs of the bundled model with its context full, 167 MB each.
-LEAST_TRACES = 350_000_000
 
 
 @dataclass(frozen=True)
@@ -65,10 +63,5 @@ def limits() -> Limits:
 
     prompt = setting(count, "GPT2_MAX_PROMPT_TOKENS", sys.maxsize)
     new = setting(count, "GPT2_MAX_NEW_TOKENS", sys.maxsize)
-    traces = setting(megabytes, "GPT2_TRACES_MB", default_traces_bytes())
+    traces = setting(megabytes, "GPT2_TRACES_MB", int(TRACES_SHARE * machine_bytes()))
     return Limits(prompt, new, traces, problems[0] if problems else "")
-
-
-def default_traces_bytes() -> int:
-    """A share of the memory that this process may use, and never so little that two visitors cannot be served."""
-    return max(LEAST_TRACES, int(TRACES_SHARE * machine_bytes()))

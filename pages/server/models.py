@@ -14,7 +14,7 @@ from gpt2.model.config import GPT2Config
 
 from . import host
 from .job import ModelJob
-from .memory import collect_garbage, trim_heap
+from .memory import collect_garbage, trim_heap, tune_heap
 from .traces import TRACES
 
 ALWAYS = "bundled"  # the model that every visit begins with; small, part of the program, and never evicted
@@ -138,4 +138,5 @@ class Pool:
 @cache
 def pool() -> Pool:
     """The one pool of this process."""
+    tune_heap()
     return Pool()

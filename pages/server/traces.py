@@ -1,16 +1,23 @@
-"""The memory of all visitors' runs, within one budget: the run that was viewed longest ago is evicted first."""
+"""The memory of all visitors' runs: within the host's budget, and within what the host really has left.
 
+When memory is short, stores that can be filled again are emptied first, then idle runs are squeezed, then evicted, the
+one that was viewed longest ago first.
+"""
+
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 from weakref import WeakSet
 
 from .limits import limits
-from .memory import collect_garbage, trim_heap
+from .memory import collect_garbage, spare_bytes, trim_heap
 
-# Successive runs fragment the heap, by hundreds of MB with twenty visitors; trimming it takes 0.1 s.
-TRIM_SECONDS = 10
+# Collecting the cycles of ended visits, and trimming the heap, take 0.1 s each.
+SWEEP_SECONDS = 10
+# How often memory is looked at while visitors only look at pages.
+TEND_SECONDS = 0.5
 
 
 class Evictable(Protocol):
@@ -28,6 +35,9 @@ class Evictable(Protocol):
     def last_seen(self) -> float:
         """When the visitor last viewed the run, in seconds of `time.monotonic`."""
 
+    def squeeze(self) -> int:
+        """Drop what can be recomputed if the run is idle; return the bytes that were freed."""
+
     def evict(self) -> int:
         """Free the run's captures if it is idle; return the bytes that were freed."""
 
@@ -35,24 +45,37 @@ class Evictable(Protocol):
         """The same, but only if this model made the run and would continue it."""
 
 
+class Store(Protocol):
+    """A cache that can be filled again."""
+
+    def shrink(self, nbytes: int) -> int:
+        """Drop the entries least recently used, so many bytes of them if there are; return the bytes freed."""
+
+
 class Traces:
     """The runs of all visits, referenced weakly: a run counts for as long as its visit lasts."""
 
-    def __init__(self, budget: Callable[[], int]) -> None:
+    def __init__(self, budget: Callable[[], int], spare: Callable[[], int] = lambda: sys.maxsize) -> None:
         """Begin without visitors.
 
         Args:
             budget: the bytes that all runs together may take, called each time.
+            spare: the bytes that the host has left beyond its margin, called each time; negative if it is short.
         """
-        self._budget = budget
+        self._budget, self._spare = budget, spare
         self._players: WeakSet[Evictable] = WeakSet()
-        self._lock = threading.Lock()
-        self._trimmed_at = time.monotonic()
+        self._stores: list[Store] = []
+        self._lock = threading.RLock()
+        self._swept_at = self._tended_at = time.monotonic()
 
     def add(self, player: Evictable) -> None:
-        """Count this player's run in the budget from now on."""
+        """Count this player's run from now on."""
         with self._lock:
             self._players.add(player)
+
+    def add_store(self, store: Store) -> None:
+        """Empty this store, before any run is touched, when memory is short."""
+        self._stores.append(store)
 
     @property
     def nbytes(self) -> int:
@@ -67,35 +90,38 @@ class Traces:
             return sum(player.is_running for player in self._players)
 
     @property
+    def short(self) -> int:
+        """The bytes by which the runs exceed the budget, or the host falls short of its margin; negative if neither."""
+        return max(self.nbytes - self._budget(), -self._spare())
+
+    @property
     def bytes_per_run(self) -> int:
-        """The bytes that each generating run may take when memory is short."""
-        return self._budget() // max(1, self.running)
+        """The bytes that each generating run may take."""
+        with self._lock:
+            generating = [player.nbytes for player in self._players if player.is_running]
+            return max(0, sum(generating) - self.short) // max(1, len(generating))
 
     def make_room(self, keep: Evictable | None = None) -> int:
-        """Evict idle runs, the one viewed longest ago first, until the rest fits the budget.
+        """Empty stores, then squeeze and evict idle runs, until what is left fits.
 
-        A generating run is never evicted, nor is that of `keep`.
+        A generating run is not touched, and that of `keep` is not evicted.
 
         Returns:
-            The bytes by which the rest still exceeds the budget.
+            The bytes that are still lacking.
         """
-        now = time.monotonic()
-        is_due = now - self._trimmed_at > TRIM_SECONDS
-        if is_due:
-            self._trimmed_at = now
-            if self.nbytes > self._budget():
-                collect_garbage()  # frees the runs of ended visits first, which reference cycles still hold
         with self._lock:
-            freed, players = 0, list(self._players)
-            over = sum(player.nbytes for player in players) - self._budget()
-            for player in sorted(players, key=lambda player: player.last_seen):
-                if freed >= over:
-                    break
-                if player is not keep:
-                    freed += player.evict()
-        if is_due or freed:
-            trim_heap()
-        return max(0, over - freed)
+            self._sweep()
+            freeing = self._free(keep)
+            while self.short > 0 and (freed := next(freeing, None)) is not None:
+                if freed:
+                    trim_heap()
+            return max(0, self.short)
+
+    def tend(self, keep: Evictable) -> None:
+        """Make room if it is some time ago that anybody did; `keep` is being looked at."""
+        if time.monotonic() - self._tended_at > TEND_SECONDS:
+            self._tended_at = time.monotonic()
+            self.make_room(keep)
 
     def evict_runs_of(self, model: str) -> None:
         """Evict the idle runs that a model made, as it is unloaded: each of them holds the model's engine."""
@@ -103,5 +129,24 @@ class Traces:
             for player in self._players:
                 player.evict_if_made_by(model)
 
+    def _sweep(self) -> None:
+        """Free ended visits, which reference cycles still hold, and holes in the heap, if it is time to."""
+        if time.monotonic() - self._swept_at > SWEEP_SECONDS:
+            self._swept_at = time.monotonic()
+            if self.short > 0:
+                collect_garbage()
+            trim_heap()
 
-TRACES = Traces(lambda: limits().traces_bytes)
+    def _free(self, keep: Evictable | None) -> Iterator[int]:
+        """Free memory bit by bit, what is missed least first; yield the bytes that were freed each time."""
+        for store in self._stores:
+            yield store.shrink(self.short)
+        by_view = sorted(self._players, key=lambda player: player.last_seen)
+        for player in by_view:
+            yield player.squeeze()
+        for player in by_view:
+            if player is not keep:
+                yield player.evict()
+
+
+TRACES = Traces(lambda: limits().traces_bytes, spare_bytes)

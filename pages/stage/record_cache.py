@@ -47,6 +47,10 @@ class RecordCache:
         """Bytes that the kept records take."""
         return self._records.nbytes
 
+    def shrink(self, nbytes: int) -> int:
+        """Drop so many bytes of records, the least recently used first; return the bytes freed."""
+        return self._records.shrink(nbytes)
+
     def stamps(self, trace: Trace, tables: Tables | None) -> list[int]:
         """The stamps of all steps, as they can be packed now."""
         return [self.stamp(step, variant_of(trace, step, tables)) for step in trace.steps]

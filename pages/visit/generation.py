@@ -18,7 +18,7 @@ from .recipe import Recipe
 # once a minute, and a message waits for two of them: a visitor who is silent for longer than both is gone.
 GONE_SECONDS = 150
 GONE = f"Paused after {GONE_SECONDS} s without a viewer; press Play to go on."
-NO_ROOM = "Paused, because other visitors' runs take all the memory for now; press Play to go on later."
+NO_ROOM = "Other visitors' runs take all the memory just now; try again in a moment."
 # A token that is late is made up for, but a long stall is not followed by a burst.
 CATCH_UP_SECONDS = 0.25
 # A wait for the engine that is shorter than this is not worth a word.
@@ -161,6 +161,10 @@ def stop_reason_of(visitor: Evictable, traces: Traces) -> Callable[[Run], str]:
         player = player_of()
         if player is None or time.monotonic() - player.last_seen > GONE_SECONDS:
             return GONE
-        return NO_ROOM if traces.make_room() and run.nbytes > traces.bytes_per_run else ""
+        short, share = traces.make_room(), traces.bytes_per_run
+        if short and share < run.least_nbytes:
+            return NO_ROOM
+        run.squeeze(share)
+        return ""
 
     return stop_reason

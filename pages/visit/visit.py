@@ -81,6 +81,7 @@ class Visit:
     def refresh(self) -> None:
         """Note that the visitor is there, and take up models that are ready or failed. Call it before a snapshot."""
         self.player.touch()
+        TRACES.tend(keep=self.player)
         self.choice.poll()
         if pool().get(ALWAYS) is None:
             pool().request(ALWAYS)

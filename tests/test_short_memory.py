@@ -1,0 +1,59 @@
+"""When memory is short: stores first, then idle runs are squeezed, then evicted; runs under way share what is left."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpt2.trace.captures import Level
+from pages.server.traces import Traces
+from pages.visit.player import Player
+from tests.budgets import Budget, Shelf, played, stands
+from tests.players import SAMPLING, alone, finish
+
+
+@pytest.fixture
+def budget() -> Budget:
+    return Budget()
+
+
+@pytest.fixture
+def traces(budget: Budget) -> Traces:
+    return Traces(budget)
+
+
+def test_idle_runs_are_squeezed_before_any_is_evicted(engine, budget, traces, trace) -> None:
+    first, second = (played(engine, traces, trace, prompt, 40) for prompt in ("The king", "A mouse"))
+    first.touch()
+    texts, whole = (first.trace.text, second.trace.text), second.nbytes
+    budget.nbytes = traces.nbytes - 1
+    assert traces.make_room() == 0
+    assert first.trace.steps[0].captures.level == Level.FULL and second.trace.steps[0].captures.level > Level.FULL
+    assert second.nbytes < whole / 2 and (first.trace.text, second.trace.text) == texts and second.notice == ""
+    second.play(engine, 39, SAMPLING, 5, 0)
+    assert finish(second).generated_ids == alone(engine, "A mouse", 45)
+
+
+@given(st.lists(stands, max_size=6), st.integers(0, 300), st.integers(0, 300))
+def test_stores_are_emptied_before_any_run_is_touched(visits, stored, spare) -> None:
+    """The host is short by what is stored and held less `spare`."""
+    store, held = Shelf(stored), sum(visit.nbytes for visit in visits)
+    traces = Traces(lambda: 10**9, lambda: spare - store.nbytes - sum(visit.nbytes for visit in visits))
+    traces.add_store(store)
+    for visit in visits:
+        traces.add(visit)
+    lacking = traces.make_room()
+    left = sum(visit.nbytes for visit in visits)
+    assert left == held or store.nbytes == 0
+    assert lacking == max(0, left + store.nbytes - spare)
+    assert not lacking or all(visit.is_running or not visit.nbytes for visit in visits)
+
+
+def test_generating_runs_are_squeezed_to_equal_shares_and_go_on_to_the_same_text(engine, budget, traces, trace) -> None:
+    """A whole run of 150 tokens takes 20 MB, and 6 MB squeezed."""
+    budget.nbytes = 12_000_000
+    player = Player(trace, "", traces)
+    player.new(engine, "The king", SAMPLING, 150, 0, ignore_eos=True)
+    made = finish(player)
+    assert len(made.steps) == 150 and player.notice == ""
+    assert made.steps[0].captures.level > Level.FULL and player.nbytes <= budget.nbytes
+    assert made.generated_ids == alone(engine, "The king", 150, ignore_eos=True)
