@@ -21,7 +21,7 @@ ASSUMED = 2_000_000_000
 MARGIN_SHARE, LEAST_MARGIN = 0.1, 64_000_000
 READING_SECONDS = 0.1
 # mallopt's names of its settings (malloc.h), and the block size from which memory goes back to the system at once.
-M_MMAP_THRESHOLD, M_ARENA_MAX, MMAP_BYTES = -3, -8, 131_072
+M_MMAP_THRESHOLD, M_ARENA_MAX, MMAP_BYTES = -3, -8, 32_768
 
 
 @cache
