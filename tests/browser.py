@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,12 +41,15 @@ class Server:
 
 
 @contextmanager
-def serve(log: Path, **environment: str) -> Iterator[Server]:
-    """Serve the app on a free port until the block ends; yields as soon as it answers."""
+def serve(log: Path, prefix: Sequence[str] = (), **environment: str) -> Iterator[Server]:
+    """Serve the app on a free port until the block ends; yields as soon as it answers.
+
+    A `prefix` is a command that runs the one after it, as `taskset` does.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+    command = [*prefix, sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += [f"--server.port={port}", "--server.address=127.0.0.1"]
     with log.open("wb") as messages:
         process = subprocess.Popen(

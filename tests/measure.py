@@ -2,7 +2,8 @@
 
 `start`: seconds from starting the server to the first generated token on the screen, and the app's memory.
 `live`: paints a second on the Live page with all panels while 64 tokens come in at a given rate, and mounts.
-`visitors`: twenty at once without a browser: the wait for the first token, and memory over 200 runs.
+`visitors`: many browser pages at once, each generating to the end of the context again and again while it looks at all
+pages: the wait for a first token, and memory minute by minute; with --memory-mb on a host of that size with one core.
 `model FOLDER`: a large model, from choosing it to its first token and to the end of its context, and every page then.
 """
 
@@ -100,12 +101,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.measure", description=__doc__)
     parser.add_argument("what", choices=("start", "live", "visitors", "model"))
     parser.add_argument("folder", nargs="?", help="of the model to be measured")
+    parser.add_argument("--visitors", type=int, default=6)
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--memory-mb", type=int, help="of a small host with one core (root on Linux)")
     options = parser.parse_args()
     what = options.what
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
         if what == "visitors":
-            measured = measure_visitors()
+            measured = measure_visitors(log, options.visitors, options.seconds, options.memory_mb)
         elif what == "model":
             from tests.measure_model import measure_model
 

@@ -1,74 +1,167 @@
-"""Twenty visitors at once on the bundled model, each with ten runs in a row: the wait for a token, and the memory."""
+"""Many visitors at once, each a browser page of its own: the wait for a first token, and the memory of the host."""
 
 import os
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
+from playwright.sync_api import Browser, Error, expect
 
-import gpt2
-from gpt2.model.sampling import Sampling
-from pages.server.traces import TRACES
-from pages.visit.examples import recorded_run
-from pages.visit.player import Player
+from tests.browser import browser, open_page, serve
+from tests.small_host import SmallHost
+from tests.stage import STAGE, begin, ready, settle, strip
 
-VISITORS, RUNS, TOKENS = 20, 10, 40
+PAGES = ("Embeddings", "Attention", "Residual stream", "Sampling", "Cost", "Live")
 TALE = "Once upon a time there was a little girl who lived with her mother in a small house near the wood. "
+# Keeps the time from now to the first step of another run.
+WATCH = """(node) => {
+    const since = performance.now(), before = node.dataset.run;
+    const timer = setInterval(() => {
+        if (node.dataset.run === before || Number(node.dataset.steps) < 1) return;
+        globalThis.firstToken = (performance.now() - since) / 1000;
+        clearInterval(timer);
+    }, 10);
+    globalThis.firstToken = null;
+}"""
+PATIENCE_SECONDS = 90
 
 
-def measure_visitors() -> dict[str, Any]:
-    """Seconds to the first token and between tokens, and MB resident before, at most and at the end.
+class Guest:
+    """One visitor, who generates to the end of the context, looks at every page meanwhile, and begins again."""
 
-    Every fourth prompt is some 200 tokens long, the others about ten; all runs go as fast as they can.
+    def __init__(self, opened: Browser, url: str, number: int) -> None:
+        """Open the app, and ask for the longest runs, as fast as they go."""
+        self.number, self.turns, self.runs, self.page = number, len(PAGES) - 1, 0, open_page(opened, url)
+        self.first_tokens: list[float] = []
+        self.openings: list[float] = []
+        self.failures: list[str] = []
+        self.notices: list[str] = []
+        ready(self.page)
+        self.page.locator("button.chip").click()
+        self.page.locator("input[name=stop_at_end]").uncheck()
+        self.page.keyboard.press("Escape")
+        settle(self.page, max_new_tokens=512, speed=0)
+        self._asked = 0.0  # when the run was asked for whose first token has not come yet
+        self._prompt = ""
+
+    def act(self) -> None:
+        """Wait on for a first token, or go to the next page; on the Live page begin another run if one has ended."""
+        try:
+            if self._asked:
+                self._await_first_token()
+            elif self._open_next() == "Live":
+                self._check_text()
+                if self.page.locator(f"{STAGE} .state").inner_text().strip() != "running":
+                    self._run()
+        except (Error, AssertionError) as error:
+            self.failures.append(f"visitor {self.number}: {str(error).splitlines()[0]}")
+            self._asked = 0.0
+
+    def _open_next(self) -> str:
+        name = PAGES[self.turns % len(PAGES)]
+        self.turns += 1
+        since = time.monotonic()
+        self.page.get_by_role("link", name=name, exact=True).first.click(timeout=30_000)
+        heading = self.page.get_by_role("heading", level=2).or_(self.page.locator(f"{STAGE} .panels")).first
+        expect(heading).to_be_visible(timeout=30_000)
+        self.openings.append(time.monotonic() - since)
+        return name
+
+    def _check_text(self) -> None:
+        shown = strip(self.page).replace("·", " ")
+        if self._prompt and not shown.startswith(self._prompt):
+            self.failures.append(f"visitor {self.number}: lost {self._prompt!r} for {shown[:40]!r}")
+
+    def _run(self) -> None:
+        if self._said():
+            self.notices.append(self._said())
+        self.runs += 1
+        self._prompt = f"Visitor {self.number} says for the {self.runs}. time: "
+        self.page.locator(STAGE).first.evaluate(WATCH)
+        self._asked = time.monotonic()
+        begin(self.page, self._prompt + TALE * ((self.number + self.runs) % 3 * 6))
+
+    def _await_first_token(self) -> None:
+        seconds = self.page.evaluate("globalThis.firstToken")
+        if seconds is not None:
+            self.first_tokens.append(seconds)
+        elif time.monotonic() - self._asked > PATIENCE_SECONDS:
+            self.failures.append(f"visitor {self.number}: no first token in {PATIENCE_SECONDS} s; {self._said()}")
+        else:
+            return
+        self._asked = 0.0
+
+    def _said(self) -> str:
+        """The sentence under the prompt, if it is not of a full context."""
+        said = self.page.locator(f"{STAGE} .error").inner_text().strip()
+        return "" if "is full" in said else said
+
+
+class Gauge(threading.Thread):
+    """Reads the memory once a second."""
+
+    def __init__(self, read: Callable[[], int]) -> None:
+        """Begin at once."""
+        super().__init__(daemon=True)
+        self.readings: list[int] = []
+        self._read, self._ended = read, threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        """Read until it is ended, or there is nothing to read any more."""
+        while not self._ended.wait(1):
+            try:
+                self.readings.append(self._read())
+            except (OSError, psutil.Error):
+                return
+
+    def end(self) -> list[int]:
+        """The most of each minute, in MB."""
+        self._ended.set()
+        self.join()
+        minutes = [self.readings[at : at + 60] for at in range(0, len(self.readings), 60)]
+        return [round(max(minute) / 1e6) for minute in minutes]
+
+
+def measure_visitors(log: Path, visitors: int, seconds: float, memory_mb: int | None) -> dict[str, Any]:
+    """So many visitors for so long, on a host of `memory_mb` and one core; None: on this machine as it is.
+
+    Every third prompt is some 150 tokens long and every third some 300, the others about ten.
     """
-    engine, process = gpt2.load("bundled"), psutil.Process(os.getpid())
-    first: list[float] = []
-    rates: list[float] = []
-    errors: list[str] = []
-
-    def visit(number: int) -> None:
-        player = Player(recorded_run("once"), "")
-        for turn in range(RUNS):
-            prompt = f"Visitor {number} says: " + TALE * (9 if (number + turn) % 4 == 0 else 0) + f"{turn} times"
-            since = time.monotonic()
-            player.new(engine, prompt, Sampling(0.8, 0, 0.95, number), TOKENS, 0)
-            while not player.trace.steps and player.is_running:
-                time.sleep(0.002)
-            first.append(time.monotonic() - since)
-            while player.is_running:
-                player.touch()  # as its stage does with every message
-                time.sleep(0.01)
-            rates.append((time.monotonic() - since) / TOKENS)
-            errors.extend(filter(None, [player.error, player.notice]))
-
-    resident = [process.memory_info().rss]
-    held = [0]
-    visits = [threading.Thread(target=visit, args=(number,)) for number in range(VISITORS)]
-    since = time.monotonic()
-    for thread in visits:
-        thread.start()
-    while any(thread.is_alive() for thread in visits):
-        resident.append(process.memory_info().rss)
-        held.append(TRACES.nbytes)
-        time.sleep(0.1)
-    resident.append(process.memory_info().rss)
-    halfway = resident[len(resident) // 2 :]
-    return {
-        "visitors": VISITORS,
-        "runs": len(first),
-        "tokens_per_run": TOKENS,
-        "tokens_per_s_of_all": round(len(first) * TOKENS / (time.monotonic() - since), 1),
-        "first_token_s_p50_p95_max": quantiles(first),
-        "per_token_s_p50_p95_max": quantiles(rates),
-        "resident_mb_before_most_end": [round(n / 1e6) for n in (resident[0], max(resident), resident[-1])],
-        "resident_mb_most_in_each_half": [round(max(half) / 1e6) for half in (resident[: len(resident) // 2], halfway)],
-        "traces_mb_most": round(max(held) / 1e6),
-        "errors": errors,
-    }
+    host = SmallHost(memory_mb) if memory_mb else None
+    if host is not None and hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
+        os.sched_setaffinity(0, set(range(1, os.cpu_count() or 1)))  # the browser leaves the host's core alone
+    with browser() as opened, serve(log, host.prefix if host else ()) as server:
+        process = psutil.Process(server.process.pid)
+        gauge = Gauge((lambda: host.used_bytes) if host else (lambda: process.memory_info().rss))
+        guests = [Guest(opened, server.url, number) for number in range(visitors)]
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and server.process.poll() is None:
+            for guest in guests:
+                guest.act()
+        ended = server.process.poll() is not None
+        curve = gauge.end()
+        return {
+            "visitors": visitors,
+            "seconds": seconds,
+            "host_mb": memory_mb,
+            "was_killed": ended or bool(host and host.kills),
+            "runs": sum(guest.runs for guest in guests),
+            "first_token_s_p50_p95_max": quantiles([wait for guest in guests for wait in guest.first_tokens]),
+            "page_s_p50_p95_max": quantiles([wait for guest in guests for wait in guest.openings]),
+            "pages_opened": sum(len(guest.openings) for guest in guests),
+            "memory_mb_most": max(curve, default=0),
+            "memory_mb_most_of_each_minute": curve,
+            "notices": sorted({notice for guest in guests for notice in guest.notices}),
+            "failures": [failure for guest in guests for failure in guest.failures][:20],
+            "page_errors": [error for guest in guests for error in guest.page.errors][:5],  # type: ignore[attr-defined]
+        }
 
 
 def quantiles(values: list[float]) -> list[float]:
     """The median, the 95th percentile and the largest."""
-    ordered = sorted(values)
-    return [round(ordered[min(len(ordered) - 1, int(len(ordered) * q))], 3) for q in (0.5, 0.95, 1.0)]
+    ordered = sorted(values) or [0.0]
+    return [round(ordered[min(len(ordered) - 1, int(len(ordered) * q))], 2) for q in (0.5, 0.95, 1.0)]
