@@ -1,10 +1,13 @@
 """When memory is short: stores first, then idle runs are squeezed, then evicted; runs under way share what is left."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpt2.engine.engine import Engine
 from gpt2.trace.captures import Level
+from gpt2.trace.step import Step
 from pages.server.traces import Traces
 from pages.visit.player import Player
 from tests.budgets import Budget, Shelf, played, stands
@@ -57,3 +60,33 @@ def test_generating_runs_are_squeezed_to_equal_shares_and_go_on_to_the_same_text
     assert len(made.steps) == 150 and player.notice == ""
     assert made.steps[0].captures.level > Level.FULL and player.nbytes <= budget.nbytes
     assert made.generated_ids == alone(engine, "The king", 150, ignore_eos=True)
+
+
+def memory_of(step: Step) -> list[np.ndarray]:
+    """The arrays that own what the step's captures are views of, each once."""
+    parts = [step.captures.part(name) for name in step.captures]
+    arrays = [array for part in parts if part is not None for array in getattr(part, "bands", (part,))]
+    owners = [array if array.base is None else array.base for array in arrays]
+    return list({id(owner): owner for owner in owners}.values())
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_a_token_lies_in_one_block_with_nothing_else_in_it(engine: Engine, level: Level) -> None:
+    run = engine.start("The king")
+    for _ in range(3):
+        step = run.advance(SAMPLING)
+    step = step.squeezed(level)
+    owners = memory_of(step)
+    assert len(owners) == 1
+    assert step.captures.nbytes <= owners[0].nbytes <= step.captures.nbytes + 64 * len(step.captures)
+
+
+@pytest.mark.parametrize("tokens", [1, 30, 150])
+def test_a_run_is_squeezed_to_about_what_it_says_it_needs_at_least(engine: Engine, tokens: int) -> None:
+    run = engine.start("The king was old, and all the birds knew it")
+    for _ in range(tokens):
+        run.advance(SAMPLING)
+    whole, ids = run.nbytes, run.trace.ids
+    run.squeeze(0)
+    assert run.nbytes <= run.least_nbytes <= 1.1 * run.nbytes + 20_000 < whole
+    assert run.trace.ids == ids and not run.is_full

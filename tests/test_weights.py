@@ -71,6 +71,14 @@ def test_a_file_may_mix_types(tmp_path: Path) -> None:
     assert_holds(load_checkpoint(folder), tensors, 2e-3)
 
 
+def test_a_folder_is_named_by_text_or_by_a_path(tmp_path: Path) -> None:
+    folder = write_checkpoint(tmp_path / "m")
+    for named in (folder, str(folder)):
+        checkpoint = load_checkpoint(named)
+        assert checkpoint.name == "m"
+        assert_holds(checkpoint, random_weights(CONFIG, tied=True, seed=0))
+
+
 def test_a_tied_head_is_the_embedding_table_itself(tmp_path: Path) -> None:
     tied = load_checkpoint(write_checkpoint(tmp_path / "tied"))
     assert tied.weights["lm_head.weight"] is tied.weights["wte.weight"]

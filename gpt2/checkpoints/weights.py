@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import dropwhile
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,13 @@ def expected_shapes(config: GPT2Config) -> dict[str, tuple[int, ...]]:
     }
 
 
-def load_checkpoint(folder: Path, name: str | None = None) -> Checkpoint:
+def load_checkpoint(folder: str | PathLike[str], name: str | None = None) -> Checkpoint:
     """Read a checkpoint folder.
 
     Raises:
         CheckpointError: if the folder is not a GPT-2 checkpoint that this program can run; the message says why.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is not a folder.")
     if (folder / "adapter_config.json").exists():

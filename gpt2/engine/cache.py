@@ -11,6 +11,11 @@ from gpt2.model.config import GPT2Config
 Array = NDArray[np.float32]
 
 
+def full_bytes(config: GPT2Config) -> int:
+    """Bytes of the cache of a run whose context is full."""
+    return 2 * 4 * config.n_layer * config.n_positions * config.n_embd
+
+
 class KVCache:
     """One array of keys and one of values for each layer, grown by doubling.
 

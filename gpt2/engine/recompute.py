@@ -4,6 +4,7 @@ A page that shows every head of a run without patterns needs those of every laye
 their rows are computed from the keys of each layer, which are small and stay in the cache.
 """
 
+import threading
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from gpt2.model.interventions import LayerInputs
 from gpt2.reading.attention_rows import attn_out_row, keys, pattern_rows
 from gpt2.reading.lens import final_norm
+from gpt2.trace.block import SMALL_BYTES
 from gpt2.trace.step import StepId
 from gpt2.trace.trace import Trace
 
@@ -44,6 +46,8 @@ class RecomputeCache:
     def __init__(self, max_bytes: int = MAX_BYTES, max_hooks: int = MAX_HOOKS) -> None:
         """Begin empty."""
         self._hooks: ByteLRU[Key, Array] = ByteLRU(max_hooks, max_bytes, lambda array: array.nbytes)
+        # A layer's captures take tens of megabytes for a moment: one at a time, however many pages ask for them.
+        self._layer = threading.Lock()
 
     def __len__(self) -> int:
         """How many hooks, and single rows of hooks, are stored."""
@@ -68,13 +72,14 @@ class RecomputeCache:
         The newest step stands for the whole run: it was computed from all steps before it.
         """
         step = trace.steps[-1].identity
-        if (known := self._hooks.get((step, layer, name))) is not None:
-            return known
-        captures = engine.layer(layer, trace[f"blocks.{layer}.hook_resid_pre"], changes(trace, layer))
-        group = next((group for group in GROUPS if name in group), ())
-        # The hook asked for is stored last, so it is dropped last.
-        self._put(step, layer, {other: captures[other] for other in (*(o for o in group if o != name), name)})
-        return captures[name]
+        with self._layer:
+            if (known := self._hooks.get((step, layer, name))) is not None:
+                return known
+            captures = engine.layer(layer, trace[f"blocks.{layer}.hook_resid_pre"], changes(trace, layer))
+            group = next((group for group in GROUPS if name in group), ())
+            # The hook asked for is stored last, so it is dropped last.
+            self._put(step, layer, {other: captures[other] for other in (*(o for o in group if o != name), name)})
+            return captures[name]
 
     def pattern_rows(self, engine: "ForwardPasses", trace: Trace, layer: int, start: int, stop: int) -> Array:
         """The patterns of some queries of the trace. Shapes: [head, query, key], with all keys of the trace."""
@@ -100,8 +105,9 @@ class RecomputeCache:
 
     def _put(self, step: StepId, layer: int, hooks: dict[str, Array]) -> None:
         for name, array in hooks.items():
-            array.setflags(write=False)
-            self._hooks.put((step, layer, name), array)
+            own = array.copy() if array.nbytes < SMALL_BYTES else array  # not a view that holds a block of others
+            own.setflags(write=False)
+            self._hooks.put((step, layer, name), own)
 
 
 class EngineRecomputer:

@@ -1,5 +1,6 @@
 """One model being loaded: fetched, read and bound in a thread, for all visitors who wait for it."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from gpt2.model.config import GPT2Config
 from gpt2.reading.tables import Tables
 from gpt2.trace.trace import Trace
 
+from .capacity import capacity
 from .host import device
 from .memory import collect_garbage
 
@@ -114,6 +116,7 @@ class ModelJob:
         else:
             # Lens pages draw with Altair: import it now, so that the first page need not wait; pandas takes 80 MB more.
             import_module("altair")
+            print(capacity(self.name, self.checkpoint.config), file=sys.stderr, flush=True)
 
     def _fetched(self) -> Place:
         place = locate(self.name, self._folders)

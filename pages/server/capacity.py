@@ -1,0 +1,19 @@
+"""What a host can bear, for its log."""
+
+from gpt2.engine.cache import full_bytes
+from gpt2.engine.long_prompt import least_bytes
+from gpt2.model.config import GPT2Config
+
+from .memory import machine_bytes, spare_bytes
+
+# What a visit takes beside its run: its session, and its share of messages and pictures.
+VISIT_BYTES = 2_000_000
+
+
+def capacity(model: str, config: GPT2Config) -> str:
+    """One line: the host's memory, and how many runs of this model to the end of its context fit in what is left."""
+    run = least_bytes(config, config.n_positions) + full_bytes(config) + VISIT_BYTES
+    return (
+        f"{model} is loaded; of the host's {machine_bytes() / 1e6:,.0f} MB, {max(0, spare_bytes()) / 1e6:,.0f} MB are "
+        f"left for visitors: about {max(0, spare_bytes()) // run} runs to the end of the context, squeezed, at once."
+    )
