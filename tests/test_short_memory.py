@@ -1,15 +1,21 @@
 """When memory is short: stores first, then idle runs are squeezed, then evicted; runs under way share what is left."""
 
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt2.engine.engine import Engine
+from gpt2.errors import TraceError
 from gpt2.trace.captures import Level
 from gpt2.trace.step import Step
+from pages.server import host
 from pages.server.traces import Traces
+from pages.visit.opening import read_run
 from pages.visit.player import Player
+from pages.visit.saving import NO_ROOM, Saving, trace_bytes
 from tests.budgets import Budget, Shelf, played, stands
 from tests.players import SAMPLING, alone, finish
 
@@ -90,3 +96,27 @@ def test_a_run_is_squeezed_to_about_what_it_says_it_needs_at_least(engine: Engin
     run.squeeze(0)
     assert run.nbytes <= run.least_nbytes <= 1.1 * run.nbytes + 20_000 < whole
     assert run.trace.ids == ids and not run.is_full
+
+
+def test_a_file_that_unpacks_to_more_than_is_left_is_refused_before_it_is_unpacked(trace) -> None:
+    data = trace_bytes(trace)
+    unpacked = sum(array.nbytes for array in np.load(io.BytesIO(data)).values())
+    left = unpacked + 100_000  # the arrays' own headers take some bytes too
+    assert read_run(io.BytesIO(data), Traces(lambda: left)).ids == trace.ids
+    with pytest.raises(TraceError, match=r"unpacks to [\d.]+ MB, more than this host has left"):
+        read_run(io.BytesIO(data), Traces(lambda: 10**12, lambda: unpacked - 1))
+
+
+def test_a_run_is_not_saved_where_its_file_does_not_fit(trace) -> None:
+    saving, player = Saving(), Player(trace, "")
+    saving.make(player, Traces(lambda: 10**12, lambda: trace.nbytes - 1))
+    assert (saving.error, saving.data) == (NO_ROOM, b"")
+    saving.make(player, Traces(lambda: 10**12, lambda: trace.nbytes))
+    assert saving.error == "" and saving.data
+
+
+@pytest.mark.parametrize(("megabytes", "upload"), [(690, 69), (1000, 100), (24_000, 260), (5, 1)])
+def test_an_upload_takes_a_tenth_of_a_small_hosts_memory_at_most(monkeypatch, megabytes: int, upload: int) -> None:
+    monkeypatch.setattr(host.config, "get_option", lambda name: {"server.maxUploadSize": 260}[name])
+    monkeypatch.setattr(host, "machine_bytes", lambda: megabytes * 10**6)
+    assert host.upload_mb() == upload

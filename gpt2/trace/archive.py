@@ -38,6 +38,11 @@ class Archive(Mapping[str, NDArray[Any]]):
                 "that can be opened here."
             )
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes that all arrays take once they are unpacked."""
+        return sum(entry.file_size for entry in self._members.values())
+
     def __getitem__(self, name: str) -> NDArray[Any]:
         """Unpack one array; a pickle is refused."""
         with self._zip.open(self._members[name]) as member:

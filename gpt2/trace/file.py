@@ -1,6 +1,7 @@
 """A trace in one `.npz` file: arrays and a JSON header with a version, no pickle, every bound checked on reading."""
 
 import json
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -121,6 +122,14 @@ def _header(trace: TraceData, layout: Layout) -> dict[str, Any]:
             for step, known in zip(trace.steps, before, strict=False)
         ],
     }
+
+
+def unpacked_bytes(file: BinaryIO) -> int:
+    """Bytes that a file asks for when it is read; nothing is unpacked. What cannot be read asks for none."""
+    try:
+        return Archive(file, sys.maxsize).nbytes
+    except Exception:  # `load_trace_data` says why
+        return 0
 
 
 def load_trace_data(file: File, max_bytes: int = MAX_BYTES) -> TraceData:

@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from pages.server.host import upload_mb
 from pages.visit.examples import RECORDED, recorded_run
 from pages.visit.opening import Opening
 from pages.visit.saving import Saving
@@ -79,7 +80,9 @@ def show_runs(visit: Visit) -> None:
         st.button(
             f"Open the recorded run “{title}”", key=f"recorded.{name}", on_click=open_recorded, args=(visit, name)
         )
-    uploaded = st.file_uploader("Open a run from a file", type="npz", key=f"opened.{opening.number}")
+    uploaded = st.file_uploader(
+        "Open a run from a file", type="npz", key=f"opened.{opening.number}", max_upload_size=upload_mb()
+    )
     if uploaded is not None:
         with st.spinner("Opening the file …"):
             opening.take(uploaded, visit)

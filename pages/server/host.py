@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
+from streamlit import config
+
 from gpt2.engine import settings
-from gpt2.engine.settings import is_on, megabytes, offered_models, offers_any_model, read
+from gpt2.engine.settings import MEGABYTE, is_on, megabytes, offered_models, offers_any_model, read
 
 from .memory import machine_bytes
 
 # Of the machine's memory, if GPT2_MEMORY_MB is not set; runs may take `limits.TRACES_SHARE` of it.
 MEMORY_SHARE = 0.55
+# Streamlit holds an upload whole, and beside it lies what it unpacks to.
+UPLOAD_SHARE = 0.1
 
 
 def default_model() -> str:
@@ -43,6 +47,11 @@ def device() -> str:
         SettingsError: if `GPT2_DEVICE` is anything else.
     """
     return settings.device("GPT2_DEVICE")
+
+
+def upload_mb() -> int:
+    """The largest upload: what Streamlit's own setting says, or less where it would take the host's memory."""
+    return max(1, min(int(config.get_option("server.maxUploadSize")), int(UPLOAD_SHARE * machine_bytes() / MEGABYTE)))
 
 
 def memory_budget() -> int:

@@ -7,6 +7,8 @@ from functools import cache
 from typing import Protocol
 from weakref import WeakSet
 
+from streamlit import config
+
 from gpt2.checkpoints.catalog import PROGRAM_BYTES, in_words, memory_needed, weight_bytes
 from gpt2.checkpoints.hub import locate
 from gpt2.errors import GPT2Error
@@ -139,4 +141,5 @@ class Pool:
 def pool() -> Pool:
     """The one pool of this process."""
     tune_heap()
+    config.set_option("server.maxUploadSize", host.upload_mb())
     return Pool()

@@ -101,8 +101,8 @@ class Traces:
             generating = [player.nbytes for player in self._players if player.is_running]
             return max(0, sum(generating) - self.short) // max(1, len(generating))
 
-    def make_room(self, keep: Evictable | None = None) -> int:
-        """Empty stores, then squeeze and evict idle runs, until what is left fits.
+    def make_room(self, keep: Evictable | None = None, needed: int = 0) -> int:
+        """Empty stores, then squeeze and evict idle runs, until what is left fits, and so many bytes `needed` for more.
 
         A generating run is not touched, and that of `keep` is not evicted.
 
@@ -111,11 +111,11 @@ class Traces:
         """
         with self._lock:
             self._sweep()
-            freeing = self._free(keep)
-            while self.short > 0 and (freed := next(freeing, None)) is not None:
+            freeing = self._free(keep, needed)
+            while self.short + needed > 0 and (freed := next(freeing, None)) is not None:
                 if freed:
                     trim_heap()
-            return max(0, self.short)
+            return max(0, self.short + needed)
 
     def tend(self, keep: Evictable) -> None:
         """Make room if it is some time ago that anybody did; `keep` is being looked at."""
@@ -137,10 +137,10 @@ class Traces:
                 collect_garbage()
             trim_heap()
 
-    def _free(self, keep: Evictable | None) -> Iterator[int]:
+    def _free(self, keep: Evictable | None, needed: int) -> Iterator[int]:
         """Free memory bit by bit, what is missed least first; yield the bytes that were freed each time."""
         for store in self._stores:
-            yield store.shrink(self.short)
+            yield store.shrink(self.short + needed)
         by_view = sorted(self._players, key=lambda player: player.last_seen)
         for player in by_view:
             yield player.squeeze()

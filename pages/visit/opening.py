@@ -10,8 +10,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from gpt2.engine.settings import trace_budget
 from gpt2.errors import GPT2Error, TraceError
 from gpt2.trace.budget import squeeze_to_fit
-from gpt2.trace.file import MARGIN
+from gpt2.trace.file import MARGIN, unpacked_bytes
 from gpt2.trace.trace import Trace
+from pages.server.traces import TRACES, Traces
 
 from .visit import Visit
 
@@ -50,13 +51,19 @@ class Opening:
         return self.error if run_id == self._run_id else ""
 
 
-def read_run(file: UploadedFile) -> Trace:
+def read_run(file: UploadedFile, traces: Traces = TRACES) -> Trace:
     """The run in a file, squeezed into the budget of one run.
 
     Raises:
-        TraceError: if it is not the file of a run, or the run is too large for this host.
+        TraceError: if it is not the file of a run, or the run is too large for this host, or for what it has left.
     """
     budget = trace_budget()
+    unpacked = unpacked_bytes(file)
+    if traces.make_room(needed=unpacked):
+        raise TraceError(
+            f"This file unpacks to {unpacked / 1e6:,.1f} MB, more than this host has left just now; try again later, "
+            "or on a larger machine."
+        )
     # The file of a run that stores everything holds the half of a pattern above the diagonal too; memory does not.
     trace = squeeze_to_fit(Trace.load(file, max_bytes=2 * budget + MARGIN), budget)
     if trace.nbytes > budget:

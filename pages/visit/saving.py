@@ -9,11 +9,13 @@ from gpt2.engine.settings import trace_budget
 from gpt2.errors import GPT2Error, TraceError
 from gpt2.trace.trace import Trace
 from pages.server.memory import collect_garbage
+from pages.server.traces import TRACES, Traces
 
 from .player import Player
 
 # Long enough to find the new button; the bytes are counted in no budget but the one below.
 KEPT_SECONDS = 120
+NO_ROOM = "The file of this run does not fit in what this host has left just now; try again in two minutes."
 BUSY = "Other visitors are saving large runs just now; try again in two minutes."
 
 
@@ -37,7 +39,7 @@ class Saving:
         """Note that Save was pressed, until the file is written: a rerun may end the script in between."""
         self.is_asked = True
 
-    def make(self, player: Player) -> None:
+    def make(self, player: Player, traces: Traces = TRACES) -> None:
         """Write the run on the stage, or tell why not."""
         self.drop()
         trace = player.trace
@@ -50,6 +52,8 @@ class Saving:
                     collect_garbage()
                     if bytes_beside(self) > trace_budget():
                         raise TraceError(BUSY)
+                if traces.make_room(keep=player, needed=trace.nbytes):
+                    raise TraceError(NO_ROOM)
                 self.data = trace_bytes(trace)
             self.label = f"Download {len(trace.steps)} steps, {len(self.data) / 1e6:.1f} MB"
         except GPT2Error as error:
