@@ -21,6 +21,7 @@ from .text import streams
 
 if TYPE_CHECKING:  # NumPy, which it needs, is imported only once there is room for it
     from .model.sampling import Sampling
+    from .trace.trace import Trace
 
 
 class Parser(argparse.ArgumentParser):
@@ -140,7 +141,24 @@ def generate(options: argparse.Namespace) -> None:
 
 
 def trace(options: argparse.Namespace) -> None:
-    """Run a prompt and save its trace in a file."""
+    """Run a prompt and save its trace in a file, which is opened first: a run is too dear to be lost at its end."""
+    from .trace.whole_file import whole_file
+
+    try:
+        with whole_file(options.out) as file:
+            made = recorded(options)
+            made.save(file, half=options.half)
+    except OSError as error:
+        raise GPT2Error(f"{options.out} cannot be written: {error.strerror or error}.") from None
+    answer(
+        options,
+        {"out": str(options.out), "text": made.text, "steps": len(made.steps), "run_id": made.run_id},
+        f"{options.out}: {len(made.steps)} steps, {made.seq} positions, {made.nbytes / 1e6:.1f} MB of captures",
+    )
+
+
+def recorded(options: argparse.Namespace) -> "Trace":
+    """The run that the command line asks for; with no new tokens, one forward pass over the prompt."""
     sampling = sampling_of(options)
     engine = load(options.model, tell, options.device)
     run = engine.start(options.prompt)
@@ -153,16 +171,7 @@ def trace(options: argparse.Namespace) -> None:
             break
     if not run.trace.steps:
         run.advance(None)
-    try:
-        run.trace.save(options.out, half=options.half)
-    except OSError as error:
-        raise GPT2Error(f"{options.out} cannot be written: {error.strerror or error}.") from None
-    made = run.trace
-    answer(
-        options,
-        {"out": str(options.out), "text": made.text, "steps": len(made.steps), "run_id": made.run_id},
-        f"{options.out}: {len(made.steps)} steps, {made.seq} positions, {made.nbytes / 1e6:.1f} MB of captures",
-    )
+    return run.trace
 
 
 def parity(options: argparse.Namespace) -> None:

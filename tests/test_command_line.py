@@ -121,6 +121,11 @@ def test_bad_input_is_one_sentence_and_status_2(capsys, arguments, sentence):
     assert sentence in refused(capsys, *arguments)
 
 
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_loaded_or_run(capsys):
+    both = ("--model", "/no/such/model", "--out", "/no/such/folder/run.npz")
+    assert "/no/such/folder/run.npz cannot be written" in refused(capsys, "trace", "a", *both)
+
+
 def test_a_folder_that_is_no_checkpoint_is_named(capsys, tmp_path):
     assert "not a checkpoint" in refused(capsys, "generate", "a", "--model", str(tmp_path))
 
