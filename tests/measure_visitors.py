@@ -36,7 +36,7 @@ class Guest:
         """Open the app, and ask for the longest runs, as fast as they go."""
         self.number, self.turns, self.runs, self.page = number, len(PAGES) - 1, 0, open_page(opened, url)
         self.first_tokens: list[float] = []
-        self.openings: list[float] = []
+        self.openings: list[tuple[str, float]] = []
         self.failures: list[str] = []
         self.notices: list[str] = []
         ready(self.page)
@@ -67,7 +67,7 @@ class Guest:
         self.page.get_by_role("link", name=name, exact=True).first.click(timeout=30_000)
         heading = self.page.get_by_role("heading", level=2).or_(self.page.locator(f"{STAGE} .panels")).first
         expect(heading).to_be_visible(timeout=30_000)
-        self.openings.append(time.monotonic() - since)
+        self.openings.append((name, time.monotonic() - since))
         return name
 
     def _check_text(self) -> None:
@@ -151,7 +151,10 @@ def measure_visitors(log: Path, visitors: int, seconds: float, memory_mb: int | 
             "was_killed": ended or bool(host and host.kills),
             "runs": sum(guest.runs for guest in guests),
             "first_token_s_p50_p95_max": quantiles([wait for guest in guests for wait in guest.first_tokens]),
-            "page_s_p50_p95_max": quantiles([wait for guest in guests for wait in guest.openings]),
+            "page_s_p50_p95_max": {
+                name: quantiles([wait for guest in guests for page, wait in guest.openings if page == name])
+                for name in PAGES
+            },
             "pages_opened": sum(len(guest.openings) for guest in guests),
             "memory_mb_most": max(curve, default=0),
             "memory_mb_most_of_each_minute": curve,

@@ -1,7 +1,6 @@
 """The limit on a process's address space (`ulimit -v`), checked before native libraries abort for want of it."""
 
 import os
-import resource
 
 from gpt2.errors import EngineError
 
@@ -18,6 +17,10 @@ def check_address_space(needed: int = MAX_BYTES) -> None:
     Raises:
         EngineError: if fewer than `needed` bytes are allowed.
     """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
     allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
     if allowed != resource.RLIM_INFINITY and allowed < needed:
         raise EngineError(

@@ -10,7 +10,7 @@ from types import FrameType
 
 from gpt2.trace.unfinished import remove_unfinished
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 def end(number: int, _frame: FrameType | None) -> None:
