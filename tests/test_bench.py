@@ -236,7 +236,7 @@ def test_bad_input_is_one_sentence_and_status_2(capsys, arguments, sentence):
     ("arguments", "sentence"),
     [
         (("--model", "distilgpt2"), b"random ones"),
-        (("--visitors", "3", "--runs", "1000000", "--tokens", "200"), b"at once"),
+        (("--visitors", "3", "--runs", "1000000", "--tokens", "20"), b"at once"),
     ],
 )
 @pytest.mark.usefixtures("interruptible")
