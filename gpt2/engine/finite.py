@@ -10,19 +10,23 @@ from gpt2.model.hooks import BLOCK_HOOKS, hook_axes
 from gpt2.model.interventions import Interventions
 
 Array = NDArray[np.float32]
-SCORES, STREAM = "hook_attn_scores", ("hook_resid_pre", "hook_resid_mid", "hook_resid_post")
+TOP, SCORES, STREAM = "hook_resid_post", "hook_attn_scores", ("hook_resid_pre", "hook_resid_mid", "hook_resid_post")
 
 
 def check_model(captures: Mapping[str, Array], n_layer: int, interventions: Interventions) -> None:
     """Refuse a forward pass that overflowed; `interventions` decide what the sentence advises.
 
-    Captures that a long prompt has dropped already are left out: `check_block` has seen them.
+    Whatever overflows in a block shows in the stream after it, or in the logits. All other captures are read only to
+    name the first, as far as a long prompt has not dropped them: `check_block` has seen those.
 
     Raises:
         EngineError: if it did; the message names the first hook, in the order of the forward pass, that shows it.
     """
+    tops = (f"blocks.{layer}.{TOP}" for layer in range(n_layer))
+    if all(_is_sound(name, captures[name]) for name in (*tops, "logits")):
+        return
     names = [name for name in (*hook_axes(n_layer), "logits") if name in captures]
-    _check(captures, names, interventions, "")
+    raise overflow(captures, names, interventions)
 
 
 def check_block(captures: Mapping[str, Array], layer: int, interventions: Interventions) -> None:
@@ -31,19 +35,18 @@ def check_block(captures: Mapping[str, Array], layer: int, interventions: Interv
     Raises:
         EngineError: if the block overflowed.
     """
-    _check(captures, BLOCK_HOOKS, interventions, f"blocks.{layer}.")
+    if not _is_sound(TOP, captures[TOP]):
+        raise overflow(captures, BLOCK_HOOKS, interventions, f"blocks.{layer}.")
 
 
-def _check(captures: Mapping[str, Array], names: Iterable[str], interventions: Interventions, prefix: str) -> None:
-    # Whatever overflows in a block shows in the stream after it, or in the logits: the rest is read only to name it.
-    if all(_is_sound(name, captures[name]) for name in names if name.endswith(("hook_resid_post", "logits"))):
-        return
+def overflow(
+    captures: Mapping[str, Array], names: Iterable[str], interventions: Interventions, prefix: str = ""
+) -> EngineError:
+    """The error that names the first of these captures that is not sound, with `prefix` before its name."""
     name = prefix + next(name for name in names if not _is_sound(name, captures[name]))
     layer = f" (layer {name.split('.')[1]})" if name.startswith("blocks.") else ""
-    advice = (
-        "use weaker interventions" if interventions else "its weights are too large for float32; choose another one"
-    )
-    raise EngineError(
+    advice = "use weaker interventions" if interventions else "its weights are too large; choose another model"
+    return EngineError(
         f"The model gave a number that is not finite, or too large to be normalised, first at {name}{layer}; {advice}."
     )
 
@@ -53,5 +56,6 @@ def _is_sound(name: str, values: Array) -> bool:
     if name.endswith(SCORES):
         return not (np.isnan(values).any() or np.isposinf(values).any())
     if name.endswith(STREAM):
-        values = np.einsum("si,si->s", values, values)
+        with np.errstate(all="ignore"):
+            return bool(np.isfinite(np.vdot(values, values)))
     return bool(np.isfinite(values).all())

@@ -11,23 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 SMALL_BYTES = 65_536
-ALIGNMENT = 64  # bytes, as NumPy's fast loops and MAX like it
 
 
 def in_one_block(arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-    """The same arrays, the small ones as views of one new block; a large one stays where it is.
+    """The same arrays, the small ones of each type as views of one new block; a large one stays where it is.
 
-    An array that is given twice is copied once. The block lives for as long as any of its views.
+    An array that is given twice is copied once. A block lives for as long as any of its views.
     """
     small = {id(array): array for array in arrays if array.nbytes < SMALL_BYTES}
-    places, end = {}, 0
-    for key, array in small.items():
-        places[key] = end
-        end += -(-array.nbytes // ALIGNMENT) * ALIGNMENT
-    block = np.empty(end, np.uint8)
-    views = {}
-    for key, array in small.items():
-        view = block[places[key] : places[key] + array.nbytes].view(array.dtype).reshape(array.shape)
-        view[...] = array
-        views[key] = view
+    views: dict[int, NDArray[Any]] = {}
+    for dtype in {array.dtype for array in small.values()}:
+        own = {key: array for key, array in small.items() if array.dtype == dtype}
+        block, end = np.concatenate([array.ravel() for array in own.values()]), 0
+        for key, array in own.items():
+            start, end = end, end + array.size
+            views[key] = block[start:end].reshape(array.shape)
     return [views.get(id(array), array) for array in arrays]
