@@ -12,7 +12,7 @@ from tests.stage import STAGE, begin, ready, run, run_id, settle, stage_number, 
 pytestmark = pytest.mark.browser
 
 PROMPTS = {"The king": "The·king", "A mouse": "A·m", "In the wood": "In·the·wood", "My dear": "My·dear", "Hop": "H"}
-SMALL = {"GPT2_TRACES_MB": "7", "GPT2_MAX_PROMPT_TOKENS": "40", "GPT2_MAX_NEW_TOKENS": "30"}
+SMALL = {"GPT2_TRACES_MB": "2", "GPT2_MAX_PROMPT_TOKENS": "40", "GPT2_MAX_NEW_TOKENS": "30"}
 
 
 @pytest.fixture(scope="module")

@@ -78,8 +78,8 @@ class RecomputeCache:
             captures = engine.layer(layer, trace[f"blocks.{layer}.hook_resid_pre"], changes(trace, layer))
             group = next((group for group in GROUPS if name in group), ())
             # The hook asked for is stored last, so it is dropped last.
-            self._put(step, layer, {other: captures[other] for other in (*(o for o in group if o != name), name)})
-            return captures[name]
+            names = (*(other for other in group if other != name), name)
+            return self._put(step, layer, {other: captures[other] for other in names})
 
     def pattern_rows(self, engine: "ForwardPasses", trace: Trace, layer: int, start: int, stop: int) -> Array:
         """The patterns of some queries of the trace. Shapes: [head, query, key], with all keys of the trace."""
@@ -103,11 +103,13 @@ class RecomputeCache:
         self._put(step, layer, {name: row})
         return row
 
-    def _put(self, step: StepId, layer: int, hooks: dict[str, Array]) -> None:
+    def _put(self, step: StepId, layer: int, hooks: dict[str, Array]) -> Array:
+        """Store these hooks, and return the last one as it is stored."""
         for name, array in hooks.items():
             own = array.copy() if array.nbytes < SMALL_BYTES else array  # not a view that holds a block of others
             own.setflags(write=False)
             self._hooks.put((step, layer, name), own)
+        return own
 
 
 class EngineRecomputer:
