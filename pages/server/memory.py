@@ -18,7 +18,7 @@ MEMINFO = Path("/proc/meminfo")
 # If the system does not tell how much memory the machine has.
 ASSUMED = 2_000_000_000
 # What stays free: a page that is being drawn, or a long prompt that is being read, takes tens of megabytes at once.
-MARGIN_SHARE, LEAST_MARGIN = 0.1, 64_000_000
+MARGIN_SHARE, LEAST_MARGIN, MOST_MARGIN = 0.12, 64_000_000, 300_000_000
 READING_SECONDS = 0.1
 # mallopt's names of its settings (malloc.h), and the block size from which memory goes back to the system at once.
 M_MMAP_THRESHOLD, M_ARENA_MAX, MMAP_BYTES = -3, -8, 32_768
@@ -50,6 +50,11 @@ def left_bytes() -> int:
     return min(left)
 
 
+def margin_bytes() -> int:
+    """What stays free: a share of the memory, within bounds."""
+    return min(MOST_MARGIN, max(LEAST_MARGIN, int(MARGIN_SHARE * machine_bytes())))
+
+
 class Spare:
     """What is left beyond the margin that this program keeps, in bytes; negative if it is short of memory.
 
@@ -63,7 +68,7 @@ class Spare:
     def __call__(self) -> int:
         """The newest reading."""
         if time.monotonic() >= self._until:
-            self._bytes = left_bytes() - max(LEAST_MARGIN, int(MARGIN_SHARE * machine_bytes()))
+            self._bytes = left_bytes() - margin_bytes()
             self._until = time.monotonic() + READING_SECONDS
         return self._bytes
 
