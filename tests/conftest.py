@@ -16,13 +16,15 @@ from gpt2.engine import compiled, devices
 from gpt2.engine.engine import Engine
 from gpt2.model.sampling import Sampling
 from gpt2.trace.trace import Trace
-from tests.browser import Server, browser, chromium_path, open_page
+from tests.browser import Server, browser, chromium_path, open_page, serve
 from tests.compiling import GRAPHS
 from tests.models import BUNDLED, PROMPT
 from tests.stage import ready
 
 if TYPE_CHECKING:
     from pages.server.models import Pool
+    from pages.server.traces import Traces
+    from tests.budgets import Budget
 
 # A busy machine is not a failure; folders and engines that examples share are meant to be shared.
 settings.register_profile(
@@ -144,11 +146,34 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> "Pool":
     return own
 
 
+@pytest.fixture
+def budget() -> "Budget":
+    """The bytes that the runs of `traces` may take; a test may change them."""
+    from tests.budgets import Budget  # here, as it imports Streamlit too
+
+    return Budget()
+
+
+@pytest.fixture
+def traces(budget: "Budget") -> "Traces":
+    """The memory of a test's own visitors."""
+    from pages.server.traces import Traces
+
+    return Traces(budget)
+
+
 @pytest.fixture(scope="module")  # no longer: Playwright's event loop would run on under the tests of other modules
 def chromium() -> Iterator[Browser]:
     """The browser of a module's tests."""
     with browser() as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app served for a module's tests, on a host that has set nothing."""
+    with serve(tmp_path_factory.mktemp("server") / "server.log") as served:
+        yield served
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """What a person sees: the app served for real, driven in a real Chromium that can reach no other host."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
 
 from gpt2.trace.trace import Trace
-from tests.browser import Server, open_page, serve
+from tests.browser import open_page, serve
 from tests.stage import STAGE, begin, ready, run, run_id, settle, stage_number, strip
 
 pytestmark = pytest.mark.browser
@@ -19,12 +18,6 @@ LENSES = {
     "sampling": "How is the next token chosen?",
     "cost": "What does a token cost?",
 }
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[Server]:
-    with serve(tmp_path_factory.mktemp("server") / "server.log") as served:
-        yield served
 
 
 def test_the_first_paint_is_a_recorded_run_and_says_so(chromium, server):

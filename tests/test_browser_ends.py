@@ -19,12 +19,6 @@ ENDS = "They lived happily ever after."
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[Server]:
-    with serve(tmp_path_factory.mktemp("server") / "server.log") as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
 def overflowing(tmp_path_factory) -> Iterator[Server]:
     """A host whose model has finite weights that are too large."""
     folder = tmp_path_factory.mktemp("models") / "overflowing"

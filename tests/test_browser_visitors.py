@@ -16,12 +16,6 @@ SMALL = {"GPT2_TRACES_MB": "2", "GPT2_MAX_PROMPT_TOKENS": "40", "GPT2_MAX_NEW_TO
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[Server]:
-    with serve(tmp_path_factory.mktemp("server") / "server.log") as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
 def small(tmp_path_factory) -> Iterator[Server]:
     """The app as a very small host would set it up."""
     with serve(tmp_path_factory.mktemp("small") / "server.log", **SMALL) as served:

@@ -16,18 +16,8 @@ from pages.server.traces import Traces
 from pages.visit.opening import read_run
 from pages.visit.player import Player
 from pages.visit.saving import NO_ROOM, Saving, trace_bytes
-from tests.budgets import Budget, Shelf, played, stands
+from tests.budgets import Shelf, played, stands
 from tests.players import SAMPLING, alone, finish
-
-
-@pytest.fixture
-def budget() -> Budget:
-    return Budget()
-
-
-@pytest.fixture
-def traces(budget: Budget) -> Traces:
-    return Traces(budget)
 
 
 def test_idle_runs_are_squeezed_before_any_is_evicted(engine, budget, traces, trace) -> None:

@@ -15,7 +15,7 @@ from pages.server.traces import Traces
 from pages.visit.generation import NO_ROOM
 from pages.visit.on_stage import EVICTED, FILE_EVICTED
 from pages.visit.player import Player
-from tests.budgets import Budget, played, squeezed_bytes, stands
+from tests.budgets import played, squeezed_bytes, stands
 from tests.players import GREEDY, SAMPLING, alone, evict, finish, wait_for_steps
 
 
@@ -40,16 +40,6 @@ def test_only_idle_runs_go_the_longest_unseen_first_and_no_more_than_must(visits
         assert any(held + before[visits.index(visit)] > budget for visit in last)  # and it had to
         left = [visit for visit in could_go if visit.nbytes]
         assert all(visit.last_seen >= newest.last_seen for visit in left)
-
-
-@pytest.fixture
-def budget() -> Budget:
-    return Budget()
-
-
-@pytest.fixture
-def traces(budget: Budget) -> Traces:
-    return Traces(budget)
 
 
 def test_what_is_let_go_is_freed_and_its_text_and_a_notice_stay(engine, budget, traces, trace) -> None:
