@@ -16,10 +16,13 @@ from tests.stage import STAGE, begin, ready, settle, strip
 
 PAGES = ("Embeddings", "Attention", "Residual stream", "Sampling", "Cost", "Live")
 TALE = "Once upon a time there was a little girl who lived with her mother in a small house near the wood. "
-# Keeps the time from now to the first step of another run.
+# Keeps the time from now to the first step of another run. The stage may be drawn anew meanwhile, by another node.
 WATCH = """(node) => {
     const since = performance.now(), before = node.dataset.run;
+    const hosts = () => [...document.querySelectorAll("div")];
+    const stage = () => hosts().map((host) => host.shadowRoot?.querySelector("[data-painted]")).find(Boolean);
     const timer = setInterval(() => {
+        if (!node.isConnected) node = stage() ?? node;
         if (node.dataset.run === before || Number(node.dataset.steps) < 1) return;
         globalThis.firstToken = (performance.now() - since) / 1000;
         clearInterval(timer);
