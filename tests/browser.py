@@ -8,13 +8,23 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.cores import one_core, worker
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Each window draws the popups of its address bar in a process of its own, though nobody types there: a third of the
+# work of opening a page. Chromium heeds the last list alone, so what Playwright switches off for quiet is named again.
+FEATURES_OFF = (
+    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup"),
+    *("AimEnabled", "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades"),
+    *("LensOverlay", "MediaRouter", "NetworkTimeServiceQuerying", "OptimizationHints", "PaintHolding"),
+    *("PreconnectToSearch", "ThirdPartyStoragePartitioning"),
+)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -22,6 +32,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    f"--disable-features={','.join(FEATURES_OFF)}",
     # Whatever a page asks of any other host fails: the app must need none.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
@@ -44,7 +55,7 @@ class Server:
 def serve(log: Path, prefix: Sequence[str] = (), **environment: str) -> Iterator[Server]:
     """Serve the app on a free port until the block ends; yields as soon as it answers.
 
-    A `prefix` is a command that runs the one after it, as `taskset` does.
+    A `prefix` is a command that runs the one after it, as `taskset` does. Beside other workers it has one core.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -52,9 +63,10 @@ def serve(log: Path, prefix: Sequence[str] = (), **environment: str) -> Iterator
     command = [*prefix, sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += [f"--server.port={port}", "--server.address=127.0.0.1"]
     with log.open("wb") as messages:
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=messages, stderr=messages, env={**os.environ, **environment}
-        )
+        with one_core() if worker() else nullcontext():
+            process = subprocess.Popen(
+                command, cwd=ROOT, stdout=messages, stderr=messages, env={**os.environ, **environment}
+            )
         url = f"http://127.0.0.1:{port}"
         try:
             wait_until_up(url, process, log)
@@ -103,9 +115,14 @@ def is_local(url: str) -> bool:
 
 
 def open_page(opened: Browser, url: str, width: int = 1280, height: int = 800, scheme: str = "light") -> Page:
+    """A fresh visitor, in a browser of its own, on a page of the app; `page.errors` is that of `open_tab`."""
+    size = {"width": width, "height": height}
+    return open_tab(opened.new_context(viewport=size, color_scheme=scheme), url)  # type: ignore[arg-type]
+
+
+def open_tab(window: BrowserContext, url: str) -> Page:
     """A fresh visitor on a page of the app; errors, and requests to other hosts, are kept in `page.errors`."""
-    context = opened.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
+    page = window.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda request: None if is_local(request.url) else errors.append(f"asked for {request.url}"))

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from gpt2.checkpoints.weights import Checkpoint, load_checkpoint
 from gpt2.engine import compiled, devices
 from gpt2.engine.engine import Engine
 from gpt2.model.sampling import Sampling
 from gpt2.trace.trace import Trace
-from tests.browser import Server, browser, chromium_path, open_page, serve
+from tests.browser import Server, browser, chromium_path, open_tab, serve
 from tests.compiling import GRAPHS
+from tests.cores import one_core
 from tests.models import BUNDLED, PROMPT
 from tests.stage import ready
 
@@ -51,15 +52,10 @@ def pytest_xdist_setupnodes() -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One thread a worker for MAX too, which starts one for each core that it sees first, and lets them wait spinning.
-
-    Two workers take half the time then. Processes that tests start, and a file run by itself, use all cores.
-    """
-    if hasattr(config, "workerinput") and hasattr(os, "sched_setaffinity"):
-        cores = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {min(cores)})
-        devices.session_on("cpu")
-        os.sched_setaffinity(0, cores)
+    """One thread a worker for MAX too: two workers take half the time then. A file run by itself uses all cores."""
+    if hasattr(config, "workerinput"):
+        with one_core():
+            devices.session_on("cpu")
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` takes its pick
@@ -170,17 +166,25 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
+def window(chromium: Browser) -> Iterator[BrowserContext]:
+    """The window of `live`, which keeps the app's own files from one tab to the next, as everybody's browser does."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The app served for a module's tests, on a host that has set nothing."""
+    """The app served for all tests of a worker, on a host that has set nothing."""
     with serve(tmp_path_factory.mktemp("server") / "server.log") as served:
         yield served
 
 
 @pytest.fixture
-def live(chromium: Browser, server: Server) -> Iterator[Page]:
+def live(window: BrowserContext, server: Server) -> Iterator[Page]:
     """A fresh visitor on the Live page of the module's own `server`, the bundled model ready."""
-    page = open_page(chromium, server.url)
+    page = open_tab(window, server.url)
     ready(page)
     yield page
     assert page.errors == []  # type: ignore[attr-defined]
-    page.context.close()
+    page.close()

@@ -30,7 +30,6 @@ def settle(page: Page, **settings: float) -> None:
         field = page.locator(f"input[name={name}]")
         field.fill(str(value))
         field.press("Enter")
-    page.wait_for_timeout(500)
     page.keyboard.press("Escape")
 
 
