@@ -167,8 +167,9 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def window(chromium: Browser) -> Iterator[BrowserContext]:
-    """The window of `live`, which keeps the app's own files from one tab to the next, as everybody's browser does."""
+    """The window of `live`, which keeps the app's own files from one tab to the next, and nothing that a visitor chose."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
+    context.add_init_script("if (location.protocol === 'http:') localStorage.clear();")
     yield context
     context.close()
 
@@ -182,7 +183,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def live(window: BrowserContext, server: Server) -> Iterator[Page]:
-    """A fresh visitor on the Live page of the module's own `server`, the bundled model ready."""
+    """A fresh visitor on the Live page of `server`, the bundled model ready."""
     page = open_tab(window, server.url)
     ready(page)
     yield page

@@ -5,6 +5,14 @@ import time
 from playwright.sync_api import Page, expect
 
 STAGE = "[data-painted]"
+# Whether the script of a page has ended, and nothing on the page has changed for half a second since.
+LIES_STILL = """() => {
+    const app = document.querySelector(".stApp"), now = performance.now();
+    const looks = [app.innerHTML.length, app.innerText, getComputedStyle(app).backgroundColor].join();
+    const still = looks === globalThis.looks && app.dataset.testScriptState === "notRunning";
+    if (!still) Object.assign(globalThis, { looks, since: now });
+    return now - globalThis.since > 500;
+}"""
 
 
 def stage_number(page: Page, name: str) -> int:
@@ -40,7 +48,7 @@ def begin(page: Page, prompt: str) -> None:
 
 
 def wait_for_new_run(page: Page, before: str, steps: int, seconds: float = 60) -> None:
-    """Return once another run than `before` shows at least `steps` steps.
+    """Return once another run than `before`, if that is one, shows at least `steps` steps.
 
     Raises:
         TimeoutError: if it does not in time.
@@ -51,6 +59,11 @@ def wait_for_new_run(page: Page, before: str, steps: int, seconds: float = 60) -
             return
         page.wait_for_timeout(20)
     raise TimeoutError("the new run did not appear")
+
+
+def wait_for_steps(page: Page, more: int) -> None:
+    """Return once a run that is generated has made so many more steps."""
+    wait_for_new_run(page, "", stage_number(page, "steps") + more)
 
 
 def run(page: Page, prompt: str, tokens: int = 8) -> None:
@@ -64,3 +77,9 @@ def run(page: Page, prompt: str, tokens: int = 8) -> None:
 def strip(page: Page) -> str:
     """The text of the tokens on the strip."""
     return page.locator(f"{STAGE} .tokens").inner_text()
+
+
+def lie_still(page: Page) -> None:
+    """Return once a page has been drawn to the last chart."""
+    page.evaluate("globalThis.looks = null")
+    page.wait_for_function(LIES_STILL, timeout=30_000)

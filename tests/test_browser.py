@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from gpt2.trace.trace import Trace
-from tests.browser import open_page, serve
-from tests.stage import STAGE, begin, ready, run, run_id, settle, stage_number, strip
+from tests.browser import open_page, open_tab, serve
+from tests.stage import STAGE, begin, lie_still, ready, run, run_id, settle, stage_number, strip, wait_for_steps
 
 pytestmark = pytest.mark.browser
 
@@ -99,7 +99,7 @@ def test_playing_and_pausing_by_the_space_key(live):
     live.wait_for_timeout(500)  # a token under way may still come
     paused = stage_number(live, "steps")
     assert 7 < paused < 305
-    live.wait_for_timeout(1000)
+    live.wait_for_timeout(500)  # three tokens' time
     assert stage_number(live, "steps") == paused
 
 
@@ -139,7 +139,6 @@ def test_changing_the_page_keeps_the_run(live):
 
 def test_the_cost_page_knows_the_paints_and_measures_what_the_cache_saves(live):
     run(live, "The fox", 12)
-    live.wait_for_timeout(1000)
     live.get_by_role("link", name="Cost", exact=True).click()
     table = live.get_by_test_id("stVegaLiteChart").nth(1)
     painted = re.compile(r"painting: [\d.]+\sms in this browser")
@@ -160,18 +159,18 @@ def test_two_windows_do_not_disturb_each_other(chromium, server, live):
 
 
 @pytest.mark.parametrize("name", LENSES)
-def test_a_lens_page_has_no_error_and_no_sideways_scroll_in_light_and_dark(chromium, server, name):
-    page = open_page(chromium, f"{server.url}/{name}", 1280, 800, "light")
+def test_a_lens_page_has_no_error_and_no_sideways_scroll_in_light_and_dark(window, server, name):
+    page = open_tab(window, f"{server.url}/{name}")
     backgrounds = set()
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         expect(page.get_by_role("heading", name=LENSES[name])).to_be_visible(timeout=30_000)
-        page.wait_for_timeout(1500)
+        lie_still(page)
         assert page.locator('[data-testid="stException"]').count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= 1280
         backgrounds.add(page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor"))
     assert page.errors == [] and len(backgrounds) == 2
-    page.context.close()
+    page.close()
 
 
 def test_the_first_visitor_of_a_server_may_come_by_a_pages_own_address(chromium, tmp_path):
@@ -196,7 +195,7 @@ def test_a_run_is_saved_by_keys_alone_while_another_visitor_generates(chromium, 
     live.keyboard.press("Enter")
     ready_file = live.get_by_role("button", name=re.compile(r"Download 12 steps, [\d.]+ MB"))
     expect(ready_file).to_be_visible(timeout=20_000)
-    live.wait_for_timeout(3000)
+    wait_for_steps(other, 12)
     live.keyboard.press("Tab")
     expect(ready_file).to_be_focused()
     for name in ("once.npz", "twice.npz"):
@@ -204,7 +203,7 @@ def test_a_run_is_saved_by_keys_alone_while_another_visitor_generates(chromium, 
             live.keyboard.press("Enter")
         download.value.save_as(tmp_path / name)
         assert Trace.load(tmp_path / name).run_id == run_id(live)
-        live.wait_for_timeout(1000)
+        wait_for_steps(other, 6)
     expect(other.locator(f"{STAGE} .state")).to_contain_text("running")
     begin(live, "The fox")
     expect(ready_file).to_be_hidden(timeout=20_000)
