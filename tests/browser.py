@@ -8,12 +8,12 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.cores import one_core, worker
+from tests.cores import one_core
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -55,7 +55,7 @@ class Server:
 def serve(log: Path, prefix: Sequence[str] = (), **environment: str) -> Iterator[Server]:
     """Serve the app on a free port until the block ends; yields as soon as it answers.
 
-    A `prefix` is a command that runs the one after it, as `taskset` does. Beside other workers it has one core.
+    A `prefix` is a command that runs the one after it, as `taskset` does.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -63,7 +63,7 @@ def serve(log: Path, prefix: Sequence[str] = (), **environment: str) -> Iterator
     command = [*prefix, sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += [f"--server.port={port}", "--server.address=127.0.0.1"]
     with log.open("wb") as messages:
-        with one_core() if worker() else nullcontext():
+        with one_core():
             process = subprocess.Popen(
                 command, cwd=ROOT, stdout=messages, stderr=messages, env={**os.environ, **environment}
             )

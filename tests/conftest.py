@@ -52,7 +52,7 @@ def pytest_xdist_setupnodes() -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One thread a worker for MAX too: two workers take half the time then. A file run by itself uses all cores."""
+    """One thread a worker for MAX too. A file that is run by itself uses all cores."""
     if hasattr(config, "workerinput"):
         with one_core():
             devices.session_on("cpu")
@@ -167,7 +167,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def window(chromium: Browser) -> Iterator[BrowserContext]:
-    """The window of `live`, which keeps the app's own files from one tab to the next, and nothing that a visitor chose."""
+    """The window of `live`: it keeps the app's own files from one tab to the next, and nothing that a visitor chose."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
     context.add_init_script("if (location.protocol === 'http:') localStorage.clear();")
     yield context

@@ -7,23 +7,18 @@ from contextlib import contextmanager
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """What this thread starts meanwhile sees one core of this machine, another one for each worker.
+    """In a worker beside others, what this thread starts meanwhile has one core, each worker's another; else all.
 
     MAX starts a thread for each core that it sees first, and lets them wait spinning: those of two workers would take
-    the cores from each other.
+    the cores from each other, and each would need twice the time.
     """
-    if not hasattr(os, "sched_setaffinity"):
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    if not worker or not hasattr(os, "sched_setaffinity"):
         yield
         return
     cores = os.sched_getaffinity(0)
-    own = sorted(cores)[int(worker().removeprefix("gw") or 0) % len(cores)]
-    os.sched_setaffinity(0, {own})
+    os.sched_setaffinity(0, {sorted(cores)[int(worker) % len(cores)]})
     try:
         yield
     finally:
         os.sched_setaffinity(0, cores)
-
-
-def worker() -> str:
-    """The name of this worker, such as `gw1`; empty where the tests run in one process."""
-    return os.environ.get("PYTEST_XDIST_WORKER", "")

@@ -22,6 +22,7 @@ from gpt2.errors import SettingsError
 from gpt2.model.config import GPT2Config
 from gpt2.model.sampling import Sampling
 from tests import command_line
+from tests.cores import one_core
 
 ROOT = Path(gpt2.__file__).parent.parent
 TINY = GPT2Config(300, 32, 16, 2, 2, 64)
@@ -35,13 +36,14 @@ def said(capsys, *arguments: str) -> dict:
 @pytest.fixture(scope="module")
 def found() -> dict:
     """One quick comparison at two lengths, through the command line."""
-    told = subprocess.run(
-        [sys.executable, "-m", "gpt2", "bench", "--quick", "--lengths", "60", "20", "--json"],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=dict(os.environ),  # Python's own copy: MAX leaves variables in the process that name another home
-    )
+    with one_core():
+        told = subprocess.run(
+            [sys.executable, "-m", "gpt2", "bench", "--quick", "--lengths", "60", "20", "--json"],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=dict(os.environ),  # Python's own copy: MAX leaves variables in the process that name another home
+        )
     assert told.returncode == 0, told.stderr[-2000:]
     return json.loads(told.stdout)
 
@@ -243,7 +245,10 @@ def test_bad_input_is_one_sentence_and_status_2(capsys, arguments, sentence):
 def test_an_interrupt_ends_it_with_status_130_and_leaves_nothing(tmp_path, arguments, sentence):
     environment = {**os.environ, "TMPDIR": str(tmp_path), "HF_HOME": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-m", "gpt2", "bench", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+    with (
+        one_core(),
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child,
+    ):
         try:
             line = next(line for line in child.stderr if sentence in line)
             child.send_signal(signal.SIGINT)
