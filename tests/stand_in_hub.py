@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 CHUNK = 4096
+POLL_SECONDS = 0.02  # how soon it ends when it is told to
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def stand_in_hub() -> Iterator[StandInHub]:
     handler = type("Handler", (Answers,), {"hub": hub})
     server = Quiet(("127.0.0.1", 0), handler)
     hub.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True)
     thread.start()
     try:
         yield hub

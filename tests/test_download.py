@@ -60,6 +60,16 @@ def cut_off(hub: StandInHub, at: int) -> None:
     hub.asked.clear()
 
 
+def stop(hub: StandInHub, at: int) -> None:
+    """Leave a download that was stopped once so many bytes had come, and no more came."""
+    hub.hold_at = at
+    with pytest.raises(CheckpointError, match="was stopped; choose it again to resume from the bytes kept so far"):
+        download(locate(REPO), stopped=lambda: locate(REPO).here_bytes == at)
+    assert hub.held.is_set() and not hub.go.is_set()
+    hub.hold_at = None
+    hub.asked.clear()
+
+
 def test_a_download_gives_the_checkpoint_that_lies_on_the_hub(hub, tiny):
     place = locate(REPO)
     assert (place.state, place.folder) == ("to download", None)
@@ -106,22 +116,13 @@ def test_a_connection_that_drops_once_is_taken_up_again_by_itself(hub, tiny):
 
 
 def test_a_server_that_sends_all_of_a_file_again_does_not_spoil_it(hub, tiny):
-    cut_off(hub, 300_000)
+    stop(hub, 300_000)
     hub.ignores_ranges = True
     assert (download(locate(REPO)) / "model.safetensors").read_bytes() == (tiny / "model.safetensors").read_bytes()
 
 
 def test_a_stopped_download_ends_although_no_byte_comes_and_goes_on_later(hub, tiny):
-    hub.hold_at = 200_000
-
-    def all_that_was_sent_is_here() -> bool:
-        return locate(REPO).here_bytes == hub.hold_at
-
-    with pytest.raises(CheckpointError, match="was stopped; choose it again to resume from the bytes kept so far"):
-        download(locate(REPO), stopped=all_that_was_sent_is_here)
-    assert hub.held.is_set() and not hub.go.is_set()
-    hub.hold_at = None
-    hub.asked.clear()
+    stop(hub, 200_000)
     assert (download(locate(REPO)) / "model.safetensors").read_bytes() == (tiny / "model.safetensors").read_bytes()
     assert hub.begins() == [200_000]
 
