@@ -104,12 +104,13 @@ def main() -> None:
     parser.add_argument("--visitors", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--memory-mb", type=int, help="of a small host with one core (root on Linux)")
+    parser.add_argument("--pictures", type=Path, help="a folder for a picture of each page that failed a visitor")
     options = parser.parse_args()
     what = options.what
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
         if what == "visitors":
-            measured = measure_visitors(log, options.visitors, options.seconds, options.memory_mb)
+            measured = measure_visitors(log, options.visitors, options.seconds, options.memory_mb, options.pictures)
         elif what == "model":
             from tests.measure_model import measure_model
 

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,9 @@ PATIENCE_SECONDS = 90
 class Guest:
     """One visitor, who generates to the end of the context, looks at every page meanwhile, and begins again."""
 
-    def __init__(self, opened: Browser, url: str, number: int) -> None:
+    def __init__(self, opened: Browser, url: str, number: int, pictures: Path | None = None) -> None:
         """Open the app, and ask for the longest runs, as fast as they go."""
+        self._pictures = pictures
         self.number, self.turns, self.runs, self.page = number, len(PAGES) - 1, 0, open_page(opened, url)
         self.first_tokens: list[float] = []
         self.openings: list[tuple[str, float]] = []
@@ -60,7 +62,7 @@ class Guest:
                 if self.page.locator(f"{STAGE} .state").inner_text().strip() != "running":
                     self._run()
         except (Error, AssertionError) as error:
-            self.failures.append(f"visitor {self.number}: {str(error).splitlines()[0]}")
+            self._fail(str(error).splitlines()[0])
             self._asked = 0.0
 
     def _open_next(self) -> str:
@@ -76,7 +78,7 @@ class Guest:
     def _check_text(self) -> None:
         shown = strip(self.page).replace("·", " ")
         if self._prompt and not shown.startswith(self._prompt):
-            self.failures.append(f"visitor {self.number}: lost {self._prompt!r} for {shown[:40]!r}")
+            self._fail(f"lost {self._prompt!r} for {shown[:40]!r}")
 
     def _run(self) -> None:
         if self._said():
@@ -92,10 +94,17 @@ class Guest:
         if seconds is not None:
             self.first_tokens.append(seconds)
         elif time.monotonic() - self._asked > PATIENCE_SECONDS:
-            self.failures.append(f"visitor {self.number}: no first token in {PATIENCE_SECONDS} s; {self._said()}")
+            self._fail(f"no first token in {PATIENCE_SECONDS} s; {self._said()}")
         else:
             return
         self._asked = 0.0
+
+    def _fail(self, what: str) -> None:
+        """Note a failure, with a picture of the page."""
+        self.failures.append(f"visitor {self.number}, {time.strftime('%H:%M:%S')}: {what}")
+        if self._pictures is not None:
+            with suppress(Error):
+                self.page.screenshot(path=self._pictures / f"visitor-{self.number}-{len(self.failures)}.png")
 
     def _said(self) -> str:
         """The sentence under the prompt, if it is not of a full context."""
@@ -129,7 +138,9 @@ class Gauge(threading.Thread):
         return [round(max(minute) / 1e6) for minute in minutes]
 
 
-def measure_visitors(log: Path, visitors: int, seconds: float, memory_mb: int | None) -> dict[str, Any]:
+def measure_visitors(
+    log: Path, visitors: int, seconds: float, memory_mb: int | None, pictures: Path | None
+) -> dict[str, Any]:
     """So many visitors for so long, on a host of `memory_mb` and one core; None: on this machine as it is.
 
     Every third prompt is some 150 tokens long and every third some 300, the others about ten.
@@ -140,7 +151,7 @@ def measure_visitors(log: Path, visitors: int, seconds: float, memory_mb: int | 
     with browser() as opened, serve(log, host.prefix if host else ()) as server:
         process = psutil.Process(server.process.pid)
         gauge = Gauge((lambda: host.used_bytes) if host else (lambda: process.memory_info().rss))
-        guests = [Guest(opened, server.url, number) for number in range(visitors)]
+        guests = [Guest(opened, server.url, number, pictures) for number in range(visitors)]
         until = time.monotonic() + seconds
         while time.monotonic() < until and server.process.poll() is None:
             for guest in guests:

@@ -134,11 +134,11 @@ def test_what_is_left_is_the_limit_less_what_a_container_counts_as_in_use(files,
     (tmp_path / "memory.stat").write_text(f"anon 1\n{idle} 60000000\nactive_file 5\n")
     assert memory.left_bytes() == 100_000_000
     spare = memory.Spare()
-    assert spare() == 100_000_000 - 82_800_000
+    assert spare() == 100_000_000 - 103_500_000
     (tmp_path / use).write_text("690000000\n")
-    assert spare() == 17_200_000  # a reading holds for a moment
+    assert spare() == -3_500_000  # a reading holds for a moment
     spare.forget()
-    assert spare() == -22_800_000
+    assert spare() == -43_500_000
 
 
 def test_without_a_container_what_is_left_is_the_machines(tmp_path, monkeypatch) -> None:
@@ -149,7 +149,7 @@ def test_without_a_container_what_is_left_is_the_machines(tmp_path, monkeypatch)
     assert memory.left_bytes() == 123 * 1024
 
 
-@pytest.mark.parametrize(("machine", "margin"), [(300, 64), (690, 82.8), (1000, 120), (2700, 300), (64_000, 300)])
+@pytest.mark.parametrize(("machine", "margin"), [(300, 64), (690, 103.5), (1000, 150), (2700, 300), (64_000, 300)])
 def test_the_margin_is_a_share_of_the_memory_within_bounds(monkeypatch, machine: int, margin: float) -> None:
     monkeypatch.setattr(memory, "machine_bytes", lambda: machine * 10**6)
     assert memory.margin_bytes() == margin * 10**6

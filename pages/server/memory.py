@@ -18,7 +18,7 @@ MEMINFO = Path("/proc/meminfo")
 # If the system does not tell how much memory the machine has.
 ASSUMED = 2_000_000_000
 # What stays free: a page that is being drawn, or a long prompt that is being read, takes tens of megabytes at once.
-MARGIN_SHARE, LEAST_MARGIN, MOST_MARGIN = 0.12, 64_000_000, 300_000_000
+MARGIN_SHARE, LEAST_MARGIN, MOST_MARGIN = 0.15, 64_000_000, 300_000_000
 READING_SECONDS = 0.1
 # mallopt's names of its settings (malloc.h), and the block size from which memory goes back to the system at once.
 M_MMAP_THRESHOLD, M_ARENA_MAX, MMAP_BYTES = -3, -8, 32_768
