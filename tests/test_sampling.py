@@ -171,6 +171,19 @@ def test_a_draw_can_be_repeated_from_what_it_records(logits: Any, sampling: Samp
     assert Distribution.of(logits, drawn.sampling).pick(drawn.u) == drawn.token
 
 
+@pytest.mark.parametrize("spread", [0.1, 1, 3, 8])
+@pytest.mark.parametrize("vocab", [300, 9000, 50_257])
+def test_a_draw_from_a_large_vocabulary_is_that_of_its_distribution(vocab: int, spread: float) -> None:
+    """A draw sorts only the most likely tokens, until the one drawn is among them; every second time many are equal."""
+    rng = np.random.default_rng(vocab)
+    for seed in range(12):
+        logits = rng.normal(0, spread, vocab).astype(np.float32)
+        logits = np.round(logits) if seed % 2 else logits
+        top_k, top_p = [0, 1, 40, 270, vocab][seed % 5], [1.0, 0.3, 0.95, 0.9999][seed % 4]
+        drawn = draw(logits, Sampling([0, 0.5, 1, 2][seed % 4], top_k, top_p, seed), position=seed)
+        assert drawn.token == Distribution.of(logits, drawn.sampling).pick(drawn.u)
+
+
 @pytest.mark.parametrize("temperature", [1e-3, 1e-300, 5e-324])
 def test_a_tiny_temperature_is_greedy_and_does_not_overflow(temperature: float) -> None:
     logits = np.array([1.0, 3.0, 2.0, -1e30])
