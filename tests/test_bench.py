@@ -13,7 +13,7 @@ import pytest
 import gpt2
 from gpt2.bench.comparison import capture_bytes, checked_lengths
 from gpt2.bench.subject import subject
-from gpt2.bench.table import table
+from gpt2.bench.table import LABELS, table
 from gpt2.bench.timing import Effort, Timing, Way, interleaved
 from gpt2.bench.visitors import Visit, Visitor, count_equal
 from gpt2.checkpoints.catalog import KNOWN, Known
@@ -26,7 +26,7 @@ from tests.cores import one_core
 
 ROOT = Path(gpt2.__file__).parent.parent
 TINY = GPT2Config(300, 32, 16, 2, 2, 64)
-ALONE_ROWS = [("cold start", None), ("load", None), ("prefill", 12), ("decode", 12), ("run", 20)]
+ALONE_ROWS = [("step", 12), ("decode", 12), ("prefill", 12), ("run", 20), ("cold start", None), ("load", None)]
 
 
 def said(capsys, *arguments: str) -> dict:
@@ -50,10 +50,10 @@ def found() -> dict:
 
 @pytest.mark.slow
 def test_every_piece_of_work_is_reported_once_for_each_length(found):
-    expected = [("cold start", None), ("load", None)]
-    expected += [(what, length) for length in (20, 60) for what in ("prefill", "decode")]
-    assert [(row["what"], row["length"]) for row in found["rows"]] == [*expected, ("run", 20)]
-    keys = {"what", "length", "ours_ms", "hf_outputs_ms", "hf_plain_ms", "ratio", "ratio_plain"}
+    expected = [(what, length) for what in ("step", "decode", "prefill") for length in (20, 60)]
+    expected += [("run", 20), ("cold start", None), ("load", None)]
+    assert [(row["what"], row["length"]) for row in found["rows"]] == expected
+    keys = {"what", "length", "ours_ms", "hf_outputs_ms", "hf_plain_ms", "ratio", "ratio_plain", "limit"}
     assert all(set(row) == keys for row in found["rows"])
 
 
@@ -68,6 +68,9 @@ def test_every_ratio_is_the_quotient_of_medians_and_no_minimum_is_above_its_medi
                 assert ratio == pytest.approx(theirs["median"] / row["ours_ms"]["median"], abs=1e-3)
                 assert 0 < theirs["min"] <= theirs["median"]
         assert 0 < row["ours_ms"]["min"] <= row["ours_ms"]["median"]
+        if row["limit"] is not None:
+            assert row["limit"] == pytest.approx(found["weights_read_ms"] / row["ours_ms"]["median"], abs=1e-3)
+    assert {row["what"] for row in found["rows"] if row["limit"] is not None} == {"step", "decode"}
     cache = found["without_cache"]
     assert cache["length"] == 256
     assert cache["ratio"] == pytest.approx(cache["recomputed_ms"]["median"] / cache["cached_ms"]["median"], abs=1e-3)
@@ -83,7 +86,7 @@ def test_transformers_stands_beside_all_work_with_and_without_outputs(found):
 
 @pytest.mark.slow
 def test_tokens_a_second_are_those_of_the_run(found):
-    run = found["rows"][-1]
+    run = next(row for row in found["rows"] if row["what"] == "run")
     for side, rate in found["tokens_per_s"].items():
         assert rate * run[f"{side}_ms"]["median"] == pytest.approx(1000, rel=1e-2)
     assert set(found["tokens_per_s"]) == {"ours", "hf_outputs", "hf_plain"}
@@ -113,8 +116,9 @@ def test_the_table_holds_every_row_and_the_medians(found):
     lines = table(found).splitlines()
     for row in found["rows"]:
         length = "" if row["length"] is None else str(row["length"])
-        line = next(line for line in lines if line.startswith(f"{row['what']:18}{length:>7}"))
-        assert line.endswith(f"{row['ratio']:.2f} x")
+        line = next(line for line in lines if line.startswith(f"{LABELS[row['what']]:18}{length:>7}"))
+        share = "" if row["limit"] is None else f"{row['limit']:.0%}"
+        assert line.endswith(f"{row['ratio']:.2f} x{share:>10}".rstrip())
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from gpt2.errors import EngineError, SettingsError
 from gpt2.model.config import GPT2Config
 
 from .first_token import cold_start
+from .limit import read_ms
 from .machine import available_bytes, peak_mb, resident_mb
 from .sides import Ours, Side, Theirs, load_reference
 from .subject import Subject, Tell
@@ -35,11 +36,13 @@ class Row:
     """The timings of one piece of work, for every program that did it.
 
     Attributes:
-        what: `cold start`, `load`, `prefill`, `decode` (one token after `length` cached ones) or `run` (a token of a
-            run as the app makes it, lens, draw and trace included, after a prompt of `length`).
+        what: `step` (a token after `length` cached ones as a person gets it: model, captures, lens, draw and trace),
+            `decode` (of that, the forward pass alone), `prefill`, `run` (a token of a run of steps without a pause,
+            after a prompt of `length`), `cold start` or `load`.
         hf_outputs: transformers with attentions and hidden states. Its `load` only maps the file, which is read when
             the first token needs it; a cold start includes all of that.
         hf_plain: transformers without them; None if it makes no difference.
+        limit_ms: the time in which this machine reads every weight once, for work that has to.
     """
 
     what: str
@@ -47,9 +50,18 @@ class Row:
     ours: Timing
     hf_outputs: Timing | None = None
     hf_plain: Timing | None = None
+    limit_ms: float | None = None
+
+    @classmethod
+    def of(cls, what: str, length: int | None, sides: Mapping[str, Timing], limit_ms: float | None = None) -> "Row":
+        """A row of the timings by side."""
+        return cls(what, length, sides["ours"], sides.get("hf_outputs"), sides.get("hf_plain"), limit_ms)
 
     def to_dict(self) -> dict[str, Any]:
-        """A dictionary for JSON; a ratio is transformers' median over ours: above 1, this program is the faster."""
+        """A dictionary for JSON; a ratio is transformers' median over ours: above 1, this program is the faster.
+
+        `limit` is the share of this program's time that reading the weights alone would take.
+        """
 
         def as_dict(timing: Timing | None) -> dict[str, float] | None:
             return None if timing is None else timing.to_dict()
@@ -62,6 +74,7 @@ class Row:
             "hf_plain_ms": as_dict(self.hf_plain),
             "ratio": quotient(self.hf_outputs, self.ours),
             "ratio_plain": quotient(self.hf_plain, self.ours),
+            "limit": None if self.limit_ms is None else round(self.limit_ms / self.ours.median, 3),
         }
 
 
@@ -113,7 +126,8 @@ def compare(
     starts, memory = cold_starts(subject, bool(hf_load_ms), 1 if quick else 3, tell)
     rng = np.random.default_rng(SEED)
     ids: list[int] = rng.integers(engine.config.vocab_size, size=engine.config.n_positions).tolist()
-    rows = [Row("cold start", None, **starts), Row("load", None, **loads)]
+    limit_ms = read_ms(engine.checkpoint.weights)
+    steps, decoded, prefilled = [], [], []
     differences, left_out = [], []
     for length in lengths:
         if COPIES * capture_bytes(engine.config, length) > available_bytes():
@@ -121,14 +135,17 @@ def compare(
             continue
         tell(f"Measuring prefill of {length} tokens.")
         differences.append(largest_difference(sides, ids[:length]))
-        rows.append(Row("prefill", length, **interleaved(prefills(sides, ids[:length]), effort)))
-        tell(f"Measuring decode after {length} tokens.")
-        rows.append(Row("decode", length, **interleaved(decodes(sides, ids, length), effort)))
+        prefilled.append(Row.of("prefill", length, interleaved(prefills(sides, ids[:length]), effort)))
+        tell(f"Measuring a token after {length} tokens.")
+        decoded.append(Row.of("decode", length, interleaved(decodes(sides, ids, length), effort), limit_ms))
+        steps.append(Row.of("step", length, interleaved(whole_steps(sides, ids, length), effort), limit_ms))
     tell("Measuring a run as the app makes it.")
     run, parts = whole_run(sides, ours, ids, effort)
     tell("Measuring how much time the cache saves.")
+    started = Row.of("cold start", None, starts), Row.of("load", None, loads)
     return {
-        "rows": [row.to_dict() for row in (*rows, run)],
+        "rows": [row.to_dict() for row in (*steps, *decoded, *prefilled, run, *started)],
+        "weights_read_ms": round(limit_ms, 3),
         "tokens_per_s": tokens_per_s(run),
         "run_parts_ms": parts,
         "without_cache": without_cache(ours, ids, effort),
@@ -172,6 +189,13 @@ def decodes(sides: Mapping[str, Side], ids: Sequence[int], length: int) -> dict[
     return {name: Way(partial(side.decode, ids[length]), side.ready) for name, side in sides.items()}
 
 
+def whole_steps(sides: Mapping[str, Side], ids: Sequence[int], length: int) -> dict[str, Way]:
+    """A token after `length` cached ones as a person gets it, by side."""
+    for side in sides.values():
+        side.hold_run(ids[:length])
+    return {name: Way(side.step, side.ready_to_step) for name, side in sides.items()}
+
+
 def largest_difference(sides: Mapping[str, Side], ids: Sequence[int]) -> float:
     """The largest difference of any side's last logits from ours, relative to the largest logit."""
     read = []
@@ -194,7 +218,7 @@ def whole_run(
         for name, timing in interleaved(ways, few).items()
     }
     parts = {"model": round(median(ours.model_ms), 4), "lens_draw_and_trace": round(median(ours.rest_ms), 4)}
-    return Row("run", n_prompt, **timings), parts
+    return Row.of("run", n_prompt, timings), parts
 
 
 def tokens_per_s(run: Row) -> dict[str, float]:

@@ -17,6 +17,7 @@ from gpt2.engine.run import Run
 from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Sampling
 from gpt2.trace.captures import Captures
+from gpt2.trace.step import Step
 
 if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
@@ -41,6 +42,15 @@ class Side(Protocol):
     def decode(self, token: int) -> Any:
         """Read one token after the prompt of `hold`; returns all the program's outputs."""
 
+    def hold_run(self, ids: Sequence[int]) -> None:
+        """Read a prompt and keep its cache for `step`."""
+
+    def ready_to_step(self) -> None:
+        """Step back to the prompt of `hold_run`; not timed."""
+
+    def step(self) -> Any:
+        """Continue by one token, as a person gets it."""
+
     def logits(self, outputs: Any) -> Array:
         """The last position's logits, from the outputs of `prefill` or `decode`. Shape: [vocab]."""
 
@@ -64,7 +74,7 @@ class Ours:
 
     def prefill(self, ids: Sequence[int]) -> Captures:
         """Every hook's array."""
-        return self.engine.prefill(ids, Interventions(), self.engine.new_cache())
+        return self.engine.prefill(ids, Interventions(), self.engine.new_cache()).captures
 
     def hold(self, ids: Sequence[int]) -> None:
         """Fill the cache with a prompt."""
@@ -73,11 +83,24 @@ class Ours:
 
     def decode(self, token: int) -> Captures:
         """Every hook's array."""
-        return self.engine.decode(token, Interventions(), self._cache)
+        return self.engine.decode(token, Interventions(), self._cache).captures
 
     def logits(self, outputs: Captures) -> Array:
         """The last row."""
         return outputs["logits"][-1]
+
+    def hold_run(self, ids: Sequence[int]) -> None:
+        """Begin a run with this prompt."""
+        self._run = Run(self.engine, tuple(ids), Interventions())
+        self._run.advance(Sampling())
+
+    def ready_to_step(self) -> None:
+        """Step back to the prompt."""
+        self._run.cut(1)
+
+    def step(self) -> Step:
+        """The next token with its lens and its draw, stored in the trace."""
+        return self._run.advance(Sampling())
 
     def generate(self, ids: Sequence[int], count: int) -> Run:
         """A run as the app makes it; notes the time of each decoded token in the model and outside it."""
@@ -132,6 +155,19 @@ class Theirs:
     def logits(self, outputs: Any) -> Array:
         """The last row."""
         return outputs.logits[0, -1].numpy()
+
+    def hold_run(self, ids: Sequence[int]) -> None:
+        """Fill the cache with a prompt."""
+        self.hold(ids)
+
+    def ready_to_step(self) -> None:
+        """Crop the cache back."""
+        self.ready()
+
+    def step(self) -> Any:
+        """The next token: the likeliest one, which costs less than a draw."""
+        outputs = self._forward([1], self._cache)
+        return outputs, int(outputs.logits[0, -1].argmax())
 
     def generate(self, ids: Sequence[int], count: int) -> list[Any]:
         """Always the likeliest token, which costs less than a draw; keeps the outputs of every step, as a run does."""

@@ -2,6 +2,16 @@
 
 from typing import Any
 
+HEADING = "{:18}{:>7}{:>20}{:>20}{:>20}{:>8}{:>10}"
+LABELS = {
+    "step": "a whole step",
+    "decode": "its forward pass",
+    "prefill": "a prompt",
+    "run": "a token of a run",
+    "cold start": "cold start",
+    "load": "load",
+}
+
 
 def table(found: dict[str, Any]) -> str:
     """A report of `bench.report`, of either kind, as lines of text."""
@@ -23,20 +33,22 @@ def table(found: dict[str, Any]) -> str:
 def comparison_lines(found: dict[str, Any]) -> list[str]:
     """One row for each piece of work, with medians (and minima) in milliseconds."""
     lines = [
-        f"{'median (min), ms':18}{'tokens':>7}{'everything':>20}{'transformers':>20}{'transformers':>20}{'faster':>8}",
-        f"{'':18}{'':>7}{'captured':>20}{'with outputs':>20}{'without':>20}{'by':>8}",
+        HEADING.format("median (min), ms", "tokens", "everything", "transformers", "transformers", "faster", "limit:"),
+        HEADING.format("", "", "captured", "with outputs", "without", "by", "share"),
     ]
     for row in found["rows"]:
         length = "" if row["length"] is None else str(row["length"])
         cells = "".join(f"{cell(row[side]):>20}" for side in ("ours_ms", "hf_outputs_ms", "hf_plain_ms"))
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f} x"
-        lines.append(f"{row['what']:18}{length:>7}{cells}{ratio:>8}".rstrip())
+        limit = "" if row["limit"] is None else f"{row['limit']:.0%}"
+        lines.append(f"{LABELS[row['what']]:18}{length:>7}{cells}{ratio:>8}{limit:>10}".rstrip())
     sides = [side for side in found["memory_mb"] if side != "here"]
     memory, cache = found["memory_mb"], found["without_cache"]
     parts = ", ".join(f"{part.replace('_', ' ')} {ms:.2f}" for part, ms in found["run_parts_ms"].items())
     rates = ", ".join(f"{side.replace('_', ' ')} {rate:.1f}" for side, rate in found["tokens_per_s"].items())
     lines += [
         "",
+        f"The limit: this machine reads all weights once in {found['weights_read_ms']:.2f} ms.",
         f"Tokens a second in a run: {rates}.",
         f"A token of a run, in ms: {parts}.",
         f"After {cache['length']} tokens: {cache['cached_ms']['median']:.2f} ms with the cache, "
