@@ -85,6 +85,7 @@ def bind(
             f"MAX cannot be imported here ({error}); install it with pip install -r requirements.txt. "
             "Recorded runs still open."
         ) from None
+    devices.start_threads(devices.threads_for(checkpoint.config))  # before MAX does anything, which starts all
     device = devices.resolve(device)
     compiled.compile_apart(checkpoint.config, progress or (lambda _: None), stopped, device)
     return Engine(checkpoint, device)

@@ -53,7 +53,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         ("trace", trace, "Continue a prompt and save every activation in a file."),
     ):
         added = command(name, run, summary)
-        added.add_argument("prompt", help="used exactly as given; - reads standard input")
+        added.add_argument("prompt", nargs="?", help="used exactly as given; - reads standard input")
+        added.add_argument("--ids", type=int, nargs="+", help="token ids as the prompt, instead of a text")
         added.add_argument("--max-new-tokens", type=int, default=20)
         added.add_argument("--temperature", type=float, default=1.0, help="0 is greedy")
         added.add_argument("--top-k", type=int, default=0, help="0 keeps all")
@@ -69,7 +70,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     added.add_argument("--visitors", type=int, help="measure this many runs at once instead")
     added.add_argument("--runs", type=int, help="how many runs in all, with --visitors; memory is reported every 20")
     added.add_argument("--tokens", type=int, help="how many tokens each of these runs generates (default: 32)")
-    added = command("parity", parity, "Compare with Hugging Face transformers, number by number.")
+    added = command("parity", parity, "Compare with another program, number by number.")
+    added.add_argument("--against", choices=("transformers", "transformer_lens"), default="transformers")
     added.add_argument("--lengths", type=int, nargs="+", default=[10, 100], help="prompt lengths in tokens")
     added = command("compile", compile_graphs, "Compile a model's graphs ahead of time.")
     added.add_argument("--ship", action="store_true", help="compile the graphs in the repository that changed")
@@ -104,10 +106,11 @@ def generate(options: argparse.Namespace) -> None:
 
     sampling = sampling_of(options)
     engine = load(options.model, tell, options.device)
-    run = engine.start(options.prompt)
+    run = engine.start(options.ids or options.prompt)
+    prompt = options.prompt or engine.tokenizer.vocabulary.text(options.ids)
     clear()
     if not options.json:
-        print(options.prompt, end="", flush=True)
+        print(prompt, end="", flush=True)
     tokens = []
     characters = getincrementaldecoder("utf-8")("replace")  # one token may end in the middle of a character
     for _ in range(options.max_new_tokens):
@@ -124,8 +127,9 @@ def generate(options: argparse.Namespace) -> None:
     if options.json:
         result = {
             "model": options.model,
-            "prompt": options.prompt,
-            "text": options.prompt + engine.tokenizer.vocabulary.text([token["id"] for token in tokens]),
+            "prompt": prompt,
+            "prompt_ids": run.prompt_ids,
+            "text": prompt + engine.tokenizer.vocabulary.text([token["id"] for token in tokens]),
             "seed": options.seed,
             "settings": {
                 **sampling.to_dict(),
@@ -161,7 +165,7 @@ def recorded(options: argparse.Namespace) -> "Trace":
     """The run that the command line asks for; with no new tokens, one forward pass over the prompt."""
     sampling = sampling_of(options)
     engine = load(options.model, tell, options.device)
-    run = engine.start(options.prompt)
+    run = engine.start(options.ids or options.prompt)
     for _ in range(options.max_new_tokens):
         if run.is_full:
             print(f"{run.why_full} Stopped there.", file=sys.stderr)
@@ -176,11 +180,13 @@ def recorded(options: argparse.Namespace) -> "Trace":
 
 def parity(options: argparse.Namespace) -> None:
     """Compare and print the table; exit status 1 if a difference is too large."""
-    from .bench.parity import report, table
+    from .bench import hook_parity
+    from .bench import parity as whole_parity
     from .checkpoints.download import model_folder
 
-    found = report(model_folder(options.model, tell), options.model, tuple(options.lengths), options.device)
-    answer(options, found, table(found))
+    against = hook_parity if options.against == "transformer_lens" else whole_parity
+    found = against.report(model_folder(options.model, tell), options.model, tuple(options.lengths), options.device)
+    answer(options, found, against.table(found))
     if not found["passed"]:
         sys.exit(1)
 
@@ -256,7 +262,10 @@ def run(arguments: list[str]) -> None:
     if hasattr(options, "prompt"):
         from .text.prompt import as_given, read_prompt
 
-        options.prompt = read_prompt(sys.stdin) if options.prompt == "-" else as_given(options.prompt)
+        if (options.prompt is None) == (options.ids is None):
+            raise SettingsError("Give either a prompt or token ids with --ids.")
+        if options.prompt is not None:
+            options.prompt = read_prompt(sys.stdin) if options.prompt == "-" else as_given(options.prompt)
     options.run(options)
 
 

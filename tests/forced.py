@@ -4,19 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gpt2.bench.hook_parity import run_ours
 from gpt2.engine.engine import Engine
 from gpt2.model.interventions import Interventions
-from gpt2.trace.trace import Step, Trace
+from gpt2.trace.trace import Trace
 
 
 def forced(engine: Engine, ids: Sequence[int], n_prefill: int, interventions: Interventions | None = None) -> Trace:
     """The first `n_prefill` tokens in one prefill, the rest one by one through the KV cache; nothing is drawn."""
-    changes, cache = interventions or Interventions(), engine.new_cache()
-    trace = Trace(engine.checkpoint.name, engine.config, engine.tokenizer.vocabulary)
-    trace = trace.append(Step(tuple(ids[:n_prefill]), 0, engine.prefill(ids[:n_prefill], changes, cache), None, 0.0))
-    for token in ids[n_prefill:]:
-        trace = trace.append(Step((token,), trace.seq, engine.decode(token, changes, cache), None, 0.0))
-    return trace
+    changes = (interventions or Interventions()).resolved(engine.config, len(ids), engine.config.n_positions)
+    return run_ours(engine, ids, n_prefill, changes)
 
 
 def tokens(engine: Engine, length: int, seed: int = 3) -> list[int]:

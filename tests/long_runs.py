@@ -13,8 +13,14 @@ from tests.forced import tokens
 WARM = Sampling(0.9, 50, 0.95, seed=12)
 UNBOUNDED = 10**12
 CHANGES = Interventions(
-    (Scale(1, 2, 0.0, (0, 2, 9)), Scale(3, None, 0.5, (1, 10, 11)), Scale(0, 5, 2.0)),
-    (Addition(2, (0.25,) * 256, (1, 9)), Addition(5, (-0.5,) * 256)),
+    (
+        *(Scale(1, 2, 0.0, (0, 2, 9)), Scale(3, None, 0.5, (1, 10, 11)), Scale(0, 5, 2.0)),
+        *(Scale(4, None, 0.5, (3, 9), "hook_resid_pre"), Scale(5, None, 2.0, (2, 10), "hook_resid_post")),
+    ),
+    (
+        *(Addition(2, (0.25,) * 256, (1, 9)), Addition(5, (-0.5,) * 256), Addition(1, (0.1,) * 32, (2, 11), head=2)),
+        *(Addition(0, (0.1,) * 256, hook="attn.hook_z"), Addition(2, (0.5,) * 256, (0, 10), "hook_resid_post")),
+    ),
 )
 
 

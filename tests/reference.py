@@ -6,13 +6,13 @@ never looking at a later key instead of adding minus infinity.
 
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+STREAM_PLACES = ("hook_resid_pre", "hook_mlp_out", "hook_resid_post")
 
 
 def read_tensors(path: Path) -> dict[str, Floats]:
@@ -34,15 +34,23 @@ def read_tensors(path: Path) -> dict[str, Floats]:
     return tensors
 
 
-@dataclass(frozen=True)
 class Changes:
-    """Interventions as full arrays. Shapes: head_scale [layer, seq, head], mlp_scale [layer, seq],
-    resid_add [layer, seq, d_model].
+    """Interventions as full arrays, to be written into: each value becomes `value * scale + add`.
+
+    Attributes: `scale` and `add`, by hook within the block. Shapes: scale [layer, seq, 1], of `attn.hook_z`
+    [layer, seq, head, 1]; add [layer, seq, d_model], of `attn.hook_z` [layer, seq, head, d_head].
     """
 
-    head_scale: Floats
-    mlp_scale: Floats
-    resid_add: Floats
+    def __init__(self, n_layer: int, seq: int, n_head: int, d_model: int) -> None:
+        """Change nothing."""
+        self.scale = {hook: np.ones((n_layer, seq, 1)) for hook in STREAM_PLACES}
+        self.add = {hook: np.zeros((n_layer, seq, d_model)) for hook in STREAM_PLACES}
+        self.scale["attn.hook_z"] = np.ones((n_layer, seq, n_head, 1))
+        self.add["attn.hook_z"] = np.zeros((n_layer, seq, n_head, d_model // n_head))
+
+    def apply(self, hook: str, layer: int, value: Floats) -> Floats:
+        """The value as it goes on."""
+        return value * self.scale[hook][layer] + self.add[hook][layer]
 
 
 class Reference:
@@ -61,17 +69,14 @@ class Reference:
 
     def neutral(self, seq: int) -> Changes:
         """Interventions that change nothing, to be written into."""
-        return Changes(
-            np.ones((self.n_layer, seq, self.n_head)),
-            np.ones((self.n_layer, seq)),
-            np.zeros((self.n_layer, seq, self.d_model)),
-        )
+        return Changes(self.n_layer, seq, self.n_head, self.d_model)
 
-    def norm(self, name: str, x: Floats) -> Floats:
-        """Layer norm with the biased variance (Ba et al., 2016)."""
+    def norm(self, name: str, x: Floats, at: str, hooks: dict[str, Floats]) -> Floats:
+        """Layer norm with the biased variance (Ba et al., 2016); `at` names it for the hooks."""
         centred = x - x.mean(-1, keepdims=True)
-        unit = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + self.epsilon)
-        return unit * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
+        scale = np.sqrt((centred**2).mean(-1, keepdims=True) + self.epsilon)
+        hooks[f"{at}.hook_scale"], hooks[f"{at}.hook_normalized"] = scale[:, 0], centred / scale
+        return centred / scale * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
 
     def conv1d(self, name: str, x: Floats) -> Floats:
         """Hugging Face's Conv1D: `x @ weight + bias`, weight [in, out]."""
@@ -87,20 +92,19 @@ class Reference:
         x = hooks["hook_embed"] + hooks["hook_pos_embed"]
         for layer in range(self.n_layer):
             at, h = f"blocks.{layer}", f"h.{layer}"
-            x = x + change.resid_add[layer]
-            hooks[f"{at}.hook_resid_pre"] = x
-            normed = hooks[f"{at}.ln1.hook_normalized"] = self.norm(f"{h}.ln_1", x)
+            x = hooks[f"{at}.hook_resid_pre"] = change.apply("hook_resid_pre", layer, x)
+            normed = self.norm(f"{h}.ln_1", x, f"{at}.ln1", hooks)
             z = self._heads(f"{at}.attn", self.conv1d(f"{h}.attn.c_attn", normed), hooks)
-            z = hooks[f"{at}.attn.hook_z"] = z * change.head_scale[layer][:, :, None]
+            z = hooks[f"{at}.attn.hook_z"] = change.apply("attn.hook_z", layer, z)
             out = hooks[f"{at}.hook_attn_out"] = self.conv1d(f"{h}.attn.c_proj", z.reshape(seq, -1))
             x = hooks[f"{at}.hook_resid_mid"] = x + out
-            normed = hooks[f"{at}.ln2.hook_normalized"] = self.norm(f"{h}.ln_2", x)
+            normed = self.norm(f"{h}.ln_2", x, f"{at}.ln2", hooks)
             pre = hooks[f"{at}.mlp.hook_pre"] = self.conv1d(f"{h}.mlp.c_fc", normed)
             post = hooks[f"{at}.mlp.hook_post"] = gelu_new(pre)
-            out = self.conv1d(f"{h}.mlp.c_proj", post) * change.mlp_scale[layer][:, None]
+            out = change.apply("hook_mlp_out", layer, self.conv1d(f"{h}.mlp.c_proj", post))
             hooks[f"{at}.hook_mlp_out"] = out
-            x = hooks[f"{at}.hook_resid_post"] = x + out
-        final = hooks["ln_final.hook_normalized"] = self.norm("ln_f", x)
+            x = hooks[f"{at}.hook_resid_post"] = change.apply("hook_resid_post", layer, x + out)
+        final = self.norm("ln_f", x, "ln_final", hooks)
         hooks["logits"] = final @ self.unembedding.T
         return hooks
 

@@ -11,7 +11,10 @@ from pathlib import Path
 import gpt2
 
 ROOT = Path(gpt2.__file__).parent.parent
-COMPONENTS = ("linear", "embeddings", "mask", "layer_norm", "attention", "mlp", "block", "lm_head", "transformer")
+COMPONENTS = (
+    *("linear", "embeddings", "mask", "layer_norm", "changes"),
+    *("attention", "mlp", "block", "lm_head", "transformer"),
+)
 # Where transformers runs beside this program; `gpt2/bench/first_token.py` is a process of its own.
 MEASURED = ("gpt2/bench/sides.py", "gpt2/bench/first_token.py", "gpt2/bench/parity.py")
 TRACKED = tuple(

@@ -99,7 +99,7 @@ def test_a_first_step_that_fails_leaves_the_run_its_pictures_and_the_typed_text(
     expect(page.locator(STAGE)).to_have_attribute("data-step", str(at))
     recorded, text, shown = run_id(page), strip(page), pictures(page)
     begin(page, "The king")
-    expect(page.locator(NOTICE)).to_contain_text("not finite, or too large to be normalised, first at ln_final.hook")
+    expect(page.locator(NOTICE)).to_contain_text("not finite, or too large to be normalised, first at logits;")
     assert (stage_number(page, "step"), run_id(page), strip(page)) == (at, recorded, text)
     assert pictures(page) == shown
     assert page.get_by_role("textbox", name="Prompt").input_value() == "The king"

@@ -197,11 +197,14 @@ def test_a_cut_of_a_run_computes_the_same_numbers_as_the_run(engine: Engine) -> 
 def test_what_was_let_go_is_one_sentence_where_no_model_is_loaded(trace: Trace) -> None:
     shown = squeezed(trace, Level.NO_PATTERNS)
     inside = ("attn.hook_q", "attn.hook_pattern", "hook_mlp_out")
-    for name in (*(f"blocks.1.{hook}" for hook in inside), "ln_final.hook_normalized"):
+    for name in (f"blocks.1.{hook}" for hook in inside):
         assert shown.storage_of(name) == Storage.DROPPED
         for look in (lambda name=name: shown[name], lambda name=name: shown.row(name, 3)):
             with pytest.raises(TraceError, match="dropped to save memory"):
                 look()
+    for norm in ("ln_final.hook_normalized", "blocks.1.ln1.hook_scale"):  # the stream tells, without a weight
+        assert shown.storage_of(norm) == Storage.DROPPED
+        assert relative_difference(shown[norm], trace[norm]) <= 1e-5
     with pytest.raises(TraceError, match="dropped to save memory"):
         shown.queries("blocks.1.attn.hook_pattern", 0, 2)
     for refused in (lambda: shown["logits"], lambda: shown.steps[2].distribution, lambda: shown.step(2).logits):

@@ -32,7 +32,7 @@ FIELDS = {
 
 def test_generate_prints_one_object_with_every_token(capsys):
     told = said(capsys, "generate", "Once upon a time", "--max-new-tokens", "20", "--seed", "1", "--json")
-    assert set(told) == {"model", "prompt", "text", "seed", "settings", "finish_reason", "tokens"}
+    assert set(told) == {"model", "prompt", "prompt_ids", "text", "seed", "settings", "finish_reason", "tokens"}
     assert (told["prompt"], told["seed"], len(told["tokens"])) == ("Once upon a time", 1, 20)
     assert told["text"] == told["prompt"] + "".join(token["text"] for token in told["tokens"])
     for token in told["tokens"]:
@@ -55,6 +55,14 @@ def test_temperature_zero_takes_the_likeliest_token_each_time(capsys):
     told = said(capsys, "generate", "The old king", "--temperature", "0", "--max-new-tokens", "10", "--json")
     assert [token["rank"] for token in told["tokens"]] == [1] * 10
     assert [token["final_probability"] for token in told["tokens"]] == [1.0] * 10
+
+
+def test_token_ids_are_a_prompt_too(capsys):
+    typed = said(capsys, "generate", "Once upon", "--max-new-tokens", "2", "--json")
+    ids = list(map(str, typed["prompt_ids"]))
+    told = said(capsys, "generate", "--max-new-tokens", "2", "--json", "--ids", *ids)
+    assert told["text"] == typed["text"] and told["prompt_ids"] == typed["prompt_ids"]
+    assert said(capsys, "generate", "--max-new-tokens", "0", "--json", "--ids", *ids)["text"] == "Once upon"
 
 
 def test_plain_output_is_the_text_that_json_reports(capsys):
@@ -110,7 +118,11 @@ def test_trace_writes_a_file_that_loads(capsys, tmp_path):
         (("generate", "a", "--top-k", "99999"), "vocabulary has only"),
         (("generate", "a", "--seed", "-1"), "seed"),
         (("generate", "a", "--max-new-tokens", "-5"), "max-new-tokens"),
-        (("generate",), "prompt"),
+        (("generate",), "either a prompt or token ids"),
+        (("generate", "a", "--ids", "1"), "either a prompt or token ids"),
+        (("generate", "--ids", "1", "2048"), "2048 is none"),
+        (("generate", "--ids", "-1"), "-1 is none"),
+        (("generate", "--ids", "one"), "--ids"),
         (("fly",), "invalid choice"),
         (("trace", "a", "--out", "/no/such/folder/run.npz"), "cannot be written"),
         (("parity", "--lengths", "9" * 30), "Parity needs prompts of 2 to 512 tokens"),

@@ -1,8 +1,10 @@
 """Claims about reading the residual stream: the NumPy lens for recorded runs equals the compiled one."""
 
 import numpy as np
+import pytest
 
 from gpt2.engine.engine import Engine
+from gpt2.errors import TraceError
 from gpt2.reading.lens import read_lens
 from gpt2.trace.trace import Trace
 from tests.reference import relative_difference
@@ -32,3 +34,26 @@ def test_the_lens_does_not_need_contiguous_or_float32_rows(engine: Engine, trace
     rows = trace["blocks.4.hook_resid_post"][:8]
     strided = np.repeat(rows.astype(np.float64), 2, axis=0)[::2]
     assert np.array_equal(engine.lens(strided), engine.lens(rows))
+
+
+def test_logits_of_all_positions_are_read_on_demand(engine: Engine, trace: Trace) -> None:
+    run = engine.run(trace.computed_ids)
+    logits = run.position_logits()
+    assert logits.shape == (trace.seq, engine.config.vocab_size)
+    assert relative_difference(logits[trace.steps[0].stop - 1 :], trace["logits"]) <= 1e-5
+    assert np.array_equal(run.position_logits(3, 5), engine.lens(run["blocks.5.hook_resid_post"][3:5]))
+    with pytest.raises(TraceError, match="load the model"):
+        trace.position_logits()
+
+
+def test_what_a_head_writes_is_computed_on_demand(engine: Engine, trace: Trace) -> None:
+    """TransformerLens's `hook_result`; the bias of the projection is no head's."""
+    run = engine.run(trace.computed_ids)
+    result = run["blocks.2.attn.hook_result"]
+    assert result.shape == (run.seq, engine.config.n_head, engine.config.n_embd)
+    bias = engine.checkpoint.weights["h.2.attn.c_proj.bias"]
+    assert relative_difference(result.sum(axis=1) + bias, run["blocks.2.hook_attn_out"]) <= 1e-5
+    with pytest.raises(TraceError, match=r"blocks\.2\.attn\.hook_result is not captured: .* load the model"):
+        trace["blocks.2.attn.hook_result"]
+    with pytest.raises(TraceError, match="no capture named"):
+        run["blocks.6.attn.hook_result"]

@@ -161,7 +161,7 @@ def test_a_run_whose_first_step_fails_leaves_the_run_before_with_its_text_and_on
     assert finish(player) is before
     player.touch()
     assert (player.trace, player.prompt, player.why_full) == (before, "The little bird", "")
-    assert "not finite" in player.error and "ln_final.hook_normalized" in player.error
+    assert "not finite" in player.error and "first at logits" in player.error
     player.play(engine, 2, SAMPLING, 2, 0)
     assert finish(player).generated_ids == alone(engine, "The little bird", 5) and player.error == ""
 

@@ -108,15 +108,16 @@ def test_drawing_stays_in_the_gallery(library: str) -> None:
 def test_max_stays_in_the_components_and_what_compiles_and_runs_them() -> None:
     components = {f"gpt2/model/{name}.py" for name in COMPONENTS}
     running = {f"gpt2/engine/{name}.py" for name in ("passes", "compiled", "devices")}
-    assert components <= importers("max") <= components | running | {"gpt2/model/graphs.py"}
+    assert components <= importers("max") <= components | running | {"gpt2/model/graphs.py", "gpt2/model/packing.py"}
 
 
 def test_torch_trains_and_compares_and_never_runs_the_model() -> None:
     allowed = {name for name in ENGINE_ROOM if name.startswith("gpt2/train/")} | set(MEASURED)
-    assert importers("torch") <= allowed
-    assert importers("transformers") == set(MEASURED)
-    for library in ("torch", "transformers"):
-        assert not importers(library, MEASURED, lazy=False)
+    hooks = "gpt2/bench/hook_parity.py"
+    assert importers("torch") <= allowed | {hooks}
+    assert importers("transformers") == set(MEASURED) and importers("transformer_lens") == {hooks}
+    for library in ("torch", "transformers", "transformer_lens"):
+        assert not importers(library, (*MEASURED, hooks), lazy=False)
     outside = tuple(name for name in (*ENGINE_ROOM, *GALLERY) if not name.startswith("gpt2/train/"))
     assert not importers("gpt2.train", outside)
 
@@ -204,5 +205,5 @@ def test_everything_that_runs_is_installed_by_the_requirements_and_not_by_chance
     told = (ROOT / "requirements.txt").read_text()
     required = {name.lower() for name in re.findall(r"^([A-Za-z_]+)", told, re.MULTILINE)}
     imported = {found.split(".")[0] for name in (*ENGINE_ROOM, *GALLERY) for found in imports(name)}
-    others = imported - set(sys.stdlib_module_names) - {"gpt2", "pages", "torch", "transformers"}
+    others = imported - set(sys.stdlib_module_names) - {"gpt2", "pages", "torch", "transformers", "transformer_lens"}
     assert {"pillow" if name == "PIL" else name for name in others} == required

@@ -8,7 +8,8 @@ import pytest
 
 from gpt2.engine import run as running
 from gpt2.engine.engine import Engine
-from gpt2.engine.run import LENS_TOKENS, Run
+from gpt2.engine.readout import LENS_TOKENS
+from gpt2.engine.run import Run
 from gpt2.errors import GPT2Error, PromptError, SettingsError
 from gpt2.model.hooks import hook_axes
 from gpt2.model.interventions import Interventions, Scale
@@ -220,7 +221,7 @@ def test_settings_that_do_not_fit_leave_the_run_as_it_was(engine: Engine) -> Non
 
 
 @pytest.mark.parametrize("n_steps", [0, 3])
-@pytest.mark.parametrize("part", ["draw", "most_likely", "squeeze_to_fit"])
+@pytest.mark.parametrize("part", ["draw", "lens_rows", "squeeze_to_fit"])
 def test_a_step_that_fails_halfway_leaves_the_run_as_it_was(engine: Engine, monkeypatch, part: str, n_steps) -> None:
     run = started(engine, n_steps)
     before = run.trace

@@ -162,7 +162,7 @@ def test_a_bare_run_read_back_is_the_same_run(engine: Engine, changes: Intervent
 
 
 @pytest.mark.parametrize("changes", [None, CHANGES])
-@pytest.mark.parametrize("budget", [900_000, 3_000_000])
+@pytest.mark.parametrize("budget", [1_200_000, 3_000_000])
 def test_a_squeezed_run_read_back_is_the_same_run(engine: Engine, budget: int, changes: Interventions | None) -> None:
     whole = run_of(engine, 12, 30, budget, changes).trace
     assert whole.steps[0].captures.level > Level.FULL

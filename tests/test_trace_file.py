@@ -18,6 +18,7 @@ from gpt2.model.sampling import Sampling
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.captures import Level
 from gpt2.trace.file import TEXT_BYTES
+from gpt2.trace.norms import stream_read
 from gpt2.trace.trace import Trace
 
 
@@ -63,6 +64,28 @@ def test_a_file_of_version_4_is_read_with_its_times(short):
     np.savez_compressed(file, **members)
     file.seek(0)
     assert [step.timing for step in Trace.load(file).steps] == [step.timing for step in short.steps]
+
+
+def test_a_file_of_version_5_is_read_with_todays_meaning_of_the_norms(checkpoint):
+    """There `hook_normalized` was a norm's output, after gain and bias, and there was no `hook_scale`."""
+    file = Path(__file__).parent / "runs" / "version5.npz"
+    read = Trace.load(file)
+    with np.load(file) as arrays:
+        for name in (name for name in read.axes if name.endswith("hook_normalized")):
+            norm = "ln_f" if name.startswith("ln_final") else f"h.{name.split('.')[1]}.ln_{name.split('ln')[1][0]}"
+            gain, shift = (checkpoint.weights[f"{norm}.{part}"] for part in ("weight", "bias"))
+            output = arrays[name].astype(np.float32)
+            np.testing.assert_allclose(read[name] * gain + shift, output, atol=2e-2, err_msg=name)
+            assert not np.allclose(read[name], output, atol=2e-2)
+            scale = read[name.replace("normalized", "scale")]
+            stream = read[stream_read(name, read.config.n_layer)]
+            np.testing.assert_allclose(read[name] * scale[:, None], stream - stream.mean(1, keepdims=True), atol=1e-4)
+    assert "hook_scale" not in str(np.load(file).files)
+
+
+def test_a_file_says_whose_names_it_uses(short):
+    with np.load(io.BytesIO(saved(short))) as arrays:
+        assert json.loads(arrays["header"].tobytes())["activations"] == "TransformerLens 4"
 
 
 def test_interventions_are_kept(engine):

@@ -222,8 +222,8 @@ def run_cached(engine: Engine, ids: Sequence[int], n_prefill: int) -> Pass:
     Prefill returns only its last row of logits, so the lens graph reads the earlier rows from the last block's output.
     """
     cache, none, layers = engine.new_cache(), Interventions(), range(engine.config.n_layer)
-    steps = [engine.prefill(ids[:n_prefill], none, cache)]
-    steps += [engine.decode(token, none, cache) for token in ids[n_prefill:]]
+    steps = [engine.prefill(ids[:n_prefill], none, cache).captures]
+    steps += [engine.decode(token, none, cache).captures for token in ids[n_prefill:]]
     earlier = steps[0][f"blocks.{layers[-1]}.hook_resid_post"][:-1]
 
     def joined(name: str) -> Array:
@@ -239,9 +239,11 @@ def run_cached(engine: Engine, ids: Sequence[int], n_prefill: int) -> Pass:
         return whole
 
     read = [engine.lens(earlier)] if len(earlier) else []
+    gain, shift = (engine.checkpoint.weights[f"ln_f.{part}"] for part in ("weight", "bias"))
+    final = joined("ln_final.hook_normalized") * gain + shift
     return Pass(
         np.concatenate([*read, *(step["logits"] for step in steps)]),
-        [*(joined(f"blocks.{layer}.hook_resid_pre") for layer in layers), joined("ln_final.hook_normalized")],
+        [*(joined(f"blocks.{layer}.hook_resid_pre") for layer in layers), final],
         [pattern(layer) for layer in layers],
     )
 

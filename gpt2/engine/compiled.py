@@ -42,7 +42,7 @@ OFFERED: tuple[Path, ...] = ()  # more folders of compiled graphs, searched as S
 # The source files that, with a config, determine the traced graph.
 SOURCES = (
     *("config", "hooks", "interventions", "plain", "linear", "embeddings", "mask", "layer_norm"),
-    *("attention", "mlp", "block", "transformer", "lm_head", "graphs"),
+    *("changes", "attention", "mlp", "block", "transformer", "lm_head", "packing", "graphs"),
 )
 MAX_MEF_BYTES = 200_000_000
 MAX_ORIGINS = 8

@@ -1,10 +1,12 @@
 """The devices that run graphs, this machine's CPU or a GPU that MAX can use, and their properties."""
 
 import atexit
+import os
 import platform
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -21,9 +23,12 @@ from gpt2.errors import EngineError, SettingsError
 from gpt2.model.config import GPT2Config
 
 from .cache import KVCache
+from .settings import DEVICES, count
 
 Array = NDArray[np.float32]
-DEVICES = ("auto", "cpu", "gpu")
+TASKS = Path("/proc/self/task")
+# Parameters of a model of which two cores make a token hardly faster than one.
+SMALL = 30_000_000
 
 if threading.current_thread() is not threading.main_thread():
     # MAX enters its MLIR context in the importing thread, here another one, but leaves it in the main one at exit.
@@ -65,6 +70,38 @@ def device_of(device: str) -> Device:
 def session_on(device: str) -> InferenceSession:
     """A session that compiles graphs for a device and runs them on it."""
     return InferenceSession(devices=[CPU()] if device == "cpu" else [device_of(device), CPU()])
+
+
+def start_threads(threads: int) -> None:
+    """Let MAX start so many threads, if it has not started any: the first session of a process decides for all.
+
+    MAX starts a thread on each core in sight, and holds it there. Fewer threads than cores are let go again where the
+    system finds room; on systems other than Linux MAX sees all cores.
+    """
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    if threads >= len(cores):
+        return
+    before = set(TASKS.iterdir())
+    os.sched_setaffinity(0, sorted(cores)[:threads])
+    try:
+        session_on("cpu")
+    finally:
+        os.sched_setaffinity(0, cores)
+        for task in set(TASKS.iterdir()) - before:
+            with suppress(OSError):  # it has ended
+                os.sched_setaffinity(int(task.name), cores)
+
+
+def threads_for(config: GPT2Config) -> int:
+    """How many threads run a model: `GPT2_THREADS`, else a thread a core, and for a small model half as many.
+
+    The threads of a small model go in step hundreds of times a token: if another program takes one's core, all wait.
+
+    Raises:
+        SettingsError: if the setting cannot be read.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return count("GPT2_THREADS", cores if config.n_params > SMALL else max(1, cores // 2))
 
 
 @cache

@@ -1,11 +1,11 @@
 """The engine: a model ready to run prompts and to record everything."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Sampling
-from gpt2.text.prompt import encode_prompt
+from gpt2.text.prompt import check_ids, encode_prompt
 from gpt2.trace.step import Step
 from gpt2.trace.trace import Trace
 
@@ -17,27 +17,38 @@ from .run import Run
 class Engine(ForwardPasses):
     """A model ready to run: forward passes, and the runs that are made of them."""
 
-    def start(self, prompt: str, interventions: Interventions | None = None) -> Run:
-        """A run that has not begun.
+    def start(
+        self, prompt: str | Sequence[int], interventions: Interventions | None = None, within_prompt: bool = False
+    ) -> Run:
+        """A run that has not begun, of a text or of token ids.
+
+        A position that interventions name may lie after the prompt and waits for its token, unless `within_prompt`.
 
         Raises:
             PromptError: if the prompt cannot be run.
+            SettingsError: if the interventions do not fit the model or the prompt.
         """
-        return Run(self, encode_prompt(prompt, self.tokenizer, self.config), interventions or Interventions())
+        if isinstance(prompt, str):
+            ids = encode_prompt(prompt, self.tokenizer, self.config)
+        else:
+            ids = check_ids(prompt, self.config)
+        stop = len(ids) if within_prompt else self.config.n_positions
+        return Run(self, ids, (interventions or Interventions()).resolved(self.config, len(ids), stop))
 
-    def run(self, prompt: str, interventions: Interventions | None = None) -> Trace:
+    def run(self, prompt: str | Sequence[int], interventions: Interventions | None = None) -> Trace:
         """One forward pass over the prompt, nothing drawn; captures that a long prompt drops are recomputed on demand.
 
         Raises:
             PromptError: if the prompt cannot be run.
+            SettingsError: if the interventions do not fit the model or the prompt.
         """
-        run = self.start(prompt, interventions)
+        run = self.start(prompt, interventions, within_prompt=True)
         run.advance(None)
         return replace(run.trace, recomputer=RecomputeCache().recomputer(self, run.trace))
 
     def generate(
         self,
-        prompt: str,
+        prompt: str | Sequence[int],
         max_new_tokens: int,
         sampling: Sampling | None = None,
         interventions: Interventions | None = None,
@@ -49,7 +60,7 @@ class Engine(ForwardPasses):
 
         Raises:
             PromptError: if the prompt cannot be run.
-            SettingsError: if a setting does not fit the model.
+            SettingsError: if a setting does not fit the model, or the interventions do not.
         """
         run = self.start(prompt, interventions)
         for _ in range(max_new_tokens):

@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.model.config import GPT2Config
-from gpt2.model.hooks import BLOCK_HOOKS
+from gpt2.model.hooks import BLOCK_HOOKS, stream_below
 from gpt2.model.interventions import Interventions
-from gpt2.trace.captures import FLOAT32_HOOKS, PATTERN, Captures, Level, Stored, Triangle
-from gpt2.trace.step import NORMS, lengths
+from gpt2.trace.captures import FLOAT32_HOOKS, MLP_OUT, PATTERN, Captures, Level, Stored, Triangle
+from gpt2.trace.step import NORMS, lengths, split_layers
 from gpt2.trace.timing import timed
 
 from .cache import KVCache
 from .finite import check_block
+from .readout import Pass
 
 if TYPE_CHECKING:
     from .passes import ForwardPasses
@@ -33,7 +34,7 @@ def whole_bytes(config: GPT2Config, seq: int) -> int:
     size = {"seq": seq, "query": seq, "key": seq, "head": config.n_head, "d_head": config.d_head}
     size |= {"d_model": config.n_embd, "d_mlp": config.n_inner}
     block = sum(int(np.prod([size[axis] for axis in axes], dtype=np.int64)) for axes in BLOCK_HOOKS.values())
-    return 4 * (config.n_layer * block + 3 * seq * config.n_embd + config.vocab_size)
+    return 4 * (config.n_layer * block + seq * (3 * config.n_embd + 1) + config.vocab_size)
 
 
 def squeezed_bytes(config: GPT2Config, seq: int) -> int:
@@ -52,11 +53,11 @@ def least_bytes(config: GPT2Config, seq: int) -> int:
 
 def read_prompt(
     engine: "ForwardPasses", ids: Sequence[int], interventions: Interventions, cache: KVCache, budget: int
-) -> tuple[Captures, Norms | None]:
+) -> tuple[Pass, Norms | None]:
     """Run a prompt and fill the empty cache, in one pass if all its captures fit in `budget` bytes.
 
     Returns:
-        The captures; and the two norms of `step.Summary` if they were squeezed.
+        The pass; and the two norms of `step.Summary` if they were squeezed.
     """
     if whole_bytes(engine.config, len(ids)) <= budget:
         return engine.prefill(ids, interventions, cache), None
@@ -66,27 +67,28 @@ def read_prompt(
 
 def prefill_by_layers(
     engine: "ForwardPasses", ids: Sequence[int], interventions: Interventions, cache: KVCache, level: Level
-) -> tuple[Captures, Norms]:
+) -> tuple[Pass, Norms]:
     """Run a prompt and fill the empty cache.
 
     Returns:
-        The captures squeezed to `level`, and the two norms of `step.Summary`; always with the logits.
+        The pass, its captures squeezed to `level` but always with the logits; and the two norms of `step.Summary`.
     """
     config, weights, seq = engine.config, engine.checkpoint.weights, len(ids)
-    changes = interventions.inputs(config, 0, seq)
+    inputs = interventions.inputs(config, 0, seq)
     token, position = weights["wte.weight"][list(ids)], weights["wpe.weight"][:seq].copy()
     stored: dict[str, Stored] = {"hook_embed": token, "hook_pos_embed": position}
     stream = token + position  # [seq, d_model]
     norms = np.zeros((len(NORMS), config.n_layer, seq), np.float32)
     value_norms = np.zeros((config.n_layer, seq, config.n_head), np.float32)
+    split = split_layers(interventions)
     keys, values = [], []
-    for layer, change in enumerate(changes):
-        captures = engine.layer(layer, stream + change.resid_add, change)
+    for layer in range(config.n_layer):
+        captures = engine.layer(layer, stream, inputs.layer(layer))
         check_block(captures, layer, interventions)
         for name in captures:
             if name == PATTERN and level < Level.NO_PATTERNS:
                 stored[f"blocks.{layer}.{name}"] = Triangle.of(captures[name])
-            elif name.endswith(FLOAT32_HOOKS[level]):
+            elif name.endswith(FLOAT32_HOOKS[level]) or (name == MLP_OUT and layer in split):
                 stored[f"blocks.{layer}.{name}"] = captures[name]
         norms[:, layer] = [lengths(captures[name]) for name in NORMS]
         value_norms[layer] = lengths(captures["attn.hook_v"])
@@ -94,6 +96,8 @@ def prefill_by_layers(
         values.append(captures["attn.hook_v"])
         stream = captures["hook_resid_post"]
     cache.extend(keys, values)
+    captures = Captures(stored).squeezed(level, split)
+    rows = [*(captures[name][-1] for name in stream_below(config.n_layer)), stream[-1]]
     with timed("model"):
-        logits = engine.lens(stream[-1:])  # [1, vocab]
-    return Captures(stored).squeezed(level).with_logits(logits), (norms, value_norms)
+        stream_logits = engine.lens(np.stack(rows))  # [layer + 1, vocab]
+    return Pass(captures.with_logits(stream_logits[-1:].copy()), stream_logits), (norms, value_norms)

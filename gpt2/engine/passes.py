@@ -16,13 +16,15 @@ from gpt2.errors import EngineError
 from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import GRAPH_KINDS, output_names
 from gpt2.model.interventions import Interventions, LayerInputs
+from gpt2.model.packing import unpack
 from gpt2.trace.block import in_one_block
 from gpt2.trace.captures import Captures
 from gpt2.trace.timing import timed
 
 from . import compiled
 from .cache import KVCache
-from .devices import DeviceCache, OnDevice, device_of, session_on
+from .devices import DeviceCache, OnDevice, device_of, session_on, start_threads, threads_for
+from .readout import Pass
 from .shutdown import CALLS_IN_FLIGHT
 from .turns import Turns
 
@@ -57,7 +59,7 @@ class Graph:
         """Run. Inputs must be contiguous, and are read in place if the device can; outputs stay on the device."""
         buffers = [Buffer.from_dlpack(array).to(self._device) for array in inputs]
         with self._timed(), CALLS_IN_FLIGHT:
-            outputs = self.model(*buffers)
+            outputs = self.model.execute(*buffers)  # a plain call would first make and bind a signature
             self._device.synchronize()
         return dict(zip(self.names, outputs, strict=True))
 
@@ -73,6 +75,7 @@ class ForwardPasses:
         """
         self.checkpoint, self.config, self.tokenizer = checkpoint, checkpoint.config, checkpoint.tokenizer
         self.device, self.turns = device, Turns()
+        start_threads(threads_for(self.config))
         self._session = session_on(device)
         self._graphs = {kind: self._graph(kind, checkpoint.weights) for kind in GRAPH_KINDS if kind != "layer"}
         self._layers: dict[int, Graph] = {}
@@ -85,25 +88,35 @@ class ForwardPasses:
         """An empty KV cache where this engine's graphs read it."""
         return KVCache(self.config) if self.device == "cpu" else DeviceCache(self.config, device_of(self.device))
 
-    def prefill(self, ids: Sequence[int], interventions: Interventions, cache: KVCache) -> Captures:
+    def prefill(self, ids: Sequence[int], interventions: Interventions, cache: KVCache) -> Pass:
         """Run a whole prompt and fill the empty cache.
 
         Shapes: every hook as `hooks.hook_axes` says, and `logits` [1, vocab] after the last token.
         """
         seq = len(ids)
-        changes = interventions.inputs(self.config, 0, seq)
-        outputs = self._graphs["prefill"](np.array(ids, np.int64), np.arange(seq), *_flat(changes))
-        return self._remember(outputs, cache)
+        inputs = interventions.inputs(self.config, 0, seq)
+        outputs = self._graphs["prefill"](np.array(ids, np.int64), np.arange(seq), *inputs)
+        stream_logits = outputs.pop("logits").to_numpy()
+        arrays = self._arrays(outputs)
+        self._remember(arrays if self.device == "cpu" else outputs, cache)
+        arrays["logits"] = stream_logits[-1:].copy()  # not a view, which would hold the rows of all layers
+        return Pass(Captures(arrays), stream_logits)
 
-    def decode(self, token: int, interventions: Interventions, cache: KVCache) -> Captures:
+    def decode(self, token: int, interventions: Interventions, cache: KVCache) -> Pass:
         """Run one token after the positions in the cache, and add it to the cache.
 
         Shapes: as `prefill` with seq 1; `key` counts the cached positions and the new one.
         """
-        changes = interventions.inputs(self.config, cache.length, cache.length + 1)
-        past = [cache.past(layer) for layer in range(self.config.n_layer)]
-        inputs = np.array([token]), np.array([cache.length]), *_flat(past), *_flat(changes)
-        return self._remember(self._graphs["decode"](*inputs), cache)
+        inputs = interventions.inputs(self.config, cache.length, cache.length + 1)
+        past = [part for layer in range(self.config.n_layer) for part in cache.past(layer)]
+        outputs = self._graphs["decode"](np.array([token]), np.array([cache.length]), *past, *inputs)
+        vectors, squares, stream_logits = (outputs[name].to_numpy() for name in ("vectors", "squares", "logits"))
+        # A copy in one block (`trace.block`): MAX's own buffers are larger than what is in them.
+        block = np.concatenate([vectors, squares.ravel(), stream_logits[-1]])
+        vectors, squares_flat, logits = np.split(block, np.cumsum([vectors.size, squares.size]))
+        arrays = unpack(vectors, squares_flat.reshape(squares.shape), self.config)
+        self._remember(arrays, cache)
+        return Pass(Captures({**arrays, "logits": logits[None]}), stream_logits)
 
     def lens(self, rows: Array) -> Array:
         """Final norm and unembedding of any rows of the residual stream.
@@ -113,12 +126,10 @@ class ForwardPasses:
         outputs = self._graphs["lens"](np.ascontiguousarray(rows, np.float32))
         return self._captures(outputs)["logits"]
 
-    def layer(self, layer: int, resid_pre: Array, changes: LayerInputs) -> Captures:
-        """Recompute one block over all positions from the stream that enters it.
+    def layer(self, layer: int, stream: Array, inputs: LayerInputs) -> Captures:
+        """Run one block over all positions.
 
-        `resid_pre` is the stream as `hook_resid_pre` captured it, including the vectors that interventions added.
-
-        Shapes: resid_pre [seq, d_model] -> every hook of `hooks.BLOCK_HOOKS`, by its name within the block.
+        Shapes: stream [seq, d_model] -> every hook of `hooks.BLOCK_HOOKS`, by its name within the block.
         """
         with self._lock:
             if layer not in self._layers:  # bound on first use: most layers are never recomputed
@@ -128,29 +139,26 @@ class ForwardPasses:
                     if name.startswith(f"h.{layer}.")
                 }
                 self._layers[layer] = self._graph("layer", block)
-        rows = np.ascontiguousarray(resid_pre, np.float32)
-        inputs = changes._replace(resid_add=np.zeros_like(rows))
+        rows = np.ascontiguousarray(stream, np.float32)
         return self._captures(self._layers[layer](rows, np.arange(len(rows)), *inputs))
 
-    def _remember(self, outputs: Mapping[str, Buffer], cache: KVCache) -> Captures:
-        """Add the new keys and values to the cache, and return all outputs as this step's captures."""
-        captures, layers = self._captures(outputs), range(self.config.n_layer)
-        source: Mapping[str, Any] = captures if self.device == "cpu" else outputs
-        k, v = ([source[f"blocks.{layer}.attn.hook_{part}"] for layer in layers] for part in "kv")
+    def _remember(self, arrays: Mapping[str, Any], cache: KVCache) -> None:
+        """Add the new keys and values to the cache, from where they are."""
+        layers = range(self.config.n_layer)
+        k, v = ([arrays[f"blocks.{layer}.attn.hook_{part}"] for layer in layers] for part in "kv")
         cache.extend(k, v)
-        return captures
 
     def _captures(self, outputs: Mapping[str, Buffer]) -> Captures:
-        """A graph's outputs as captures; an accelerator's stay in its memory until they are read.
+        """A graph's outputs as captures."""
+        return Captures(self._arrays(outputs))
+
+    def _arrays(self, outputs: Mapping[str, Buffer]) -> dict[str, Any]:
+        """A graph's outputs as they are stored; an accelerator's stay in its memory until they are read.
 
         Small ones are copied out of MAX's buffers, which are larger. Large ones stay in them: to copy a prompt's
         captures would take half as long as computing them.
         """
         if self.device != "cpu":
-            return Captures({name: OnDevice(output) for name, output in outputs.items()})
+            return {name: OnDevice(output) for name, output in outputs.items()}
         arrays = in_one_block([output.to_numpy() for output in outputs.values()])
-        return Captures(dict(zip(outputs, arrays, strict=True)))
-
-
-def _flat(groups: Sequence[Sequence[Array]]) -> list[Array]:
-    return [array for group in groups for array in group]
+        return dict(zip(outputs, arrays, strict=True))

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt2.model.interventions import LayerInputs
-from gpt2.reading.attention_rows import attn_out_row, keys, pattern_rows
-from gpt2.reading.lens import final_norm
+from gpt2.model.interventions import PLACES, LayerInputs, Z
+from gpt2.reading.attention_rows import attn_out_row, head_results, keys, pattern_rows
 from gpt2.trace.block import SMALL_BYTES
 from gpt2.trace.step import StepId
 from gpt2.trace.trace import Trace
@@ -30,8 +29,8 @@ MAX_BYTES = 128_000_000
 MAX_HOOKS = 10_000
 # A layer's hooks are stored in the groups in which pages show them.
 GROUPS = (
-    ("ln1.hook_normalized", "attn.hook_q", "attn.hook_k", "attn.hook_v", "attn.hook_attn_scores", "attn.hook_z"),
-    ("ln2.hook_normalized", "mlp.hook_pre", "mlp.hook_post"),
+    ("attn.hook_q", "attn.hook_k", "attn.hook_v", "attn.hook_attn_scores", "attn.hook_z"),
+    ("mlp.hook_pre", "mlp.hook_post"),
 )
 
 # The name of a layer's keys, transposed so that queries are multiplied with them without a copy.
@@ -75,7 +74,8 @@ class RecomputeCache:
         with self._layer:
             if (known := self._hooks.get((step, layer, name))) is not None:
                 return known
-            captures = engine.layer(layer, trace[f"blocks.{layer}.hook_resid_pre"], changes(trace, layer))
+            stream = trace[f"blocks.{layer}.hook_resid_pre"]  # as it is after what interventions made of it
+            captures = engine.layer(layer, stream, inputs(trace, layer).after_resid_pre())
             group = next((group for group in GROUPS if name in group), ())
             # The hook asked for is stored last, so it is dropped last.
             names = (*(other for other in group if other != name), name)
@@ -98,8 +98,9 @@ class RecomputeCache:
             return known
         resid_pre = trace[f"blocks.{layer}.hook_resid_pre"][: position + 1]
         pattern = self.pattern_rows(engine, trace, layer, position, position + 1)[:, 0, : position + 1]
-        scale = changes(trace, layer).head_scale[position]
-        row = attn_out_row(engine.checkpoint, layer, resid_pre, pattern, scale)
+        change = inputs(trace, layer)
+        added = change.vectors[change.added[PLACES.index(Z), position]]
+        row = attn_out_row(engine.checkpoint, layer, resid_pre, pattern, change.head_scale[position], added)
         self._put(step, layer, {name: row})
         return row
 
@@ -135,19 +136,19 @@ class EngineRecomputer:
         """What attention added at one position. Shapes: [d_model]."""
         return self._cache.attn_out(self._engine, self._trace, layer, position)
 
-    def final_norm(self, rows: Array) -> Array:
-        """The final norm of the top of the stream, in NumPy. Shapes: [seq, d_model] -> the same."""
-        return final_norm(self._engine.checkpoint, rows)
-
     def logits(self, rows: Array) -> Array:
-        """Logits read from the top of the stream. Shapes: [step, d_model] -> [step, vocab]."""
+        """Logits read from the top of the stream. Shapes: [seq, d_model] -> [seq, vocab]."""
         return self._engine.lens(rows)
 
+    def result(self, layer: int, z: Array) -> Array:
+        """What each head writes to the stream. Shapes: z [seq, head, d_head] -> [seq, head, d_model]."""
+        return head_results(self._engine.checkpoint, layer, z)
 
-def changes(trace: Trace, layer: int) -> LayerInputs:
-    """The changes made in one layer at each position. Shapes: as `LayerInputs`, over all positions of the trace."""
+
+def inputs(trace: Trace, layer: int) -> LayerInputs:
+    """The interventions in one layer. Shapes: as `LayerInputs`, over all positions of the trace."""
     parts = []
     for interventions, steps in groupby(trace.steps, key=lambda step: step.interventions):
         run = list(steps)
-        parts.append(interventions.inputs(trace.config, run[0].start, run[-1].stop)[layer])
-    return LayerInputs(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        parts.append(interventions.inputs(trace.config, run[0].start, run[-1].stop).layer(layer))
+    return LayerInputs.joined(parts)

@@ -1,23 +1,24 @@
 """A run: one prompt being continued, with its cache and its trace; it can be stepped, cut back and branched."""
 
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.errors import GPT2Error
+from gpt2.model.hooks import stream_below
 from gpt2.model.interventions import Interventions
-from gpt2.model.sampling import Draw, Sampling, draw, most_likely
+from gpt2.model.sampling import Draw, Sampling, draw
 from gpt2.trace.budget import squeeze_to_fit
 from gpt2.trace.captures import Captures
-from gpt2.trace.step import LensRows, Step, Summary, choice_bits
+from gpt2.trace.step import Step, Summary, choice_bits
 from gpt2.trace.timing import Clock, timed
 from gpt2.trace.trace import Trace
 
 from .finite import check_model
 from .long_prompt import Norms, least_bytes, read_prompt
+from .readout import Pass, lens_rows
 from .settings import trace_budget
 from .shutdown import CALLS_IN_FLIGHT
 from .turns import Turn
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
     from .passes import ForwardPasses
 
 Array = NDArray[np.float32]
-LENS_TOKENS = 8
 
 
 class Run:
     """The one thing about a run that changes. Every public method holds its lock; traces handed out never change.
 
-    Attributes: `budget` is how many bytes the trace may hold; `squeeze` changes it.
+    Attributes: `prompt_ids` are the tokens of the prompt; `budget` is how many bytes the trace may hold, which
+    `squeeze` changes.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Run:
         """Prepare; nothing is computed before `advance`. Without a `budget`, `trace_budget` gives it."""
         self.engine, self.interventions = engine, interventions
         self.budget = self._most = trace_budget() if budget is None else budget
-        self._prompt_ids = prompt_ids
+        self.prompt_ids = prompt_ids
         self._cache = engine.new_cache()
         self._lock = threading.Lock()
         self.turn = Turn(engine.turns)  # the newest that was asked for
@@ -64,7 +65,7 @@ class Run:
     @property
     def least_nbytes(self) -> int:
         """About the fewest bytes that the run can be squeezed to, its next step included."""
-        return least_bytes(self.engine.config, max(self._trace.seq, len(self._prompt_ids)) + 1) + self._cache.nbytes
+        return least_bytes(self.engine.config, max(self._trace.seq, len(self.prompt_ids)) + 1) + self._cache.nbytes
 
     @property
     def waiting(self) -> int:
@@ -106,20 +107,23 @@ class Run:
             SettingsError: if a setting does not fit the model.
         """
         with CALLS_IN_FLIGHT, self._lock, Clock() as clock:
-            self._cache.cut(self._trace.seq)  # a step that failed halfway may have left its positions there
-            ids, start = self._next_ids(sampling), self._trace.seq
-            self.turn = Turn(self.engine.turns, stop)
-            with self.turn:
-                captures, norms = self._forward(ids)
-                stream_logits = self._read_lens(captures)
-            drawn = self._draw(captures, sampling, start + len(ids))
-            lens = lens_rows(stream_logits, None if drawn is None else drawn.token)
-            summary = Summary(*norms, *choice_bits(captures["logits"][-1], drawn)) if norms else None
-            step = Step(ids, start, captures, drawn, clock.timing.forward, lens, self.interventions, summary)
-            squeezed = squeeze_to_fit(self._trace.append(step), self.budget)
-            timing = clock.timing  # complete only now, as storing is part of it
-            self._trace = replace(squeezed, steps=(*squeezed.steps[:-1], squeezed.steps[-1].timed(timing)))
-            return step.timed(timing)
+            return self._advance(sampling, stop, clock)
+
+    def _advance(self, sampling: Sampling | None, stop: threading.Event | None, clock: Clock) -> Step:
+        """A function of its own, so that MAX's memory in its variables is freed while the call is still in flight."""
+        self._cache.cut(self._trace.seq)  # a step that failed halfway may have left its positions there
+        ids, start = self._next_ids(sampling), self._trace.seq
+        self.turn = Turn(self.engine.turns, stop)
+        with self.turn:
+            (captures, stream_logits), norms = self._forward(ids)
+        drawn = self._draw(captures, sampling, start + len(ids))
+        lens = lens_rows(stream_logits, None if drawn is None else drawn.token)
+        summary = Summary(*norms, *choice_bits(captures["logits"][-1], drawn)) if norms else None
+        step = Step(ids, start, captures, drawn, clock.timing.forward, lens, self.interventions, summary)
+        squeezed = squeeze_to_fit(self._trace.append(step), self.budget)
+        timing = clock.timing  # complete only now, as storing is part of it
+        self._trace = squeezed.timed(timing)
+        return step.timed(timing)
 
     def squeeze(self, nbytes: int) -> None:
         """Let the run hold no more than `nbytes` with its cache, now and later, or as few more as it can."""
@@ -176,7 +180,7 @@ class Run:
         if self._trace.seq >= config.n_positions or (sampling is not None and self.is_full):
             raise GPT2Error(self.why_full)
         if not self._trace.steps:
-            ids = self._prompt_ids
+            ids = self.prompt_ids
         elif (newest := self._trace.steps[-1].draw) is not None:
             ids = (newest.token,)
         else:
@@ -184,46 +188,24 @@ class Run:
         return ids
 
     @timed("capture")
-    def _forward(self, ids: tuple[int, ...]) -> tuple[Captures, Norms | None]:
+    def _forward(self, ids: tuple[int, ...]) -> tuple[Pass, Norms | None]:
         """The newest token after the cached positions, or the whole prompt; norms if it was squeezed at once."""
         norms = None
         if self._cache.length:
-            captures = self.engine.decode(ids[0], self.interventions, self._cache)
+            newest = self.engine.decode(ids[0], self.interventions, self._cache)
         else:
-            captures, norms = read_prompt(self.engine, ids, self.interventions, self._cache, self.budget)
-        check_model(captures, self.engine.config.n_layer, self.interventions)
-        return captures, norms
+            newest, norms = read_prompt(self.engine, ids, self.interventions, self._cache, self.budget)
+        check_model(newest.captures, self.engine.config.n_layer, self.interventions)
+        return newest, norms
 
     @timed("lens")
     def _read_lens(self, captures: Captures) -> Array:
-        """Logits of the newest position, read from the stream before the first block and after each one.
-
-        Shapes: [layer + 1, vocab].
-        """
-        below = [f"blocks.{layer}.hook_resid_post" for layer in range(self.engine.config.n_layer - 1)]
-        rows = np.stack([captures[name][-1] for name in ("blocks.0.hook_resid_pre", *below)])  # [layer, d_model]
-        # The last block's row is known already: its logits are those that the token is drawn from.
-        return np.concatenate([self.engine.lens(rows), captures["logits"]])  # [layer + 1, vocab]
+        """Logits of the newest position, read anew from the stream. Shapes: [layer + 1, vocab]."""
+        n_layer = self.engine.config.n_layer
+        names = (*stream_below(n_layer), f"blocks.{n_layer - 1}.hook_resid_post")
+        return self.engine.lens(np.stack([captures[name][-1] for name in names]))
 
     @timed("sampling")
     def _draw(self, captures: Captures, sampling: Sampling | None, position: int) -> Draw | None:
         """The next token, or None if the run only looks."""
         return None if sampling is None else draw(captures["logits"][-1], sampling, position)
-
-
-@timed("lens")
-def lens_rows(logits: Array, drawn: int | None) -> LensRows:
-    """The likeliest tokens of each row, and the probability that each row gives to the token drawn.
-
-    Shapes: logits [layer + 1, vocab].
-    """
-    tokens = most_likely(logits, min(LENS_TOKENS, logits.shape[1]))  # [layer + 1, k]
-    highest = logits.max(axis=1, keepdims=True)
-    total = np.exp(logits - highest).sum(axis=1, keepdims=True, dtype=np.float64)
-
-    def probability(chosen: NDArray[np.integer]) -> Array:
-        """Shapes: [layer + 1, n] tokens -> [layer + 1, n]."""
-        return (np.exp(np.take_along_axis(logits, chosen, 1) - highest) / total).astype(np.float32)
-
-    watched = np.full((len(logits), 1), 0 if drawn is None else drawn)
-    return LensRows(tokens.astype(np.int32), probability(tokens), probability(watched)[:, 0])

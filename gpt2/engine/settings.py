@@ -33,6 +33,7 @@ SETTINGS = (
     Setting("GPT2_DEFAULT_MODEL", "models", "The model that a visit begins to load.", "the bundled one"),
     Setting("GPT2_PUBLIC", "switch", "1: only the models in the list may be chosen.", "0"),
     Setting("GPT2_DEVICE", "device", "Where models run: cpu, gpu, or auto for a GPU if there is one.", "cpu"),
+    Setting("GPT2_THREADS", "number", "Threads that run models.", "a core each, half if the first model is small"),
     Setting("GPT2_MEMORY_MB", "megabytes", "The program's memory with all its models.", "55 % of the memory"),
     Setting("GPT2_TRACE_MB", "megabytes", "The captures of one run, made here or opened from a file.", f"{TRACE_MB}"),
     Setting(

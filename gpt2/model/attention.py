@@ -7,6 +7,7 @@ from max.experimental import functional as F
 from max.experimental.nn import Module
 from max.experimental.tensor import Tensor
 
+from .changes import Change
 from .config import GPT2Config
 from .hooks import PER_HEAD, SQUARE, HookPoint
 from .linear import Linear
@@ -39,16 +40,23 @@ class Attention(Module[..., Tensor]):
         self.hook_attn_scores = HookPoint(f"{name}.hook_attn_scores", SQUARE)
         self.hook_pattern = HookPoint(f"{name}.hook_pattern", SQUARE)
 
-    def forward(self, x: Tensor, mask: Tensor | None, past: Past | None, head_scale: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None, past: Past | None, change: Change) -> Tensor:
         """Attend from the new positions to the past ones and to each other.
 
-        Shapes: x [seq, d_model], mask [query, key] among the new positions (None for a single one),
-        head_scale [seq, head] -> [seq, d_model].
+        Shapes: x [seq, d_model], mask [query, key] among the new positions (None for a single one); `change`, what an
+        intervention makes of z, [seq, head, d_head] -> [seq, d_model].
         """
         heads = [-1, self.n_head, self.d_head]
         q, k, v = (part.reshape(heads) for part in F.chunk(self.c_attn(x), 3, axis=1))
         q, k, v = self.hook_q(q), self.hook_k(k), self.hook_v(v)  # [seq, head, d_head]
+        z = self.hook_z(change.apply(self.attend(q, k, v, mask, past)))  # a scale of 0 ablates the head
+        return self.c_proj(z.reshape([-1, self.n_head * self.d_head]))
 
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, past: Past | None) -> Tensor:
+        """Where each query looks, and what it finds there; the one part that depends on how the past is kept.
+
+        Shapes: q, k, v [seq, head, d_head] -> z [seq, head, d_head].
+        """
         # Past and new positions are looked at apart, so that the cache is read in place and never copied.
         keys = [k] if past is None else [past.k, k]
         values = [v] if past is None else [past.v, v]
@@ -61,9 +69,7 @@ class Attention(Module[..., Tensor]):
         n_past = 0 if past is None else past.k.shape[0]
         parts = [pattern] if past is None else [pattern[:, :, :n_past], pattern[:, :, n_past:]]
         mixed = [mix(part, value) for part, value in zip(parts, values, strict=True)]
-        z = sum(mixed[1:], start=mixed[0])  # [seq, head, d_head]
-        z = self.hook_z(z * F.unsqueeze(head_scale, -1))  # a scale of 0 ablates the head
-        return self.c_proj(z.reshape([-1, self.n_head * self.d_head]))
+        return sum(mixed[1:], start=mixed[0])
 
 
 def score(q: Tensor, k: Tensor) -> Tensor:

@@ -1,13 +1,12 @@
 """One transformer block: attention and MLP, each reading from the residual stream and adding to it."""
 
-from max.experimental import functional as F
 from max.experimental.nn import Module
 from max.experimental.tensor import Tensor
 
 from .attention import Attention, Past
+from .changes import Changes
 from .config import GPT2Config
 from .hooks import STREAM, HookPoint
-from .interventions import LayerInputs
 from .layer_norm import LayerNorm
 from .mlp import MLP
 
@@ -30,10 +29,10 @@ class Block(Module[..., Tensor]):
             for part in ("resid_pre", "attn_out", "resid_mid", "mlp_out", "resid_post")
         )
 
-    def forward(self, x: Tensor, mask: Tensor | None, past: Past | None, changes: LayerInputs) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None, past: Past | None, changes: Changes) -> Tensor:
         """Add what attention found, then what the MLP made of it."""
-        resid_pre = self.hook_resid_pre(x + changes.resid_add)
-        attn_out = self.hook_attn_out(self.attn(self.ln_1(resid_pre), mask, past, changes.head_scale))
+        resid_pre = self.hook_resid_pre(changes.resid_pre.apply(x))
+        attn_out = self.hook_attn_out(self.attn(self.ln_1(resid_pre), mask, past, changes.z))
         resid_mid = self.hook_resid_mid(resid_pre + attn_out)
-        mlp_out = self.hook_mlp_out(self.mlp(self.ln_2(resid_mid)) * F.unsqueeze(changes.mlp_scale, -1))
-        return self.hook_resid_post(resid_mid + mlp_out)
+        mlp_out = self.hook_mlp_out(changes.mlp_out.apply(self.mlp(self.ln_2(resid_mid))))
+        return self.hook_resid_post(changes.resid_post.apply(resid_mid + mlp_out))

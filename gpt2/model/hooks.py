@@ -1,4 +1,7 @@
-"""Hook points: the named places of the forward pass, under TransformerLens's names, with their axes.
+"""Hook points: the named places of the forward pass, with their axes.
+
+The names are TransformerLens's, with the meaning that they have in its version 4: `hook_normalized` is a norm's vector
+before gain and bias, `hook_scale` is what it was divided by.
 
 A component applies its hook points inline: ``q = self.hook_q(q)``. A hook point gives back what it was given; while
 a graph is being traced it also records it, and the recorded tensors become outputs of the graph.
@@ -8,6 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+
+# Said in saved files: up to TransformerLens 2, `hook_normalized` was a norm's output.
+ACTIVATIONS = "TransformerLens 4"
 
 # Every axis name, defined once. `query` and `key` are both positions of the prompt.
 AXES = {
@@ -22,6 +28,7 @@ AXES = {
     "vocab": "the vocabulary",
 }
 
+POSITION = ("seq",)
 STREAM = ("seq", "d_model")
 PER_HEAD = ("seq", "head", "d_head")
 SQUARE = ("head", "query", "key")
@@ -30,6 +37,7 @@ MIDDLE = ("seq", "d_mlp")
 # The hook points of one block, in the order of the forward pass, and their axes.
 BLOCK_HOOKS: dict[str, tuple[str, ...]] = {
     "hook_resid_pre": STREAM,
+    "ln1.hook_scale": POSITION,
     "ln1.hook_normalized": STREAM,
     "attn.hook_q": PER_HEAD,
     "attn.hook_k": PER_HEAD,
@@ -39,6 +47,7 @@ BLOCK_HOOKS: dict[str, tuple[str, ...]] = {
     "attn.hook_z": PER_HEAD,
     "hook_attn_out": STREAM,
     "hook_resid_mid": STREAM,
+    "ln2.hook_scale": POSITION,
     "ln2.hook_normalized": STREAM,
     "mlp.hook_pre": MIDDLE,
     "mlp.hook_post": MIDDLE,
@@ -52,7 +61,13 @@ _recording: ContextVar[dict[str, Any] | None] = ContextVar("recording", default=
 def hook_axes(n_layer: int) -> dict[str, tuple[str, ...]]:
     """Every hook name of a model with `n_layer` blocks, in the order of the forward pass, with its axes."""
     blocks = {f"blocks.{layer}.{name}": axes for layer in range(n_layer) for name, axes in BLOCK_HOOKS.items()}
-    return {"hook_embed": STREAM, "hook_pos_embed": STREAM, **blocks, "ln_final.hook_normalized": STREAM}
+    final = {"ln_final.hook_scale": POSITION, "ln_final.hook_normalized": STREAM}
+    return {"hook_embed": STREAM, "hook_pos_embed": STREAM, **blocks, **final}
+
+
+def stream_below(n_layer: int) -> list[str]:
+    """The residual stream before the first block and between any two: what the logit lens reads below the top."""
+    return ["blocks.0.hook_resid_pre", *(f"blocks.{layer}.hook_resid_post" for layer in range(n_layer - 1))]
 
 
 # The graphs that are compiled; see `graphs`.
@@ -63,6 +78,8 @@ def output_names(kind: str, n_layer: int) -> list[str]:
     """The outputs of the graph `kind` in their order: MAX sorts what a graph returns by name."""
     if kind == "layer":
         return sorted(BLOCK_HOOKS)
+    if kind == "decode":
+        return ["logits", "squares", "vectors"]
     return ["logits"] if kind == "lens" else sorted([*hook_axes(n_layer), "logits"])
 
 

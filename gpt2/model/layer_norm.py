@@ -5,7 +5,7 @@ from max.experimental.nn import Module
 from max.experimental.tensor import Tensor
 
 from .config import GPT2Config
-from .hooks import STREAM, HookPoint
+from .hooks import POSITION, STREAM, HookPoint
 
 
 class LayerNorm(Module[[Tensor], Tensor]):
@@ -19,8 +19,13 @@ class LayerNorm(Module[[Tensor], Tensor]):
         self.weight = Tensor.ones([config.n_embd])
         self.bias = Tensor.zeros([config.n_embd])
         self.epsilon = config.layer_norm_epsilon
+        self.hook_scale = HookPoint(f"{name}.hook_scale", POSITION)
         self.hook_normalized = HookPoint(f"{name}.hook_normalized", STREAM)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise every position by itself."""
-        return self.hook_normalized(F.layer_norm(x, self.weight, self.bias, self.epsilon))
+        centred = x - F.mean(x, axis=-1)  # [seq, d_model]
+        variance = F.squeeze(F.mean(centred * centred, axis=-1), -1)  # [seq]
+        scale = self.hook_scale(F.sqrt(variance + self.epsilon))  # [seq]
+        normalized = self.hook_normalized(centred / F.unsqueeze(scale, -1))  # [seq, d_model]
+        return normalized * self.weight + self.bias

@@ -32,25 +32,25 @@ def number(value: object) -> int | float | None:
     return float(value) if isinstance(value, (float, np.floating)) else None
 
 
-def whole(value: object, what: str) -> int:
-    """A whole number from 0 up: an int, a NumPy integer, or a float without a fraction.
+def integer(value: object, what: str) -> int:
+    """A whole number: an int, a NumPy integer, or a float without a fraction.
 
     Raises:
         SettingsError: if it is anything else; `what` begins the sentence.
     """
     plain = number(value)
-    if plain is None or not 0 <= plain < math.inf or plain != int(plain):
-        raise SettingsError(f"{what} must be a whole number from 0 up, not {quoted(value)}.")
+    if plain is None or not math.isfinite(plain) or plain != int(plain):
+        raise SettingsError(f"{what} must be a whole number, not {quoted(value)}.")
     return int(plain)
 
 
-def wholes(values: Iterable[object], what: str) -> tuple[int, ...]:
-    """A sequence of whole numbers from 0 up.
+def integers(values: Iterable[object], what: str) -> tuple[int, ...]:
+    """A sequence of whole numbers.
 
     Raises:
         SettingsError: if it is anything else.
     """
-    return tuple(whole(value, f"Each of {what[0].lower()}{what[1:]}") for value in _elements(values, what))
+    return tuple(integer(value, f"Each of {what[0].lower()}{what[1:]}") for value in _elements(values, what))
 
 
 def reals(values: Iterable[object], what: str) -> tuple[float, ...]:

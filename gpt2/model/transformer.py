@@ -5,9 +5,9 @@ from max.experimental.tensor import Tensor
 
 from .attention import Past
 from .block import Block
+from .changes import Changes
 from .config import GPT2Config
 from .embeddings import Embeddings
-from .interventions import LayerInputs
 from .layer_norm import LayerNorm
 from .mask import causal_mask
 
@@ -24,7 +24,7 @@ class Transformer(TransparentModule):
         self.h = ModuleList([Block(config, layer) for layer in range(config.n_layer)])
         self.ln_f = LayerNorm(config, "ln_final")
 
-    def forward(self, ids: Tensor, positions: Tensor, past: list[Past] | None, changes: list[LayerInputs]) -> Tensor:
+    def forward(self, ids: Tensor, positions: Tensor, past: list[Past] | None, changes: list[Changes]) -> Tensor:
         """Run the new tokens through the stack; `past` and `changes` hold one entry a layer.
 
         A single token after a past needs no mask: nothing later than itself is there to look at.

@@ -37,18 +37,31 @@ def pattern_rows(checkpoint: Checkpoint, layer: int, resid_pre: Array, start: in
     return pattern
 
 
-def attn_out_row(checkpoint: Checkpoint, layer: int, resid_pre: Array, pattern: Array, head_scale: Array) -> Array:
+def attn_out_row(
+    checkpoint: Checkpoint, layer: int, resid_pre: Array, pattern: Array, head_scale: Array, added: Array
+) -> Array:
     """The vector that attention adds to the residual stream at the last of these positions.
 
     A pattern row sums to 1, so the function mixes the positions first, and projects only the mixture to values.
+    Interventions scale the heads' outputs and add to them.
 
-    Shapes: resid_pre [key, d_model], pattern [head, key], head_scale [head] -> [d_model].
+    Shapes: resid_pre [key, d_model], pattern [head, key], head_scale [head], added [d_model] -> [d_model].
     """
     config, name = checkpoint.config, f"h.{layer}.attn.c_proj"
     weight, bias = (part.reshape(config.n_head, config.d_head, -1) for part in _projection(checkpoint, layer, 2))
     mixed = pattern @ layer_norm(checkpoint, resid_pre, f"h.{layer}.ln_1")  # [head, d_model]
     z = (weight @ mixed[:, :, None] + bias)[:, :, 0] * head_scale[:, None]  # [head, d_head]
-    return checkpoint.weights[f"{name}.weight"] @ z.ravel() + checkpoint.weights[f"{name}.bias"]
+    return checkpoint.weights[f"{name}.weight"] @ (z.ravel() + added) + checkpoint.weights[f"{name}.bias"]
+
+
+def head_results(checkpoint: Checkpoint, layer: int, z: Array) -> Array:
+    """What each head writes to the stream, `hook_result`; with the bias of c_proj they add up to `hook_attn_out`.
+
+    Shapes: z [seq, head, d_head] -> [seq, head, d_model].
+    """
+    weight = checkpoint.weights[f"h.{layer}.attn.c_proj.weight"]  # [out, in]
+    by_head = weight.reshape(len(weight), z.shape[1], z.shape[2]).transpose(1, 2, 0)  # [head, d_head, d_model]
+    return (z.transpose(1, 0, 2) @ by_head).transpose(1, 0, 2)
 
 
 def _projection(checkpoint: Checkpoint, layer: int, part: int) -> tuple[Array, Array]:

@@ -1,11 +1,13 @@
 """Turns a typed prompt into token ids of exactly that text, or refuses it with one sentence that says why."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TextIO
 
 from gpt2.errors import PromptError
 from gpt2.model.config import GPT2Config
+from gpt2.model.plain import number, quoted
 
 from .tokenizer import Tokenizer
 
@@ -69,6 +71,24 @@ def encode_prompt(text: str, tokenizer: Tokenizer, config: GPT2Config) -> tuple[
             f"model has embeddings for only {config.vocab_size} tokens; take it out."
         )
     return tuple(ids)
+
+
+def check_ids(ids: Sequence[int], config: GPT2Config) -> tuple[int, ...]:
+    """Return a prompt that is given as token ids, NumPy's too, as plain ones.
+
+    Raises:
+        PromptError: if there are none, they do not fit the context, or one is no token of the model.
+    """
+    if not len(ids):
+        raise PromptError("The prompt has no token ids; give at least one.")
+    check_context(len(ids), config)
+    plain = tuple(map(number, ids))
+    for token, given in zip(plain, ids, strict=True):
+        if not isinstance(token, int) or not 0 <= token < config.vocab_size:
+            raise PromptError(
+                f"Token ids are whole numbers from 0 to {config.vocab_size - 1}; {quoted(given)} is none."
+            )
+    return tuple(int(token) for token in plain if token is not None)
 
 
 def check_context(tokens: int, config: GPT2Config) -> None:

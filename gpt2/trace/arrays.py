@@ -2,7 +2,8 @@
 
 A whole run has one array for each hook. A squeezed one has the points of the residual stream in float32, each pattern
 as its lower triangle in float16, row after row, the logits of its newest steps, and its steps' summaries; a bare one
-has no patterns and no points between attention and MLP. All steps are squeezed alike.
+has no patterns and no points between attention and MLP. All steps are squeezed alike. Where an intervention changed the
+sum of stream and MLP, a squeezed run has what the MLP added, too.
 """
 
 import math
@@ -17,8 +18,9 @@ from gpt2.errors import TraceError
 from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import BLOCK_HOOKS, hook_axes
 
-from .captures import PATTERN, Captures, Level, Triangle
+from .captures import MLP_OUT, PATTERN, Captures, Level, Triangle
 from .data import TraceData
+from .norms import stream_read
 from .step import NORMS, Summary
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -46,12 +48,15 @@ class Layout:
         starts: the position at which each step starts, and last the number of positions.
         level: how far all steps are squeezed: Level.FULL, Level.STREAM or Level.NO_PATTERNS.
         first_logits: the first step that has its logits.
+        split: for each step, the layers in which an intervention changes the sum of stream and MLP, so that a squeezed
+            step stores what the MLP added.
     """
 
     config: GPT2Config
     starts: tuple[int, ...]
     level: Level
     first_logits: int
+    split: tuple[frozenset[int], ...]
 
     @property
     def seq(self) -> int:
@@ -77,7 +82,8 @@ class Layout:
         stream = {name: (seq, config.n_embd) for name in axes if name.endswith(points)}
         triangle = (config.n_head, seq * (seq + 1) // 2)
         patterns = {name: triangle for name in axes if name.endswith(PATTERN) and has_patterns}
-        top = {f"blocks.{config.n_layer - 1}.hook_resid_post": (seq, config.n_embd)}
+        outputs = [f"blocks.{layer}.{MLP_OUT}" for layer in sorted(frozenset().union(*self.split))]
+        top = dict.fromkeys([*outputs, f"blocks.{config.n_layer - 1}.hook_resid_post"], (seq, config.n_embd))
         shapes = ((len(NORMS), config.n_layer, seq), (config.n_layer, seq, config.n_head), (self.steps, 2))
         return stream | patterns | top | dict(zip(SUMMARY, shapes, strict=True)) | logits
 
@@ -112,7 +118,8 @@ def check_sizes(config: GPT2Config) -> None:
 
 def least_arrays(n_layer: int, level: Level) -> int:
     """How many arrays a run of this many layers has at least."""
-    return n_layer * {Level.FULL: len(BLOCK_HOOKS), Level.STREAM: 3, Level.NO_PATTERNS: 1}[level]
+    hooks = sum(not stream_read(f"blocks.0.{name}", n_layer) for name in BLOCK_HOOKS)  # a norm's can be computed
+    return n_layer * {Level.FULL: hooks, Level.STREAM: 3, Level.NO_PATTERNS: 1}[level]
 
 
 def to_arrays(trace: TraceData, layout: Layout, half: bool) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -126,6 +133,12 @@ def to_arrays(trace: TraceData, layout: Layout, half: bool) -> Iterator[tuple[st
     for name in layout.shapes():
         if layout.level > Level.FULL and name.endswith(PATTERN):
             yield name, trace[name][:, np.tri(layout.seq, dtype=bool)].astype(np.float16)
+        elif layout.level > Level.FULL and name.endswith(MLP_OUT):
+            rows = np.zeros((layout.seq, trace.config.n_embd), np.float32)
+            for step, split in zip(trace.steps, layout.split, strict=True):
+                if _layer(name) in split:
+                    rows[step.start : step.stop] = step.captures[name]
+            yield name, rows
         elif name != "logits" and name not in SUMMARY:
             yield name, trace[name].astype(kind)
     if layout.level > Level.FULL:
@@ -157,7 +170,8 @@ def from_arrays(arrays: Arrays, layout: Layout) -> list[tuple[Captures, Summary 
                 if index >= layout.first_logits:
                     stored[index][name] = _copy(whole[index - layout.first_logits][None])
             elif not name.endswith(("attn_scores", PATTERN)):
-                stored[index][name] = _copy(whole[start:stop])
+                if layout.level == Level.FULL or not name.endswith(MLP_OUT) or _layer(name) in layout.split[index]:
+                    stored[index][name] = _copy(whole[start:stop])
             elif layout.level == Level.FULL:
                 stored[index][name] = _copy(whole[:, start:stop, :stop])
             else:
@@ -193,6 +207,11 @@ def _summaries(arrays: Arrays, layout: Layout, shapes: dict[str, tuple[int, ...]
         yield Summary(
             _copy(norms[:, :, start:stop]), _copy(value_norms[:, start:stop]), entropy, surprisal if has_drawn else None
         )
+
+
+def _layer(name: str) -> int:
+    """The layer of a capture of a block."""
+    return int(name.split(".")[1])
 
 
 def _copy(part: NDArray[Any]) -> NDArray[np.float32]:

@@ -3,9 +3,10 @@
 A squeezed step keeps the residual stream, from which a layer can be recomputed. `Level` says what each level keeps.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from itertools import islice
 from typing import Any, Protocol
 
@@ -38,7 +39,7 @@ class Storage(IntEnum):
     """How one capture is stored, from exactly the graph's output to nothing."""
 
     FLOAT32 = 0
-    DIFFERENCE = 1  # of two stored points of the residual stream
+    DIFFERENCE = 1  # of two stored points of the residual stream, unless an intervention came in between
     FLOAT16 = 2
     DROPPED = 3  # to be recomputed from the stream
 
@@ -51,10 +52,11 @@ FLOAT32_HOOKS = {
     Level.NO_PATTERNS: STREAM_HOOKS,
 }
 PATTERN = "attn.hook_pattern"
+MLP_OUT = "hook_mlp_out"
 # Each addition to the stream is the difference of two points.
 DIFFERENCES = {
     "hook_attn_out": ("hook_resid_mid", "hook_resid_pre"),
-    "hook_mlp_out": ("hook_resid_post", "hook_resid_mid"),
+    MLP_OUT: ("hook_resid_post", "hook_resid_mid"),
 }
 BAND = 16
 
@@ -141,15 +143,21 @@ class Captures(Mapping[str, Array]):
 
     A capture in an accelerator's memory is copied from there when it is first read.
 
-    Attributes: `level` is how far they have been squeezed, `n_layer` the number of blocks.
+    Attributes: `level` is how far they have been squeezed.
     """
 
     def __init__(self, stored: Mapping[str, Stored], level: Level = Level.FULL) -> None:
         """Lock the arrays: a step that is on a screen must not change."""
         self._stored, self.level = dict(stored), level
         for part in stored.values():
-            _lock(part)
-        self.n_layer = sum(name.endswith("hook_resid_pre") for name in stored)
+            for array in part.bands if isinstance(part, Triangle) else (part,):
+                if isinstance(array, np.ndarray):
+                    array.setflags(write=False)
+
+    @cached_property
+    def n_layer(self) -> int:
+        """The number of blocks."""
+        return sum(name.endswith("hook_resid_pre") for name in self._stored)
 
     def __getitem__(self, name: str) -> Array:
         """One capture.
@@ -186,7 +194,7 @@ class Captures(Mapping[str, Array]):
     @property
     def nbytes(self) -> int:
         """Bytes held; an array stored under two names counts once."""
-        return sum({id(part): part.nbytes for part in self._stored.values()}.values())
+        return sum(part.nbytes for part in {id(part): part for part in self._stored.values()}.values())
 
     def storage_of(self, name: str) -> Storage:
         """How a capture is stored."""
@@ -213,14 +221,18 @@ class Captures(Mapping[str, Array]):
         """The same captures and these logits. Shapes: [1, vocab]."""
         return Captures({**self._stored, "logits": logits}, self.level)
 
-    def squeezed(self, level: Level) -> "Captures":
-        """The same captures, stored as `level` stores them; those that take fewer bytes already stay as they are."""
+    def squeezed(self, level: Level, split: Collection[int] = ()) -> "Captures":
+        """The same captures, stored as `level` stores them; those that take fewer bytes already stay as they are.
+
+        In the layers `split` an intervention changes the sum of stream and MLP, so that what the MLP added is stored.
+        """
         if level <= self.level and (level < Level.NO_LOGITS or "logits" not in self._stored):
             return self
         level = max(level, self.level)
         stored: dict[str, Array | Triangle] = {}
+        wanted = {f"blocks.{layer}.{MLP_OUT}" for layer in split}
         for name in self._stored:
-            if name.endswith(FLOAT32_HOOKS[level]):
+            if name.endswith(FLOAT32_HOOKS[level]) or name in wanted:
                 stored[name] = self[name]
             elif name.endswith(PATTERN) and level < Level.NO_PATTERNS:
                 part = self.part(name)
@@ -253,9 +265,3 @@ def _ends(name: str) -> tuple[str, str]:
             after, before = (name.removesuffix(difference) + end for end in ends)
             return after, before
     raise KeyError(name)
-
-
-def _lock(part: Stored) -> None:
-    for array in part.bands if isinstance(part, Triangle) else (part,):
-        if isinstance(array, np.ndarray):
-            array.setflags(write=False)

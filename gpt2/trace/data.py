@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 from gpt2.errors import TraceError
 from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import SQUARE, hook_axes
+from gpt2.model.interventions import Z
 from gpt2.text.vocabulary import Vocabulary
 
 from .captures import Storage, Triangle
+from .norms import norm_hook, stream_read
 from .step import Step
 
 Array = NDArray[np.float32]
+# A head's own write to the stream: larger than all other captures together, so computed only when it is asked for.
+RESULT = "attn.hook_result"
 
 
 @dataclass(frozen=True)
@@ -114,12 +118,15 @@ class TraceData:
         """One hook over all positions, by its TransformerLens name.
 
         Shapes: the axes that `axes[name]` names; `hook_pattern` is 0 and `hook_attn_scores` minus infinity where a
-        key comes after the query; `logits` has one row for each step.
+        key comes after the query; `logits` has one row for each step. A head's own write, `attn.hook_result`
+            [seq, head, d_model], is computed if the model is loaded.
 
         Raises:
             TraceError: if no hook has this name (the message offers the nearest), or it was dropped to save memory and
                 cannot be recomputed.
         """
+        if name.endswith(RESULT) and name.replace(RESULT, Z) in self.axes:
+            return self._result(int(name.split(".")[1]))
         if name not in self.axes:
             near = difflib.get_close_matches(name, self.axes, n=3, cutoff=0.5)
             offer = f" Nearest: {', '.join(near)}." if near else ""
@@ -130,6 +137,8 @@ class TraceData:
             return np.stack([step.logits for step in self._with_logits(self.steps)])
         is_square = self.axes[name] == SQUARE
         if any(name not in step.captures for step in self.steps):
+            if stream := stream_read(name, self.config.n_layer):
+                return norm_hook(name, self[stream], self.config.layer_norm_epsilon)
             whole = self._recomputed(name)
         elif is_square:
             fill = -np.inf if name.endswith("attn_scores") else 0
@@ -149,6 +158,13 @@ class TraceData:
     def _recomputed(self, name: str) -> Array:
         """A hook that some steps have dropped, over all positions in a new array; a `Trace` may recompute it."""
         raise TraceError(f"{name} was dropped to save memory; load the model that made this run to see it.")
+
+    def _result(self, layer: int) -> Array:
+        """What each head writes, [seq, head, d_model]; a `Trace` may compute it."""
+        raise TraceError(
+            f"blocks.{layer}.{RESULT} is not captured: it is each head's {Z} times its columns of "
+            f"h.{layer}.attn.c_proj.weight [out, in]; load the model that made this run to have it computed."
+        )
 
     def _with_logits(self, steps: Sequence[Step]) -> list[Step]:
         """The steps with their logits, as far as they have them; a `Trace` may recompute them."""

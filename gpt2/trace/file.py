@@ -5,7 +5,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import accumulate, chain
 from os import PathLike
 from pathlib import Path
@@ -16,21 +16,19 @@ from numpy.typing import NDArray
 
 from gpt2.errors import GPT2Error, TraceError
 from gpt2.model.config import GPT2Config
-from gpt2.model.interventions import Addition, Interventions, Scale
-from gpt2.model.sampling import Draw, Sampling
 from gpt2.text.vocabulary import Vocabulary
 
+from . import header as headers
 from .archive import NOT_WHOLE, Archive
 from .arrays import LARGEST_SHARE, Layout, check_sizes, from_arrays, least_arrays, to_arrays
-from .captures import Captures, Level
-from .data import Lineage, TraceData
-from .step import LensRows, Step, Summary
-from .timing import Timing
+from .captures import Level
+from .data import TraceData
+from .header import TODAYS_NORMS, Steps
+from .norms import NormsOfStream
+from .step import LensRows, split_layers
 from .whole_file import whole_file
 
 File = str | PathLike[str] | BinaryIO
-FORMAT = "gpt2-under-glass trace"
-VERSIONS = (1, 2, 3, 4, 5)
 # Logits are written for as many of the newest steps as have them, so NO_LOGITS is no level of a file.
 SAVED_LEVELS = (Level.FULL, Level.STREAM, Level.NO_PATTERNS)
 MAX_BYTES = 600_000_000
@@ -40,9 +38,7 @@ MARGIN = 20_000_000
 TEXT_BYTES = {"header": 4_000_000, "vocabulary": 4_000_000}
 LENS = ("lens.tokens", "lens.probabilities", "lens.drawn")
 MOST_RANKS = 64
-# Eleven days; milliseconds of a step are far below.
-MOST_MS = 1e9
-NAME_CHARACTERS, SENTENCE_CHARACTERS = 4096, 300
+SENTENCE_CHARACTERS = 300
 
 
 def save_trace_data(trace: TraceData, file: File, half: bool = False) -> None:
@@ -59,7 +55,7 @@ def save_trace_data(trace: TraceData, file: File, half: bool = False) -> None:
         raise TraceError("This run has no steps yet, so there is nothing to save.")
     trace, layout = _alike(trace)
     layout.check(MAX_BYTES - MARGIN)
-    text = {"header": json.dumps(_header(trace, layout)).encode(), "vocabulary": trace.vocabulary.to_bytes()}
+    text = {"header": json.dumps(headers.to_header(trace, layout)).encode(), "vocabulary": trace.vocabulary.to_bytes()}
     for name, most in TEXT_BYTES.items():
         if len(text[name]) > most - 1000:
             raise TraceError(f"The {name} of this run is too large for a trace file.")
@@ -93,35 +89,13 @@ def _alike(trace: TraceData) -> tuple[TraceData, Layout]:
         has_logits = ["logits" in step.captures for step in squeezed.steps]
         # Logits are dropped from the oldest step on; those after the last gap are written.
         first_logits = len(has_logits) - next((n for n, has in enumerate(has_logits[::-1]) if not has), len(has_logits))
-        layout = Layout(trace.config, starts, Level.STREAM if level == Level.NO_LOGITS else level, first_logits)
+        level = Level.STREAM if level == Level.NO_LOGITS else level
+        layout = Layout(
+            trace.config, starts, level, first_logits, tuple(split_layers(step.interventions) for step in trace.steps)
+        )
         if layout.nbytes() < MAX_BYTES - MARGIN:
             break
     return squeezed, layout
-
-
-def _header(trace: TraceData, layout: Layout) -> dict[str, Any]:
-    before = (None, *(step.interventions for step in trace.steps))
-    return {
-        "format": FORMAT,
-        "version": VERSIONS[-1],
-        "level": layout.level,
-        "first_logits": layout.first_logits,
-        "model": trace.model,
-        "run_id": trace.run_id,
-        "config": trace.config.to_dict(),
-        "lineage": None if trace.lineage is None else asdict(trace.lineage),
-        "steps": [
-            {
-                "ids": step.ids,
-                "ms": step.ms,
-                "timing": None if step.timing is None else asdict(step.timing),
-                "draw": None if step.draw is None else asdict(step.draw),
-                # None if they are those of the step before: a vector for each step would be megabytes.
-                "interventions": None if step.interventions == known else asdict(step.interventions),
-            }
-            for step, known in zip(trace.steps, before, strict=False)
-        ],
-    }
 
 
 def unpacked_bytes(file: BinaryIO) -> int:
@@ -161,56 +135,26 @@ def _short(error: Exception) -> str:
 
 def _read(arrays: Archive, max_bytes: int) -> TraceData:
     header = json.loads(arrays.text("header", TEXT_BYTES["header"]))
-    if header["format"] != FORMAT:
-        raise TraceError("This file is not a trace.")
-    if header["version"] not in VERSIONS:
-        raise TraceError(f"This trace has version {header['version']}; this program reads at most {VERSIONS[-1]}.")
+    headers.check_version(header)
     config = GPT2Config(**header["config"])
     check_sizes(config)
     text = arrays.text("vocabulary", TEXT_BYTES["vocabulary"])
     vocabulary = Vocabulary.from_bytes(text, config.vocab_size)
-    ids = _ids(header["steps"], config)
+    steps = Steps(header["steps"], config)
     level, first_logits = (int(header[name]) if header["version"] > 1 else 0 for name in ("level", "first_logits"))
-    if level not in SAVED_LEVELS or not 0 <= first_logits <= (len(ids) if level else 0):
+    if level not in SAVED_LEVELS or not 0 <= first_logits <= (len(steps.ids) if level else 0):
         raise TraceError("This trace does not say what it holds; save it again.")
-    level = Level(level)
     # Before any name is made from the config: a small file must not ask for more layers than it holds.
-    if len(arrays) < least_arrays(config.n_layer, level):
+    if len(arrays) < least_arrays(config.n_layer, Level(level)):
         raise TraceError(f"This trace holds too few captures for the {config.n_layer} layers of its config.")
-    starts = (0, *accumulate(map(len, ids)))
-    layout = Layout(config, starts, level, first_logits)
+    starts = (0, *accumulate(map(len, steps.ids)))
+    layout = Layout(config, starts, Level(level), first_logits, tuple(map(split_layers, steps.interventions)))
     layout.check(max_bytes)
-    captures, lenses = from_arrays(arrays, layout), _read_lenses(arrays, config, steps=len(ids))
-    trace = TraceData(
-        _name(header["model"]), config, vocabulary, lineage=_lineage(header["lineage"]), run_id=_name(header["run_id"])
-    )
-    steps: list[Step] = []
-    for saved, tokens, stored, lens in zip(header["steps"], ids, captures, lenses, strict=True):
-        steps.append(_step(saved, tuple(tokens), steps[-1] if steps else None, config, stored, lens))
-    return replace(trace, steps=tuple(steps))
-
-
-def _ids(steps: list[dict[str, Any]], config: GPT2Config) -> list[list[int]]:
-    """The tokens that went in at each step: after the first, the one that the step before drew."""
-    ids = [[int(token) for token in step["ids"]] for step in steps]
-    drawn = [None if step["draw"] is None else int(step["draw"]["token"]) for step in steps]
-    tokens = (*(token for step in ids for token in step), *(token for token in drawn if token is not None))
-    if any(not 0 <= token < config.vocab_size for token in tokens):
-        raise TraceError("This trace has a token outside its vocabulary.")
-    if not ids or not ids[0] or ids[1:] != [[token] for token in drawn[:-1]]:
-        raise TraceError("The steps of this trace do not follow from each other: each takes the token drawn before.")
-    return ids
-
-
-def _name(saved: object) -> str:
-    """A model's name or a run's: one that a page can send."""
-    if not isinstance(saved, str) or len(saved) > NAME_CHARACTERS or saved != saved.encode(errors="replace").decode():
-        raise TraceError("This trace has a name that is no text, or far too long.")
-    return saved
-
-
-def _lineage(saved: dict[str, Any] | None) -> Lineage | None:
-    return None if saved is None else Lineage(_name(saved["parent"]), int(saved["steps"]))
+    has_todays_norms = header["version"] >= TODAYS_NORMS
+    captures = from_arrays(arrays if has_todays_norms else NormsOfStream(arrays, config), layout)
+    lenses = _read_lenses(arrays, config, steps=len(steps.ids))
+    run = (headers.name(header["model"]), config, vocabulary, steps.with_arrays(captures, lenses))
+    return TraceData(*run, headers.lineage(header["lineage"]), headers.name(header["run_id"]))
 
 
 def _read_lenses(arrays: Archive, config: GPT2Config, steps: int) -> list[LensRows | None]:
@@ -233,61 +177,3 @@ def _read_lenses(arrays: Archive, config: GPT2Config, steps: int) -> list[LensRo
         )
         for step in range(steps)
     ]
-
-
-def _step(
-    saved: dict[str, Any],
-    ids: tuple[int, ...],
-    before: Step | None,
-    config: GPT2Config,
-    stored: tuple[Captures, Summary | None],
-    lens: LensRows | None,
-) -> Step:
-    if saved["interventions"] is None and before is not None:
-        interventions = before.interventions
-    else:
-        interventions = _interventions(saved["interventions"])
-        interventions.inputs(config, 0, 0)  # refuses interventions that do not fit the model
-    captures, summary = stored
-    draw = None if saved["draw"] is None else _draw(saved["draw"], config)
-    if summary is not None and (summary.surprisal is None) != (draw is None):
-        raise TraceError("This trace has a surprisal where nothing was drawn, or none where something was.")
-    return Step(
-        ids=ids,
-        start=0 if before is None else before.stop,
-        captures=captures,
-        draw=draw,
-        ms=_number(saved["ms"], MOST_MS),
-        lens=lens,
-        interventions=interventions,
-        summary=summary,
-        timing=_timing(saved.get("timing")),  # none in files that were written before it was measured
-    )
-
-
-def _timing(saved: dict[str, Any] | None) -> Timing | None:
-    if saved is None:
-        return None
-    milliseconds = {part: _number(ms, MOST_MS) for part, ms in saved.items()}
-    if "keeping" in milliseconds:  # as "storing" was called up to version 4
-        milliseconds["storing"] = milliseconds.pop("keeping")
-    return Timing(**milliseconds)
-
-
-def _draw(saved: dict[str, Any], config: GPT2Config) -> Draw:
-    sampling = Sampling(**saved["sampling"])
-    sampling.check_vocabulary(config.vocab_size)
-    return Draw(int(saved["token"]), _number(saved["u"], 1), sampling)
-
-
-def _number(value: object, below: float) -> float:
-    number = float(str(value))
-    if not 0 <= number < below:
-        raise TraceError(f"This trace has {number} where a number from 0 to below {below:g} belongs.")
-    return number
-
-
-def _interventions(saved: dict[str, Any]) -> Interventions:
-    return Interventions(
-        tuple(Scale(**scale) for scale in saved["scales"]), tuple(Addition(**added) for added in saved["additions"])
-    )

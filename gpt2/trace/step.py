@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.errors import TraceError
-from gpt2.model.interventions import Interventions
+from gpt2.model.interventions import RESID_POST, Interventions
 from gpt2.model.sampling import Distribution, Draw, entropy_bits, softmax
 
 from .captures import Captures, Level
@@ -161,7 +161,7 @@ class Step:
 
     def squeezed(self, level: Level) -> "Step":
         """The same step with its captures stored as `level` stores them."""
-        captures = self.captures.squeezed(level)
+        captures = self.captures.squeezed(level, split_layers(self.interventions))
         if captures is self.captures:
             return self
         summary = self.summary or Summary(self.norms, self.value_norms, *self.choice)
@@ -186,6 +186,11 @@ class Step:
         if summary is not None:
             summary = replace(summary, surprisal=choice_bits(self.logits, draw)[1])
         return replace(self, draw=draw, lens=lens, summary=summary, identity=StepId())
+
+
+def split_layers(interventions: Interventions) -> frozenset[int]:
+    """The layers in which an intervention changes the sum of stream and MLP, so that it hides what the MLP added."""
+    return interventions.layers_changed(RESID_POST)
 
 
 def choice_bits(logits: Array, draw: Draw | None) -> tuple[float, float | None]:

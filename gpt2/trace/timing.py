@@ -17,9 +17,9 @@ class Timing:
 
     Attributes:
         waiting: for its turn, while the engine was busy with other runs' passes.
-        model: in the compiled graphs.
+        model: in the compiled graphs, which give the logits of the logit lens too.
         capture: laying inputs out, making arrays of the graph's outputs, and putting keys and values into the cache.
-        lens: reading the logit lens at the newest position.
+        lens: finding the likeliest tokens of each layer in the logit lens.
         sampling: drawing the next token, and summarising its distribution.
         storing: adding the step to the trace, and squeezing older steps if the budget asks for it.
     """

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from gpt2.errors import TraceError
 from gpt2.model.hooks import SQUARE
+from gpt2.model.interventions import Z
 
 from .captures import PATTERN
 from .data import Lineage, TraceData
 from .file import MAX_BYTES, File, load_trace_data, save_trace_data
 from .step import Step
+from .timing import Timing
 
 Array = NDArray[np.float32]
-FINAL = "ln_final.hook_normalized"
 # The captures that a step without patterns lacks between the stream that enters a block and the one that leaves it.
 BETWEEN = ("hook_attn_out", "hook_resid_mid", "hook_mlp_out")
 
@@ -37,11 +38,11 @@ class Recomputer(Protocol):
     def attn_out(self, layer: int, position: int) -> Array:
         """What attention added at one position. Shapes: [d_model]."""
 
-    def final_norm(self, rows: Array) -> Array:
-        """The final norm of the top of the stream. Shapes: [seq, d_model] -> the same."""
-
     def logits(self, rows: Array) -> Array:
-        """Logits read from the top of the stream. Shapes: [step, d_model] -> [step, vocab]."""
+        """Logits read from the top of the stream. Shapes: [seq, d_model] -> [seq, vocab]."""
+
+    def result(self, layer: int, z: Array) -> Array:
+        """What each head writes to the stream. Shapes: z [seq, head, d_head] -> [seq, head, d_model]."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,15 @@ class Trace(TraceData):
         """
         if step.start != self.seq:
             raise TraceError(f"A step that starts at position {step.start} cannot follow position {self.seq - 1}.")
-        return replace(self, steps=(*self.steps, step))
+        longer = replace(self, steps=(*self.steps, step))
+        vars(longer)["nbytes"] = self.nbytes + step.nbytes  # known: to add up all steps would take longer at each
+        return longer
+
+    def timed(self, timing: Timing) -> "Trace":
+        """The same run with all milliseconds of its newest step, which are known only once it has been stored."""
+        same = replace(self, steps=(*self.steps[:-1], self.steps[-1].timed(timing)))
+        vars(same)["nbytes"] = self.nbytes
+        return same
 
     def cut(self, n_steps: int) -> "Trace":
         """The same run, only its first `n_steps` steps.
@@ -126,6 +135,18 @@ class Trace(TraceData):
             return self.row(f"{block}.hook_resid_post", position) - resid_mid
         return resid_mid if hook == "hook_resid_mid" else attn_out
 
+    def position_logits(self, start: int = 0, stop: int | None = None) -> Array:
+        """Logits after every position, or some of them, the prompt's too: `trace["logits"]` has those of the steps.
+
+        Shapes: [seq, vocab]; 200 MB for a whole context of GPT-2's.
+
+        Raises:
+            TraceError: if the model that made this run is not loaded.
+        """
+        if self.recomputer is None:
+            raise TraceError("Logits of all positions are not captured; load the model that made this run to see them.")
+        return self.recomputer.logits(self[f"blocks.{self.config.n_layer - 1}.hook_resid_post"][start:stop])
+
     def step(self, index: int) -> Step:
         """One step with its logits, recomputed if they were dropped and a recomputer is available."""
         return self._with_logits((self.steps[index],))[0]
@@ -138,11 +159,14 @@ class Trace(TraceData):
         read = iter(self.recomputer.logits(np.stack([step.captures[top][-1] for step in lacking])))
         return [step if "logits" in step.captures else step.with_logits(next(read)) for step in steps]
 
+    def _result(self, layer: int) -> Array:
+        if self.recomputer is None:
+            return super()._result(layer)
+        return self.recomputer.result(layer, self[f"blocks.{layer}.{Z}"])
+
     def _recomputed(self, name: str) -> Array:
         if self.recomputer is None:
             return super()._recomputed(name)
-        if name == FINAL:
-            return self.recomputer.final_norm(self[f"blocks.{self.config.n_layer - 1}.hook_resid_post"])
         _, layer, hook = name.split(".", 2)
         whole = self.recomputer.hook(int(layer), hook)
         return (whole[:, : self.seq, : self.seq] if self.axes[name] == SQUARE else whole[: self.seq]).copy()

@@ -3,6 +3,7 @@
 import altair as alt
 import numpy as np
 
+from gpt2.model.interventions import RESID_PRE
 from gpt2.reading.tables import Tables
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Trace
@@ -73,7 +74,7 @@ def part_picture(trace: Trace, part: str) -> Picture:
 def equation(token: float, position: float, total: float) -> str:
     """One dimension's sum, with as many decimals as it takes for the rounded numbers to add up too.
 
-    If they never do, because a recording stores 16-bit numbers or a vector was added, the sign is ≈ or ≠.
+    If they never do, because a recording stores 16-bit numbers or an intervention came in between, the sign is ≈ or ≠.
     """
     for decimals in range(3, 7):
         left, right, whole = (round(value, decimals) for value in (token, position, total))
@@ -86,12 +87,14 @@ def equation(token: float, position: float, total: float) -> str:
 
 
 def steered_positions(trace: Trace) -> list[int]:
-    """The positions at which an intervention added a vector to what block 0 reads."""
+    """The positions at which an intervention changed what block 0 reads."""
     return [
         step.start + int(row)
         for step in trace.steps
-        if step.interventions.additions
-        for row in np.flatnonzero(step.interventions.inputs(trace.config, step.start, step.stop)[0].resid_add.any(1))
+        if 0 in step.interventions.layers_changed(RESID_PRE)
+        for row in np.flatnonzero(
+            step.interventions.inputs(trace.config, step.start, step.stop).layer(0).changed(RESID_PRE)
+        )
     ]
 
 
@@ -104,7 +107,7 @@ def parts_sentence(trace: Trace) -> str:
         f"the first is {first}"
     )
     if steered := steered_positions(trace):
-        return f"{start}. At {len(steered)} of {trace.seq} positions an intervention added a vector to the sum."
+        return f"{start}. At {len(steered)} of {trace.seq} positions an intervention changed the sum."
     off = float(np.abs(token + position - total).max())
     return f"{start}. All {total.size:,} numbers of the sum add up {f'to within {off:.1g}' if off else 'exactly'}."
 
