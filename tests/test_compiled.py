@@ -62,7 +62,7 @@ def test_shipped_graphs_are_for_the_pinned_release_and_any_recent_x86() -> None:
 
 
 def test_shipped_graphs_are_small_enough_for_the_repository() -> None:
-    assert sum(path.stat().st_size for path in compiled.SHIPPED.iterdir()) < 5_000_000
+    assert sum(path.stat().st_size for path in compiled.SHIPPED.iterdir()) < 4_000_000
 
 
 def test_what_is_kept_is_found_again(empty: Path) -> None:

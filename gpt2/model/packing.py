@@ -26,11 +26,21 @@ def pack(captures: Mapping[str, Tensor], n_layer: int) -> dict[str, Tensor]:
     Shapes: `vectors` [number], all captures of a fixed size, one after the other; `squares` [capture * head, 1, key],
     attention scores and patterns.
     """
-    axes = hook_axes(n_layer)
     return {
-        "vectors": F.concat([captures[name].reshape([-1]) for name in axes if axes[name] != SQUARE]),
-        "squares": F.concat([captures[name] for name in axes if axes[name] == SQUARE]),
+        "vectors": _joined(captures, n_layer, is_square=False),
+        "squares": _joined(captures, n_layer, is_square=True),
     }
+
+
+def _joined(captures: Mapping[str, Tensor], n_layer: int, is_square: bool) -> Tensor:
+    """Block by block first: the code for joining a hundred tensors at once takes tens of megabytes."""
+    axes = hook_axes(n_layer)
+    blocks: dict[str, list[Tensor]] = {}
+    for name in axes:
+        if (axes[name] == SQUARE) == is_square:
+            capture = captures[name] if is_square else captures[name].reshape([-1])
+            blocks.setdefault(name.rpartition("blocks.")[2].partition(".")[0], []).append(capture)
+    return F.concat([F.concat(block) if len(block) > 1 else block[0] for block in blocks.values()])
 
 
 def unpack(vectors: Array, squares: Array, config: GPT2Config) -> dict[str, Array]:
