@@ -7,7 +7,19 @@ from playwright.sync_api import expect
 
 from gpt2.trace.trace import Trace
 from tests.browser import open_page, open_tab, serve
-from tests.stage import STAGE, begin, lie_still, ready, run, run_id, settle, stage_number, strip, wait_for_steps
+from tests.stage import (
+    STAGE,
+    begin,
+    lie_still,
+    ready,
+    run,
+    run_id,
+    settle,
+    stage_number,
+    strip,
+    wait_for_new_run,
+    wait_for_steps,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -135,6 +147,24 @@ def test_changing_the_page_keeps_the_run(live):
     live.get_by_role("link", name="Live", exact=True).click()
     expect(live.locator(STAGE)).to_have_attribute("data-run", before)
     assert strip(live) == text
+
+
+def test_after_a_click_on_another_page_the_old_one_says_nothing_that_could_bring_it_back(live):
+    run(live, "The fox", 3)
+    leave_and_press = """name => {
+        const component = globalThis.gpt2Stage.component, send = component.setTriggerValue;
+        globalThis.said = 0;
+        component.setTriggerValue = (...values) => { globalThis.said += 1; send(...values); };
+        [...document.querySelectorAll("a")].find(node => node.textContent.trim() === name).click();
+        component.parentElement.querySelector(".play").click();
+    }"""
+    for name, question in LENSES.items():
+        steps = stage_number(live, "steps")
+        live.evaluate(leave_and_press, "Residual stream" if name == "residual" else name.capitalize())
+        expect(live.get_by_role("heading", name=question)).to_be_visible(timeout=20_000)
+        wait_for_new_run(live, "", steps + 3)  # the new page says it
+        assert live.evaluate("globalThis.said") == 0
+        expect(live.locator(f"{STAGE} .state")).not_to_contain_text("running")
 
 
 def test_the_cost_page_knows_the_paints_and_measures_what_the_cache_saves(live):

@@ -11,6 +11,7 @@ SCRIPTS = (
     "theme",
     "records",
     "store",
+    "leaving",
     "outbox",
     "playback",
     "keyboard",

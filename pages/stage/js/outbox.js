@@ -27,7 +27,7 @@ function sendSoon(name, delay, values) {
 
 function flush() {
   clearTimeout(outbox.timer);
-  if (!outbox.pending.length || !shared.component) return;
+  if (!outbox.pending.length || !shared.component || isLeaving()) return;
   shared.component.setTriggerValue("actions", outbox.pending);
   outbox.timer = setTimeout(flush, outbox.wait);
   outbox.wait = Math.min(3000, outbox.wait * 2);

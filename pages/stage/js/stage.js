@@ -38,6 +38,7 @@ function build(parent, view) {
   stage.onResize = () => fit(stage);
   addEventListener("resize", stage.onResize);
   document.addEventListener("keydown", onKey);
+  document.addEventListener("click", onLinkClick, true); // before Streamlit asks for the page
   document.fonts.ready.then(requestPaint);
   state.mounts += 1;
   return stage;
@@ -171,7 +172,10 @@ function leave(parent) {
   stage.observer.disconnect();
   removeEventListener("resize", stage.onResize);
   if (stageNow === stage) stageNow = null;
-  if (!stageNow) document.removeEventListener("keydown", onKey);
+  if (!stageNow) {
+    document.removeEventListener("keydown", onKey);
+    document.removeEventListener("click", onLinkClick, true);
+  }
   stage.sheet.remove();
   stage.root.remove();
 }
