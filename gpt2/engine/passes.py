@@ -23,7 +23,7 @@ from gpt2.trace.timing import timed
 
 from . import compiled
 from .cache import KVCache
-from .devices import DeviceCache, OnDevice, device_of, session_on, start_threads, threads_for
+from .devices import DeviceCache, OnDevice, device_of, session_on
 from .readout import Pass
 from .shutdown import CALLS_IN_FLIGHT
 from .turns import Turns
@@ -75,7 +75,6 @@ class ForwardPasses:
         """
         self.checkpoint, self.config, self.tokenizer = checkpoint, checkpoint.config, checkpoint.tokenizer
         self.device, self.turns = device, Turns()
-        start_threads(threads_for(self.config))
         self._session = session_on(device)
         self._graphs = {kind: self._graph(kind, checkpoint.weights) for kind in GRAPH_KINDS if kind != "layer"}
         self._layers: dict[int, Graph] = {}
