@@ -18,9 +18,9 @@ def forced_run(engine: "Engine", ids: Sequence[int], n_prefill: int, interventio
     """
     cache = engine.new_cache()
     trace = Trace(engine.checkpoint.name, engine.config, engine.tokenizer.vocabulary)
-    newest = engine.prefill(ids[:n_prefill], interventions, cache)
-    trace = trace.append(Step(tuple(ids[:n_prefill]), 0, newest.captures, None, 0.0))
+    output = engine.prefill(ids[:n_prefill], interventions, cache)
+    trace = trace.append(Step(tuple(ids[:n_prefill]), 0, output.captures, None, 0.0))
     for token in ids[n_prefill:]:
-        newest = engine.decode(token, interventions, cache)
-        trace = trace.append(Step((token,), trace.seq, newest.captures, None, 0.0))
+        output = engine.decode(token, interventions, cache)
+        trace = trace.append(Step((token,), trace.seq, output.captures, None, 0.0))
     return trace

@@ -18,7 +18,7 @@ from gpt2.trace.timing import timed
 
 from .cache import KVCache
 from .finite import check_block
-from .readout import Pass
+from .readout import ForwardOutput
 
 if TYPE_CHECKING:
     from .passes import ForwardPasses
@@ -53,11 +53,11 @@ def least_bytes(config: GPT2Config, seq: int) -> int:
 
 def read_prompt(
     engine: "ForwardPasses", ids: Sequence[int], interventions: Interventions, cache: KVCache, budget: int
-) -> tuple[Pass, Norms | None]:
+) -> tuple[ForwardOutput, Norms | None]:
     """Run a prompt and fill the empty cache, in one pass if all its captures fit in `budget` bytes.
 
     Returns:
-        The pass; and the two norms of `step.Summary` if they were squeezed.
+        The output; and the two norms of `step.Summary` if they were squeezed.
     """
     if whole_bytes(engine.config, len(ids)) <= budget:
         return engine.prefill(ids, interventions, cache), None
@@ -67,11 +67,11 @@ def read_prompt(
 
 def prefill_by_layers(
     engine: "ForwardPasses", ids: Sequence[int], interventions: Interventions, cache: KVCache, level: Level
-) -> tuple[Pass, Norms]:
+) -> tuple[ForwardOutput, Norms]:
     """Run a prompt and fill the empty cache.
 
     Returns:
-        The pass, its captures squeezed to `level` but always with the logits; and the two norms of `step.Summary`.
+        The output, its captures squeezed to `level` but always with the logits; and the two norms of `step.Summary`.
     """
     config, weights, seq = engine.config, engine.checkpoint.weights, len(ids)
     inputs = interventions.inputs(config, 0, seq)
@@ -100,4 +100,4 @@ def prefill_by_layers(
     rows = [*(captures[name][-1] for name in stream_below(config.n_layer)), stream[-1]]
     with timed("model"):
         stream_logits = engine.lens(np.stack(rows))  # [layer + 1, vocab]
-    return Pass(captures.with_logits(stream_logits[-1:].copy()), stream_logits), (norms, value_norms)
+    return ForwardOutput(captures.with_logits(stream_logits[-1:].copy()), stream_logits), (norms, value_norms)
