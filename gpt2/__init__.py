@@ -52,7 +52,7 @@ def load(
     Raises:
         CheckpointError: if the model cannot be found or is not a GPT-2.
         EngineError: if MAX cannot be imported, there is no such device, or a graph cannot be compiled.
-        SettingsError: if `device` is none of the three.
+        SettingsError: if `device` is none of the three, or `GPT2_THREADS` is not a whole number from 1 up.
     """
     from .checkpoints.download import model_folder
     from .checkpoints.weights import load_checkpoint
@@ -66,26 +66,31 @@ def bind(
     progress: Callable[[str], None] | None = None,
     stopped: Callable[[], bool] = lambda: False,
     device: str = "cpu",
+    threads: int | None = None,
 ) -> "Engine":
     """Bind a checkpoint to its compiled graphs: the second half of `load`. A compile ends once `stopped` is true.
+
+    The first model of a process decides how many threads run all: `threads`, or what `engine.settings.threads` says.
 
     Raises:
         EngineError: if MAX cannot be imported or has too few addresses, there is no such device, or a graph cannot be
             compiled.
-        SettingsError: if `device` is none of `auto`, `cpu` and `gpu`.
+        SettingsError: if `device` is none of `auto`, `cpu` and `gpu`, or `GPT2_THREADS` is asked for and not a whole
+            number from 1 up.
     """
     from .engine.address_space import check_address_space
 
     check_address_space()
     try:
-        from .engine import compiled, devices
+        from .engine import compiled, devices, settings
         from .engine.engine import Engine
     except ImportError as error:
         raise EngineError(
             f"MAX cannot be imported here ({error}); install it with pip install -r requirements.txt. "
             "Recorded runs still open."
         ) from None
-    devices.start_threads(devices.threads_for(checkpoint.config))  # before MAX does anything, which starts all
+    # Before anything else: MAX starts its threads with the first device, also to look for a GPU or to trace a graph.
+    devices.start_threads(settings.threads(checkpoint.config) if threads is None else threads)
     device = devices.resolve(device)
     compiled.compile_apart(checkpoint.config, progress or (lambda _: None), stopped, device)
     return Engine(checkpoint, device)

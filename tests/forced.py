@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gpt2.bench.hook_parity import run_ours
+from gpt2.bench.forced_run import forced_run
 from gpt2.engine.engine import Engine
 from gpt2.model.interventions import Interventions
 from gpt2.trace.trace import Trace
@@ -13,7 +13,7 @@ from gpt2.trace.trace import Trace
 def forced(engine: Engine, ids: Sequence[int], n_prefill: int, interventions: Interventions | None = None) -> Trace:
     """The first `n_prefill` tokens in one prefill, the rest one by one through the KV cache; nothing is drawn."""
     changes = (interventions or Interventions()).resolved(engine.config, len(ids), engine.config.n_positions)
-    return run_ours(engine, ids, n_prefill, changes)
+    return forced_run(engine, ids, n_prefill, changes)
 
 
 def tokens(engine: Engine, length: int, seed: int = 3) -> list[int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import gpt2
-from gpt2.bench.comparison import capture_bytes, checked_lengths
+from gpt2.bench.comparison import checked_lengths
 from gpt2.bench.subject import subject
 from gpt2.bench.table import LABELS, table
 from gpt2.bench.timing import Effort, Timing, Way, interleaved
@@ -161,12 +161,6 @@ def test_lengths_that_fit_are_chosen_by_themselves():
     assert checked_lengths(None, TINY) == [16]
     with pytest.raises(SettingsError, match="too short"):
         checked_lengths(None, GPT2Config(300, 3, 16, 2, 2, 64))
-
-
-def test_the_bytes_of_all_captures_are_about_what_a_pass_gives(engine):
-    trace = engine.run(" the" * 200)
-    length = len(trace.prompt_ids)
-    assert capture_bytes(engine.config, length) == pytest.approx(trace.nbytes, rel=0.3)
 
 
 def test_a_size_without_weights_is_measured_with_random_ones_that_do_not_stay(monkeypatch, tmp_path):

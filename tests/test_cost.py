@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 import gpt2
 from gpt2.checkpoints.weights import Checkpoint
-from gpt2.engine import readout
+from gpt2.engine import readout, uncached
 from gpt2.engine.engine import Engine
 from gpt2.engine.run import Run
+from gpt2.engine.shutdown import CALLS_IN_FLIGHT
 from gpt2.engine.turns import Turn, Withdrawn
 from gpt2.engine.uncached import LENGTHS, LONG, ROUNDS, plan, rerun
 from gpt2.model.interventions import Interventions
@@ -150,6 +151,21 @@ def test_passes_without_the_cache_are_those_of_the_plan_and_grow(engine: Engine)
     fastest = [min(run.ms for run in measured if run.tokens == tokens) for tokens in (40, 200)]
     assert fastest[0] > 0 and np.isfinite(fastest).all()
     assert len(engine.turns) == 0
+
+
+def test_all_that_a_pass_leaves_is_freed_while_python_cannot_end(engine: Engine, monkeypatch) -> None:
+    read, in_flight = uncached.read_prompt, []
+
+    def watched(*arguments) -> object:
+        newest, norms = read(*arguments)
+        for left in (newest.captures, arguments[3]):
+            weakref.finalize(left, lambda: in_flight.append(CALLS_IN_FLIGHT._count))
+        return newest, norms
+
+    monkeypatch.setattr(uncached, "read_prompt", watched)
+    passes = len(list(rerun(engine, range(20, 40), NONE, threading.Event())))
+    assert in_flight == [1] * 2 * (passes + 1)  # the first pass only warms up
+    assert CALLS_IN_FLIGHT._count == 0
 
 
 def test_other_runs_go_on_between_two_passes(engine: Engine) -> None:

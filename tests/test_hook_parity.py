@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from gpt2.bench.hook_parity import TOLERANCE, differences, run_ours, some_interventions
+from gpt2.bench.forced_run import forced_run
+from gpt2.bench.hook_parity import TOLERANCE, differences, some_interventions
 from gpt2.checkpoints.weights import load_checkpoint
 from gpt2.engine.engine import Engine
 from gpt2.model.hooks import hook_axes
@@ -31,7 +32,7 @@ def model(request: pytest.FixtureRequest) -> Iterator[tuple[str, Engine]]:
 @pytest.mark.parametrize("n_prefill", [TOKENS, 2, 1])
 def test_every_hook_has_the_numbers_of_transformer_lens(held, model, changed: bool, n_prefill: int) -> None:
     name, engine = model
-    trace = run_ours(engine, prompt_of(engine.config), n_prefill, changes_of(engine.config, changed))
+    trace = forced_run(engine, prompt_of(engine.config), n_prefill, changes_of(engine.config, changed))
     reference = {hook: held[f"{name}/{changed}/{hook}"] for hook in trace.axes}
     found = differences(trace, reference)
     assert max(found.values()) <= TOLERANCE, found

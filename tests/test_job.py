@@ -2,6 +2,8 @@
 
 import pytest
 
+from gpt2.engine import devices
+from gpt2.engine.settings import default_threads
 from pages.server import job as module
 from pages.server.job import ModelJob
 from tests.models import copies
@@ -29,3 +31,16 @@ def test_a_model_is_ready_whatever_becomes_of_the_pages_that_draw_it(tmp_path, m
     job.start()
     job.wait(60)
     assert (job.phase, job.error) == ("ready", "") and job.engine is not None
+
+
+@pytest.mark.parametrize("told", ["3", "", "all"])
+def test_a_model_loads_with_the_threads_that_are_set_or_its_default_if_they_cannot_be_read(tmp_path, monkeypatch, told):
+    (name,) = copies(tmp_path, "a")
+    started: list[int] = []
+    monkeypatch.setenv("GPT2_THREADS", told)
+    monkeypatch.setattr(devices, "start_threads", started.append)
+    job = ModelJob(name, lambda job, config: None)
+    job.start()
+    job.wait(60)
+    assert (job.phase, job.error) == ("ready", "") and job.checkpoint is not None
+    assert started == [3 if told == "3" else default_threads(job.checkpoint.config)]

@@ -6,6 +6,7 @@ import pytest
 from gpt2.engine.engine import Engine
 from gpt2.errors import TraceError
 from gpt2.reading.lens import read_lens
+from gpt2.trace.norms import normalize
 from gpt2.trace.trace import Trace
 from tests.reference import relative_difference
 
@@ -14,6 +15,14 @@ def test_the_lens_in_numpy_equals_the_compiled_lens(engine: Engine, trace: Trace
     for layer in (0, 3, 5):
         rows = trace[f"blocks.{layer}.hook_resid_post"]
         assert relative_difference(read_lens(engine.checkpoint, rows), engine.lens(rows)) <= 1e-5
+
+
+def test_a_norm_in_numpy_has_the_scale_and_the_rows_of_the_captured_one(engine: Engine, trace: Trace) -> None:
+    epsilon = engine.config.layer_norm_epsilon
+    for norm, stream in (("blocks.1.ln2", "blocks.1.hook_resid_mid"), ("ln_final", "blocks.5.hook_resid_post")):
+        scale, normalized = normalize(trace[stream], epsilon)
+        assert relative_difference(scale, trace[f"{norm}.hook_scale"]) <= 1e-5
+        assert relative_difference(normalized, trace[f"{norm}.hook_normalized"]) <= 1e-5
 
 
 def test_one_row_is_read_as_it_is_among_many(engine: Engine, trace: Trace) -> None:

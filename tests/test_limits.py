@@ -14,7 +14,7 @@ from pages.visit.player import Player
 from pages.visit.visit import Visit
 from tests.players import wait
 
-NAMES = ("GPT2_MAX_PROMPT_TOKENS", "GPT2_MAX_NEW_TOKENS", "GPT2_TRACES_MB")
+NAMES = ("GPT2_MAX_PROMPT_TOKENS", "GPT2_MAX_NEW_TOKENS", "GPT2_TRACES_MB", "GPT2_THREADS")
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_without_settings_the_models_context_is_the_limit(visit, monkeypatch) ->
     shown = visit.snapshot()
     n_positions = shown.trace.config.n_positions
     assert (shown.context, shown.most_new_tokens, limits().problem) == (n_positions, n_positions, "")
-    assert limits().traces_bytes == int(TRACES_SHARE * machine_bytes())
+    assert (limits().traces_bytes, limits().threads) == (int(TRACES_SHARE * machine_bytes()), 0)
 
 
 def test_settings_are_read_when_they_are_asked_for(visit, monkeypatch) -> None:
@@ -37,7 +37,8 @@ def test_settings_are_read_when_they_are_asked_for(visit, monkeypatch) -> None:
         for name in NAMES:
             monkeypatch.setenv(name, told)
         number = int(told)
-        assert (limits().prompt_tokens, limits().new_tokens, limits().traces_bytes) == (number, number, number * 10**6)
+        assert (limits().prompt_tokens, limits().new_tokens, limits().threads) == (number, number, number)
+        assert limits().traces_bytes == number * 10**6
         shown = visit.snapshot()
         assert (shown.context, shown.most_new_tokens, shown.max_new_tokens) == (number, number, number)
 

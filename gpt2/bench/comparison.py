@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gpt2.engine.long_prompt import whole_bytes
 from gpt2.errors import EngineError, SettingsError
 from gpt2.model.config import GPT2Config
 
@@ -130,7 +131,7 @@ def compare(
     steps, decoded, prefilled = [], [], []
     differences, left_out = [], []
     for length in lengths:
-        if COPIES * capture_bytes(engine.config, length) > available_bytes():
+        if COPIES * whole_bytes(engine.config, length) > available_bytes():
             left_out.append(length)
             continue
         tell(f"Measuring prefill of {length} tokens.")
@@ -154,11 +155,6 @@ def compare(
         "left_out_lengths": left_out,
         "missing": missing,
     }
-
-
-def capture_bytes(config: GPT2Config, length: int) -> int:
-    """Approximate bytes of all captures of a prompt: scores, patterns, and the vectors of every position and layer."""
-    return 4 * config.n_layer * length * (2 * config.n_head * length + 12 * config.n_embd + 2 * config.n_inner)
 
 
 def cold_starts(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,10 @@ from gpt2.errors import EngineError
 from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import hook_axes
 from gpt2.model.interventions import PLACES, Addition, Interventions, Scale, Z
-from gpt2.trace.step import Step
 from gpt2.trace.trace import Trace
 
-from .parity import relative
-
-if TYPE_CHECKING:
-    from gpt2.engine.engine import Engine
+from .forced_run import forced_run
+from .parity import prompts_of, relative
 
 Array = NDArray[np.float32]
 TOLERANCE = 1e-5
@@ -109,18 +106,6 @@ def some_interventions(config: GPT2Config, seq: int) -> Interventions:
     return changes.resolved(config, seq, seq)
 
 
-def run_ours(engine: "Engine", ids: Sequence[int], n_prefill: int, interventions: Interventions) -> Trace:
-    """The first tokens in one prefill, the rest one by one through the KV cache."""
-    cache = engine.new_cache()
-    trace = Trace(engine.checkpoint.name, engine.config, engine.tokenizer.vocabulary)
-    newest = engine.prefill(ids[:n_prefill], interventions, cache)
-    trace = trace.append(Step(tuple(ids[:n_prefill]), 0, newest.captures, None, 0.0))
-    for token in ids[n_prefill:]:
-        newest = engine.decode(token, interventions, cache)
-        trace = trace.append(Step((token,), trace.seq, newest.captures, None, 0.0))
-    return trace
-
-
 def differences(ours: Trace, reference: Mapping[str, Array]) -> dict[str, float]:
     """The largest difference at each hook, relative to the reference's largest magnitude; of all layers the worst.
 
@@ -153,8 +138,6 @@ def report(model_folder: Path, name: str, lengths: Sequence[int], device: str = 
     from gpt2 import bind
     from gpt2.checkpoints.weights import load_checkpoint
 
-    from .parity import prompts_of
-
     engine = bind(load_checkpoint(model_folder, name), device=device)
     prompts = prompts_of(engine, lengths)
     reference = TransformerLens(model_folder)
@@ -164,8 +147,8 @@ def report(model_folder: Path, name: str, lengths: Sequence[int], device: str = 
             changes = some_interventions(engine.config, len(ids)) if changed else Interventions()
             expected = reference.run(ids, changes, engine.config)
             ways: dict[str, Callable[[], Trace]] = {
-                "whole": partial(run_ours, engine, ids, len(ids), changes),
-                "cached": partial(run_ours, engine, ids, len(ids) // 2, changes),
+                "whole": partial(forced_run, engine, ids, len(ids), changes),
+                "cached": partial(forced_run, engine, ids, len(ids) // 2, changes),
             }
             hooks = {way: differences(run(), expected) for way, run in ways.items()}
             rows.append({"prompt": prompt, "interventions": changed, **hooks})

@@ -19,6 +19,8 @@ from gpt2.errors import EngineError, SettingsError
 from gpt2.model.config import GPT2Config
 from gpt2.model.interventions import Interventions
 
+from .forced_run import forced_run
+
 Array = NDArray[np.float32]
 
 TOLERANCE = 1e-4
@@ -141,7 +143,8 @@ def compare(folder: Path, engine: Engine, prompts: dict[str, Sequence[int]]) -> 
     hugging_face = HuggingFace(folder)
     found = []
     for name, ids in prompts.items():
-        reference, whole, cached = hugging_face.run(ids), run_whole(engine, ids), run_cached(engine, ids, len(ids) // 2)
+        reference = hugging_face.run(ids)
+        whole, cached = (run_ours(engine, ids, n_prefill) for n_prefill in (len(ids), len(ids) // 2))
         patterns = np.stack(whole.patterns + cached.patterns)  # [layer, head, query, key]
         found.append(
             PromptParity(
@@ -211,40 +214,20 @@ class HuggingFace:
         )
 
 
-def run_whole(engine: Engine, ids: Sequence[int]) -> Pass:
-    """The whole prompt in one prefill; the lens graph gives all rows of logits but the last."""
-    return run_cached(engine, ids, len(ids))
-
-
-def run_cached(engine: Engine, ids: Sequence[int], n_prefill: int) -> Pass:
+def run_ours(engine: Engine, ids: Sequence[int], n_prefill: int) -> Pass:
     """The first `n_prefill` tokens in one prefill, the rest one by one through the KV cache.
 
     Prefill returns only its last row of logits, so the lens graph reads the earlier rows from the last block's output.
     """
-    cache, none, layers = engine.new_cache(), Interventions(), range(engine.config.n_layer)
-    steps = [engine.prefill(ids[:n_prefill], none, cache).captures]
-    steps += [engine.decode(token, none, cache).captures for token in ids[n_prefill:]]
-    earlier = steps[0][f"blocks.{layers[-1]}.hook_resid_post"][:-1]
-
-    def joined(name: str) -> Array:
-        return np.concatenate([step[name] for step in steps])
-
-    def pattern(layer: int) -> Array:
-        whole = np.zeros((engine.config.n_head, len(ids), len(ids)), np.float32)
-        stop = 0
-        for step in steps:
-            rows = step[f"blocks.{layer}.attn.hook_pattern"]  # [head, query, key]
-            whole[:, stop : stop + rows.shape[1], : rows.shape[2]] = rows
-            stop += rows.shape[1]
-        return whole
-
+    trace, layers = forced_run(engine, ids, n_prefill, Interventions()), range(engine.config.n_layer)
+    earlier = trace[f"blocks.{layers[-1]}.hook_resid_post"][: n_prefill - 1]
     read = [engine.lens(earlier)] if len(earlier) else []
     gain, shift = (engine.checkpoint.weights[f"ln_f.{part}"] for part in ("weight", "bias"))
-    final = joined("ln_final.hook_normalized") * gain + shift
+    final = trace["ln_final.hook_normalized"] * gain + shift
     return Pass(
-        np.concatenate([*read, *(step["logits"] for step in steps)]),
-        [*(joined(f"blocks.{layer}.hook_resid_pre") for layer in layers), final],
-        [pattern(layer) for layer in layers],
+        np.concatenate([*read, trace["logits"]]),
+        [*(trace[f"blocks.{layer}.hook_resid_pre"] for layer in layers), final],
+        [trace[f"blocks.{layer}.attn.hook_pattern"] for layer in layers],
     )
 
 

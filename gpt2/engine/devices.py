@@ -23,12 +23,11 @@ from gpt2.errors import EngineError, SettingsError
 from gpt2.model.config import GPT2Config
 
 from .cache import KVCache
-from .settings import DEVICES, count
+from .settings import DEVICES
 
 Array = NDArray[np.float32]
 TASKS = Path("/proc/self/task")
-# Parameters of a model of which two cores make a token hardly faster than one.
-SMALL = 30_000_000
+STARTING, HAS_STARTED = threading.Lock(), threading.Event()  # of MAX's threads in this process
 
 if threading.current_thread() is not threading.main_thread():
     # MAX enters its MLIR context in the importing thread, here another one, but leaves it in the main one at exit.
@@ -73,10 +72,21 @@ def session_on(device: str) -> InferenceSession:
 
 
 def start_threads(threads: int) -> None:
-    """Let MAX start so many threads, if it has not started any: the first session of a process decides for all.
+    """Let MAX start so many threads, once in a process: it starts them with its first device or session, and no more.
 
-    MAX starts a thread on each core in sight, and holds it there. Fewer threads than cores are let go again where the
-    system finds room; on systems other than Linux MAX sees all cores.
+    A later call changes nothing and returns at once; one that comes while MAX is starting waits until it has started.
+    """
+    with STARTING:
+        if not HAS_STARTED.is_set():
+            start_on_cores(threads)
+            HAS_STARTED.set()
+
+
+def start_on_cores(threads: int) -> None:
+    """Let MAX start a thread on each core in sight, of which so many are shown to it; it holds each thread there.
+
+    Fewer threads than cores are let go again where the system finds room; on systems other than Linux MAX sees all
+    cores.
     """
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     if threads >= len(cores):
@@ -90,18 +100,6 @@ def start_threads(threads: int) -> None:
         for task in set(TASKS.iterdir()) - before:
             with suppress(OSError):  # it has ended
                 os.sched_setaffinity(int(task.name), cores)
-
-
-def threads_for(config: GPT2Config) -> int:
-    """How many threads run a model: `GPT2_THREADS`, else a thread a core, and for a small model half as many.
-
-    The threads of a small model go in step hundreds of times a token: if another program takes one's core, all wait.
-
-    Raises:
-        SettingsError: if the setting cannot be read.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return count("GPT2_THREADS", cores if config.n_params > SMALL else max(1, cores // 2))
 
 
 @cache

@@ -13,12 +13,12 @@ from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import BLOCK_HOOKS, stream_below
 from gpt2.model.interventions import Interventions
 from gpt2.trace.captures import FLOAT32_HOOKS, MLP_OUT, PATTERN, Captures, Level, Stored, Triangle
-from gpt2.trace.step import NORMS, lengths, split_layers
+from gpt2.trace.step import NORMS, lengths, mlp_out_layers
 from gpt2.trace.timing import timed
 
 from .cache import KVCache
 from .finite import check_block
-from .readout import Pass
+from .readout import ForwardOutput
 
 if TYPE_CHECKING:
     from .passes import ForwardPasses
@@ -53,11 +53,11 @@ def least_bytes(config: GPT2Config, seq: int) -> int:
 
 def read_prompt(
     engine: "ForwardPasses", ids: Sequence[int], interventions: Interventions, cache: KVCache, budget: int
-) -> tuple[Pass, Norms | None]:
+) -> tuple[ForwardOutput, Norms | None]:
     """Run a prompt and fill the empty cache, in one pass if all its captures fit in `budget` bytes.
 
     Returns:
-        The pass; and the two norms of `step.Summary` if they were squeezed.
+        The output; and the two norms of `step.Summary` if they were squeezed.
     """
     if whole_bytes(engine.config, len(ids)) <= budget:
         return engine.prefill(ids, interventions, cache), None
@@ -67,11 +67,11 @@ def read_prompt(
 
 def prefill_by_layers(
     engine: "ForwardPasses", ids: Sequence[int], interventions: Interventions, cache: KVCache, level: Level
-) -> tuple[Pass, Norms]:
+) -> tuple[ForwardOutput, Norms]:
     """Run a prompt and fill the empty cache.
 
     Returns:
-        The pass, its captures squeezed to `level` but always with the logits; and the two norms of `step.Summary`.
+        The output, its captures squeezed to `level` but always with the logits; and the two norms of `step.Summary`.
     """
     config, weights, seq = engine.config, engine.checkpoint.weights, len(ids)
     inputs = interventions.inputs(config, 0, seq)
@@ -80,7 +80,7 @@ def prefill_by_layers(
     stream = token + position  # [seq, d_model]
     norms = np.zeros((len(NORMS), config.n_layer, seq), np.float32)
     value_norms = np.zeros((config.n_layer, seq, config.n_head), np.float32)
-    split = split_layers(interventions)
+    own_mlp_out = mlp_out_layers(interventions)
     keys, values = [], []
     for layer in range(config.n_layer):
         captures = engine.layer(layer, stream, inputs.layer(layer))
@@ -88,7 +88,7 @@ def prefill_by_layers(
         for name in captures:
             if name == PATTERN and level < Level.NO_PATTERNS:
                 stored[f"blocks.{layer}.{name}"] = Triangle.of(captures[name])
-            elif name.endswith(FLOAT32_HOOKS[level]) or (name == MLP_OUT and layer in split):
+            elif name.endswith(FLOAT32_HOOKS[level]) or (name == MLP_OUT and layer in own_mlp_out):
                 stored[f"blocks.{layer}.{name}"] = captures[name]
         norms[:, layer] = [lengths(captures[name]) for name in NORMS]
         value_norms[layer] = lengths(captures["attn.hook_v"])
@@ -96,8 +96,8 @@ def prefill_by_layers(
         values.append(captures["attn.hook_v"])
         stream = captures["hook_resid_post"]
     cache.extend(keys, values)
-    captures = Captures(stored).squeezed(level, split)
+    captures = Captures(stored).squeezed(level, own_mlp_out)
     rows = [*(captures[name][-1] for name in stream_below(config.n_layer)), stream[-1]]
     with timed("model"):
         stream_logits = engine.lens(np.stack(rows))  # [layer + 1, vocab]
-    return Pass(captures.with_logits(stream_logits[-1:].copy()), stream_logits), (norms, value_norms)
+    return ForwardOutput(captures.with_logits(stream_logits[-1:].copy()), stream_logits), (norms, value_norms)

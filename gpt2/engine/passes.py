@@ -23,8 +23,8 @@ from gpt2.trace.timing import timed
 
 from . import compiled
 from .cache import KVCache
-from .devices import DeviceCache, OnDevice, device_of, session_on, start_threads, threads_for
-from .readout import Pass
+from .devices import DeviceCache, OnDevice, device_of, session_on
+from .readout import ForwardOutput
 from .shutdown import CALLS_IN_FLIGHT
 from .turns import Turns
 
@@ -75,7 +75,6 @@ class ForwardPasses:
         """
         self.checkpoint, self.config, self.tokenizer = checkpoint, checkpoint.config, checkpoint.tokenizer
         self.device, self.turns = device, Turns()
-        start_threads(threads_for(self.config))
         self._session = session_on(device)
         self._graphs = {kind: self._graph(kind, checkpoint.weights) for kind in GRAPH_KINDS if kind != "layer"}
         self._layers: dict[int, Graph] = {}
@@ -88,7 +87,7 @@ class ForwardPasses:
         """An empty KV cache where this engine's graphs read it."""
         return KVCache(self.config) if self.device == "cpu" else DeviceCache(self.config, device_of(self.device))
 
-    def prefill(self, ids: Sequence[int], interventions: Interventions, cache: KVCache) -> Pass:
+    def prefill(self, ids: Sequence[int], interventions: Interventions, cache: KVCache) -> ForwardOutput:
         """Run a whole prompt and fill the empty cache.
 
         Shapes: every hook as `hooks.hook_axes` says, and `logits` [1, vocab] after the last token.
@@ -100,9 +99,9 @@ class ForwardPasses:
         arrays = self._arrays(outputs)
         self._remember(arrays if self.device == "cpu" else outputs, cache)
         arrays["logits"] = stream_logits[-1:].copy()  # not a view, which would hold the rows of all layers
-        return Pass(Captures(arrays), stream_logits)
+        return ForwardOutput(Captures(arrays), stream_logits)
 
-    def decode(self, token: int, interventions: Interventions, cache: KVCache) -> Pass:
+    def decode(self, token: int, interventions: Interventions, cache: KVCache) -> ForwardOutput:
         """Run one token after the positions in the cache, and add it to the cache.
 
         Shapes: as `prefill` with seq 1; `key` counts the cached positions and the new one.
@@ -116,7 +115,7 @@ class ForwardPasses:
         vectors, squares_flat, logits = np.split(block, np.cumsum([vectors.size, squares.size]))
         arrays = unpack(vectors, squares_flat.reshape(squares.shape), self.config)
         self._remember(arrays, cache)
-        return Pass(Captures({**arrays, "logits": logits[None]}), stream_logits)
+        return ForwardOutput(Captures({**arrays, "logits": logits[None]}), stream_logits)
 
     def lens(self, rows: Array) -> Array:
         """Final norm and unembedding of any rows of the residual stream.

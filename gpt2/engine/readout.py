@@ -14,8 +14,8 @@ Array = NDArray[np.float32]
 LENS_TOKENS = 8
 
 
-class Pass(NamedTuple):
-    """One forward pass.
+class ForwardOutput(NamedTuple):
+    """What one forward pass gives.
 
     Attributes: `captures` as a step stores them; `stream_logits` [layer + 1, vocab], the logit lens at the newest
     position, from the stream before the first block up to the top, whose row is the captures' own `logits`.

@@ -18,7 +18,7 @@ from gpt2.trace.trace import Trace
 
 from .finite import check_model
 from .long_prompt import Norms, least_bytes, read_prompt
-from .readout import Pass, lens_rows
+from .readout import ForwardOutput, lens_rows
 from .settings import trace_budget
 from .shutdown import CALLS_IN_FLIGHT
 from .turns import Turn
@@ -188,15 +188,15 @@ class Run:
         return ids
 
     @timed("capture")
-    def _forward(self, ids: tuple[int, ...]) -> tuple[Pass, Norms | None]:
+    def _forward(self, ids: tuple[int, ...]) -> tuple[ForwardOutput, Norms | None]:
         """The newest token after the cached positions, or the whole prompt; norms if it was squeezed at once."""
         norms = None
         if self._cache.length:
-            newest = self.engine.decode(ids[0], self.interventions, self._cache)
+            output = self.engine.decode(ids[0], self.interventions, self._cache)
         else:
-            newest, norms = read_prompt(self.engine, ids, self.interventions, self._cache, self.budget)
-        check_model(newest.captures, self.engine.config.n_layer, self.interventions)
-        return newest, norms
+            output, norms = read_prompt(self.engine, ids, self.interventions, self._cache, self.budget)
+        check_model(output.captures, self.engine.config.n_layer, self.interventions)
+        return output, norms
 
     @timed("lens")
     def _read_lens(self, captures: Captures) -> Array:

@@ -9,11 +9,14 @@ from typing import Literal
 
 from gpt2.checkpoints.catalog import KNOWN
 from gpt2.errors import SettingsError
+from gpt2.model.config import GPT2Config
 
 MEGABYTE = 10**6
 MOST_MEGABYTES = 10**12
 TRACE_MB = 256
 DEVICES = ("auto", "cpu", "gpu")
+# Parameters of a model of which two cores make a token hardly faster than one.
+SMALL = 30_000_000
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,24 @@ def trace_budget() -> int:
         SettingsError: if it is not a positive number.
     """
     return megabytes("GPT2_TRACE_MB", TRACE_MB * MEGABYTE)
+
+
+def default_threads(config: GPT2Config) -> int:
+    """How many threads run a model where the host does not say: one a core, and for a small model half as many.
+
+    The threads of a small model go in step hundreds of times a token: if another program takes one's core, all wait.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores if config.n_params > SMALL else max(1, cores // 2)
+
+
+def threads(config: GPT2Config) -> int:
+    """How many threads run a model: `GPT2_THREADS`, or the model's default.
+
+    Raises:
+        SettingsError: if the setting is not a whole number from 1 up.
+    """
+    return count("GPT2_THREADS", default_threads(config))
 
 
 def offers_any_model() -> bool:

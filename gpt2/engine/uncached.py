@@ -10,6 +10,7 @@ from gpt2.trace.timing import Clock, timed
 
 from .long_prompt import read_prompt
 from .settings import trace_budget
+from .shutdown import CALLS_IN_FLIGHT
 from .turns import Turn
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def rerun(
     """
     lengths, budget = plan(len(ids)), trace_budget()
     for index, tokens in enumerate([*lengths[:1], *lengths]):
-        with Turn(engine.turns, stop), Clock() as clock, timed("capture"):
+        # The captures of the pass and its cache, which may be MAX's memory, are freed before this block ends.
+        with CALLS_IN_FLIGHT, Turn(engine.turns, stop), Clock() as clock, timed("capture"):
             read_prompt(engine, ids[:tokens], interventions, engine.new_cache(), budget)
         if index:  # the first pass only warms up
             yield Rerun(tokens, clock.timing.forward)

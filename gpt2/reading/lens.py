@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.checkpoints.weights import Checkpoint
+from gpt2.trace.norms import normalize
 
 Array = NDArray[np.float32]
 
@@ -23,7 +24,5 @@ def final_norm(checkpoint: Checkpoint, rows: Array) -> Array:
 
 def layer_norm(checkpoint: Checkpoint, rows: Array, name: str) -> Array:
     """Any layer norm, by the name of its weights. Shapes: [seq, d_model] -> [seq, d_model]."""
-    centred = rows - rows.mean(axis=1, keepdims=True)
-    variance = (centred**2).mean(axis=1, keepdims=True)
-    normalized = centred / np.sqrt(variance + checkpoint.config.layer_norm_epsilon)
+    _, normalized = normalize(rows, checkpoint.config.layer_norm_epsilon)
     return normalized * checkpoint.weights[f"{name}.weight"] + checkpoint.weights[f"{name}.bias"]

@@ -48,15 +48,15 @@ class Layout:
         starts: the position at which each step starts, and last the number of positions.
         level: how far all steps are squeezed: Level.FULL, Level.STREAM or Level.NO_PATTERNS.
         first_logits: the first step that has its logits.
-        split: for each step, the layers in which an intervention changes the sum of stream and MLP, so that a squeezed
-            step stores what the MLP added.
+        mlp_out: for each step, the layers of which it stores what the MLP added if it is squeezed
+            (`step.mlp_out_layers`).
     """
 
     config: GPT2Config
     starts: tuple[int, ...]
     level: Level
     first_logits: int
-    split: tuple[frozenset[int], ...]
+    mlp_out: tuple[frozenset[int], ...]
 
     @property
     def seq(self) -> int:
@@ -82,7 +82,7 @@ class Layout:
         stream = {name: (seq, config.n_embd) for name in axes if name.endswith(points)}
         triangle = (config.n_head, seq * (seq + 1) // 2)
         patterns = {name: triangle for name in axes if name.endswith(PATTERN) and has_patterns}
-        outputs = [f"blocks.{layer}.{MLP_OUT}" for layer in sorted(frozenset().union(*self.split))]
+        outputs = [f"blocks.{layer}.{MLP_OUT}" for layer in sorted(frozenset().union(*self.mlp_out))]
         top = dict.fromkeys([*outputs, f"blocks.{config.n_layer - 1}.hook_resid_post"], (seq, config.n_embd))
         shapes = ((len(NORMS), config.n_layer, seq), (config.n_layer, seq, config.n_head), (self.steps, 2))
         return stream | patterns | top | dict(zip(SUMMARY, shapes, strict=True)) | logits
@@ -135,8 +135,8 @@ def to_arrays(trace: TraceData, layout: Layout, half: bool) -> Iterator[tuple[st
             yield name, trace[name][:, np.tri(layout.seq, dtype=bool)].astype(np.float16)
         elif layout.level > Level.FULL and name.endswith(MLP_OUT):
             rows = np.zeros((layout.seq, trace.config.n_embd), np.float32)
-            for step, split in zip(trace.steps, layout.split, strict=True):
-                if _layer(name) in split:
+            for step, layers in zip(trace.steps, layout.mlp_out, strict=True):
+                if _layer(name) in layers:
                     rows[step.start : step.stop] = step.captures[name]
             yield name, rows
         elif name != "logits" and name not in SUMMARY:
@@ -170,7 +170,7 @@ def from_arrays(arrays: Arrays, layout: Layout) -> list[tuple[Captures, Summary 
                 if index >= layout.first_logits:
                     stored[index][name] = _copy(whole[index - layout.first_logits][None])
             elif not name.endswith(("attn_scores", PATTERN)):
-                if layout.level == Level.FULL or not name.endswith(MLP_OUT) or _layer(name) in layout.split[index]:
+                if layout.level == Level.FULL or not name.endswith(MLP_OUT) or _layer(name) in layout.mlp_out[index]:
                     stored[index][name] = _copy(whole[start:stop])
             elif layout.level == Level.FULL:
                 stored[index][name] = _copy(whole[:, start:stop, :stop])

@@ -221,16 +221,16 @@ class Captures(Mapping[str, Array]):
         """The same captures and these logits. Shapes: [1, vocab]."""
         return Captures({**self._stored, "logits": logits}, self.level)
 
-    def squeezed(self, level: Level, split: Collection[int] = ()) -> "Captures":
+    def squeezed(self, level: Level, mlp_out_layers: Collection[int] = ()) -> "Captures":
         """The same captures, stored as `level` stores them; those that take fewer bytes already stay as they are.
 
-        In the layers `split` an intervention changes the sum of stream and MLP, so that what the MLP added is stored.
+        In `mlp_out_layers` what the MLP added is stored too: it is no difference there (`step.mlp_out_layers`).
         """
         if level <= self.level and (level < Level.NO_LOGITS or "logits" not in self._stored):
             return self
         level = max(level, self.level)
         stored: dict[str, Array | Triangle] = {}
-        wanted = {f"blocks.{layer}.{MLP_OUT}" for layer in split}
+        wanted = {f"blocks.{layer}.{MLP_OUT}" for layer in mlp_out_layers}
         for name in self._stored:
             if name.endswith(FLOAT32_HOOKS[level]) or name in wanted:
                 stored[name] = self[name]

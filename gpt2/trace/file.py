@@ -25,7 +25,7 @@ from .captures import Level
 from .data import TraceData
 from .header import TODAYS_NORMS, Steps
 from .norms import NormsOfStream
-from .step import LensRows, split_layers
+from .step import LensRows, mlp_out_layers
 from .whole_file import whole_file
 
 File = str | PathLike[str] | BinaryIO
@@ -91,7 +91,7 @@ def _alike(trace: TraceData) -> tuple[TraceData, Layout]:
         first_logits = len(has_logits) - next((n for n, has in enumerate(has_logits[::-1]) if not has), len(has_logits))
         level = Level.STREAM if level == Level.NO_LOGITS else level
         layout = Layout(
-            trace.config, starts, level, first_logits, tuple(split_layers(step.interventions) for step in trace.steps)
+            trace.config, starts, level, first_logits, tuple(mlp_out_layers(step.interventions) for step in trace.steps)
         )
         if layout.nbytes() < MAX_BYTES - MARGIN:
             break
@@ -148,7 +148,7 @@ def _read(arrays: Archive, max_bytes: int) -> TraceData:
     if len(arrays) < least_arrays(config.n_layer, Level(level)):
         raise TraceError(f"This trace holds too few captures for the {config.n_layer} layers of its config.")
     starts = (0, *accumulate(map(len, steps.ids)))
-    layout = Layout(config, starts, Level(level), first_logits, tuple(map(split_layers, steps.interventions)))
+    layout = Layout(config, starts, Level(level), first_logits, tuple(map(mlp_out_layers, steps.interventions)))
     layout.check(max_bytes)
     has_todays_norms = header["version"] >= TODAYS_NORMS
     captures = from_arrays(arrays if has_todays_norms else NormsOfStream(arrays, config), layout)

@@ -24,9 +24,18 @@ def stream_read(name: str, n_layer: int) -> str:
 
 def norm_hook(name: str, stream: Array, epsilon: float) -> Array:
     """A norm's `hook_scale` [seq] or `hook_normalized` [seq, d_model] from the stream [seq, d_model]."""
-    centred = stream - stream.mean(axis=-1, keepdims=True)
-    scale = np.sqrt(np.square(centred).mean(axis=-1) + np.float32(epsilon))  # [seq]
-    return scale if name.endswith("hook_scale") else centred / scale[:, None]
+    scale, normalized = normalize(stream, epsilon)
+    return scale if name.endswith("hook_scale") else normalized
+
+
+def normalize(stream: Array, epsilon: float) -> tuple[Array, Array]:
+    """Each row's scale, the root of its variance and epsilon; and the row centred and divided by it.
+
+    Shapes: [seq, d_model] -> [seq], [seq, d_model].
+    """
+    centred = stream - stream.mean(axis=1, keepdims=True)
+    scale = np.sqrt(np.square(centred).mean(axis=1) + np.float32(epsilon))  # [seq]
+    return scale, centred / scale[:, None]
 
 
 class NormsOfStream(Mapping[str, NDArray[Any]]):

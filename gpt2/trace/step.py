@@ -161,7 +161,7 @@ class Step:
 
     def squeezed(self, level: Level) -> "Step":
         """The same step with its captures stored as `level` stores them."""
-        captures = self.captures.squeezed(level, split_layers(self.interventions))
+        captures = self.captures.squeezed(level, mlp_out_layers(self.interventions))
         if captures is self.captures:
             return self
         summary = self.summary or Summary(self.norms, self.value_norms, *self.choice)
@@ -188,8 +188,11 @@ class Step:
         return replace(self, draw=draw, lens=lens, summary=summary, identity=StepId())
 
 
-def split_layers(interventions: Interventions) -> frozenset[int]:
-    """The layers in which an intervention changes the sum of stream and MLP, so that it hides what the MLP added."""
+def mlp_out_layers(interventions: Interventions) -> frozenset[int]:
+    """The layers of which a squeezed step stores `hook_mlp_out`, since no difference of two stored points gives it.
+
+    There an intervention changes the sum of stream and MLP.
+    """
     return interventions.layers_changed(RESID_POST)
 
 

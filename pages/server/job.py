@@ -11,6 +11,7 @@ import gpt2
 from gpt2.checkpoints.download import Transfer, download
 from gpt2.checkpoints.hub import Place, locate
 from gpt2.checkpoints.weights import Checkpoint, load_checkpoint
+from gpt2.engine.settings import default_threads
 from gpt2.errors import GPT2Error
 from gpt2.model.config import GPT2Config
 from gpt2.reading.tables import Tables
@@ -18,6 +19,7 @@ from gpt2.trace.trace import Trace
 
 from .capacity import capacity
 from .host import device
+from .limits import limits
 from .memory import collect_garbage
 
 if TYPE_CHECKING:
@@ -105,7 +107,8 @@ class ModelJob:
             assert self.checkpoint is not None
             self._go_on("compiling", "Loading the model.")
             self._time("binding")
-            self.engine = gpt2.bind(self.checkpoint, self._tell, self._cancelled.is_set, device())
+            threads = limits().threads or default_threads(self.checkpoint.config)
+            self.engine = gpt2.bind(self.checkpoint, self._tell, self._cancelled.is_set, device(), threads)
             self._time("binding")
             collect_garbage()  # the model stays for long: freeze it, so that later collections skip it
             self._go_on("ready", "")

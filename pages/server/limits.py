@@ -1,4 +1,4 @@
-"""What a host can limit: prompts, new tokens, and the memory of all runs."""
+"""What a host can limit: prompts, new tokens, threads, and the memory of all runs."""
 
 import sys
 from collections.abc import Callable
@@ -21,12 +21,14 @@ class Limits:
         prompt_tokens: the longest prompt, in tokens; the model's context may be shorter.
         new_tokens: the most tokens generated for one press of Run or Play.
         traces_bytes: what all visitors' captures and KV caches may take together.
+        threads: the threads that run models; 0 if the first model decides (`engine.settings.default_threads`).
         problem: one sentence if a setting cannot be read, and its default is used instead; else empty.
     """
 
     prompt_tokens: int
     new_tokens: int
     traces_bytes: int
+    threads: int
     problem: str = ""
 
     def check_prompt(self, tokens: int) -> None:
@@ -64,4 +66,5 @@ def limits() -> Limits:
     prompt = setting(count, "GPT2_MAX_PROMPT_TOKENS", sys.maxsize)
     new = setting(count, "GPT2_MAX_NEW_TOKENS", sys.maxsize)
     traces = setting(megabytes, "GPT2_TRACES_MB", int(TRACES_SHARE * machine_bytes()))
-    return Limits(prompt, new, traces, problems[0] if problems else "")
+    threads = setting(count, "GPT2_THREADS", 0)
+    return Limits(prompt, new, traces, threads, problems[0] if problems else "")
