@@ -8,8 +8,12 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
+from gpt2.engine.engine import Engine
 from gpt2.model.inputs import PLACES, RESID_PRE, Z
 from gpt2.model.interventions import Addition, Interventions, Scale
+from gpt2.trace.trace import Trace
+from pages.charts.embeddings import steered_positions
+from tests.forced import tokens
 from tests.shapes import TINY
 
 T = TypeVar("T")
@@ -99,3 +103,25 @@ def test_many_additions_at_many_positions_take_a_sum_a_position() -> None:
     assert len(inputs.vectors) == 1 + len(places) * SEQ and megabytes < 3
     alone, megabytes = peak_of(lambda: many.layer_inputs(CONFIG, 1, 0, SEQ))
     assert len(alone.vectors) == 1 + len(PLACES) * SEQ and megabytes < 1.5
+
+
+@pytest.fixture(scope="module")
+def steered(engine: Engine) -> Trace:
+    """A run as a file may tell of it: two thousand vectors at the first layer, each at half of its positions."""
+    rng, vector = np.random.default_rng(2), (0.5,) * engine.config.d_head
+    trace = engine.run(tokens(engine, SEQ))
+    additions = (Addition(0, vector, rng.permutation(SEQ - 1)[:100], Z, head=0) for _ in range(2000))
+    told = Interventions(additions=(*additions, Addition(0, (0.5,) * engine.config.n_embd, (3, 8))))
+    return replace(trace, steps=tuple(replace(step, interventions=told) for step in trace.steps))
+
+
+def test_a_page_that_tells_where_a_run_is_steered_needs_little_for_it(steered: Trace) -> None:
+    """Two hundred megabytes, if it made every sum of the first layer."""
+    positions, megabytes = peak_of(lambda: steered_positions(steered))
+    assert positions == [3, 8] and megabytes < 5
+
+
+def test_a_layer_that_is_recomputed_needs_a_sum_a_position(steered: Trace) -> None:
+    inputs, megabytes = peak_of(lambda: steered.layer_inputs(0))
+    assert len(inputs.vectors) <= 1 + 2 + SEQ and megabytes < 5
+    assert len(steered.layer_inputs(1).vectors) == 1
