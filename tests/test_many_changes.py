@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from gpt2.engine.engine import Engine
+from gpt2.errors import SettingsError
 from gpt2.model.inputs import PLACES, RESID_PRE, Z
-from gpt2.model.interventions import Addition, Interventions, Scale
+from gpt2.model.interventions import MOST_CHANGES, MOST_POSITIONS, Addition, Interventions, Scale
 from gpt2.trace.trace import Trace
 from pages.charts.embeddings import steered_positions
 from tests.forced import tokens
@@ -125,3 +126,19 @@ def test_a_layer_that_is_recomputed_needs_a_sum_a_position(steered: Trace) -> No
     inputs, megabytes = peak_of(lambda: steered.layer_inputs(0))
     assert len(inputs.vectors) <= 1 + 2 + SEQ and megabytes < 5
     assert len(steered.layer_inputs(1).vectors) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ((Scale(0, 0, 0),) * (MOST_CHANGES + 1), "at most 10,000 changes .*, not 10,001 changes that name 0"),
+        ((Scale(0, 0, 0, range(1000)),) * 501, "at most 500,000 positions in all, not 501 changes that name 501,000"),
+    ],
+)
+def test_more_changes_or_positions_than_any_use_are_refused(changes: tuple[Scale, ...], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        Interventions(changes)
+    with pytest.raises(SettingsError, match=said):
+        Interventions(changes[1:], (Addition(0, VECTOR, changes[0].positions),))
+    allowed = Interventions(changes[1:])
+    assert len(allowed.scales) == MOST_CHANGES or 1000 * len(allowed.scales) == MOST_POSITIONS

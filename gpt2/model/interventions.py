@@ -20,6 +20,8 @@ from .plain import freeze, integer, integers, members, number, quoted, reals
 
 # Far beyond any use, and far below where float32 would overflow in a layer norm.
 LIMIT = 1e6
+# Far more than all heads of the largest GPT-2, and than all positions for hundreds of them; every pass reads them all.
+MOST_CHANGES, MOST_POSITIONS = 10_000, 500_000
 
 Positions = tuple[int, ...] | None
 
@@ -91,7 +93,8 @@ class Interventions:
     At one place all scales are multiplied and applied first; then all additions are added.
 
     Raises:
-        SettingsError: if one is no `Scale` or no `Addition`.
+        SettingsError: if one is no `Scale` or no `Addition`, or there are more than `MOST_CHANGES`, or they name
+            more than `MOST_POSITIONS`.
     """
 
     scales: tuple[Scale, ...] = ()
@@ -104,6 +107,12 @@ class Interventions:
             scales=members(self.scales, Scale, "The scales of a run"),
             additions=members(self.additions, Addition, "The additions of a run"),
         )
+        positions = [len(change.positions or ()) for change in self._changes]
+        if len(positions) > MOST_CHANGES or sum(positions) > MOST_POSITIONS:
+            raise SettingsError(
+                f"A run can have at most {MOST_CHANGES:,} changes that name at most {MOST_POSITIONS:,} positions in "
+                f"all, not {len(positions):,} changes that name {sum(positions):,}."
+            )
 
     @property
     def _changes(self) -> tuple[Scale | Addition, ...]:
