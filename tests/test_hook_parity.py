@@ -11,7 +11,7 @@ from gpt2.bench.hook_parity import TOLERANCE, differences, some_interventions
 from gpt2.checkpoints.weights import load_checkpoint
 from gpt2.engine.engine import Engine
 from gpt2.model.hooks import hook_axes
-from gpt2.model.interventions import PLACES
+from gpt2.model.inputs import PLACES
 from tests import command_line
 from tests.hold_transformer_lens import CHANGED, FILE, MODELS, TOKENS, changes_of, folder_of, prompt_of
 

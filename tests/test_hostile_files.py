@@ -246,6 +246,10 @@ def holding(name: str, value: float) -> Change:
     return change
 
 
+def scales(count: int) -> dict[str, Any]:
+    return {"scales": [{"layer": 0, "head": 0, "factor": 0}] * count, "additions": []}
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -260,6 +264,8 @@ def holding(name: str, value: float) -> Change:
         (lambda header, _: header["steps"][1]["timing"].update(model=1e9), "where a number"),
         (lambda header, _: header["steps"][1].update(draw=None), "do not follow"),
         (lambda header, _: header["steps"][0].update(interventions=None), "not a whole trace"),
+        (lambda header, _: header["steps"][0].update(interventions=scales(10_001)), "at most 10,000 changes"),
+        (lambda header, _: header["config"].update(n_embd=8 * 10**9, n_inner=1), "too large for a file"),
         (holding("hook_embed", 3e38), "hook_embed .* no run leaves behind"),
         (holding("logits", -1e16), "logits .* no run leaves behind"),
         (holding("blocks.1.attn.hook_attn_scores", math.inf), "attn_scores .* not finite"),

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from gpt2.errors import EngineError
 from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import hook_axes
-from gpt2.model.interventions import PLACES, Addition, Interventions, Scale, Z
+from gpt2.model.inputs import PLACES, Z
+from gpt2.model.interventions import Addition, Interventions, Scale
 from gpt2.trace.trace import Trace
 
 from .forced_run import forced_run

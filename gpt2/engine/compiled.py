@@ -41,7 +41,7 @@ SHIPPED = Path(__file__).parents[1] / "bundled" / "graphs"
 OFFERED: tuple[Path, ...] = ()  # more folders of compiled graphs, searched as SHIPPED is; the tests have one
 # The source files that, with a config, determine the traced graph.
 SOURCES = (
-    *("config", "hooks", "interventions", "plain", "linear", "embeddings", "mask", "layer_norm"),
+    *("config", "hooks", "inputs", "linear", "embeddings", "mask", "layer_norm"),
     *("changes", "attention", "mlp", "block", "transformer", "lm_head", "packing", "graphs"),
 )
 MAX_MEF_BYTES = 200_000_000

@@ -74,7 +74,6 @@ def prefill_by_layers(
         The output, its captures squeezed to `level` but always with the logits; and the two norms of `step.Summary`.
     """
     config, weights, seq = engine.config, engine.checkpoint.weights, len(ids)
-    inputs = interventions.inputs(config, 0, seq)
     token, position = weights["wte.weight"][list(ids)], weights["wpe.weight"][:seq].copy()
     stored: dict[str, Stored] = {"hook_embed": token, "hook_pos_embed": position}
     stream = token + position  # [seq, d_model]
@@ -83,7 +82,7 @@ def prefill_by_layers(
     own_mlp_out = mlp_out_layers(interventions)
     keys, values = [], []
     for layer in range(config.n_layer):
-        captures = engine.layer(layer, stream, inputs.layer(layer))
+        captures = engine.layer(layer, stream, interventions.layer_inputs(config, layer, 0, seq))
         check_block(captures, layer, interventions)
         for name in captures:
             if name == PATTERN and level < Level.NO_PATTERNS:

@@ -15,7 +15,8 @@ from gpt2.checkpoints.weights import Checkpoint
 from gpt2.errors import EngineError
 from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import GRAPH_KINDS, output_names
-from gpt2.model.interventions import Interventions, LayerInputs
+from gpt2.model.inputs import LayerInputs
+from gpt2.model.interventions import Interventions
 from gpt2.model.packing import unpack
 from gpt2.trace.block import in_one_block
 from gpt2.trace.captures import Captures

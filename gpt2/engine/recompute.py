@@ -5,13 +5,12 @@ their rows are computed from the keys of each layer, which are small and stay in
 """
 
 import threading
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt2.model.interventions import PLACES, LayerInputs, Z
+from gpt2.model.inputs import PLACES, Z
 from gpt2.reading.attention_rows import attn_out_row, head_results, keys, pattern_rows
 from gpt2.trace.block import SMALL_BYTES
 from gpt2.trace.step import StepId
@@ -75,7 +74,7 @@ class RecomputeCache:
             if (known := self._hooks.get((step, layer, name))) is not None:
                 return known
             stream = trace[f"blocks.{layer}.hook_resid_pre"]  # as it is after what interventions made of it
-            captures = engine.layer(layer, stream, inputs(trace, layer).after_resid_pre())
+            captures = engine.layer(layer, stream, trace.layer_inputs(layer).after_resid_pre())
             group = next((group for group in GROUPS if name in group), ())
             # The hook asked for is stored last, so it is dropped last.
             names = (*(other for other in group if other != name), name)
@@ -98,7 +97,7 @@ class RecomputeCache:
             return known
         resid_pre = trace[f"blocks.{layer}.hook_resid_pre"][: position + 1]
         pattern = self.pattern_rows(engine, trace, layer, position, position + 1)[:, 0, : position + 1]
-        change = inputs(trace, layer)
+        change = trace.layer_inputs(layer)
         added = change.vectors[change.added[PLACES.index(Z), position]]
         row = attn_out_row(engine.checkpoint, layer, resid_pre, pattern, change.head_scale[position], added)
         self._put(step, layer, {name: row})
@@ -143,12 +142,3 @@ class EngineRecomputer:
     def result(self, layer: int, z: Array) -> Array:
         """What each head writes to the stream. Shapes: z [seq, head, d_head] -> [seq, head, d_model]."""
         return head_results(self._engine.checkpoint, layer, z)
-
-
-def inputs(trace: Trace, layer: int) -> LayerInputs:
-    """The interventions in one layer. Shapes: as `LayerInputs`, over all positions of the trace."""
-    parts = []
-    for interventions, steps in groupby(trace.steps, key=lambda step: step.interventions):
-        run = list(steps)
-        parts.append(interventions.inputs(trace.config, run[0].start, run[-1].stop).layer(layer))
-    return LayerInputs.joined(parts)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from max.experimental import functional as F
 from max.experimental.tensor import Tensor
 
-from .interventions import PLACES, LayerInputs
+from .inputs import PLACES, LayerInputs
 
 
 class Change(NamedTuple):

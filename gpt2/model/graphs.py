@@ -18,7 +18,7 @@ from .block import Block
 from .changes import Changes
 from .config import GPT2Config
 from .hooks import recording, stream_below
-from .interventions import PLACES, Inputs, LayerInputs
+from .inputs import PLACES, Inputs, LayerInputs
 from .layer_norm import LayerNorm
 from .lm_head import LMHead
 from .mask import causal_mask

@@ -7,70 +7,23 @@ inputs, so that a change never compiles anything.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeVar
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gpt2.errors import SettingsError
 
 from .config import GPT2Config
+from .inputs import MLP_OUT, PLACES, RESID_PRE, Inputs, LayerInputs, Term, Z, distinct_sums
 from .plain import freeze, integer, integers, members, number, quoted, reals
 
 # Far beyond any use, and far below where float32 would overflow in a layer norm.
 LIMIT = 1e6
-# The places of a block that can be changed: three vectors of the residual stream, and each head's output.
-RESID_PRE, MLP_OUT, RESID_POST, Z = PLACES = ("hook_resid_pre", "hook_mlp_out", "hook_resid_post", "attn.hook_z")
+# Far more than all heads of the largest GPT-2, and than all positions for hundreds of them; every pass reads them all.
+MOST_CHANGES, MOST_POSITIONS = 10_000, 500_000
 
 Positions = tuple[int, ...] | None
-
-
-class LayerInputs(NamedTuple):
-    """The interventions of one layer as a graph takes them (graph tensors or arrays).
-
-    Shapes: head_scale [seq, head]; stream_scale [place, seq], in the order of `PLACES` without the last; vectors
-    [vector, d_model], of which the first is zero; added [place, seq], the index of the vector added at each place.
-    """
-
-    head_scale: Any
-    stream_scale: Any
-    vectors: Any
-    added: Any
-
-    def after_resid_pre(self) -> "LayerInputs":
-        """The same for a stream that already is as `hook_resid_pre` sees it."""
-        stream_scale, added = self.stream_scale.copy(), self.added.copy()
-        stream_scale[PLACES.index(RESID_PRE)], added[PLACES.index(RESID_PRE)] = 1, 0
-        return self._replace(stream_scale=stream_scale, added=added)
-
-    def changed(self, place: str) -> NDArray[np.bool_]:
-        """At which positions a place of the residual stream is changed. Shapes: [seq]."""
-        at = PLACES.index(place)
-        return (self.stream_scale[at] != 1) | self.vectors[self.added[at]].any(axis=1)
-
-    @classmethod
-    def joined(cls, parts: Sequence["LayerInputs"]) -> "LayerInputs":
-        """The same layer's inputs of one stretch of positions after the other."""
-        first = np.cumsum([0, *(len(part.vectors) for part in parts)])
-        return cls(
-            np.concatenate([part.head_scale for part in parts]),
-            np.concatenate([part.stream_scale for part in parts], axis=1),
-            np.concatenate([part.vectors for part in parts]),
-            np.concatenate([part.added + start for part, start in zip(parts, first, strict=False)], axis=1),
-        )
-
-
-class Inputs(NamedTuple):
-    """The interventions of all layers. Shapes: as `LayerInputs`, with `layer` first except for the vectors."""
-
-    head_scale: Any
-    stream_scale: Any
-    vectors: Any
-    added: Any
-
-    def layer(self, layer: int) -> LayerInputs:
-        """The inputs of one layer."""
-        return LayerInputs(self.head_scale[layer], self.stream_scale[layer], self.vectors, self.added[layer])
 
 
 @dataclass(frozen=True)
@@ -140,7 +93,8 @@ class Interventions:
     At one place all scales are multiplied and applied first; then all additions are added.
 
     Raises:
-        SettingsError: if one is no `Scale` or no `Addition`.
+        SettingsError: if one is no `Scale` or no `Addition`, or there are more than `MOST_CHANGES`, or they name
+            more than `MOST_POSITIONS`.
     """
 
     scales: tuple[Scale, ...] = ()
@@ -153,6 +107,16 @@ class Interventions:
             scales=members(self.scales, Scale, "The scales of a run"),
             additions=members(self.additions, Addition, "The additions of a run"),
         )
+        positions = [len(change.positions or ()) for change in self._changes]
+        if len(positions) > MOST_CHANGES or sum(positions) > MOST_POSITIONS:
+            raise SettingsError(
+                f"A run can have at most {MOST_CHANGES:,} changes that name at most {MOST_POSITIONS:,} positions in "
+                f"all, not {len(positions):,} changes that name {sum(positions):,}."
+            )
+
+    @property
+    def _changes(self) -> tuple[Scale | Addition, ...]:
+        return (*self.scales, *self.additions)
 
     def __bool__(self) -> bool:
         """Whether anything is changed."""
@@ -179,49 +143,73 @@ class Interventions:
 
         return Interventions(tuple(map(fitting, self.scales)), tuple(map(fitting, self.additions)))
 
+    def check(self, config: GPT2Config) -> None:
+        """Refuse what does not fit a model; for interventions `resolved`.
+
+        Raises:
+            SettingsError: if a layer, a head or the length of a vector does not fit, or a position is negative.
+        """
+        for change in self._changes:
+            _index(change.layer, config.n_layer, "layer")
+            _index(change.head or 0, config.n_head, "head")
+            if min(change.layer, change.head or 0, *(change.positions or ())) < 0:
+                raise SettingsError("A layer, head or position that counts from the end must be resolved for a prompt.")
+        for addition in self.additions:
+            _check_length(addition, config)
+
+    @cached_property
+    def _by_place(self) -> dict[tuple[int, str], tuple[list[Scale], list[Addition]]]:
+        """The changes at each place of each layer that has any, in their order."""
+        places: dict[tuple[int, str], tuple[list[Scale], list[Addition]]] = {}
+        for scale in self.scales:
+            places.setdefault((scale.layer, scale.hook), ([], []))[0].append(scale)
+        for addition in self.additions:
+            places.setdefault((addition.layer, addition.hook), ([], []))[1].append(addition)
+        return places
+
     def layers_changed(self, hook: str) -> frozenset[int]:
         """The layers in which anything is changed at this place, at some position; for interventions `resolved`."""
-        changes: Iterable[Scale | Addition] = (*self.scales, *self.additions)
-        return frozenset(change.layer for change in changes if change.hook == hook)
+        return frozenset(layer for layer, place in self._by_place if place == hook)
 
     def inputs(self, config: GPT2Config, start: int, stop: int) -> Inputs:
         """The arrays of a graph for the positions from `start` up to `stop`; for interventions `resolved`.
 
         Raises:
-            SettingsError: if a layer, a head or the length of a vector does not fit the model.
+            SettingsError: if they do not fit the model.
         """
-        n_layer, seq = config.n_layer, stop - start
-        head_scale = np.ones((n_layer, seq, config.n_head), np.float32)
-        stream_scale = np.ones((n_layer, len(PLACES) - 1, seq), np.float32)
-        for scale in self.scales:
-            _check(scale, config)
-            rows = _rows(scale, start, stop)
-            with np.errstate(over="ignore"):  # many scales on one place: the forward pass says what comes of it
-                if scale.hook == Z:
-                    heads = slice(None) if scale.head is None else slice(scale.head, scale.head + 1)
-                    head_scale[scale.layer, rows, heads] *= scale.factor
-                else:
-                    stream_scale[scale.layer, PLACES.index(scale.hook), rows] *= scale.factor
-        return Inputs(head_scale, stream_scale, *self._vectors(config, start, stop))
+        return self._inputs(config, range(config.n_layer), PLACES, start, stop)
 
-    def _vectors(self, config: GPT2Config, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Each sum of vectors that is added anywhere, once, after one of zeros; and which is added where."""
-        added = np.zeros((config.n_layer, len(PLACES), stop - start), np.int64)
-        vectors = [np.zeros(config.n_embd, np.float32)]
-        known: dict[tuple[int, int], int] = {}  # the sum so far and the addition's number, to the sum with it
-        for addition_number, addition in enumerate(self.additions):
-            _check(addition, config)
-            _check_length(addition, config)
-            vector, first = np.zeros(config.n_embd, np.float32), (addition.head or 0) * config.d_head
-            vector[first : first + len(addition.vector)] = addition.vector
-            place = added[addition.layer, PLACES.index(addition.hook)]  # [seq]
-            for row in _rows(addition, start, stop):
-                sum_so_far = int(place[row])
-                if (sum_so_far, addition_number) not in known:
-                    known[sum_so_far, addition_number] = len(vectors)
-                    vectors.append(vectors[sum_so_far] + vector)
-                place[row] = known[sum_so_far, addition_number]
-        return np.stack(vectors), added
+    def layer_inputs(
+        self, config: GPT2Config, layer: int, start: int, stop: int, places: Sequence[str] = PLACES
+    ) -> LayerInputs:
+        """The arrays of one layer alone, as in `inputs`; `places` limits them to the changes at some of its places.
+
+        Raises:
+            SettingsError: if the interventions, even those of other layers, do not fit the model.
+        """
+        return self._inputs(config, range(layer, layer + 1), places, start, stop).layer(0)
+
+    def _inputs(self, config: GPT2Config, layers: range, places: Sequence[str], start: int, stop: int) -> Inputs:
+        self.check(config)
+        seq = stop - start
+        head_scale = np.ones((len(layers), seq, config.n_head), np.float32)
+        stream_scale = np.ones((len(layers), len(PLACES) - 1, seq), np.float32)
+        vectors, n_vectors = [np.zeros((1, config.n_embd), np.float32)], 1
+        added = np.zeros((len(layers), len(PLACES), seq), np.int64)
+        for (layer, place), (scales, additions) in self._by_place.items():
+            if layer in layers and place in places:
+                at = layers.index(layer), PLACES.index(place)
+                scale = head_scale[at[0]] if place == Z else stream_scale[at][:, None]  # [seq, head or 1]
+                for change in scales:
+                    heads = slice(None) if change.head is None else slice(change.head, change.head + 1)
+                    with np.errstate(over="ignore"):  # many scales at one place: the forward pass says what comes of it
+                        scale[_rows(change, start, stop), heads] *= change.factor
+                if terms := _terms(additions, config, start, stop):
+                    sums, number = distinct_sums(terms, seq, config.n_embd)
+                    added[at] = np.where(number > 0, n_vectors - 1 + number, 0)
+                    vectors.append(sums)
+                    n_vectors += len(sums)
+        return Inputs(head_scale, stream_scale, np.concatenate(vectors), added)
 
 
 Change = TypeVar("Change", Scale, Addition)
@@ -255,13 +243,6 @@ def _position(position: int, prompt: int, stop: int) -> int:
     return position % prompt if position < 0 else position
 
 
-def _check(change: Scale | Addition, config: GPT2Config) -> None:
-    for index, size, what in ((change.layer, config.n_layer, "layer"), (change.head or 0, config.n_head, "head")):
-        _index(index, size, what)
-        if index < 0 or any(position < 0 for position in change.positions or ()):
-            raise SettingsError("A layer, head or position that counts from the end must be resolved for a prompt.")
-
-
 def _check_length(addition: Addition, config: GPT2Config) -> None:
     wanted = config.n_embd if addition.head is None else config.d_head
     if len(addition.vector) != wanted:
@@ -270,7 +251,18 @@ def _check_length(addition: Addition, config: GPT2Config) -> None:
         )
 
 
-def _rows(change: Scale | Addition, start: int, stop: int) -> list[int]:
+def _rows(change: Scale | Addition, start: int, stop: int) -> slice | list[int]:
+    """The positions from `start` up to `stop` that a change is made at, counted from `start`; a slice if it is all."""
     if change.positions is None:
-        return list(range(stop - start))
-    return [position - start for position in dict.fromkeys(change.positions) if start <= position < stop]
+        return slice(None)
+    rows = [position - start for position in dict.fromkeys(change.positions) if start <= position < stop]
+    return rows if len(rows) < stop - start else slice(None)
+
+
+def _terms(additions: Iterable[Addition], config: GPT2Config, start: int, stop: int) -> list[Term]:
+    """The additions that are made anywhere from `start` up to `stop`."""
+    return [
+        Term(rows, (addition.head or 0) * config.d_head, np.array(addition.vector, np.float32))
+        for addition in additions
+        if (rows := _rows(addition, start, stop)) != []
+    ]

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from gpt2.errors import TraceError
 from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import SQUARE, hook_axes
-from gpt2.model.interventions import Z
+from gpt2.model.inputs import PLACES, LayerInputs, Z
 from gpt2.text.vocabulary import Vocabulary
 
 from .captures import Storage, Triangle
@@ -95,6 +96,14 @@ class TraceData:
     def axes(self) -> dict[str, tuple[str, ...]]:
         """Every capture's name and axes, in the order of the forward pass."""
         return {**hook_axes(self.config.n_layer), "logits": ("step", "vocab")}
+
+    def layer_inputs(self, layer: int, places: Sequence[str] = PLACES) -> LayerInputs:
+        """The interventions in one layer, at some of its places. Shapes: as `LayerInputs`, over all positions."""
+        parts = []
+        for interventions, steps in groupby(self.steps, key=lambda step: step.interventions):
+            run = list(steps)
+            parts.append(interventions.layer_inputs(self.config, layer, run[0].start, run[-1].stop, places))
+        return LayerInputs.joined(parts)
 
     @cached_property
     def norms(self) -> Array:

@@ -160,7 +160,7 @@ def _interventions(steps: list[Saved], config: GPT2Config) -> Iterator[Intervent
             newest = Interventions(
                 tuple(Scale(**scale) for scale in saved["scales"]), tuple(Addition(**add) for add in saved["additions"])
             )
-            newest.inputs(config, 0, 0)  # refuses interventions that do not fit the model
+            newest.check(config)
         yield newest
 
 

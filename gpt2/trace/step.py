@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.errors import TraceError
-from gpt2.model.interventions import RESID_POST, Interventions
+from gpt2.model.inputs import RESID_POST
+from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Distribution, Draw, entropy_bits, softmax
 
 from .captures import Captures, Level

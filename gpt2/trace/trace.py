@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gpt2.errors import TraceError
 from gpt2.model.hooks import SQUARE
-from gpt2.model.interventions import Z
+from gpt2.model.inputs import Z
 
 from .captures import PATTERN
 from .data import Lineage, TraceData

@@ -3,7 +3,7 @@
 import altair as alt
 import numpy as np
 
-from gpt2.model.interventions import RESID_PRE
+from gpt2.model.inputs import RESID_PRE
 from gpt2.reading.tables import Tables
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Trace
@@ -88,14 +88,7 @@ def equation(token: float, position: float, total: float) -> str:
 
 def steered_positions(trace: Trace) -> list[int]:
     """The positions at which an intervention changed what block 0 reads."""
-    return [
-        step.start + int(row)
-        for step in trace.steps
-        if 0 in step.interventions.layers_changed(RESID_PRE)
-        for row in np.flatnonzero(
-            step.interventions.inputs(trace.config, step.start, step.stop).layer(0).changed(RESID_PRE)
-        )
-    ]
+    return np.flatnonzero(trace.layer_inputs(0, (RESID_PRE,)).changed(RESID_PRE)).tolist()
 
 
 def parts_sentence(trace: Trace) -> str:
