@@ -15,5 +15,6 @@ function onLinkClick(event) {
   if (!stageNow || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement && node.href);
   if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
-  leaving = { parent: stageNow.parent, until: link.pathname === location.pathname ? 0 : performance.now() + LEAVING_MS };
+  const isOtherPage = link.pathname !== location.pathname;
+  leaving = { parent: stageNow.parent, until: isOtherPage ? performance.now() + LEAVING_MS : 0 };
 }
