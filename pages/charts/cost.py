@@ -197,8 +197,10 @@ def cost_caption(run: Trace) -> str:
     highest, top = max(bar.total for bar in drawn), top_of(drawn)
     cut = f"; ▲ marks bars that are cut, up to {milliseconds(highest)}" if highest > top else ""
     parts = (
-        "Capture makes arrays of all activations and fills the KV cache. Storing adds the step to the trace and fits "
-        "the trace into its budget. Waiting is for the turns of other runs. Painting is not included."
+        "Model is the forward pass, which gives the logits of every layer's logit lens too; logit lens finds the "
+        "likeliest tokens in them. Capture makes arrays of all activations and fills the KV cache. Storing adds the "
+        "step to the trace and fits the trace into its budget. Waiting is for the turns of other runs. Painting is not "
+        "included."
     )
     return f"{each}; a frame marks the shown step{cut}. {parts if is_split(run) else ''}".strip()
 
