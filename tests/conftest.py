@@ -117,10 +117,14 @@ def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Processes that the test starts can be interrupted, even if this one is a background job that ignores SIGINT."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Processes that the test starts heed signals, even if this one is a background job or outlives its terminal."""
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    }
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
