@@ -1,12 +1,10 @@
 """The layout that all pages share: the stage on top, the headline, the sentences, and the computation."""
 
-import inspect
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -26,6 +24,8 @@ from pages.server.caches import PICTURES, with_recomputer
 from pages.server.job import ModelJob
 from pages.stage.component import stage
 from pages.visit.visit import Visit, this_visit
+
+from .excerpt import Excerpt
 
 Array = NDArray[np.float32]
 
@@ -166,15 +166,15 @@ def plain_text(text: str) -> None:
     st.text(text)
 
 
-Source = Path | Callable[..., object] | type
-
-
-def show_computation(title: str, formula: str, operands: Sequence[str], sources: Sequence[Source]) -> None:
-    """Show a computation, one click away: the formula, the real operands, and the source that ran."""
+def show_computation(title: str, formula: str, operands: Sequence[str], excerpts: Sequence[Excerpt]) -> None:
+    """Show a computation, one click away: its formula, the real operands, the lines that ran; then the files."""
     with st.expander(title, icon=":material/function:"):
         st.latex(formula)
         for operand in operands:
             st.text(operand)
-        for source in sources:
-            text = source.read_text(encoding="utf-8") if isinstance(source, Path) else inspect.getsource(source)
-            st.code(text, language="python", line_numbers=False)
+        lines, *files = st.tabs(["The lines that compute it", *(f"gpt2/{excerpt.file}" for excerpt in excerpts)])
+        with lines:
+            for excerpt in excerpts:
+                st.code(excerpt.lines, language="python", line_numbers=False)
+        for tab, excerpt in zip(files, excerpts, strict=True):
+            tab.code(excerpt.path.read_text(encoding="utf-8"), language="python", line_numbers=True, height=480)

@@ -1,16 +1,14 @@
 """Attention: who each token looks at, head by head, and how one head computes its weights."""
 
-from pathlib import Path
-
 import streamlit as st
 
-import gpt2
 from pages.charts import attention, attention_head, attention_row
 from pages.frame import layout
+from pages.frame.excerpt import Excerpt
 from pages.matrix.component import chosen_cell, matrix, selectable_matrix
 
 MOSAIC, SQUARE = 760, 620  # pixels at most; narrow screens take less
-SOURCES = [Path(gpt2.__file__).parent / "model" / name for name in ("attention.py", "mask.py")]
+LINES = Excerpt("model/attention.py", ("Attention.attend", "score", "mix")), Excerpt("model/mask.py", ("causal_mask",))
 
 view = layout.open_page("attention")
 layout.headline("Who is each token looking at?")
@@ -84,4 +82,4 @@ with layout.explain_missing():
             matrix(masked, key=view.key("masked"), selected=cell)
         with third:
             selectable_matrix(pattern, key=key, otherwise=matrices.strongest)
-    layout.show_computation("How it is computed", attention_head.FORMULA, matrices.operands(cell), SOURCES)
+    layout.show_computation("How it is computed", attention_head.FORMULA, matrices.operands(cell), LINES)

@@ -2,14 +2,18 @@
 
 import streamlit as st
 
-from gpt2.engine.cache import KVCache
-from gpt2.engine.run import Run
-from gpt2.trace.timing import Clock
 from pages.charts import cost, cost_table
 from pages.frame import layout
 from pages.frame.cache_savings import show_saving
+from pages.frame.excerpt import Excerpt
 from pages.visit.cost_facts import cost_facts_of
 from pages.visit.visit import this_visit
+
+LINES = (
+    Excerpt("engine/run.py", ("Run._advance",)),
+    Excerpt("engine/cache.py", ("KVCache.extend", "KVCache.past", "full_bytes")),
+    Excerpt("trace/timing.py", ("Clock.switch",)),
+)
 
 view = layout.open_page("cost")
 layout.headline("What does a token cost?")
@@ -33,6 +37,4 @@ with right, st.container(border=True, height="stretch"):
     st.altair_chart(chart, theme=None, alt=cost_table.in_words(table), key=view.key("table"))
 
 show_saving(view)
-layout.show_computation(
-    "How it is computed", cost_table.FORMULA, cost_table.kv_operands(run), [Run.advance, Clock, KVCache]
-)
+layout.show_computation("How it is computed", cost_table.FORMULA, cost_table.kv_operands(run), LINES)

@@ -1,19 +1,18 @@
 """Embeddings: each token before the first block, as the sum of a token vector and a position vector."""
 
 from functools import partial
-from pathlib import Path
 
 import streamlit as st
 
-import gpt2
 from pages.charts import embeddings as parts
 from pages.charts import embeddings_map as flat
 from pages.charts import embeddings_positions as positions
 from pages.charts.embeddings_formula import FORMULA, embedding_operands
 from pages.frame import layout
+from pages.frame.excerpt import Excerpt
 from pages.matrix.component import matrix
 
-SOURCE = Path(gpt2.__file__).parent / "model" / "embeddings.py"
+LINES = [Excerpt("model/embeddings.py", ("Embeddings.forward",))]
 
 view = layout.open_page("embeddings")
 trace = view.trace
@@ -80,4 +79,4 @@ if tables is not None:
             chart, theme=None, alt="Line: cosine of the newest position with all others", key=view.key("position")
         )
 
-layout.show_computation("How it is computed", FORMULA, embedding_operands(trace), [SOURCE])
+layout.show_computation("How it is computed", FORMULA, embedding_operands(trace), LINES)

@@ -1,18 +1,16 @@
 """Residual stream: the vectors that each layer adds to every token, and the prediction at each depth."""
 
 from functools import partial
-from pathlib import Path
 
 import streamlit as st
 
-import gpt2
 from pages.charts import lens, lens_watch, residual
 from pages.frame import layout
+from pages.frame.excerpt import Excerpt
 from pages.matrix.component import chosen_cell, matrix, selectable_matrix
 
-GPT2 = Path(gpt2.__file__).parent
-STREAM = GPT2 / "model" / "embeddings.py", GPT2 / "model" / "block.py"
-LENS = GPT2 / "reading" / "lens.py", GPT2 / "model" / "layer_norm.py", GPT2 / "model" / "lm_head.py"
+STREAM = Excerpt("model/embeddings.py", ("Embeddings.forward",)), Excerpt("model/block.py", ("Block.forward",))
+LENS = Excerpt("model/layer_norm.py", ("LayerNorm.forward",)), Excerpt("model/lm_head.py", ("LMHead.forward",))
 
 view = layout.open_page("residual")
 layout.headline("What does each layer add?")

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from gpt2.errors import SettingsError
-from gpt2.model.sampling import Distribution
 from pages.charts import sampling_columns as columns
 from pages.charts import sampling_cumulative as cumulative
 from pages.charts import sampling_draw as bar
@@ -11,6 +10,9 @@ from pages.charts import sampling_entropy as entropy
 from pages.charts.sampling import HOTTEST, Outcome, chosen_sampling, control_values, outcome_sentence
 from pages.charts.sampling_formula import FORMULA, sampling_operands
 from pages.frame import layout
+from pages.frame.excerpt import Excerpt
+
+LINES = [Excerpt("model/sampling.py", ("Distribution.of", "temper", "cut_top_k", "cut_top_p", "keep", "place_of"))]
 
 view = layout.open_page("sampling")
 layout.headline("How is the next token chosen?")
@@ -88,6 +90,4 @@ with right, st.container(border=True, height="stretch"):
         key=view.key("entropy"),
     )
 
-layout.show_computation(
-    "How it is computed", FORMULA, sampling_operands(preview, step.logits, vocabulary), [Distribution]
-)
+layout.show_computation("How it is computed", FORMULA, sampling_operands(preview, step.logits, vocabulary), LINES)
