@@ -229,7 +229,7 @@ def test_captions_and_operands_work_out_the_chosen_cell(trace):
     assert f"= {score:.2f};".replace("-", "−") in before.caption
     assert quoted_percent(after.caption) == pytest.approx(pattern(trace, 1)[2, query, key], abs=6e-4)
     said = stages.operands((query, key))
-    assert float(said[2].rsplit("= ", 1)[1]) == pytest.approx(score, abs=1e-3)
+    assert float(said[2].rsplit("= ", 1)[1].replace("−", "-")) == pytest.approx(score, abs=1e-3)
     worked_out, captured = (float(line.rsplit("= ", 1)[1]) for line in said[-2:])
     assert worked_out == pytest.approx(captured, abs=2e-5)
 

@@ -16,6 +16,7 @@ from gpt2.trace.trace import Trace
 from pages.charts import embeddings, embeddings_map, embeddings_positions
 from pages.charts.embeddings_formula import embedding_operands
 from pages.charts.style import spoken
+from pages.look.numbers import rounding_error
 from pages.look.palette import DARK, LIGHT
 
 
@@ -59,7 +60,7 @@ def test_the_written_sum_adds_up_as_it_is_written(trace: Trace) -> None:
     lines = [line for line in embedding_operands(trace) if line.startswith("dimension")]
     assert len(lines) == 6
     for index, line in enumerate(lines):
-        found = re.search(r": (-?[\d.]+) ([+-]) ([\d.]+) ([=≈]) (-?[\d.]+)$", line)
+        found = re.search(r": (-?[\d.]+) ([+-]) ([\d.]+) ([=≈]) (-?[\d.]+)$", line.replace("−", "-"))
         assert found
         left, sign, right, equals, total = found.groups()
         assert float(left) + float(sign + right) == pytest.approx(float(total), abs=1e-9 if equals == "=" else 2e-3)
@@ -77,12 +78,12 @@ def test_a_recording_in_16_bits_is_not_taken_for_a_steered_one(trace: Trace, tmp
     half = Trace.load(tmp_path / "half.npz")
     off = np.abs(half["hook_embed"] + half["hook_pos_embed"] - half["blocks.0.hook_resid_pre"]).max()
     assert 0 < off < 1e-2
-    assert embeddings.parts_sentence(half).endswith(f"add up to within {off:.1g}.")
+    assert embeddings.parts_sentence(half).endswith(f"add up to within {rounding_error(off)}.")
 
 
 def test_numbers_that_do_not_add_up_are_never_written_as_equal() -> None:
-    assert embeddings.equation(0.1, -0.25, -0.15) == "0.100 - 0.250 = -0.150"
-    assert embeddings.equation(0.0626, -0.0534, 0.0092) == "0.0626 - 0.0534 = 0.0092"
+    assert embeddings.equation(0.1, -0.25, -0.15) == "0.100 − 0.250 = −0.150"
+    assert embeddings.equation(0.0626, -0.0534, 0.0092) == "0.0626 − 0.0534 = 0.0092"
     assert "≈" in embeddings.equation(0.1, 0.2, 0.3007)
     assert "≠" in embeddings.equation(0.1, 0.2, 0.5)
 

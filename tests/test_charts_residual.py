@@ -10,6 +10,7 @@ from gpt2.model.sampling import Sampling
 from gpt2.reading.lens import read_lens
 from gpt2.trace.captures import Captures
 from pages.charts import lens, lens_watch, residual
+from pages.look.numbers import rounding_error, whole_percent
 from pages.look.palette import LIGHT
 
 
@@ -99,7 +100,8 @@ def test_shares_in_the_sentence_are_those_of_the_bars(trace):
     total = sum(row["norm"] for row in rows)
     mlp = sum(row["norm"] for row in rows if row["part"] == "MLP") / total
     told = residual.added_sentence(trace, 12)
-    assert f"The MLPs add {mlp:.0%} of the norms" in told and f", attention {1 - mlp:.0%};" in told
+    assert f"The MLPs add {whole_percent(mlp)} of the norms" in told
+    assert f", attention {whole_percent(1 - mlp)};" in told
     assert numbers(told)[-1] == pytest.approx(max(row["norm"] for row in rows), abs=0.06)
 
 
@@ -238,7 +240,8 @@ def test_the_lens_operands_end_at_the_models_own_probability(trace, reads):
     token = trace.steps[-1].draw.token
     said = lens.operands(trace, logits, lens.watch(logits, token))
     assert float(said[1].rsplit("= ", 1)[1]) == pytest.approx(trace.steps[-1].distribution.raw[token], abs=1e-4)
-    assert numbers(said[2])[-1] < 2e-3
+    apart = float(np.abs(logits[-1] - trace.steps[-1].logits).max())
+    assert apart < 2e-3 and said[2].endswith(f"by at most {rounding_error(apart)}.")
 
 
 def test_one_token_is_enough_for_every_picture(engine, reads):

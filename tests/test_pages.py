@@ -1,6 +1,7 @@
 """Every page runs on every kind of trace; controls reach the numbers; what is refused is one sentence."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -70,6 +71,13 @@ def test_a_lens_asks_its_question_and_answers_it(name, trace):
     assert not test.exception
     assert [header.value for header in test.header] == [LENSES[name]]
     assert not test.run().exception
+
+
+@pytest.mark.parametrize("name", LENSES)
+def test_a_negative_number_has_a_minus_and_not_a_hyphen(name, trace):
+    test = page(name, trace)
+    sentences = [element.value for element in (*test.text, *test.caption, *test.markdown)]
+    assert [sentence for sentence in sentences if re.search(r"(?<![\w-])-[ \d]", sentence)] == []
 
 
 @pytest.mark.parametrize("name", LENSES)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.trace.trace import Trace
-from pages.look.numbers import fixed, percent
+from pages.look.numbers import fixed, percent, rounding_error
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share, signed
 
@@ -87,9 +87,9 @@ class HeadMatrices:
         product = fixed(before, 2)
         after = "−∞" if key > query else product
         allowed = np.isfinite(self.masked)
-        error = float(np.abs(self.masked[allowed] - self.unmasked[allowed]).max())
+        error = rounding_error(float(np.abs(self.masked[allowed] - self.unmasked[allowed]).max()))
         captions = (
-            f"{pair}: q · k / √{self.trace.config.d_head} = {product}; all are within {error:.6f} of hook_attn_scores.",
+            f"{pair}: q · k / √{self.trace.config.d_head} = {product}; all are within {error} of hook_attn_scores.",
             f"{shown * (shown - 1) // 2:,} cells that look ahead become −∞; {pair} is {after}.",
             f"{pair}: {percent(weight)}. The shown part of its row sums to {percent(row_sum)}.",
         )
@@ -133,22 +133,23 @@ class HeadMatrices:
         lines = [
             f"{name}.hook_q[{query}, {self.head}], {labels[query]} asks: {_vector(q)}",
             f"{name}.hook_k[{key}, {self.head}], {labels[key]} answers: {_vector(k)}",
-            f"q · k / √d_head = {dot:.4f} / √{d_head} = {dot / np.sqrt(d_head):.4f}",
+            f"q · k / √d_head = {fixed(dot, 4)} / √{d_head} = {fixed(dot / np.sqrt(d_head), 4)}",
         ]
         if key > query:
             return [*lines, f"{labels[key]} comes after {labels[query]}: the score becomes −∞ and the weight 0."]
         scores = self.masked[query, : query + 1].astype(np.float64)
         top, score = scores.max(), scores[key]
         total = np.exp(scores - top).sum()
+        own, most = fixed(score, 4), fixed(top, 4)
         return [
             *lines,
-            f"{name}.hook_attn_scores[{self.head}, {query}, {key}] = {score:.4f}; the row's largest is {top:.4f}",
-            f"softmax: exp({score:.4f} − {top:.4f}) / Σ exp(s − {top:.4f}) over {query + 1} keys = "
+            f"{name}.hook_attn_scores[{self.head}, {query}, {key}] = {own}; the row's largest is {most}",
+            f"softmax: exp({own} − {most}) / Σ exp(s − {most}) over {query + 1} keys = "
             f"{np.exp(score - top):.5f} / {total:.5f} = {np.exp(score - top) / total:.5f}",
             f"{name}.hook_pattern[{self.head}, {query}, {key}] = {self.pattern[query, key]:.5f}",
         ]
 
 
 def _vector(values: Array, shown: int = 6) -> str:
-    first = ", ".join(f"{value:.3f}" for value in values[:shown])
+    first = ", ".join(fixed(value, 3) for value in values[:shown])
     return f"[{first}, … {len(values)} numbers], norm {np.linalg.norm(values):.3f}"

@@ -7,7 +7,7 @@ from gpt2.model.inputs import RESID_PRE
 from gpt2.reading.tables import Tables
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Trace
-from pages.look.numbers import fixed
+from pages.look.numbers import MINUS, fixed, rounding_error
 from pages.look.palette import Palette
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
@@ -82,8 +82,8 @@ def equation(token: float, position: float, total: float) -> str:
             break
     else:
         decimals = 3
-    sign, equals = "-" if right < 0 else "+", "=" if equal else "≈" if abs(token + position - total) < 1e-3 else "≠"
-    return f"{left:.{decimals}f} {sign} {abs(right):.{decimals}f} {equals} {whole:.{decimals}f}"
+    sign, equals = MINUS if right < 0 else "+", "=" if equal else "≈" if abs(token + position - total) < 1e-3 else "≠"
+    return f"{fixed(left, decimals)} {sign} {fixed(abs(right), decimals)} {equals} {fixed(whole, decimals)}"
 
 
 def steered_positions(trace: Trace) -> list[int]:
@@ -102,7 +102,8 @@ def parts_sentence(trace: Trace) -> str:
     if steered := steered_positions(trace):
         return f"{start}. At {len(steered)} of {trace.seq} positions an intervention changed the sum."
     off = float(np.abs(token + position - total).max())
-    return f"{start}. All {total.size:,} numbers of the sum add up {f'to within {off:.1g}' if off else 'exactly'}."
+    how = f"to within {rounding_error(off)}" if off else "exactly"
+    return f"{start}. All {total.size:,} numbers of the sum add up {how}."
 
 
 def norm_rows(trace: Trace) -> ChartData:

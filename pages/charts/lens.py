@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gpt2.model.sampling import softmax
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Trace
-from pages.look.numbers import percent
+from pages.look.numbers import fixed, percent, rounding_error
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share
 
@@ -182,11 +182,12 @@ def operands(trace: Trace, logits: Array, watched: Watch) -> list[str]:
     top, label = logits[-1].astype(np.float64), trace.vocabulary.label(watched.token)
     hook = list(depths(trace.config.n_layer).values())[-1]
     apart = float(np.abs(logits[-1] - trace.step(-1).logits).max())
-    most = top.max()
+    score, most = float(top[watched.token]), float(top.max())
     total = np.exp(top - most).sum()
+    own, largest = fixed(score, 4), fixed(most, 4)
     return [
-        f"{hook}[{trace.seq - 1}] → ln_f → lm_head: logit of {label} = {top[watched.token]:.4f}, largest {most:.4f}",
-        f"softmax: exp({top[watched.token]:.4f} − {most:.4f}) / Σ exp(logit − {most:.4f}) over {len(top):,} tokens = "
-        f"{np.exp(top[watched.token] - most):.6f} / {total:.6f} = {watched.probabilities[-1]:.6f}",
-        f"The lens at the top differs from the model's own logits by at most {apart:.6f}.",
+        f"{hook}[{trace.seq - 1}] → ln_f → lm_head: logit of {label} = {own}, largest {largest}",
+        f"softmax: exp({own} − {largest}) / Σ exp(logit − {largest}) over {len(top):,} tokens = "
+        f"{np.exp(score - most):.6f} / {total:.6f} = {watched.probabilities[-1]:.6f}",
+        f"The lens at the top differs from the model's own logits by at most {rounding_error(apart)}.",
     ]

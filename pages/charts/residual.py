@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from gpt2.trace.step import NORMS
 from gpt2.trace.trace import Trace
-from pages.look.numbers import fixed
+from pages.look.numbers import fixed, rounding_error, whole_percent
 from pages.look.palette import Palette
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
@@ -169,11 +169,11 @@ def added_sentence(trace: Trace, position: int) -> str:
     """The shares of attention and the MLPs in all that is added, by norm."""
     rows = added(trace, position)
     total = {part: sum(row["norm"] for row in rows if row["part"] == part) for part in PARTS}
-    both = sum(total.values())
+    shares = {part: whole_percent(norms / sum(total.values())) for part, norms in total.items()}
     longest = max(rows, key=lambda row: row["norm"])
     return (
-        f"The MLPs add {total['MLP'] / both:.0%} of the norms at {spoken(trace.labels[position])}, attention "
-        f"{total['attention'] / both:.0%}; {longest['part']} of {longest['layer']} adds most, "
+        f"The MLPs add {shares['MLP']} of the norms at {spoken(trace.labels[position])}, attention "
+        f"{shares['attention']}; {longest['part']} of {longest['layer']} adds most, "
         f"{longest['norm']:.1f}."
     )
 
@@ -182,7 +182,7 @@ def direction_sentence(trace: Trace, position: int) -> str:
     """The part that points most against the stream, if any does."""
     token, least = spoken(trace.labels[position]), min(added(trace, position), key=lambda row: row["cosine"])
     if least["cosine"] >= 0:
-        return f"At {token}, no part points against the stream: the lowest cosine is {least['cosine']:.2f}."
+        return f"At {token}, no part points against the stream: the lowest cosine is {fixed(least['cosine'], 2)}."
     return (
         f"At {token}, {least['part']} of {least['layer']} points most against the stream: "
         f"its cosine with the stream before it is {fixed(least['cosine'], 2)}."
@@ -197,9 +197,9 @@ def operands(trace: Trace, position: int) -> list[str]:
     apart = np.abs(stream["resid_pre"] + stream["attn_out"] + stream["mlp_out"] - stream["resid_post"]).max()
     return [
         *(
-            f"blocks.{layer}.hook_{name}[{position}] = [{', '.join(f'{value:.3f}' for value in vector[:6])}, "
+            f"blocks.{layer}.hook_{name}[{position}] = [{', '.join(fixed(value, 3) for value in vector[:6])}, "
             f"… {len(vector)} numbers], norm {np.linalg.norm(vector):.3f}"
             for name, vector in stream.items()
         ),
-        f"resid_pre + attn_out + mlp_out differs from resid_post by at most {apart:.6f}.",
+        f"resid_pre + attn_out + mlp_out differs from resid_post by at most {rounding_error(apart)}.",
     ]

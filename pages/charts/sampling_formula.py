@@ -3,7 +3,7 @@
 import numpy as np
 
 from gpt2.text.vocabulary import Vocabulary
-from pages.look.numbers import percent
+from pages.look.numbers import fixed, percent
 
 from .sampling import Outcome
 
@@ -22,13 +22,13 @@ def sampling_operands(outcome: Outcome, logits: np.ndarray, vocabulary: Vocabula
     distribution, sampling, token = outcome.distribution, outcome.sampling, outcome.token
     label, highest = vocabulary.label(token), float(logits.max())
     logit = float(logits[token])
-    lines = [f"logit z of {label} = {logit:.4f}; the highest logit is {highest:.4f}"]
+    lines = [f"logit z of {label} = {fixed(logit, 4)}; the highest logit is {fixed(highest, 4)}"]
     if sampling.temperature:
         scaled, top = logit / sampling.temperature, highest / sampling.temperature
         exponentials = np.exp((logits.astype(np.float64) - highest) / sampling.temperature)
         lines += [
-            f"z / T = {logit:.4f} / {sampling.temperature:g} = {scaled:.4f}",
-            f"e^({scaled:.4f} - {top:.4f}) / sum = {exponentials[token]:.6f} / {exponentials.sum():.6f} "
+            f"z / T = {fixed(logit, 4)} / {sampling.temperature:g} = {fixed(scaled, 4)}",
+            f"e^({fixed(scaled, 4)} − {fixed(top, 4)}) / sum = {exponentials[token]:.6f} / {exponentials.sum():.6f} "
             f"= {distribution.tempered[token]:.6f}  (the highest logit is subtracted first, which changes no ratio)",
         ]
     else:

@@ -8,6 +8,7 @@
 | a duration | about three digits; a second and more in seconds | 17.1 ms |
 | a value of any size: activations, scores, logits | three decimals, two from 10 on, one from 100 on | −0.125 |
 | the same, if its sign is what matters | with a plus too; zero has no sign | +0.125 |
+| an error of rounding | one digit and its power of ten | 3 × 10⁻⁷ |
 | all others: norms, cosines, `u` | as many decimals as their sentence needs, the same at every step | 150.6 |
 
 A half is rounded to the even digit, as Python does it. A minus is U+2212. Between a number and its unit is a space that
@@ -19,6 +20,7 @@ import re
 
 SPACE, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
 
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PERCENT = re.compile(rf"(<?\d[\d.]*{SPACE}%)")
 
 
@@ -40,6 +42,13 @@ def signed(value: float) -> str:
     """A value whose sign matters: '+0.125', '−0.125', and '0.000'."""
     text = number(value)
     return f"+{text}" if value > 0 and re.search("[1-9∞]", text) else text
+
+
+def rounding_error(value: float) -> str:
+    """A difference that should be 0, with one digit: '3 × 10⁻⁷', and '0'."""
+    digit, power = f"{abs(value):.0e}".split("e")
+    exponent = str(int(power)).replace("-", "⁻").translate(_RAISED)
+    return f"{digit}{SPACE}×{SPACE}10{exponent}" if value else "0"
 
 
 def percent(share: float, digits: int = 1) -> str:
