@@ -62,6 +62,8 @@ def config(palette: Palette) -> dict[str, Any]:
     }
     return {
         "background": "transparent",
+        # Vega names marks, empty layers too, without a word; each chart has a sentence that tells of it.
+        "mark": {"aria": False},
         "font": SANS,
         "view": {"stroke": None},
         "axis": axis,

@@ -12,6 +12,7 @@ from pages.frame import layout
 from pages.frame.excerpt import Excerpt
 from pages.matrix.component import matrix
 
+ALIKE = "How alike positions are"
 LINES = [Excerpt("model/embeddings.py", ("Embeddings.forward",))]
 
 view = layout.open_page("embeddings")
@@ -67,10 +68,10 @@ with left, st.container(border=True, height="stretch"):
     )
 if tables is not None:
     with middle, st.container(border=True, height="stretch"):
-        st.markdown("**How alike positions are**")
+        st.markdown(f"**{ALIKE}**")
         layout.plain_text(positions.positions_sentence(tables))
         picture = positions.position_png(tables, view.newest, view.palette)
-        st.image(picture, output_format="PNG", width="stretch", caption=positions.positions_caption(tables))
+        st.image(picture, output_format="PNG", width="stretch", caption=positions.positions_caption(tables), alt=ALIKE)
     with right, st.container(border=True, height="stretch"):
         st.markdown("**The newest position against all others**")
         layout.plain_text(positions.position_sentence(tables, view.newest))
