@@ -7,6 +7,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.server.host import upload_mb
+from pages.visit.connection import this_query
 from pages.visit.examples import RECORDED, recorded_run
 from pages.visit.opening import Opening
 from pages.visit.saving import Saving
@@ -39,7 +40,11 @@ CONTRAST = """<style>
 
 RELOAD = st.components.v2.component(
     "gpt2_reload",
-    js="export default ({ data }) => location.replace(new URL(encodeURIComponent(data), document.baseURI));",
+    js="""export default ({ data: { name, query } }) => {
+        const page = new URL(encodeURIComponent(name), document.baseURI);
+        page.search = query;
+        location.replace(page);
+    }""",
 )
 
 
@@ -75,7 +80,7 @@ def reload_if_page_not_found() -> None:
     context = get_script_run_ctx()
     name = None if context is None else context.pages_manager.intended_page_name
     if looked_for_a_file and name:
-        RELOAD(key="reload", data=name)
+        RELOAD(key="reload", data={"name": name, "query": this_query()})
         st.stop()
 
 

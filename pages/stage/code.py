@@ -14,6 +14,7 @@ SCRIPTS = (
     "leaving",
     "outbox",
     "playback",
+    "address",
     "keyboard",
     "markup",
     "prompt",

@@ -127,4 +127,5 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
         "model_error": snapshot.model_error,
         "coming": asdict(snapshot.coming) if snapshot.coming else None,
         "tick_ms": snapshot.tick_ms,
+        "link": asdict(snapshot.link),
     }

@@ -50,6 +50,34 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Arrival:
+    """The run of the address is on the stage: its id, the step to show, and the (layer, head) to lock, if any."""
+
+    run: str
+    step: int
+    head: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Link:
+    """What the browser's address is to say of the run on the stage; the browser adds the step and the locked head.
+
+    Attributes:
+        visit: names the visit, so that a browser can tell when the server has begun another for it.
+        query: the address's query; the run is in it unless there is a `problem`.
+        problem: why the run on the stage has no link, in one sentence; empty if it has one.
+        is_pending: the run of the address is not on the stage yet, and `query` is the whole of it.
+        arrival: where to go on the run that has become ready.
+    """
+
+    visit: str = ""
+    query: str = ""
+    problem: str = ""
+    is_pending: bool = False
+    arrival: Arrival | None = None
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """Everything that one message to the browser is made from.
 
@@ -70,6 +98,7 @@ class Snapshot:
         is_starting: a new run is under way of which nothing is computed yet; the run before is still on the stage.
         tick_ms: how long the stage waits before it asks for the next message, while a run is under way.
         recorded: the run on the stage was not made by this visitor, whatever else the status has to say.
+        link: what the address says; while its run is pending, `prompt` is that run's.
     """
 
     trace: Trace
@@ -94,3 +123,4 @@ class Snapshot:
     other_models: str = ""
     coming: Coming | None = None
     model_error: str = ""
+    link: Link = Link()

@@ -1,4 +1,4 @@
-"""The connection of a visit: its browser session, whether that is still connected, and where the browser runs."""
+"""The connection of a visit: its session, address, whether it is still connected, and where the browser runs."""
 
 import streamlit as st
 from streamlit import runtime
@@ -12,6 +12,12 @@ def this_session() -> str | None:
     """The name of the browser session that this script runs for, which it keeps when it connects again."""
     context = get_script_run_ctx()
     return None if context is None else context.session_id
+
+
+def this_query() -> str:
+    """The query of the browser's address, as it was when this script was asked for."""
+    context = get_script_run_ctx()
+    return "" if context is None else context.query_string
 
 
 def is_connected(session: str | None) -> bool:

@@ -47,3 +47,7 @@ class Controls:
         sampling.check_vocabulary(vocab_size)
         ignore_eos = self.ignore_eos if settings.ignore_eos is None else settings.ignore_eos
         return Controls(sampling, tokens, speed, ignore_eos)
+
+
+# What a visit begins with.
+DEFAULT = Controls(Sampling(0.8, 0, 0.95, 1), max_new_tokens=40, speed=8.0)

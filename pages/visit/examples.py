@@ -27,6 +27,7 @@ EXAMPLES = (
 
 # The recorded runs by file name, with the title under which they are opened.
 RECORDED = {"once": "A tale begins", "again": "Over and over"}
+FIRST_RUN = "once"  # what a visit begins with
 
 
 @cache

@@ -41,6 +41,7 @@ class Generation:
         controls: Controls,
         stop_reason: Callable[[Run], str],
         recipe: Recipe | None = None,
+        first: tuple[Sampling, ...] = (),
     ) -> None:
         """Prepare to draw new tokens.
 
@@ -49,9 +50,10 @@ class Generation:
             controls: the settings of the new tokens, how many, and how fast; replayed ones keep their own settings.
             stop_reason: called before every token; a sentence ends the generation, "" lets it go on.
             recipe: what to replay before anything new is drawn.
+            first: the settings of the first new tokens, each its own; they are drawn as fast as it goes.
         """
         self.run, self.recipe, self.has_diverged, self.notice, self.error = run, recipe, False, "", ""
-        self._controls, self._stop_reason = controls, stop_reason
+        self._controls, self._stop_reason, self._first = controls, stop_reason, first
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._slow_before = 0  # how many were before it at the last token, if that wait was felt
@@ -89,7 +91,8 @@ class Generation:
         try:
             if self.recipe is not None and not self._replay(self.recipe, cursor):
                 return
-            self._continue()
+            if self._draw_first():
+                self._continue()
         except Withdrawn:
             pass
         except GPT2Error as error:
@@ -112,6 +115,16 @@ class Generation:
             raise
         fork_if_settings_changed(self.run, cursor, self._controls.sampling)
         self.recipe = None
+        return True
+
+    def _draw_first(self) -> bool:
+        """Draw the tokens that have settings of their own; False if it was stopped before the last one."""
+        for sampling in self._first:
+            if self.run.is_full:
+                self.notice = self.run.why_full
+                return False
+            if not self._advance(sampling):
+                return False
         return True
 
     def _continue(self) -> None:

@@ -3,6 +3,7 @@
 import time
 from functools import lru_cache
 
+from gpt2.checkpoints.catalog import SHIPPED
 from gpt2.checkpoints.hub import locate
 from gpt2.checkpoints.listing import listed
 from gpt2.errors import GPT2Error, SettingsError
@@ -100,6 +101,18 @@ class ModelChoice:
             offer(name, is_loaded(name), second)
             for name in dict.fromkeys([*host.offered_models(), self.model, self.shown])
         )
+
+    def is_at_hand(self, name: str) -> bool:
+        """Whether choosing a model begins no download and no compile: it is loaded or being loaded, or is all here.
+
+        Raises:
+            GPT2Error: if the host does not offer it, or no model can have this name.
+        """
+        name = self._allowed(name)
+        job = pool().get(name)
+        if name == self.shown or (job is not None and not job.has_failed):
+            return True
+        return name in SHIPPED and locate(name).state in ("bundled", "downloaded")
 
     @property
     def takes_others(self) -> str:

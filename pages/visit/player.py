@@ -71,15 +71,35 @@ class Player(OnStage):
                 rest = 0 if has_ended else tokens - len(recipe.samplings)
                 self._replay(run, recipe, Controls(sampling, rest, speed, ignore_eos))
                 return len(recipe.prompt_ids)
-            ids = encode_prompt(prompt, engine.tokenizer, engine.config)
-            limits().check_prompt(len(ids))
-            self.pause()
-            controls = Controls(sampling, tokens, speed, ignore_eos)
-            generation = Generation(Run(engine, ids, Interventions()), controls, stop_reason_of(self, self._traces))
-            assert not isinstance(self._state, Starting)  # paused, it has settled
-            self._begin(generation, Starting(generation, self._state, self._prompt))
-            self._prompt = prompt
-            return len(ids)
+            return self._new(engine, prompt, Controls(sampling, tokens, speed, ignore_eos))
+
+    def again(self, engine: "Engine", prompt: str, samplings: tuple[Sampling, ...]) -> int:
+        """Begin a run whose every token is drawn with settings of its own, as fast as it goes; it ends after the last.
+
+        What is on the stage stays until the first step is made.
+
+        Returns:
+            How many tokens the prompt has.
+
+        Raises:
+            PromptError: if the prompt cannot be run, or is longer than the host allows; the run on the stage is kept.
+            SettingsError: if a setting does not fit the model.
+        """
+        with self._lock:
+            for sampling in set(samplings):
+                sampling.check_vocabulary(engine.config.vocab_size)
+            return self._new(engine, prompt, Controls(samplings[-1], max_new_tokens=0, speed=0.0), samplings)
+
+    def _new(self, engine: "Engine", prompt: str, controls: Controls, first: tuple[Sampling, ...] = ()) -> int:
+        ids = encode_prompt(prompt, engine.tokenizer, engine.config)
+        limits().check_prompt(len(ids))
+        self.pause()
+        run = Run(engine, ids, Interventions())
+        generation = Generation(run, controls, stop_reason_of(self, self._traces), first=first)
+        assert not isinstance(self._state, Starting)  # paused, it has settled
+        self._begin(generation, Starting(generation, self._state, self._prompt))
+        self._prompt = prompt
+        return len(ids)
 
     def play(
         self, engine: "Engine", cursor: int, sampling: Sampling, tokens: int, speed: float, ignore_eos: bool = False

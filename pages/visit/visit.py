@@ -34,10 +34,11 @@ from pages.stage.actions import (
 )
 from pages.stage.snapshot import Snapshot, Status
 
-from .connection import comes_from_this_machine, is_connected, this_session
-from .controls import Controls
-from .examples import EXAMPLES, recorded_run
+from .connection import comes_from_this_machine, is_connected, this_query, this_session
+from .controls import DEFAULT, Controls
+from .examples import EXAMPLES
 from .generation import GONE_SECONDS
+from .link import Link
 from .measurement import Measurement
 from .model_choice import ModelChoice
 from .player import Player
@@ -46,8 +47,6 @@ from .status import STILL_LOADING, status_of
 if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
 
-FIRST_RUN = "once"
-FIRST_PROMPT = "Once upon a time"
 # How soon a stage asks for news while its run is the only one under way, and at most: runs that take turns have news
 # more rarely, and twenty stages that ask as often as one would keep a core busy.
 TICK_MS, SLOWEST_TICK_MS = 40, 1000
@@ -60,10 +59,11 @@ class Visit:
 
     player: Player
     choice: ModelChoice = field(default_factory=ModelChoice)
-    sampling: Sampling = field(default_factory=lambda: Sampling(0.8, 0, 0.95, 1))
-    max_new_tokens: int = 40
-    speed: float = 8.0
-    ignore_eos: bool = False
+    link: Link = field(default_factory=Link)
+    sampling: Sampling = DEFAULT.sampling
+    max_new_tokens: int = DEFAULT.max_new_tokens
+    speed: float = DEFAULT.speed
+    ignore_eos: bool = DEFAULT.ignore_eos
     cursor: int = 0
     head: tuple[int, int] | None = None
     draft_tokens: int | None = None
@@ -89,6 +89,7 @@ class Visit:
         self._end_measurement_of_another()
         if self.player.error == STILL_LOADING and not self.job.is_loading:
             self.player.error = ""
+        self.link.tend(self)
 
     @property
     def uses(self) -> frozenset[str]:
@@ -128,7 +129,7 @@ class Visit:
             prompt_tokens=len(trace.prompt_ids if recipe is None else recipe.prompt_ids),
             tables=run_model.tables if run_model else None,
             status=status,
-            prompt=self.player.prompt,
+            prompt=self.link.prompt(self),
             draft_tokens=self.draft_tokens,
             draft_error=self.draft_error,
             context=min(self._checkpoint.config.n_positions, limits().prompt_tokens),
@@ -145,6 +146,7 @@ class Visit:
             other_models=self.choice.takes_others,
             coming=self.choice.coming(),
             model_error=self.choice.error,
+            link=self.link.told(self, trace, recipe),
         )
 
     @property
@@ -155,11 +157,12 @@ class Visit:
 
     def status(self) -> Status:
         """One word and one sentence on the run and the model."""
-        return status_of(self.player, self.job)
+        return self.link.status(status_of(self.player, self.job), self)
 
     def answer(self, action: Action) -> None:
         """Do what the visitor asked for; a refusal becomes one sentence, pauses the run and changes nothing else."""
         self.refresh()
+        self.link.heed(action)
         if not isinstance(action, Draft | View | Pause | ChooseModel | CancelModel):
             self.player.error = self.choice.error = ""
         try:
@@ -213,6 +216,7 @@ class Visit:
 
     def open(self, recorded: Trace, is_own: bool = False) -> None:
         """Put a recorded run on the stage, at its last step; `is_own` if no other visitor shares it."""
+        self.link.drop()
         self.player.open(recorded, is_own)
         self._end_measurement_of_another()
         self.cursor, self.head = len(recorded.steps) - 1, None
@@ -283,11 +287,12 @@ class Visit:
 
 
 def this_visit() -> Visit:
-    """The visit of this browser session, begun with a recorded run on the stage."""
+    """The visit of this browser session, begun with a recorded run on the stage; its address may name another run."""
     if "visit" not in st.session_state:
         collect_garbage(after=COLLECT_SECONDS)  # of visits that are over: the new one may need their memory
-        recorded = recorded_run(FIRST_RUN)
-        choice, player = ModelChoice(is_local=comes_from_this_machine()), Player(recorded, FIRST_PROMPT)
-        st.session_state["visit"] = Visit(player, choice, cursor=len(recorded.steps) - 1, session=this_session())
+        link, choice = Link(this_query()), ModelChoice(is_local=comes_from_this_machine())
+        recorded, prompt = link.recorded
+        player, last = Player(recorded, prompt), len(recorded.steps) - 1
+        st.session_state["visit"] = Visit(player, choice, link, cursor=last, session=this_session())
     visit: Visit = st.session_state["visit"]
     return visit

@@ -8,6 +8,10 @@ const ICONS = {
   pause: icon("M4 3h3v10H4zM9 3h3v10H9z"),
   forward: icon("M4 3v10l8-5z"),
   last: icon("M11 3h2v10h-2zM3 3v10l7-5z"),
+  link: icon(
+    "M7.2 4.6 9 2.8a3 3 0 0 1 4.2 4.2L11.4 8.8 10.3 7.7 12.1 5.9a1.5 1.5 0 0 0-2-2L8.3 5.7zM8.8 11.4 7 13.2"
+    + "A3 3 0 0 1 2.8 9L4.6 7.2 5.7 8.3 3.9 10.1a1.5 1.5 0 0 0 2 2L7.7 10.3zM6 9l3-3 1 1-3 3z",
+  ),
 };
 const button = (name, label, keys) =>
   `<button type="button" class="${name}" aria-label="${label}" title="${label} (${keys})">${ICONS[name]}</button>`;
@@ -31,7 +35,9 @@ const TOP = `
   </div>
   <button type="button" class="run" title="Run this prompt (Enter)">Run</button>
   <div class="settings">
+    <button type="button" class="copy-link" aria-label="Copy link">${ICONS.link}</button>
     <button type="button" class="chip" aria-haspopup="dialog" aria-expanded="false"></button>
+    <div class="copied" role="status" hidden><span></span><input aria-label="Link" readonly hidden></div>
     <div class="popover" role="dialog" aria-label="Sampling settings and examples" hidden>
       <form class="models" novalidate>
         <label><span>Model</span><select name="model" aria-label="Model" aria-describedby="model-note"></select></label>

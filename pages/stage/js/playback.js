@@ -121,6 +121,7 @@ function follow(header) {
     }
   }
   if (state.cursor > lastStep()) moveTo(lastStep());
+  arrive(header);
   askForMissing();
 }
 
@@ -132,6 +133,7 @@ function isAnswer(header) { return header.echo >= state.playback.asked; }
 function takeRun(header) {
   state.run = header.run;
   state.paints = [];
+  state.arrived = "";
   if (!isAnswer(header)) {
     state.cursor = lastStep();
     state.playback = header.status.kind === "running" ? { kind: "generate", asked: 0 } : STILL;

@@ -1,6 +1,6 @@
 // The prompt: a real text field that keeps every blank, a live token count, and one red sentence if it cannot run.
 
-const RESTING = new Set(["paused", "ended", "full"]); // of these the sentence is shown, if it is news
+const RESTING = new Set(["recorded", "paused", "ended", "full"]); // of these the sentence is shown, if it is news
 
 function wirePrompt(parts) {
   const { text } = parts;
@@ -44,7 +44,7 @@ function paintPrompt(parts) {
     fitPrompt(parts);
   }
   const typed = state.draft !== null && state.draft !== header.prompt;
-  const tokens = typed ? header.draft_tokens : header.prompt_tokens;
+  const tokens = typed || header.link.is_pending ? header.draft_tokens : header.prompt_tokens;
   setText(count, `${tokens ?? "–"} / ${header.context} tokens`);
   const wrong = (typed && header.draft_error) || (header.status.kind === "error" ? header.status.text : "");
   const { kind, text: told, is_news: isNews } = header.status;

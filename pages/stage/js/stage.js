@@ -9,7 +9,8 @@ const ELEMENTS = {
   sign: ".sign", word: ".word", forward: ".forward", last: ".last", run: ".run", chip: ".chip", popover: ".popover",
   fields: ".fields", examples: ".examples", status: ".status", facts: ".facts", coming: ".coming", cancel: ".cancel",
   models: ".models", other: ".other", modelNote: ".model-note", badge: ".state b", statusText: ".state span",
-  tokens: ".tokens", scrubber: ".scrubber",
+  tokens: ".tokens", scrubber: ".scrubber", copyLink: ".copy-link", copied: ".copied", copiedText: ".copied span",
+  copiedLink: ".copied input",
 };
 
 function build(parent, view) {
@@ -27,6 +28,7 @@ function build(parent, view) {
   wireSettings(parts);
   wireModels(parts);
   wireStrip(parts);
+  wireCopyLink(parts);
   if (view === "live") addPanels(stage);
   root.addEventListener("keydown", onKey);
   root.addEventListener("pointerdown", (event) => {
@@ -104,6 +106,8 @@ function paint() {
   paintModels(parts, stage);
   paintStrip(parts, record);
   paintTransport(parts, stage.record);
+  paintCopyLink(parts);
+  keepAddress();
   if (record && stage.view === "live") paintPanels(stage, record); // until it comes they stay as they are
   if (isNew && stage.view === "live") keepPaint(performance.now() - since);
   state.painted += 1;
@@ -147,6 +151,7 @@ function show(component) {
   shared.component = component;
   const header = component.data ? receive(component.data) : state.header;
   if (!header) return;
+  if (isAnotherVisit(header)) return location.reload();
   let stage = stages.get(parent);
   if (stage && stage.view !== header.view) { leave(parent); stage = null; }
   if (!stage) {

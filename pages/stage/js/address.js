@@ -1,0 +1,113 @@
+// The address: what is on the stage, so that a reload, a sent link or Back makes it again.
+//
+// Python says what of it names the run (`header.link`); step, head and speed are this browser's own. The entry of the
+// browser's history is only rewritten, never added to, and its page and all other parameters, such as Streamlit's
+// `embed`, stay as they are.
+
+const OWN_PARAMETERS = new Set([
+  "prompt", "z", "run", "model", "temperature", "top_k", "top_p", "seed", "max_new_tokens", "ignore_eos", "tokens",
+  "drawn", "check", "step", "head", "speed",
+]);
+const ADDRESS_MS = 400; // browsers refuse more than some rewrites a second
+const USUAL_SPEED = 8;
+let addressTimer = 0;
+let addressedAt = -Infinity;
+
+// The speed that the address asks for, in tokens a second.
+function speedAsked() {
+  const asked = new URLSearchParams(location.search).get("speed") ?? "";
+  return /^\d{1,3}(\.\d{1,20})?$/.test(asked) ? Math.min(60, Number(asked)) : 8;
+}
+
+function ownQuery() {
+  const { query, problem, is_pending: isPending } = state.header.link;
+  const own = query ? [query] : [];
+  if (!isPending && !problem) {
+    if (state.cursor < lastStep()) own.push(`step=${state.cursor}`);
+    if (state.lock) own.push(`head=${state.lock.layer}.${state.lock.head}`);
+  }
+  if (state.speed !== USUAL_SPEED) own.push(`speed=${state.speed}`);
+  return own;
+}
+
+const isOwn = (piece) => [...new URLSearchParams(piece).keys()].some((name) => OWN_PARAMETERS.has(name));
+function pieces() { return location.search.slice(1).split("&").filter(Boolean); }
+function ownPieces() { return pieces().filter(isOwn); }
+
+function addressNow() {
+  const query = [...pieces().filter((piece) => !isOwn(piece)), ...ownQuery()].join("&");
+  return location.pathname + (query ? `?${query}` : "") + location.hash;
+}
+
+function writeAddress() {
+  clearTimeout(addressTimer);
+  addressTimer = 0;
+  const address = addressNow();
+  if (address === location.pathname + location.search + location.hash) return;
+  addressedAt = performance.now();
+  history.replaceState(history.state, "", address);
+}
+
+// Write it soon, and at most once in each `ADDRESS_MS`.
+function keepAddress() {
+  if (addressTimer) return;
+  const wait = Math.max(0, addressedAt + ADDRESS_MS - performance.now());
+  addressTimer = setTimeout(() => { addressTimer = 0; if (state.header) writeAddress(); }, wait);
+}
+
+// A page outlives its session if the connection is lost for long. Streamlit tells the new one of the address that the
+// page was opened with; the one that it has now is read in a new page.
+function isAnotherVisit({ link: { visit } }) {
+  const isAnother = state.visit !== "" && state.visit !== visit;
+  state.visit = visit;
+  return isAnother && ownPieces().length > 0;
+}
+
+// The run of the address is on the stage: its step and head, once.
+function arrive({ run, link: { arrival } }) {
+  if (!arrival || arrival.run !== run || state.arrived === run) return;
+  state.arrived = run;
+  state.playback = STILL;
+  state.lock = arrival.head && { layer: arrival.head[0], head: arrival.head[1] };
+  moveTo(arrival.step);
+  tellView();
+}
+
+function wireCopyLink({ copyLink, copied, copiedText, copiedLink }) {
+  let timer = 0;
+  const say = (text, link = "") => {
+    clearTimeout(timer);
+    setText(copiedText, text);
+    copiedLink.hidden = !link;
+    copiedLink.value = link;
+    copied.hidden = false;
+    if (link) copiedLink.select();
+    else timer = setTimeout(() => { copied.hidden = true; }, 4000);
+  };
+  copyLink.addEventListener("click", async (event) => {
+    if (!state.header) return;
+    if (event.detail > 0) copyLink.blur();
+    const { problem } = state.header.link;
+    if (problem) return say(problem);
+    writeAddress();
+    try {
+      await navigator.clipboard.writeText(location.href);
+      say("Copied.");
+    } catch {
+      say("Your browser did not allow it; copy the link here.", location.href);
+    }
+  });
+  copied.addEventListener("keydown", (event) => {
+    event.stopPropagation(); // what is typed here is no shortcut, ours or Streamlit's
+    if (event.key !== "Escape") return;
+    copied.hidden = true;
+    copyLink.focus();
+  });
+  copied.addEventListener("focusout", () => { copied.hidden = true; });
+}
+
+function paintCopyLink({ copyLink }) {
+  const { problem } = state.header.link;
+  copyLink.title = problem || "Copy a link to this run, at this step";
+  copyLink.classList.toggle("without", Boolean(problem)); // a press says why
+}

@@ -1,0 +1,275 @@
+"""A run and its settings as the query of an address, and back: `prompt=Once+upon+a+time&tokens=12&step=3`.
+
+Defaults are left out. Whoever follows a link may have been sent anything: all is checked, and nothing is trusted.
+"""
+
+import binascii
+import re
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2s
+from itertools import groupby
+from urllib.parse import parse_qsl, quote_plus
+
+from gpt2.errors import SettingsError
+from gpt2.model.sampling import Sampling
+from gpt2.text.prompt import MAX_BYTES, MAX_CHARACTERS
+
+from .controls import DEFAULT, Controls
+from .examples import RECORDED
+
+# Chats and mail programs cut longer links; the origin and the page come before the query, `step` and `head` after it.
+MOST_COMPOSED = 1_900
+MOST_READ, MOST_FIELDS = 8_000, 100
+# A prompt is readable in the address up to this many characters as they are quoted there.
+MOST_READABLE = 300
+MOST_STEPS, MOST_MODEL = 100_000, 300
+WHOLE = re.compile("[0-9]{1,19}")
+NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?")
+CHECK = re.compile("[A-Za-z0-9_-]{8}")
+NAMES = frozenset(
+    {"prompt", "z", "run", "model", "temperature", "top_k", "top_p", "seed", "max_new_tokens", "ignore_eos"}
+    | {"tokens", "drawn", "check", "step", "head"}
+)
+
+
+@dataclass(frozen=True)
+class Address:
+    """What an address says.
+
+    Attributes:
+        prompt: the text that the run begins with; None if the address names no run, or a recorded one.
+        recorded: the name of a recorded run that ships with the program, if not of the first one.
+        model: what makes the run, or what was chosen for the next; None for the one that a visit begins with.
+        controls: the settings beside the prompt; their speed is the browser's.
+        samplings: the settings of each token that is drawn; empty if the address does not say how many are.
+        check: `check_of` the run's tokens, to tell whether the run became the same; empty if it is not known.
+        step, head: the step to show, and (layer, head) to lock; they may not exist.
+    """
+
+    prompt: str | None = None
+    recorded: str | None = None
+    model: str | None = None
+    controls: Controls = DEFAULT
+    samplings: tuple[Sampling, ...] = ()
+    check: str = ""
+    step: int | None = None
+    head: tuple[int, int] | None = None
+
+
+def check_of(ids: Sequence[int]) -> str:
+    """Eight letters that differ, as good as always, if the tokens of a run do."""
+    return urlsafe_b64encode(blake2s(",".join(map(str, ids)).encode(), digest_size=6).digest()).decode()
+
+
+def compose(address: Address) -> str:
+    """The query, without the question mark."""
+    now, usual = address.controls, DEFAULT
+    fields: dict[str, str | None] = {"run": address.recorded}
+    if address.prompt is not None:
+        name, text = prompt_field(address.prompt)
+        fields[name] = text
+    fields["model"] = address.model
+    for name in ("temperature", "top_k", "top_p", "seed"):
+        value = getattr(now.sampling, name)
+        fields[name] = None if value == getattr(usual.sampling, name) else number_text(value)
+    fields["max_new_tokens"] = None if now.max_new_tokens == usual.max_new_tokens else str(now.max_new_tokens)
+    fields["ignore_eos"] = "1" if now.ignore_eos else None
+    if address.samplings and address.samplings.count(now.sampling) == len(address.samplings):
+        fields["tokens"] = str(len(address.samplings))
+    elif address.samplings:
+        fields["drawn"] = drawn_text(address.samplings)
+    fields["check"] = address.check or None
+    fields["step"] = None if address.step is None else str(address.step)
+    fields["head"] = None if address.head is None else "{}.{}".format(*address.head)
+    return "&".join(f"{name}={quote_plus(value)}" for name, value in fields.items() if value is not None)
+
+
+def read_address(query: str) -> Address:
+    """What a query says; parameters of other names are ignored.
+
+    Raises:
+        SettingsError: if one of ours is given twice, cannot be read, or is far too long.
+    """
+    if len(query) > MOST_READ:
+        raise SettingsError("The address is too long to be that of a run; ask for the link again.")
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape", max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise unreadable(f"it has more than {MOST_FIELDS} parameters") from None
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        if name in values:
+            raise unreadable(f"it has {name} twice")
+        if name in NAMES:
+            values[name] = checked(value, name)
+    controls = read_controls(values)
+    prompt, check = read_prompt(values), values.get("check", "")
+    recorded, model = values.get("run"), values.get("model")
+    if recorded is not None and (recorded not in RECORDED or prompt is not None):
+        raise unreadable("run is not one of the recorded runs" if prompt is None else "it has two runs")
+    if model is not None and not 0 < len(model) <= MOST_MODEL:
+        raise unreadable("model is no name of a model")
+    if check and not CHECK.fullmatch(check):
+        raise unreadable("check is damaged")
+    return Address(
+        prompt=prompt,
+        recorded=recorded,
+        model=model,
+        controls=controls,
+        samplings=read_samplings(values, controls.sampling),
+        check=check,
+        step=whole(values["step"], "step") if "step" in values else None,
+        head=read_head(values["head"]) if "head" in values else None,
+    )
+
+
+def checked(value: str, name: str) -> str:
+    """A value whose bytes were text.
+
+    Raises:
+        SettingsError: if they were not.
+    """
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise unreadable(f"{name} is not text") from None
+    return value
+
+
+def unreadable(why: str) -> SettingsError:
+    """The one sentence on an address that cannot be read."""
+    return SettingsError(f"The address cannot be read, as {why}; ask for the link again.")
+
+
+@lru_cache(maxsize=8)  # every message of a run has the same
+def prompt_field(prompt: str) -> tuple[str, str]:
+    """The parameter of a prompt, and its value: the text as it is, or in fewer letters if it is long."""
+    plain = len(quote_plus(prompt))
+    if plain > MOST_READABLE:
+        packed = urlsafe_b64encode(zlib.compress(prompt.encode(), 9)).decode().rstrip("=")
+        if len(packed) < plain:
+            return "z", packed
+    return "prompt", prompt
+
+
+def read_prompt(values: Mapping[str, str]) -> str | None:
+    """The prompt, of which no more is unpacked than a prompt may have.
+
+    Raises:
+        SettingsError: if it is empty, damaged, or unpacks to more.
+    """
+    if "prompt" in values and "z" in values:
+        raise unreadable("it has two prompts")
+    if "z" not in values:
+        if values.get("prompt") == "":
+            raise unreadable("its prompt is empty")
+        return values.get("prompt")
+    packed = values["z"]
+    if not re.fullmatch("[A-Za-z0-9_-]+", packed):
+        raise unreadable("its prompt is damaged")
+    unpack = zlib.decompressobj()
+    try:
+        text = unpack.decompress(urlsafe_b64decode(packed + "=" * (-len(packed) % 4)), MAX_BYTES + 1).decode()
+    except (binascii.Error, zlib.error, ValueError):
+        raise unreadable("its prompt is damaged") from None
+    if unpack.unconsumed_tail or len(text) > MAX_CHARACTERS:
+        raise unreadable(f"its prompt has more than {MAX_CHARACTERS:,} characters")
+    if not unpack.eof or unpack.unused_data or not text:
+        raise unreadable("its prompt is damaged")
+    return text
+
+
+def read_controls(values: Mapping[str, str]) -> Controls:
+    """The settings beside the prompt.
+
+    Raises:
+        SettingsError: if one cannot be read, or is out of its range.
+    """
+    usual = DEFAULT.sampling
+    sampling = read_sampling(
+        *(values.get(name, number_text(getattr(usual, name))) for name in ("temperature", "top_k", "top_p", "seed"))
+    )
+    tokens = whole(values.get("max_new_tokens", str(DEFAULT.max_new_tokens)), "max_new_tokens")
+    if not 1 <= tokens <= MOST_STEPS:
+        raise unreadable(f"max_new_tokens is not from 1 to {MOST_STEPS}")
+    if values.get("ignore_eos", "0") not in ("0", "1"):
+        raise unreadable("ignore_eos is neither 0 nor 1")
+    return Controls(sampling, tokens, DEFAULT.speed, values.get("ignore_eos") == "1")
+
+
+def read_sampling(temperature: str, top_k: str, top_p: str, seed: str) -> Sampling:
+    """The settings of a draw.
+
+    Raises:
+        SettingsError: if one cannot be read, or is out of its range.
+    """
+    for name, text in (("temperature", temperature), ("top_p", top_p)):
+        if not NUMBER.fullmatch(text):
+            raise unreadable(f"{name} is not a number")
+    try:
+        return Sampling(float(temperature), whole(top_k, "top_k"), float(top_p), whole(seed, "seed"))
+    except SettingsError as error:
+        why = str(error).rstrip(".")
+        raise error if why.startswith("The address") else unreadable(why[0].lower() + why[1:]) from None
+
+
+def read_samplings(values: Mapping[str, str], sampling: Sampling) -> tuple[Sampling, ...]:
+    """The settings of each token: `tokens` of them alike, or as `drawn` says.
+
+    Raises:
+        SettingsError: if they cannot be read, or are more than any run has.
+    """
+    if "tokens" in values and "drawn" in values:
+        raise unreadable("it has tokens beside drawn")
+    stretches = []
+    if "tokens" in values:
+        stretches.append((whole(values["tokens"], "tokens"), sampling))
+    for stretch in values["drawn"].split("~") if "drawn" in values else ():
+        count, *settings = stretch.split("_")
+        if len(settings) != 4:
+            raise unreadable("drawn is damaged")
+        stretches.append((whole(count, "drawn"), read_sampling(*settings)))
+    if stretches and not (all(count for count, _ in stretches) and sum(count for count, _ in stretches) <= MOST_STEPS):
+        raise unreadable(f"it does not draw from 1 to {MOST_STEPS} tokens")
+    return tuple(sampling for count, sampling in stretches for _ in range(count))
+
+
+def drawn_text(samplings: Sequence[Sampling]) -> str:
+    """Settings token by token, as `12_0.8_0_0.95_1~3_0_0_1_1`: twelve tokens with some, then three with others."""
+    stretches = [(len(list(alike)), sampling) for sampling, alike in groupby(samplings)]
+    return "~".join(
+        "_".join([str(count), number_text(s.temperature), str(s.top_k), number_text(s.top_p), str(s.seed)])
+        for count, s in stretches
+    )
+
+
+def number_text(value: float) -> str:
+    """A number in the fewest letters that give it back exactly."""
+    return repr(value).removesuffix(".0")
+
+
+def whole(text: str, name: str) -> int:
+    """A whole number from 0 up.
+
+    Raises:
+        SettingsError: if it is none, or has more digits than any of ours.
+    """
+    if not WHOLE.fullmatch(text):
+        raise unreadable(f"{name} is not a whole number")
+    return int(text)
+
+
+def read_head(text: str) -> tuple[int, int]:
+    """Layer and head, as `2.4`.
+
+    Raises:
+        SettingsError: if it is anything else.
+    """
+    layer, dot, head = text.partition(".")
+    if not dot:
+        raise unreadable("head is not a layer and a head")
+    return whole(layer, "head"), whole(head, "head")
