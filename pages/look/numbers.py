@@ -10,6 +10,8 @@
 | the same, if its sign is what matters | with a plus too; zero has no sign | +0.125 |
 | all others: norms, cosines, `u` | as many decimals as their sentence needs, the same at every step | 150.6 |
 
+Positions, steps, layers, heads and dimensions count from 0, as in the names of hooks; ranks count from 1.
+
 A half is rounded to the even digit, as Python does it. A minus is U+2212. Between a number and its unit is a space that
 does not break, U+00A0.
 """

@@ -6,8 +6,9 @@ A message may be lost, so the newest steps go out several times, and the browser
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from statistics import median
 from typing import Any, Literal
+
+from pages.charts.token_time import TokenTime
 
 from .actions import Action, parse
 from .record_cache import RecordCache
@@ -98,6 +99,7 @@ def encode_message(
 def describe(snapshot: Snapshot) -> dict[str, Any]:
     """The header's part that tells of the run and the controls."""
     trace = snapshot.trace
+    time = TokenTime.of(trace)
     return {
         "run": trace.run_id,
         "labels": [trace.vocabulary.label(token) for token in snapshot.ids],
@@ -107,8 +109,7 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
         "d_model": trace.config.n_embd,
         "vocab": trace.config.vocab_size,
         "run_model": trace.model,
-        # The median of the single-token passes: one alone says more of the machine's other work than of the model.
-        "ms_per_token": median(passes) if (passes := [step.ms for step in trace.steps[1:]]) else None,
+        "token_time": None if time is None else {"ms": time.ms, "unit": time.unit, "says": time.sentence},
         "status": asdict(snapshot.status),
         "recorded": snapshot.recorded or snapshot.status.kind == "recorded",
         "prompt": snapshot.prompt,

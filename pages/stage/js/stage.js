@@ -138,7 +138,7 @@ function sayAloud(stage, record) {
     const { next } = record;
     const token = state.header.labels[record.stop - 1];
     const drawn = next ? `; drawn next: ${next.label}, ${percent(next.raw)} by the model` : "";
-    setText(stage.aloud, `Step ${state.cursor} of ${lastStep()}: newest token ${token}${drawn}.`);
+    setText(stage.aloud, `Step ${state.cursor} (0 to ${lastStep()}): newest token ${token}${drawn}.`);
   }, 400);
 }
 
