@@ -42,7 +42,7 @@ function keepTicking(header) {
   if (!isFast && !header.coming) return;
   outbox.pending = outbox.pending.filter((action) => action.name !== "tick"); // any message answers it
   const wait = isFast ? header.tick_ms : COMING_TICK_MS;
-  tickTimer = setTimeout(() => { if (!outbox.pending.length) send("tick"); }, wait);
+  tickTimer = setTimeout(() => { if (!outbox.pending.length) send("tick", { seen: state.seen }); }, wait);
 }
 
 // Python names the highest serial it has taken. What it has just been given it answers in the message after this one.

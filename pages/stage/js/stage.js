@@ -95,7 +95,7 @@ function paint() {
   if (!stage.root.isConnected) return leave(stage.parent);
   if (readTheme(stage.root) || !stage.worn) { wearTheme(stage.root); stage.worn = true; }
   const { parts, root } = stage;
-  const record = recordAt(state.cursor);
+  const record = shownAt(state.cursor);
   const isNew = record && record !== stage.record, since = performance.now();
   if (record) Object.assign(stage, { record, run: state.run });
   root.classList.toggle("empty", stage.run !== state.run); // no number of one run under the name of another
