@@ -93,7 +93,12 @@ function paint() {
   const stage = stageNow;
   if (!stage || !state.header) return;
   if (!stage.root.isConnected) return leave(stage.parent);
+  const before = theme.name;
   if (readTheme(stage.root) || !stage.worn) { wearTheme(stage.root); stage.worn = true; }
+  if (before && theme.name !== before) {
+    keepTheme();
+    send("theme"); // Python has drawn the charts and the logo
+  }
   const { parts, root } = stage;
   const record = shownAt(state.cursor);
   const isNew = record && record !== stage.record, since = performance.now();
