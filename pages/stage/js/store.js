@@ -45,8 +45,8 @@ function receive(bytes) {
   return header;
 }
 
-// A run that is replayed has new stamps, and so has one whose model has been loaded since. Until their records have come,
-// those of the same steps stand in: the same model read the same tokens. So nothing that was shown goes blank.
+// A run that is replayed has new stamps, and so has one whose model has been loaded since. Until their records have
+// come, those of the same steps stand in: the same model read the same tokens. So nothing that was shown goes blank.
 function findStandIns(header, before) {
   const found = [];
   if (!before || header.stamps.every((stamp) => state.records.has(stamp))) return found;
