@@ -174,7 +174,7 @@ def test_the_cost_page_knows_the_paints_and_measures_what_the_cache_saves(live):
     painted = re.compile(r"painting: [\d.]+\sms in this browser")
     expect(table).to_have_attribute("aria-label", painted, timeout=20_000)
     live.get_by_role("button", name="Measure without the cache").click()
-    expect(live.get_by_text(re.compile(r"At \d+ tokens the cache "))).to_be_visible(timeout=60_000)
+    expect(live.get_by_text(re.compile(r"At position \d+ the cache "))).to_be_visible(timeout=60_000)
     expect(live.get_by_role("button", name="Measure without the cache")).to_be_visible(timeout=60_000)
 
 

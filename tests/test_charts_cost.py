@@ -15,7 +15,11 @@ from gpt2.trace.timing import Timing
 from gpt2.trace.trace import Trace
 from pages.charts import cost, cost_cache, cost_table
 from pages.charts.cost_table import CostFacts
+from pages.charts.embeddings import parts_sentence
+from pages.charts.token_time import TokenTime
 from pages.look.palette import DARK, LIGHT
+from pages.stage.message import describe
+from tests.messages import snapshot
 
 OWN = CostFacts(is_live=True, budget=256_000_000, is_loaded=True, loading=0.61, paint_ms=8.25)
 
@@ -89,10 +93,33 @@ def test_a_bar_that_is_cut_says_how_high_it_is(trace: Trace) -> None:
 def test_the_sentence_tells_the_median_token_and_the_shown_step(trace: Trace) -> None:
     run = timed(trace, Timing(model=90.0), *(Timing(model=n, lens=1.0) for n in (4.0, 9.0, 5.0)))
     said = cost.cost_sentence(run, 2)
-    assert "6.0\u00a0ms (median), 5.0\u00a0ms of it in the model: 167 tokens a second" in said
+    assert "6.0\u00a0ms (median of 3 whole steps), 5.0\u00a0ms of it in the model: 167 tokens a second" in said
     assert said.endswith("took 10.0\u00a0ms.") and "Step 2, " in said
     assert "Step 0, the prompt of 5 tokens, took 90.0\u00a0ms." in cost.cost_sentence(run, 0)
     assert "Reading the prompt took 90.0\u00a0ms" in cost.cost_sentence(run.cut(1), 0)
+
+
+def test_the_header_and_the_cost_page_tell_one_time_of_a_token_in_the_same_words(trace: Trace) -> None:
+    run = timed(trace, Timing(model=90.0), *(Timing(model=n, lens=1.0, storing=0.5) for n in (4.0, 9.0, 5.0)))
+    header = TokenTime.of(run)
+    assert header is not None and (header.ms, header.unit) == (6.5, "token")
+    assert header.sentence.startswith("A token takes 6.5\u00a0ms (median of 3 whole steps: model, capture, ")
+    assert "A token takes 6.5\u00a0ms (median of 3 whole steps)" in cost.cost_sentence(run, 2)
+    assert value(run, OWN, "A token") == "6.5\u00a0ms, median of 3 whole steps"
+    passes = TokenTime.of(untimed(run))
+    assert passes is not None and (passes.ms, passes.unit) == (5.0, "forward pass")
+    assert "5.0\u00a0ms (median of 3 forward passes)" in passes.sentence
+    assert "5.0\u00a0ms (median of 3 forward passes)" in cost.cost_sentence(untimed(run), 2)
+    assert value(untimed(run), OWN, "A forward pass") == "5.0\u00a0ms, median of 3 forward passes"
+    assert TokenTime.of(run.cut(1)) is None
+    assert describe(snapshot(run))["token_time"] == {"ms": 6.5, "unit": "token", "says": header.sentence}
+    assert describe(snapshot(run.cut(1)))["token_time"] is None
+
+
+def test_the_sentence_and_the_table_tell_one_time_of_the_prompt(trace: Trace) -> None:
+    run = timed(trace, Timing(model=80.0, storing=10.0), Timing(model=4.0))
+    assert "Step 0, the prompt of 5 tokens, took 90.0\u00a0ms." in cost.cost_sentence(run, 0)
+    assert value(run, OWN, "Prompt") == "5 tokens in 90.0\u00a0ms, 18.0\u00a0ms each"
 
 
 def test_a_run_without_a_split_shows_its_passes_and_says_so(trace: Trace) -> None:
@@ -130,7 +157,7 @@ def value(run: Trace, facts: CostFacts, what: str) -> str:
 def test_the_table_adds_up_the_run(trace: Trace) -> None:
     run = timed(trace, Timing(model=8.0), *(Timing(n / 10, n, 1, 2, 3, 0.25) for n in (4.0, 9.0, 5.0)))
     assert value(run, OWN, "Prompt") == "5 tokens in 8.0\u00a0ms, 1.6\u00a0ms each"
-    assert value(run, OWN, "A token") == "11.8\u00a0ms, median of 3"
+    assert value(run, OWN, "A token") == "11.8\u00a0ms, median of 3 whole steps"
     assert value(run, OWN, "model") == "5.0\u00a0ms"
     assert value(run, OWN, "storing") == "0.25\u00a0ms"
     assert value(run, OWN, "waiting") == "0.50\u00a0ms, 0.90\u00a0ms at most"
@@ -178,7 +205,7 @@ def reruns(*lengths: tuple[int, float]) -> tuple[Rerun, ...]:
 
 def test_the_cached_line_is_the_running_median_of_the_steps(trace: Trace) -> None:
     rows, times = cost_cache.cached_rows(trace), [step.ms for step in trace.steps[1:]]
-    assert [row["tokens"] for row in rows] == list(range(6, 45)) and [row["ms"] for row in rows] == times
+    assert [row["position"] for row in rows] == list(range(5, 44)) and [row["ms"] for row in rows] == times
     for at, row in enumerate(rows[7:-7]):
         assert row["running"] == median(times[at : at + 15])
     assert {row["running"] for row in rows[:7]} == {median(times[:15])}
@@ -187,17 +214,29 @@ def test_the_cached_line_is_the_running_median_of_the_steps(trace: Trace) -> Non
 
 def test_passes_of_one_length_are_one_point_at_their_median() -> None:
     rows = cost_cache.rerun_rows(reruns((9, 3.0), (20, 8.0), (9, 1.0), (9, 2.0)))
-    assert [(row["tokens"], row["ms"], row["passes"]) for row in rows] == [(9, 2.0, 3), (20, 8.0, 1)]
+    assert [(row["position"], row["ms"], row["passes"]) for row in rows] == [(8, 2.0, 3), (19, 8.0, 1)]
 
 
 def test_the_cache_sentence_compares_the_longest_text_measured_both_ways(trace: Trace) -> None:
     run = timed(trace, *[Timing(model=2.0)] * 40)
     said = cost_cache.cache_sentence(run, reruns((9, 3.0), (43, 41.0)))
-    assert said == "At 43 tokens the cache makes a token 20 times as fast: 2.0\u00a0ms instead of 41.0\u00a0ms."
+    assert said == (
+        "At position 42 the cache makes the forward pass 20 times as fast: 2.0\u00a0ms instead of 41.0\u00a0ms."
+    )
     assert "1.5 times as fast" in cost_cache.cache_sentence(run, reruns((9, 3.0)))
     assert "saves nothing yet" in cost_cache.cache_sentence(run, reruns((9, 2.0)))
     assert "has not been measured yet" in cost_cache.cache_sentence(run, ())
     assert "No token has been generated" in cost_cache.cache_sentence(run.cut(1), reruns((2, 3.0)))
+
+
+def test_the_cache_chart_and_its_sentence_count_positions_from_0_as_the_other_pages_do(trace: Trace) -> None:
+    newest = trace.seq - 1
+    assert f"at position {newest} " in parts_sentence(trace)
+    assert f"at position {newest} takes" in cost_cache.cache_sentence(trace, ())
+    chart = cost_cache.cache_chart(trace, reruns((trace.seq, 41.0)), LIGHT).to_dict()
+    drawn = chart["datasets"]
+    assert drawn["cached"][-1]["position"] == drawn["again"][0]["position"] == newest
+    assert drawn["cached"][0]["position"] == len(trace.prompt_ids)  # the first token after the prompt's
 
 
 def test_the_cache_chart_names_what_was_measured_alone(trace: Trace) -> None:

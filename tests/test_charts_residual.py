@@ -216,7 +216,7 @@ def test_the_watched_sentences_quote_both_ends(trace, reads):
     said = lens_watch.watched_sentence(trace, watched)
     assert numbers(said)[:2] == [10.0, 90.0]
     assert "L5 raises it most, by 40.0 points" in said
-    assert "number 20 " in lens_watch.rank_sentence(trace, watched)
+    assert "rank 20 " in lens_watch.rank_sentence(trace, watched)
     falling = lens.Watch(5, np.linspace(0.9, 0.1, 7), watched.ranks)
     assert "no layer raises it" in lens_watch.watched_sentence(trace, falling)
 

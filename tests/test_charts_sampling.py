@@ -201,7 +201,7 @@ def test_rank_and_surprisal_are_the_models_own(trace: Trace, step: Step, drawn: 
     raw = softmax(step.logits.astype(np.float64))
     rank = 1 + int((raw > raw[drawn.token]).sum())
     sentence = outcome_sentence(drawn, "it")
-    assert f"number {rank:,} with {100 * raw[drawn.token]:.1f}\u00a0%" in sentence
+    assert f"rank {rank:,} with {100 * raw[drawn.token]:.1f}\u00a0%" in sentence
     assert f"surprisal {-np.log2(raw[drawn.token]):.2f}\u00a0bits" in sentence
 
 

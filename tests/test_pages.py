@@ -132,7 +132,7 @@ def test_the_cost_of_a_run_is_measured_at_the_press_of_a_button(trace):
     visit.measurement.wait(60)
     test = test.run()
     assert not test.exception and not visit.measurement.error
-    assert f"At {visit.player.trace.seq} tokens the cache " in told(test)
+    assert f"At position {visit.player.trace.seq - 1} the cache " in told(test)
     visit.measure()
     visit.answer(parse("run", {"text": "The fox", "max_new_tokens": 1}))
     assert not visit.measurement.is_running

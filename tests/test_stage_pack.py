@@ -177,6 +177,30 @@ def test_what_the_browser_asks_for_comes_first_and_messages_stay_small(trace: Tr
     assert header["echo"] == 1
 
 
+def test_the_records_of_a_message_that_was_lost_go_out_again_and_no_others(trace: Trace) -> None:
+    """Two messages that come together: the browser shows the second, which had the newest steps alone."""
+    browser, records = BrowserState(), RecordCache()
+    lost, shown = (read(encode_message(snapshot(trace), "live", browser, records)) for _ in range(2))
+    assert set(lost[1]) == set(lost[0]["stamps"]) and len(shown[1]) == RECENT
+    tick = {"serial": 1, "name": "tick", "values": {"seen": [shown[0]["number"]]}}
+    assert browser.take([tick]) == ()
+    _, again = read(encode_message(snapshot(trace), "live", browser, records))
+    assert set(again) == set(lost[1])
+    numbers = [shown[0]["number"], browser.number]
+    browser.take([{"serial": 2, "name": "tick", "values": {"seen": numbers}}])
+    assert not read(encode_message(snapshot(trace), "live", browser, records))[1].keys() - set(
+        lost[0]["stamps"][-RECENT:]
+    )
+
+
+@pytest.mark.parametrize("seen", [None, 3, "3", [], ["x"], [None, 2], [[1]]])
+def test_a_browser_that_names_no_message_changes_nothing(trace: Trace, seen: object) -> None:
+    browser = BrowserState()
+    encode_message(snapshot(trace), "live", browser, RecordCache())
+    before = browser.sent.copy()
+    assert browser.take([{"serial": 1, "name": "tick", "values": {"seen": seen}}]) == () and browser.sent == before
+
+
 def test_an_action_is_given_out_once_however_often_it_is_repeated() -> None:
     browser = BrowserState()
     play, pause = ({"serial": n, "name": name, "values": {}} for n, name in ((7, "play"), (9, "pause")))

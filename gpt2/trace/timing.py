@@ -36,6 +36,11 @@ class Timing:
         """The forward pass, which is a step's `ms`: the model, and the capture of its outputs."""
         return self.model + self.capture
 
+    @property
+    def total(self) -> float:
+        """The whole step, all parts together."""
+        return self.forward + self.lens + self.sampling + self.storing + self.waiting
+
 
 class Clock:
     """Times one step of one run, from entering the `with` block to `timing`; other threads have clocks of their own.

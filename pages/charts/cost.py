@@ -15,19 +15,11 @@ from pages.look.palette import Palette
 
 from . import style
 from .style import ChartData, spoken
+from .token_time import NAMES, TokenTime, is_split, total_ms
 
 TITLE = "How each step spent its time"
 MOST_BARS = 64
 HEIGHT = 380
-# The parts of a step's milliseconds, from the bottom of a bar up; the last is the only one that other runs cause.
-NAMES = {
-    "model": "model",
-    "capture": "capture",
-    "lens": "logit lens",
-    "sampling": "sampling",
-    "storing": "storing",
-    "waiting": "waiting",
-}
 WHOLE = "forward pass, not split"
 
 
@@ -50,21 +42,11 @@ class Bar:
         return (self.first + self.last) / 2
 
 
-def is_split(run: Trace) -> bool:
-    """Whether every step of the run stores the parts of its milliseconds."""
-    return all(step.timing is not None for step in run.steps)
-
-
 def parts_of(step: Step, split: bool = True) -> dict[str, float]:
     """A step's milliseconds by part; its forward pass alone if the run is not split."""
     if step.timing is None or not split:
         return {WHOLE: step.ms}
     return {name: getattr(step.timing, part) for part, name in NAMES.items()}
-
-
-def total_ms(step: Step) -> float:
-    """The milliseconds of the whole step."""
-    return sum(parts_of(step).values())
 
 
 def generated(run: Trace) -> tuple[Step, ...]:
@@ -170,23 +152,21 @@ def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
 
 def cost_sentence(run: Trace, shown: int) -> str:
     """The time of a token, the model's part of it, and the time of the shown step."""
-    step, usual = run.steps[shown], median(map(total_ms, generated(run)))
-    token = spoken(run.vocabulary.label(step.ids[-1]))
+    step, split, token_time = run.steps[shown], is_split(run), TokenTime.of(run)
+    token, took = spoken(run.vocabulary.label(step.ids[-1])), milliseconds(total_ms(step, split))
     this = f"step {shown}, {token}," if shown else f"step 0, the prompt of {len(step.ids)} tokens,"
-    if not is_split(run):
+    if not split:
+        passes = token_time or TokenTime(step.ms, 1, is_whole=False)
         return (
-            f"A forward pass took {milliseconds(usual)} (median) on the machine that made this run; {this} took "
-            f"{milliseconds(step.ms)}. The run stores no other times; press Run to measure them."
+            f"A forward pass took {milliseconds(passes.ms)} ({passes.basis}) on the machine that made this run; {this} "
+            f"took {took}. The run stores no other times; press Run to measure them."
         )
-    model = median(timing.model for timing in timings(generated(run)))
-    if len(run.steps) == 1:
-        return (
-            f"Reading the prompt took {milliseconds(usual)}, {milliseconds(model)} of it in the model; press Play or "
-            "Step to see the cost of a token."
-        )
+    model = milliseconds(median(timing.model for timing in timings(generated(run))))
+    if token_time is None:
+        return f"Reading the prompt took {took}, {model} of it in the model; press Play or Step to see a token's cost."
     return (
-        f"A token takes {milliseconds(usual)} (median), {milliseconds(model)} of it in the model: "
-        f"{1000 / usual:,.0f} tokens a second. {this[0].upper()}{this[1:]} took {milliseconds(total_ms(step))}."
+        f"A token takes {milliseconds(token_time.ms)} ({token_time.basis}), {model} of it in the model: "
+        f"{1000 / token_time.ms:,.0f} tokens a second. {this[0].upper()}{this[1:]} took {took}."
     )
 
 

@@ -1,4 +1,4 @@
-"""The time that the KV cache saves: a token's milliseconds with it, and those of one pass over the whole text."""
+"""The time that the KV cache saves: a forward pass with it, and one over the whole text, by the newest position."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -30,7 +30,7 @@ def cached_rows(run: Trace) -> ChartData:
     times = [step.ms for step in steps]
     return [
         {
-            "tokens": step.stop,
+            "position": step.stop - 1,
             "ms": step.ms,
             "running": median(times[(first := min(max(0, at - WINDOW // 2), last)) : first + WINDOW]),
             "what": WITH,
@@ -40,12 +40,12 @@ def cached_rows(run: Trace) -> ChartData:
 
 
 def rerun_rows(reruns: Sequence[Rerun]) -> ChartData:
-    """A row for each measured length, with the median of its passes."""
+    """A row for each measured length, at the position of its last token, with the median of its passes."""
     by_length = sorted(reruns, key=lambda rerun: rerun.tokens)
     rows: ChartData = []
     for tokens, group in groupby(by_length, key=lambda rerun: rerun.tokens):
         times = [rerun.ms for rerun in group]
-        rows.append({"tokens": tokens, "ms": median(times), "passes": len(times), "what": WITHOUT})
+        rows.append({"position": tokens - 1, "ms": median(times), "passes": len(times), "what": WITHOUT})
     return rows
 
 
@@ -56,15 +56,15 @@ def cache_chart(run: Trace, reruns: Sequence[Rerun], palette: Palette) -> alt.La
     top = max([usual_top(usual), *(1.08 * row["ms"] for row in again)])
     for row in cached:
         row["drawn"] = min(row["ms"], top)
-    x = alt.X("tokens:Q", scale=alt.Scale(nice=False)).axis(
-        title="tokens, up to and including this one", grid=False, tickMinStep=1, format="d"
+    x = alt.X("position:Q", scale=alt.Scale(nice=False)).axis(
+        title="position of the newest token that is read", grid=False, tickMinStep=1, format="d"
     )
     scale = alt.Scale(nice=False)
     y, title = alt.Y("ms:Q", scale=scale), "milliseconds of the forward pass"
     names, legend = [WITH, WITHOUT][: 1 + bool(again)], alt.Legend(title=None, symbolType="stroke", symbolSize=400)
     colour = alt.Color("what:N", scale=alt.Scale(domain=names, range=[palette.text, palette.muted]), legend=legend)
     dash = alt.StrokeDash("what:N", scale=alt.Scale(domain=names, range=[[1, 0], [7, 4]]), legend=legend)
-    tip = [alt.Tooltip("tokens:Q", title="position"), alt.Tooltip("ms:Q", title="ms", format=".3f")]
+    tip = [alt.Tooltip("position:Q", title="position"), alt.Tooltip("ms:Q", title="ms", format=".3f")]
     steps, whole = style.named("cached"), style.named("again")
     layers = [
         style.named("frame").mark_point(opacity=0).encode(x=x, y=y.title(title)),
@@ -85,34 +85,35 @@ def cache_chart(run: Trace, reruns: Sequence[Rerun], palette: Palette) -> alt.La
             x=x, y=y.title(title), text=alt.Text("ms:Q", format=",.0f")
         ),
     ]
-    frame: ChartData = [{"tokens": 0, "ms": 0.0}, {"tokens": 1.02 * run.seq + 1, "ms": top}]
+    frame: ChartData = [{"position": 0, "ms": 0.0}, {"position": 1.02 * run.seq, "ms": top}]
     return style.dressed(alt.layer(*layers), palette, HEIGHT, cached=cached, again=again, frame=frame)
 
 
 def cache_sentence(run: Trace, reruns: Sequence[Rerun]) -> str:
-    """How many times as fast the cache makes the longest text that was measured both ways."""
-    cached, again = {row["tokens"]: row["running"] for row in cached_rows(run)}, rerun_rows(reruns)
+    """How many times as fast the cache makes the pass at the last position that was measured both ways."""
+    cached, again = {row["position"]: row["running"] for row in cached_rows(run)}, rerun_rows(reruns)
     if not cached:
         return (
             "No token has been generated with the cache yet: the prompt is read in one pass. Press Play or Step to "
             "generate one."
         )
-    both = [row for row in again if row["tokens"] in cached]
+    both = [row for row in again if row["position"] in cached]
     if not both:
         last = max(cached)
         return (
-            f"With the cache, the token at position {last} takes {milliseconds(cached[last])}. Its time without "
+            f"With the cache, the forward pass at position {last} takes {milliseconds(cached[last])}. Its time without "
             "the cache has not been measured yet."
         )
-    tokens, without, with_cache = both[-1]["tokens"], both[-1]["ms"], cached[both[-1]["tokens"]]
+    position, without = both[-1]["position"], both[-1]["ms"]
+    with_cache = cached[position]
     if without < 1.05 * with_cache:
         return (
-            f"At {tokens} tokens the cache saves nothing yet: {milliseconds(with_cache)} with it, "
-            f"{milliseconds(without)} without. It saves time as the text grows."
+            f"At position {position} the cache saves nothing yet: the forward pass takes {milliseconds(with_cache)} "
+            f"with it, {milliseconds(without)} without. It saves time as the text grows."
         )
     ratio = without / with_cache
     return (
-        f"At {tokens} tokens the cache makes a token {ratio:.{0 if ratio >= 9.5 else 1}f} times as fast: "
+        f"At position {position} the cache makes the forward pass {ratio:.{0 if ratio >= 9.5 else 1}f} times as fast: "
         f"{milliseconds(with_cache)} instead of {milliseconds(without)}."
     )
 
@@ -125,11 +126,10 @@ RECORDED = (
 
 def cache_caption(run: Trace) -> str:
     """How the times with and without the cache are measured."""
-    times = (
-        f"{ROUNDS} passes per length" if run.seq <= LONG else f"{ROUNDS} passes per length, one beyond {LONG} tokens"
-    )
+    times = f"{ROUNDS} passes each" if run.seq <= LONG else f"{ROUNDS} passes each, one beyond {LONG} tokens"
     return (
         f"With the cache: each step of this run, and the median of the {WINDOW} steps around it. Without: one pass "
-        f"over the first n tokens, at up to {LENGTHS} lengths, median of {times}. Both times are model and capture. "
+        f"over all tokens up to a position, at up to {LENGTHS} of them, median of {times}. Both are the forward pass: "
+        "model and capture, and not the whole step. "
         "Points beyond the axis are drawn on its edge."
     )

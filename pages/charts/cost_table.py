@@ -10,8 +10,9 @@ from gpt2.trace.trace import Trace
 from pages.look.palette import Palette
 
 from . import style
-from .cost import NAMES, generated, milliseconds, timings, total_ms
+from .cost import generated, milliseconds, timings
 from .style import ChartData
+from .token_time import NAMES, TokenTime, is_split, total_ms
 
 FORMULA = r"\text{KV cache} = 2 \cdot n_\text{layer} \cdot n_\text{embd} \cdot 4\,\text{bytes} \cdot \text{positions}"
 TITLE = "What this run costs"
@@ -72,11 +73,11 @@ def in_words(table: ChartData) -> str:
 
 def cost_table(run: Trace, facts: CostFacts) -> ChartData:
     """Rows of a name, an amount, and whether it is a part of the token above. None quotes a visitor's text."""
-    prompt, steps = run.steps[0], run.steps[1:]
-    read = milliseconds(prompt.ms)
-    lines = [("Prompt", f"{len(prompt.ids):,} tokens in {read}, {milliseconds(prompt.ms / len(prompt.ids))} each")]
-    if steps:
-        lines.append(("A token", f"{milliseconds(median(map(total_ms, steps)))}, median of {len(steps):,}"))
+    read, count = total_ms(run.steps[0], is_split(run)), len(run.steps[0].ids)
+    lines = [("Prompt", f"{count:,} tokens in {milliseconds(read)}, {milliseconds(read / count)} each")]
+    if (token := TokenTime.of(run)) is not None:
+        name = "A token" if token.is_whole else "A forward pass"
+        lines.append((name, f"{milliseconds(token.ms)}, {token.basis}"))
     if split := timings(generated(run)):
         for part, name in NAMES.items():
             spent = [getattr(timing, part) for timing in split]

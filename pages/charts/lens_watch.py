@@ -78,4 +78,4 @@ def watched_sentence(trace: Trace, watched: Watch) -> str:
 def rank_sentence(trace: Trace, watched: Watch) -> str:
     """The token's rank at the bottom and at the top."""
     first, last = int(watched.ranks[0]), int(watched.ranks[-1])
-    return f"It is number {first:,} at the embedding and number {last:,} of {trace.config.vocab_size:,} at the top."
+    return f"It has rank {first:,} of {trace.config.vocab_size:,} at the embedding and rank {last:,} at the top."

@@ -127,7 +127,7 @@ def outcome_sentence(outcome: Outcome, label: str) -> str:
     """The drawn token's rank and probability in the model, and its final probability."""
     distribution, token = outcome.distribution, outcome.token
     return (
-        f"In the model's ranking {spoken(label)} is number {distribution.rank(token):,} with "
+        f"By the model alone {spoken(label)} has rank {distribution.rank(token):,} with "
         f"{percent(distribution.raw[token])} (surprisal {bits(distribution.surprisal_bits(token))}); after temperature "
         f"and filters it has {percent(distribution.final[token])}."
     )

@@ -84,7 +84,7 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
     """
     visit = this_visit()
     visit.refresh()
-    runs, (drawn, drawn_head) = count(), visit.view_key
+    runs, (drawn, drawn_head), drawn_palette = count(), visit.view_key, palette()
     # Streamlit holds the function below for long; it must not hold the numbers of an evicted run.
     drawn_step = (lambda: None) if drawn is None else weakref.ref(drawn)
     del drawn
@@ -100,6 +100,8 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
         step, head = visit.view_key
         if view == "strip" and (step is not drawn_step() or head != drawn_head):
             st.rerun()  # the pictures below show another step or head than the strip
+        if palette() is not drawn_palette:
+            st.rerun()  # charts and logo have the colours of the theme before; the stage told of the new one
         if actions:
             st.rerun(scope="fragment" if is_fragment_run else "app")
 

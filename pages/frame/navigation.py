@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import streamlit as st
+from streamlit.commands.page_config import MenuItems
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -17,16 +18,23 @@ from .layout import palette, plain_text
 from .logo import logo
 
 WATCH = Path(__file__).parents[1] / "watch"
+# A visitor chooses light or dark in Streamlit's main menu, which a minimal toolbar shows only with an entry of ours.
+MENU: MenuItems = {
+    "About": "**GPT-2 under glass** continues a prompt token by token and shows what happens inside. "
+    "Every number on the screen came out of the forward pass."
+}
 # How often to check whether an offered file is still needed.
 CHECK_SECONDS = 5
 
-# Streamlit has no setting for the empty space above and around the stage.
+# Streamlit has no setting for the empty space above and around the stage, nor for the room beside its menu, which would
+# push the menu off a phone.
 CSS = """<style>
 .stMainBlockContainer { padding: 3.5rem 1.25rem 0; max-width: none; }
 .stMainBlockContainer:has([data-testid="stHeading"]) { padding-bottom: 2rem; }
 [data-testid="stHeader"] { height: 3.25rem; }
 [data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.25rem 0 0.5rem; }
 [data-testid="stText"] { font-size: 0.95rem; line-height: 1.45; }
+@media (max-width: 640px) { [data-testid="stToolbar"] div:has(> [data-testid="stMainMenu"]) { min-width: 0; } }
 /* What is in the closed sidebar is not reached by Tab. */
 [data-testid="stSidebar"][data-collapsed="true"] { visibility: hidden; }
 </style>"""

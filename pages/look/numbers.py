@@ -11,6 +11,8 @@
 | an error of rounding | one digit and its power of ten | 3 × 10⁻⁷ |
 | all others: norms, cosines, `u` | as many decimals as their sentence needs, the same at every step | 150.6 |
 
+Positions, steps, layers, heads and dimensions count from 0, as in the names of hooks; ranks count from 1.
+
 A half is rounded to the even digit, as Python does it. A minus is U+2212. Between a number and its unit is a space that
 does not break, U+00A0.
 """

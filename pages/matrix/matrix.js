@@ -138,6 +138,8 @@ function mount(parent) {
   view.plot.setAttribute('role', 'application');
   view.spoken.setAttribute('aria-live', 'polite');
   listen(view);
+  // The first picture asks for the page's letters and may be drawn before they are here.
+  requestAnimationFrame(() => document.fonts.ready.then(() => repaint(view)));
   return view;
 }
 

@@ -6,8 +6,9 @@ A message may be lost, so the newest steps go out several times, and the browser
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from statistics import median
 from typing import Any, Literal
+
+from pages.charts.token_time import TokenTime
 
 from .actions import Action, parse
 from .record_cache import RecordCache
@@ -17,6 +18,7 @@ from .snapshot import Snapshot
 RECENT, REPEATS = 8, 3
 MAX_MESSAGE_BYTES = 1_500_000
 MAX_REMEMBERED = 4096
+MAX_UNSEEN = 16  # more messages than are on their way at a time; the browser remembers as many
 
 
 @dataclass
@@ -28,12 +30,16 @@ class BrowserState:
         has_code: whether the browser has said that it holds the stage's code.
         wanted: steps of a run that the browser has asked for.
         sent: how often each step, by its stamp, has been sent.
+        number: of the newest message.
+        unseen: the stamps of the records in each of the newest messages, by its number, until the browser has answered.
     """
 
     handled: int = 0
     has_code: bool = False
     wanted: tuple[str, tuple[int, ...]] = ("", ())
     sent: Counter[int] = field(default_factory=Counter)
+    number: int = 0
+    unseen: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     def take(self, received: object) -> tuple[Action, ...]:
         """The actions that have not been taken yet, in their order; what is not an action is left out."""
@@ -51,9 +57,33 @@ class BrowserState:
                     self.wanted = run, tuple(step for step in steps if isinstance(step, int))
             elif name == "code":
                 self.has_code = True
+            elif name == "tick":
+                self._note_seen(values.get("seen"))
             elif (action := parse(name, values)) is not None:
                 actions.append(action)
         return tuple(actions)
+
+    def note_sent(self, stamps: list[int]) -> None:
+        """Count the records of a message that goes out now, the next `number`."""
+        if len(self.sent) > MAX_REMEMBERED:
+            self.sent.clear()
+            self.unseen.clear()
+        self.sent.update(stamps)
+        self.number += 1
+        self.unseen[self.number] = tuple(stamps)
+        self.unseen.pop(self.number - MAX_UNSEEN, None)
+
+    def _note_seen(self, seen: object) -> None:
+        """Take the numbers of the messages that the browser has shown; older ones that it has not count as not sent.
+
+        Of messages that come together Streamlit shows the newest: the others, and their records, are lost.
+        """
+        if not (isinstance(seen, list) and seen and all(isinstance(number, int) for number in seen)):
+            return
+        for number in [number for number in self.unseen if number <= seen[-1]]:
+            stamps = self.unseen.pop(number)
+            if number not in seen:
+                self.sent.subtract(stamps)
 
     def choose(self, run_id: str, stamps: list[int]) -> list[int]:
         """Which steps to send now, in the order of their importance."""
@@ -73,19 +103,18 @@ def encode_message(
     stamps = cache.stamps(trace, snapshot.tables)
     records: dict[int, bytes] = {}
     total = 0
-    if len(browser.sent) > MAX_REMEMBERED:
-        browser.sent.clear()
     for index in browser.choose(trace.run_id, stamps):
         record = cache.record(trace, index, snapshot.tables)
         if records and total + len(record) > MAX_MESSAGE_BYTES:
             break
         records[index], total = record, total + len(record)
-        browser.sent[stamps[index]] += 1
+    browser.note_sent([stamps[index] for index in records])
     header = {
         **describe(snapshot),
         "view": view,
         "has_code": browser.has_code,
         "echo": browser.handled,
+        "number": browser.number,
         "epoch": cache.epoch,
         "stamps": stamps,
     }
@@ -98,6 +127,7 @@ def encode_message(
 def describe(snapshot: Snapshot) -> dict[str, Any]:
     """The header's part that tells of the run and the controls."""
     trace = snapshot.trace
+    time = TokenTime.of(trace)
     return {
         "run": trace.run_id,
         "labels": [trace.vocabulary.label(token) for token in snapshot.ids],
@@ -107,8 +137,7 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
         "d_model": trace.config.n_embd,
         "vocab": trace.config.vocab_size,
         "run_model": trace.model,
-        # The median of the single-token passes: one alone says more of the machine's other work than of the model.
-        "ms_per_token": median(passes) if (passes := [step.ms for step in trace.steps[1:]]) else None,
+        "token_time": None if time is None else {"ms": time.ms, "unit": time.unit, "says": time.sentence},
         "status": asdict(snapshot.status),
         "recorded": snapshot.recorded or snapshot.status.kind == "recorded",
         "prompt": snapshot.prompt,

@@ -62,7 +62,7 @@ function drawEmbedding(surface, record, unit) {
     const d = row * columns + Math.floor((x / width) * columns);
     if (n < 0 || n > 2 || row < 0 || row >= rows || d >= size || x < 0 || x >= width) return null;
     const { label: name, hook } = STRIPS[n], value = signed(values[n * size + d]);
-    return { lines: [`${name} ${value}`, `number ${d} of ${size}`, `${hook}[${record.stop - 1}, ${d}]`] };
+    return { lines: [`${name} ${value}`, `dimension ${d} (0 to ${size - 1})`, `${hook}[${record.stop - 1}, ${d}]`] };
   };
 }
 

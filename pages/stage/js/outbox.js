@@ -1,6 +1,6 @@
 // Actions on their way to Python. A trigger may be lost, so all that is pending is sent again until it is echoed.
 
-const LATEST_ONLY = new Set(["draft", "view", "settings", "model", "need", "code", "tick"]);
+const LATEST_ONLY = new Set(["draft", "view", "settings", "model", "need", "code", "tick", "theme"]);
 const outbox = (shared.outbox ??= { serial: 0, pending: [], timer: 0, wait: 0, debounced: {} });
 
 function send(name, values = {}) {
@@ -42,7 +42,7 @@ function keepTicking(header) {
   if (!isFast && !header.coming) return;
   outbox.pending = outbox.pending.filter((action) => action.name !== "tick"); // any message answers it
   const wait = isFast ? header.tick_ms : COMING_TICK_MS;
-  tickTimer = setTimeout(() => { if (!outbox.pending.length) send("tick"); }, wait);
+  tickTimer = setTimeout(() => { if (!outbox.pending.length) send("tick", { seen: state.seen }); }, wait);
 }
 
 // Python names the highest serial it has taken. What it has just been given it answers in the message after this one.

@@ -92,7 +92,7 @@ function replayTick(now) {
   const { playback } = state;
   if (playback.kind !== "replay") return;
   if (now >= playback.due && state.cursor >= lastStep()) return endReplay();
-  if (now >= playback.due && recordAt(state.cursor + 1)) {
+  if (now >= playback.due && shownAt(state.cursor + 1)) {
     playback.due = Math.max(playback.due + 1000 / (state.speed > 0 ? state.speed : 60), now);
     moveTo(state.cursor + 1);
   }
@@ -167,7 +167,7 @@ function unlockHead() {
 }
 
 function moveLayer(by) {
-  const record = recordAt(state.cursor);
+  const record = shownAt(state.cursor);
   if (!record) return;
   const { layer, head } = shownHead(record);
   lockHead(Math.min(state.header.n_layer - 1, Math.max(0, layer + by)), head);

@@ -5,8 +5,8 @@ const NORM_NAMES = ["hook_resid_pre", "hook_attn_out", "hook_resid_mid", "hook_m
 // The largest norm of the run so far, at any step that has come, past the first token's, which are often far larger.
 function normScale(record, layers) {
   let most = 0;
-  for (const stamp of state.header.stamps) {
-    const other = state.records.get(stamp);
+  for (let step = 0; step < stepCount(); step += 1) {
+    const other = shownAt(step);
     if (!other || (other.stop === 1 && record.stop !== 1)) continue;
     for (let at = layers; at < 5 * layers; at += 1) if (other.norms[at] > most) most = other.norms[at];
   }

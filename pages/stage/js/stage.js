@@ -95,9 +95,14 @@ function paint() {
   const stage = stageNow;
   if (!stage || !state.header) return;
   if (!stage.root.isConnected) return leave(stage.parent);
+  const before = theme.name;
   if (readTheme(stage.root) || !stage.worn) { wearTheme(stage.root); stage.worn = true; }
+  if (before && theme.name !== before) {
+    keepTheme();
+    send("theme"); // Python has drawn the charts and the logo
+  }
   const { parts, root } = stage;
-  const record = recordAt(state.cursor);
+  const record = shownAt(state.cursor);
   const isNew = record && record !== stage.record, since = performance.now();
   if (record) Object.assign(stage, { record, run: state.run });
   root.classList.toggle("empty", stage.run !== state.run); // no number of one run under the name of another
@@ -142,7 +147,7 @@ function sayAloud(stage, record) {
     const { next } = record;
     const token = state.header.labels[record.stop - 1];
     const drawn = next ? `; drawn next: ${next.label}, ${percent(next.raw)} by the model` : "";
-    setText(stage.aloud, `Step ${state.cursor} of ${lastStep()}: newest token ${token}${drawn}.`);
+    setText(stage.aloud, `Step ${state.cursor} (0 to ${lastStep()}): newest token ${token}${drawn}.`);
   }, 400);
 }
 

@@ -1,11 +1,13 @@
 // What this browser holds: records by stamp, the last few runs, the cursor and the lock. It outlives page changes.
 
-const KEPT_RUNS = 3;
+const KEPT_RUNS = 3, KEPT_NUMBERS = 16;
 const shared = (globalThis.gpt2Stage ??= { waiting: [] });
 const state = (shared.state ??= {
   epoch: "", // which process of the server numbered the records; another one starts anew
   records: new Map(), // by stamp
   runs: [], // the newest few, as { id, stamps }
+  seen: [], // the numbers of the newest messages, for Python to know which were lost
+  standIns: [], // by step: a record of the same step under another stamp, until its own has come
   header: null, // of the newest message
   run: "", // the id of the run on the stage
   cursor: 0, // the step shown
@@ -30,25 +32,51 @@ function receive(bytes) {
   if (header.epoch !== state.epoch) {
     state.records.clear();
     state.runs = [];
+    state.seen = [];
+    state.header = null;
     state.epoch = header.epoch;
   }
   for (const [stamp, record] of records) state.records.set(stamp, record);
+  state.standIns = findStandIns(header, state.header);
   state.runs = [{ id: header.run, stamps: header.stamps }, ...state.runs.filter((run) => run.id !== header.run)];
   state.runs.length = Math.min(state.runs.length, KEPT_RUNS);
   const wanted = new Set(state.runs.flatMap((run) => run.stamps));
   for (const stamp of state.records.keys()) if (!wanted.has(stamp)) state.records.delete(stamp);
+  if (state.seen.at(-1) !== header.number) state.seen = [...state.seen, header.number].slice(-KEPT_NUMBERS);
   state.header = header;
   return header;
+}
+
+// A run that is replayed has new stamps, and so has one whose model has been loaded since. Until their records have
+// come, those of the same steps stand in: the same model read the same tokens. So nothing that was shown goes blank.
+function findStandIns(header, before) {
+  const found = [];
+  if (!before || header.stamps.every((stamp) => state.records.has(stamp))) return found;
+  if (["run_model", "prompt_tokens", "n_layer", "n_head"].some((name) => header[name] !== before[name])) return found;
+  const differs = header.labels.findIndex((label, at) => label !== before.labels[at]);
+  const shared = differs < 0 ? header.labels.length : differs;
+  header.stamps.forEach((stamp, step) => {
+    const record = state.records.get(before.stamps[step]) ?? state.standIns[step];
+    if (!state.records.has(stamp) && record && record.stop <= shared) found[step] = record;
+  });
+  return found;
 }
 
 function stepCount() { return state.header ? state.header.stamps.length : 0; }
 
 function recordAt(step) { return state.header ? state.records.get(state.header.stamps[step]) : undefined; }
 
-// The newest step whose record has come.
+// What can be shown of a step: its record, or one that stands in for it and tells of the same draw.
+function shownAt(step) {
+  const standIn = state.standIns[step];
+  const isSameDraw = standIn && state.header.labels[standIn.stop] === standIn.next?.label;
+  return recordAt(step) ?? (isSameDraw ? standIn : undefined);
+}
+
+// The newest step that can be shown.
 function newestKnown() {
   let step = stepCount() - 1;
-  while (step > 0 && !recordAt(step)) step -= 1;
+  while (step > 0 && !shownAt(step)) step -= 1;
   return step;
 }
 
@@ -63,7 +91,7 @@ function stepOfPosition(position) { return Math.max(0, position - state.header.p
 
 // Where one query's weights lie in its record: pattern[(head * rows + row) * width + width - 1 - back].
 function patternRow(query) {
-  const record = recordAt(stepOfPosition(query));
+  const step = stepOfPosition(query), record = recordAt(step) ?? state.standIns[step]; // no draw changes a pattern
   if (!record || !record.pattern.length) return null; // it has not come, or its patterns were let go
   const [, , rows, width] = record.pattern.shape;
   const row = query - (record.stop - rows);

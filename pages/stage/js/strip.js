@@ -50,7 +50,7 @@ function paintStrip(parts, record) {
   scrubber.max = lastStep();
   scrubber.value = state.cursor;
   scrubber.style.setProperty("--done", `${lastStep() ? (100 * state.cursor) / lastStep() : 100}%`);
-  scrubber.setAttribute("aria-valuetext", `step ${state.cursor} of ${lastStep()}`);
+  scrubber.setAttribute("aria-valuetext", `step ${state.cursor} (0 to ${lastStep()})`);
 }
 
 function keepInView(tokens, mark) {
@@ -78,10 +78,10 @@ function paintTransport(parts, record) {
 
 function paintStatus(parts) {
   const { header } = state;
-  const facts = [`${header.n_layer} layers × ${header.n_head} heads`];
-  const ms = header.ms_per_token;
-  if (ms !== null) facts.push(`${milliseconds(ms)}/token`);
+  const facts = [`${header.n_layer} layers × ${header.n_head} heads`], { token_time: time } = header;
+  if (time) facts.push(`${milliseconds(time.ms)}/${time.unit}`);
   sayInto(parts.facts, ["", header.run_model, ` · ${facts.join(" · ")}`]);
+  if (time) parts.facts.title = time.says;
   const { kind, text } = header.status;
   parts.status.dataset.kind = kind;
   parts.badge.hidden = !header.recorded;

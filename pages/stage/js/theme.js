@@ -35,3 +35,20 @@ function wearTheme(element) {
   element.style.setProperty("--mono", theme.mono);
   element.style.colorScheme = theme.name;
 }
+
+// Streamlit keeps the chosen theme under the address that the browser was opened at: copy it to the other pages'
+// addresses, so that a reload of any of them wears it too. Where Streamlit keeps it elsewhere, nothing is copied.
+const OPENED_AT = location.pathname;
+
+function keepTheme() {
+  try {
+    const key = Object.keys(localStorage).find((name) => name.startsWith(`stActiveTheme-${OPENED_AT}-v`));
+    if (!key) return;
+    for (const { origin, pathname, target } of document.links) {
+      if (origin !== location.origin || target) continue;
+      localStorage.setItem(key.replace(OPENED_AT, () => pathname), localStorage.getItem(key));
+    }
+  } catch { /* the browser lets no page keep anything */ }
+}
+
+addEventListener("pagehide", keepTheme);
