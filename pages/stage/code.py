@@ -14,6 +14,7 @@ SCRIPTS = (
     "leaving",
     "outbox",
     "playback",
+    "lock",
     "keyboard",
     "markup",
     "prompt",

@@ -8,7 +8,7 @@ import streamlit as st
 import gpt2
 from pages.charts import lens, lens_watch, residual
 from pages.frame import layout
-from pages.matrix.component import chosen_cell, matrix, selectable_matrix
+from pages.matrix.component import matrix, picked_cell, selectable_matrix
 
 GPT2 = Path(gpt2.__file__).parent
 STREAM = GPT2 / "model" / "embeddings.py", GPT2 / "model" / "block.py"
@@ -31,7 +31,7 @@ with st.container(border=True):
         persist_state="session",
     )
     key, newest = view.key("norms"), (0, view.newest)
-    _, position = chosen_cell(key, residual.shape(view.trace), newest)
+    _, position = picked_cell(key, residual.shape(view.trace)) or newest
     with large:
         picture = residual.norm_map(view.trace, position, without_first, height=400)
         selectable_matrix(picture, key=key, otherwise=newest)
