@@ -194,6 +194,25 @@ def test_a_picked_token_of_the_residual_stream_is_shown_as_picked_and_let_go(liv
     expect(caption).to_have_text(newest, timeout=20_000)
 
 
+@pytest.mark.parametrize("name", ["Embeddings", "Residual stream"])
+def test_a_token_chosen_in_a_list_is_shown_as_picked_and_let_go_by_esc_and_by_the_badge(live, name):
+    go_to(live, name)
+    chosen = live.get_by_test_id("stSelectbox").locator("input").first
+    badge = live.locator("button", has_text="picked · Esc").and_(live.locator("[title*=choice]"))
+    live.keyboard.press("ArrowLeft")
+    lie_still(live)
+    default = chosen.input_value()
+    for let_go in (lambda: live.keyboard.press("Escape"), badge.click):
+        expect(badge).to_be_hidden()
+        click(live, "option")
+        expect(badge).to_be_visible(timeout=20_000)
+        assert chosen.input_value() != default
+        lie_still(live)
+        let_go()
+        expect(chosen).to_have_value(default, timeout=20_000)
+        lie_still(live)
+
+
 # What keeps the focus, or did: a selector, and the page that it is on.
 CLICKED = {
     "Live": [f"{STAGE} canvas[data-panel=bars]", f"{STAGE} .tokens", f"{STAGE} .back"],
@@ -210,19 +229,18 @@ CLICKED = {
 
 @pytest.mark.parametrize("name", CLICKED)
 def test_the_keys_live_on_after_a_click_on_anything(live, name):
-    for _ in range(9):
-        live.locator(f"{STAGE} .back").click()
     if name != "Live":
         go_to(live, name)
     dead = []
     for what in CLICKED[name]:
+        live.locator(f"{STAGE} .first").click()  # so that Space replays
         live.keyboard.press("ArrowUp")
         lie_still(live)
         click(live, what)
         lie_still(live)
-        if live.locator(".matrix .badge", has_text="picked").first.is_visible():
+        if live.locator("button:visible", has_text="picked · Esc").count():
             live.keyboard.press("Escape")  # what was picked goes first
-        keys = ["Escape", " "] + [key for key in ("ArrowUp", "Escape", "ArrowLeft") if what != "slider"]
+        keys = ["Escape", " "] + [key for key in ("ArrowUp", "Escape", "ArrowRight") if what != "slider"]
         dead += [(what, key) for key in keys if not answers(live, key)]
     assert dead == []
 
@@ -230,7 +248,10 @@ def test_the_keys_live_on_after_a_click_on_anything(live, name):
 def click(page: Page, what: str) -> None:
     """Click something as a person does; a list is opened, and an option of it taken."""
     if what == "option":
-        page.get_by_test_id("stSelectbox").locator("input").first.click()
+        chosen = page.get_by_test_id("stSelectbox").locator("input").first
+        chosen.scroll_into_view_if_needed()  # scrolling closes a list
+        lie_still(page)
+        chosen.click()
         page.get_by_role("option").nth(2).click()
     elif what == "slider":
         page.get_by_test_id("stSlider").first.click()

@@ -8,6 +8,7 @@ import streamlit as st
 import gpt2
 from pages.charts import lens, lens_watch, residual
 from pages.frame import layout
+from pages.frame.badge import pick_from
 from pages.matrix.component import matrix, picked_cell, selectable_matrix
 
 GPT2 = Path(gpt2.__file__).parent
@@ -61,12 +62,12 @@ with large, st.container(border=True):
     matrix(lens.lens_picture(view.trace, grid, height=700), key=view.key("lens"))
 with beside, st.container(border=True):
     logits = lens.newest_logits(view.trace, view.read_lens)
-    choice = st.selectbox(
-        "Watch a token",
+    choice = pick_from(
         lens.candidates(logits, st.session_state.get(view.key("watched"))),
+        "Watch a token",
         format_func=partial(lens.candidate_label, view.trace.vocabulary),
         key=view.key("watched"),
-        persist_state="session",
+        otherwise=lens.DRAWN,
     )
     watched = lens.watch(logits, lens.candidate(view.trace, logits, choice))
     st.markdown(f"**{lens_watch.PROBABILITY_TITLE}**")
