@@ -77,6 +77,16 @@ def test_every_layer_has_its_tile_and_a_tile_names_its_layer(trace):
         np.testing.assert_array_equal(shown.values[tile], attention.shares(trace, subject, AS_IT_IS))
 
 
+def test_a_mosaics_caption_speaks_first_of_the_framed_tile(trace):
+    mosaic = attention.mosaic_of_heads(trace, AS_IT_IS, 500)
+    sharpest = attention.tile_of(trace, attention.first_head(trace, AS_IT_IS, None))
+    assert attention.framing(mosaic, sharpest) is mosaic
+    for head in ((0, 0), (3, 5)):
+        caption = attention.framing(mosaic, attention.tile_of(trace, head)).caption
+        assert caption.startswith(f"L{head[0]}·H{head[1]}: {trace.labels[-1]} looks most at ")
+        assert caption.endswith(mosaic.caption)
+
+
 @pytest.mark.parametrize("n_layer", [1, 5, 6, 12, 24, 36, 48])
 def test_tiles_of_layers_fill_their_rectangle(n_layer):
     across = attention.layers_across(n_layer)

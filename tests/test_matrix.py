@@ -63,6 +63,12 @@ def test_a_mosaic_puts_every_tile_in_its_place():
         np.testing.assert_array_equal(tile, tiles[row, column])
 
 
+def test_a_default_frame_and_a_picked_cell_are_told_apart():
+    for is_picked in (False, True):
+        header, _ = unpack(pack(picture(np.ones((2, 2))), selected=(1, 0), is_picked=is_picked))
+        assert (header["selected"], header["is_picked"]) == ([1, 0], is_picked)
+
+
 def test_labels_that_do_not_fit_are_refused():
     with pytest.raises(TraceError, match="2 row and 1 column labels"):
         Picture(np.ones((2, 2)), ["a", "b"], ["a"], share("w", "attention"), "T", "C", "h")

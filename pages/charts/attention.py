@@ -1,6 +1,6 @@
 """Who looks at whom: every head's pattern as one mosaic, and its means over heads, layers and the whole model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +89,7 @@ def mosaic_of_heads(trace: Trace, reading: Reading, height: int) -> Picture:
         scale=share(reading.label, "attention", square_root=True),
         title="Every head",
         caption=tiles.caption(trace, reading),
+        locks=True,
         hook="{row}.attn.hook_pattern[{c}]",
         row_names=[f"blocks.{layer}" for layer in layers],
         mark_row=tiles.newest_row(trace),
@@ -166,6 +167,13 @@ def mean_of_all(trace: Trace, reading: Reading, height: int) -> Picture:
         square=True,
         height=height,
     )
+
+
+def framing(mosaic: Picture, tile: tuple[int, int]) -> Picture:
+    """The mosaic with a caption that speaks first of the tile in the frame."""
+    assert mosaic.notes is not None  # every mosaic has them
+    note = mosaic.notes[tile[0]][tile[1]]
+    return mosaic if mosaic.caption.startswith(note) else replace(mosaic, caption=f"{note}. {mosaic.caption}")
 
 
 def first_head(trace: Trace, reading: Reading, wanted: tuple[int, int] | None) -> tuple[int, int]:

@@ -36,6 +36,7 @@ class Picture:
         notes: one sentence for each tile, shown in the tooltip; a mosaic needs them.
         square: cells as high as wide.
         group: pictures with the same group show the same cell.
+        locks: the tiles are heads, layers upwards; a click on one locks it on the stage.
 
     Raises:
         TraceError: if labels, texts or notes do not fit the values.
@@ -61,6 +62,7 @@ class Picture:
     notes: Sequence[Sequence[str]] | None = None
     square: bool = False
     group: str = ""
+    locks: bool = False
     height: int = field(default=320)
 
     def __post_init__(self) -> None:
@@ -82,8 +84,16 @@ class Picture:
         return self.values.ndim == 4
 
 
-def pack(picture: Picture, selectable: bool = False, selected: tuple[int, int] | None = None) -> bytes:
+def pack(
+    picture: Picture, selectable: bool = False, selected: tuple[int, int] | None = None, is_picked: bool = False
+) -> bytes:
     """The picture as the browser takes it; the values start at a multiple of four bytes.
+
+    Args:
+        picture: what to draw.
+        selectable: whether the cell that a visitor picks is sent back.
+        selected: the cell in a frame.
+        is_picked: whether a visitor has picked that cell, and can let it go.
 
     Shapes: a mosaic's values go as [tile row * row, tile column * column].
     """
@@ -101,6 +111,7 @@ def pack(picture: Picture, selectable: bool = False, selected: tuple[int, int] |
         "tile": tile,
         "selectable": selectable,
         "selected": selected,
+        "is_picked": is_picked,
         "light": _colours(LIGHT, picture.scale),
         "dark": _colours(DARK, picture.scale),
     }

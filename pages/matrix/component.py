@@ -27,39 +27,39 @@ _mount = st.components.v2.component(
 )
 
 
-def matrix(picture: Picture, *, key: str, selected: Cell | None = None) -> None:
-    """Draw the picture under a fixed key; `selected` is outlined."""
-    _draw(picture, key, selectable=False, selected=selected)
+def matrix(picture: Picture, *, key: str, selected: Cell | None = None, is_picked: bool = False) -> None:
+    """Draw the picture under a fixed key; `selected` is in a frame, and `is_picked` if a visitor has picked it."""
+    _draw(picture, key, selectable=False, selected=selected, is_picked=is_picked)
 
 
 def selectable_matrix(picture: Picture, *, key: str, otherwise: Cell) -> Cell:
-    """Draw the picture under a fixed key and return the chosen (row, column), a tile's in a mosaic.
+    """Draw the picture under a fixed key and return the picked (row, column), a tile's in a mosaic.
 
-    A choice is kept by its positions, so it stays with its tokens when the picture's window moves. A choice that the
-    picture has no cell for any more gives way to `otherwise`, as does no choice at all.
+    A pick is kept by its positions, so it stays with its tokens when the picture's window moves. A pick that the
+    picture has no cell for any more gives way to `otherwise`, as does no pick at all.
     """
     shape = len(picture.rows), len(picture.columns)
-    cell = chosen_cell(key, shape, otherwise, start=(picture.row_start or 0, picture.column_start or 0))
-    _draw(picture, key, selectable=True, selected=cell)
-    return cell
+    picked = picked_cell(key, shape, start=(picture.row_start or 0, picture.column_start or 0))
+    _draw(picture, key, selectable=True, selected=picked or otherwise, is_picked=picked is not None)
+    return picked or otherwise
 
 
-def chosen_cell(key: str, shape: tuple[int, int], otherwise: Cell, start: Cell = (0, 0)) -> Cell:
-    """The cell chosen under a key, before its picture is made.
+def picked_cell(key: str, shape: tuple[int, int], start: Cell = (0, 0)) -> Cell | None:
+    """The cell picked under a key, before its picture is made; None if none is, or the picture has none like it.
 
     Args:
         key: the picture's.
         shape: how many rows and columns the picture will have.
-        otherwise: the cell to return if none has been chosen, or the chosen one is no longer in the picture.
         start: the positions that the first row and column stand for.
     """
     before = st.session_state.get(key)
     cell = None if before is None else before.get("cell")
     if not (isinstance(cell, list | tuple) and len(cell) == 2 and all(isinstance(at, int) for at in cell)):
-        return otherwise
+        return None
     row, column = cell[0] - start[0], cell[1] - start[1]
-    return (row, column) if 0 <= row < shape[0] and 0 <= column < shape[1] else otherwise
+    return (row, column) if 0 <= row < shape[0] and 0 <= column < shape[1] else None
 
 
-def _draw(picture: Picture, key: str, selectable: bool, selected: Cell | None) -> None:
-    _mount(key=key, data=pack(picture, selectable, selected), default={"cell": None}, on_cell_change=lambda: None)
+def _draw(picture: Picture, key: str, selectable: bool, selected: Cell | None, is_picked: bool) -> None:
+    data = pack(picture, selectable, selected, is_picked)
+    _mount(key=key, data=data, default={"cell": None}, on_cell_change=lambda: None)

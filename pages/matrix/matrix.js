@@ -1,6 +1,7 @@
 // The matrix on the page: one mount for each key, repainted whenever data, size or theme change.
 const views = (globalThis.gpt2Matrices ??= new WeakMap());
 const SHARED = 'gpt2-matrix-cell';
+const LOCK_CHANGED = 'gpt2-lock', LET_GO = 'gpt2-let-go'; // what the stage says; see pages/stage/js/lock.js
 
 function decode(data) {
   const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
@@ -65,9 +66,72 @@ function share(view, kind, cell) {
   }
 }
 
-function choose(view, cell) {
-  view.chosen = cell;
+function isSame(one, other) { return Boolean(one && other) && one.join() === other.join(); }
+
+// The frame stands on the locked head, if this picture shows heads; it moves at once, whatever Python knows by then.
+function followLock(view) {
+  if (!view.header.locks) return;
+  const lock = globalThis.gpt2Stage?.state?.lock;
+  view.isPicked = Boolean(lock);
+  if (lock) view.chosen = [view.header.rows.length - 1 - lock.layer, lock.head];
+  view.badge.hidden = !view.isPicked;
+}
+
+// A cell that is let go stays in its frame until Python says which cell comes instead.
+function pick(view, cell) {
+  if (cell || !view.header.selected) view.chosen = cell;
+  view.isPicked = Boolean(cell);
+  view.badge.hidden = !view.isPicked;
   if (view.header.selectable) view.send(cell);
+}
+
+function letGo(view) {
+  if (view.header.locks) return globalThis.gpt2Stage?.unlockHead?.();
+  view.pinned = null;
+  if (view.header.selectable || view.header.group) pick(view, null);
+  showCell(view, null);
+  share(view, 'pick', null);
+}
+
+function press(view, cell) {
+  const { header } = view;
+  if (header.locks) return globalThis.gpt2Stage?.toggleHead?.(header.rows.length - 1 - cell[0], cell[1]);
+  if (isSame(cell, view.isPicked ? view.chosen : view.pinned)) return letGo(view);
+  view.pinned = cell;
+  if (header.selectable || header.group) pick(view, cell);
+  showCell(view, cell, { tip: true, speak: true });
+  share(view, 'pick', cell);
+}
+
+function onKey(view, event) {
+  const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+  const { rows, columns } = view.place, [r, c] = view.cursor || view.chosen || [rows - 1, 0];
+  const clamp = (value, size) => Math.min(size - 1, Math.max(0, value));
+  const move = (cell) => {
+    showCell(view, cell, { tip: true, speak: true });
+    share(view, 'hover', cell);
+  };
+  const isHeld = view.pinned || (view.isPicked && !view.header.locks);
+  if (event.key === 'Escape' && isHeld) {
+    letGo(view);
+  } else if (view.isPointed) {
+    return; // came by a click: all other keys are the stage's
+  } else if (event.key === 'Escape' && view.cursor) {
+    move(null);
+  } else if (steps[event.key]) {
+    const [down, right] = steps[event.key];
+    view.pinned = null;
+    const next = view.cursor ? [r + down, c + right] : [r, c];
+    move([clamp(next[0], rows), clamp(next[1], columns)]);
+  } else if (event.key === 'Home' || event.key === 'End') {
+    move([clamp(r, rows), event.key === 'Home' ? 0 : columns - 1]);
+  } else if (event.key === 'Enter' && view.cursor) {
+    press(view, view.cursor);
+  } else {
+    return;
+  }
+  event.preventDefault();
+  event.stopPropagation();
 }
 
 function listen(view) {
@@ -77,57 +141,41 @@ function listen(view) {
     return view.place.hit(event.clientX - box.left, event.clientY - box.top);
   };
   const move = (cell, how) => { showCell(view, cell, how); share(view, 'hover', cell); };
-  const press = (cell) => {
-    view.locked = cell;
-    choose(view, cell);
-    move(cell, { tip: true, speak: true });
-    share(view, 'choose', cell);
+  plot.addEventListener('pointermove', (event) => { if (!view.pinned) move(at(event), { tip: true }); });
+  plot.addEventListener('pointerleave', () => { if (!view.pinned) move(null); });
+  plot.addEventListener('pointerdown', () => { view.isPointed = true; });
+  plot.addEventListener('click', (event) => { const cell = at(event); if (cell) press(view, cell); });
+  plot.addEventListener('blur', () => { view.pinned = null; view.isPointed = false; move(null); });
+  plot.addEventListener('keydown', (event) => onKey(view, event));
+  view.badge.addEventListener('click', () => letGo(view));
+  const answers = {
+    [SHARED]: ({ detail }) => {
+      if (detail.from === view || detail.group !== view.header.group) return;
+      if (detail.kind === 'pick') pick(view, detail.cell);
+      showCell(view, detail.cell);
+    },
+    [LOCK_CHANGED]: () => { followLock(view); showCell(view, view.cursor, { tip: !view.tip.hidden }); },
+    [LET_GO]: (event) => {
+      if (event.defaultPrevented || !view.isPicked || view.header.locks) return;
+      event.preventDefault();
+      letGo(view);
+    },
   };
-  plot.addEventListener('pointermove', (event) => { if (!view.locked) move(at(event), { tip: true }); });
-  plot.addEventListener('pointerleave', () => { if (!view.locked) move(null); });
-  plot.addEventListener('click', (event) => {
-    const cell = at(event);
-    if (view.locked && cell && cell.join() === view.locked.join()) { view.locked = null; move(cell, { tip: true }); }
-    else if (cell) press(cell);
-  });
-  plot.addEventListener('blur', () => { view.locked = null; move(null); });
-  plot.addEventListener('keydown', (event) => {
-    const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-    const { rows, columns } = view.place, [r, c] = view.cursor || view.chosen || [rows - 1, 0];
-    const clamp = (value, size) => Math.min(size - 1, Math.max(0, value));
-    if (steps[event.key]) {
-      const [down, right] = steps[event.key];
-      view.locked = null;
-      const next = view.cursor ? [r + down, c + right] : [r, c];
-      move([clamp(next[0], rows), clamp(next[1], columns)], { tip: true, speak: true });
-    } else if (event.key === 'Home' || event.key === 'End') {
-      move([clamp(r, rows), event.key === 'Home' ? 0 : columns - 1], { tip: true, speak: true });
-    } else if (event.key === 'Enter' && view.cursor) {
-      press(view.cursor);
-    } else if (event.key === 'Escape') {
-      view.locked = null;
-      move(null);
-    } else {
-      return;
-    }
-    event.preventDefault();
-    event.stopPropagation();
-  });
-  const answer = ({ detail }) => {
-    if (detail.from === view || !view.header || detail.group !== view.header.group) return;
-    if (detail.kind === 'choose') choose(view, detail.cell);
-    showCell(view, detail.cell);
-  };
-  globalThis.addEventListener(SHARED, answer);
+  for (const [name, answer] of Object.entries(answers)) globalThis.addEventListener(name, answer);
   const watcher = new ResizeObserver(() => { if (Math.floor(view.root.clientWidth) !== view.width) repaint(view); });
   watcher.observe(view.root);
-  view.stop = () => { watcher.disconnect(); globalThis.removeEventListener(SHARED, answer); };
+  view.stop = () => {
+    watcher.disconnect();
+    for (const [name, answer] of Object.entries(answers)) globalThis.removeEventListener(name, answer);
+  };
 }
 
 function mount(parent) {
   const root = parent.querySelector('.matrix');
-  const view = { root, generation: 0, cursor: null, locked: null, chosen: null };
+  const view = { root, generation: 0, cursor: null, pinned: null, chosen: null, isPicked: false, isPointed: false };
   for (const name of ['title', 'caption']) view[name] = element(root, 'div', name);
+  view.badge = element(root, 'button', 'badge');
+  view.badge.type = 'button';
   view.plot = element(root, 'div', 'plot');
   view.base = element(view.plot, 'canvas', '');
   view.over = element(view.plot, 'canvas', '');
@@ -150,8 +198,25 @@ function repaint(view) {
   view.note.textContent = paintPicture(view, width);
   const { rows, columns } = view.place;
   const isGone = (cell) => cell && (cell[0] >= rows || cell[1] >= columns);
-  if (isGone(view.cursor) || isGone(view.locked)) view.cursor = view.locked = null;
-  showCell(view, view.cursor, { tip: Boolean(view.locked) });
+  if (isGone(view.cursor) || isGone(view.pinned)) view.cursor = view.pinned = null;
+  showCell(view, view.cursor, { tip: Boolean(view.pinned) });
+}
+
+// The frame of a new picture: as Python says, or where a person has put it if Python is not told of picks here.
+function takePick(view, before) {
+  const { header } = view;
+  if (header.selected) {
+    [view.chosen, view.isPicked] = [header.selected, header.is_picked];
+  } else if (view.chosen) {
+    const row = view.chosen[0] + (before.row_start ?? 0) - (header.row_start ?? 0);
+    view.chosen = row >= 0 && row < header.rows.length ? [row, view.chosen[1]] : null;
+    view.isPicked = view.isPicked && Boolean(view.chosen);
+  }
+  view.badge.textContent = header.locks ? 'locked · Esc' : 'picked · Esc';
+  view.badge.title = header.locks ? 'Unlock this head (Esc)' : 'Let this cell go (Esc)';
+  view.badge.hidden = !view.isPicked;
+  view.root.classList.toggle('locks', header.locks);
+  followLock(view);
 }
 
 export default function (component) {
@@ -159,13 +224,14 @@ export default function (component) {
   let view = views.get(parentElement);
   if (!view) views.set(parentElement, (view = mount(parentElement)));
   const mine = ++view.generation;
-  // A choice is told by position: a window that moves must not move what was chosen.
-  view.send = ([r, c]) => {
+  // A pick is told by position: a window that moves must not move what was picked.
+  view.send = (cell) => {
     const { row_start: rowStart, column_start: columnStart } = view.header;
-    setStateValue('cell', [r + (rowStart ?? 0), c + (columnStart ?? 0)]);
+    setStateValue('cell', cell && [cell[0] + (rowStart ?? 0), cell[1] + (columnStart ?? 0)]);
   };
+  const before = view.header;
   [view.header, view.data] = decode(data);
-  view.chosen = view.header.selected;
+  takePick(view, before);
   view.title.textContent = view.header.title;
   view.caption.replaceChildren();
   for (const [at, part] of view.header.caption.entries()) {

@@ -183,6 +183,7 @@ function paintPicture(view, width) {
   paintMarks(ctx, view);
   legend(ctx, view.header, view.ink, view.place.left, view.place.legendY, width - view.place.left - 6);
   view.root.style.setProperty('--matrix-muted', view.ink.muted);
+  view.root.style.setProperty('--matrix-mark', view.ink.mark);
   return economies(rowStep, columnStep, pooled, view.header);
 }
 

@@ -15,6 +15,7 @@ SCRIPTS = (
     "outbox",
     "playback",
     "address",
+    "lock",
     "keyboard",
     "markup",
     "prompt",

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.charts import attention, attention_head, attention_row
 from pages.frame import layout
 from pages.frame.excerpt import Excerpt
-from pages.matrix.component import chosen_cell, matrix, selectable_matrix
+from pages.matrix.component import matrix, picked_cell, selectable_matrix
 
 MOSAIC, SQUARE = 760, 620  # pixels at most; narrow screens take less
 LINES = Excerpt("model/attention.py", ("Attention.attend", "score", "mix")), Excerpt("model/mask.py", ("causal_mask",))
@@ -33,18 +33,17 @@ with beside, st.container(border=True):
         without_first=st.toggle(attention.WITHOUT_FIRST, key=view.key("without_first"), persist_state="session"),
     )
 
-chosen = view.key("head")
-head = attention.first_head(view.trace, reading, st.session_state.get(chosen, view.head))
+head = attention.first_head(view.trace, reading, view.head)
 with large, st.container(border=True):
     if shown == attention.EVERY_HEAD:
-        picture = view.picture(attention.mosaic_of_heads, reading, MOSAIC)
-        tile = selectable_matrix(picture, key=view.key("heads"), otherwise=attention.tile_of(view.trace, head))
-        if tile != attention.tile_of(view.trace, head):
-            st.session_state[chosen] = head = attention.head_at(view.trace, tile)
+        tile = attention.tile_of(view.trace, head)
+        picture = attention.framing(view.picture(attention.mosaic_of_heads, reading, MOSAIC), tile)
+        matrix(picture, key=view.key("heads"), selected=tile, is_picked=head == view.head)
         subject = attention.Subject((head[0],), head[1])
     elif shown == attention.EVERY_LAYER:
-        picture = view.picture(attention.mosaic_of_layers, reading, MOSAIC)
-        tile = selectable_matrix(picture, key=view.key("layers"), otherwise=(0, 0))
+        key, picture = view.key("layers"), view.picture(attention.mosaic_of_layers, reading, MOSAIC)
+        tile = picked_cell(key, (len(picture.rows), len(picture.columns))) or (0, 0)
+        selectable_matrix(attention.framing(picture, tile), key=key, otherwise=(0, 0))
         subject = attention.layer_at(view.trace, tile)
     else:
         matrix(view.picture(attention.mean_of_all, reading, SQUARE), key=view.key("all"))
@@ -73,13 +72,14 @@ with layout.explain_missing():
             layout.plain_text(matrices.sentence)
         key = view.key("cell")
         start = matrices.start, matrices.start
-        cell = chosen_cell(key, matrices.shape, matrices.strongest, start=start)
+        picked = picked_cell(key, matrices.shape, start=start)
+        cell, is_picked = picked or matrices.strongest, picked is not None
         unmasked, masked, pattern = matrices.pictures(cell, SQUARE)
         first, second, third = st.columns(3, gap="medium")
         with first:
-            matrix(unmasked, key=view.key("unmasked"), selected=cell)
+            matrix(unmasked, key=view.key("unmasked"), selected=cell, is_picked=is_picked)
         with second:
-            matrix(masked, key=view.key("masked"), selected=cell)
+            matrix(masked, key=view.key("masked"), selected=cell, is_picked=is_picked)
         with third:
             selectable_matrix(pattern, key=key, otherwise=matrices.strongest)
     layout.show_computation("How it is computed", attention_head.FORMULA, matrices.operands(cell), LINES)

@@ -9,6 +9,7 @@ from pages.charts import embeddings_map as flat
 from pages.charts import embeddings_positions as positions
 from pages.charts.embeddings_formula import FORMULA, embedding_operands
 from pages.frame import layout
+from pages.frame.badge import pick_from
 from pages.frame.excerpt import Excerpt
 from pages.matrix.component import matrix
 
@@ -41,15 +42,13 @@ else:
         )
         st.caption(flat.map_caption(found))
     with right, st.container(border=True, height="stretch"):
-        st.markdown("**Nearest tokens in the whole vocabulary**")
         tokens = parts.option_labels(trace)
-        at = st.selectbox(
-            "Token",
-            options=list(tokens),
+        at = pick_from(
+            list(tokens),
+            "Nearest tokens in the whole vocabulary",
             format_func=partial(parts.option_label, tokens),
             key=view.key("chosen"),
-            persist_state="session",
-            label_visibility="collapsed",
+            otherwise=parts.NEWEST,
         )
         token = parts.chosen_token(trace, at)
         layout.plain_text(parts.neighbours_sentence(tables, trace.vocabulary, token))

@@ -6,8 +6,9 @@ import streamlit as st
 
 from pages.charts import lens, lens_watch, residual
 from pages.frame import layout
+from pages.frame.badge import pick_from
 from pages.frame.excerpt import Excerpt
-from pages.matrix.component import chosen_cell, matrix, selectable_matrix
+from pages.matrix.component import matrix, picked_cell, selectable_matrix
 
 STREAM = Excerpt("model/embeddings.py", ("Embeddings.forward",)), Excerpt("model/block.py", ("Block.forward",))
 LENS = Excerpt("model/layer_norm.py", ("LayerNorm.forward",)), Excerpt("model/lm_head.py", ("LMHead.forward",))
@@ -29,7 +30,7 @@ with st.container(border=True):
         persist_state="session",
     )
     key, newest = view.key("norms"), (0, view.newest)
-    _, position = chosen_cell(key, residual.shape(view.trace), newest)
+    _, position = picked_cell(key, residual.shape(view.trace)) or newest
     with large:
         picture = residual.norm_map(view.trace, position, without_first, height=400)
         selectable_matrix(picture, key=key, otherwise=newest)
@@ -59,12 +60,12 @@ with large, st.container(border=True):
     matrix(lens.lens_picture(view.trace, grid, height=700), key=view.key("lens"))
 with beside, st.container(border=True):
     logits = lens.newest_logits(view.trace, view.read_lens)
-    choice = st.selectbox(
-        "Watch a token",
+    choice = pick_from(
         lens.candidates(logits, st.session_state.get(view.key("watched"))),
+        "Watch a token",
         format_func=partial(lens.candidate_label, view.trace.vocabulary),
         key=view.key("watched"),
-        persist_state="session",
+        otherwise=lens.DRAWN,
     )
     watched = lens.watch(logits, lens.candidate(view.trace, logits, choice))
     st.markdown(f"**{lens_watch.PROBABILITY_TITLE}**")

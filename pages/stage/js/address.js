@@ -68,9 +68,8 @@ function arrive({ run, link: { arrival } }) {
   if (!arrival || arrival.run !== run || state.arrived === run) return;
   state.arrived = run;
   state.playback = STILL;
-  state.lock = arrival.head && { layer: arrival.head[0], head: arrival.head[1] };
+  setLock(arrival.head && { layer: arrival.head[0], head: arrival.head[1] });
   moveTo(arrival.step);
-  tellView();
 }
 
 function wireCopyLink({ copyLink, copied, copiedText, copiedLink }) {

@@ -1,7 +1,4 @@
-// Keys, wherever the focus is but in a field: Space, arrows, Home, End, Esc.
-
-const FIELDS = "input:not([type=range]), textarea, select, [contenteditable=true], [role=slider], [role=combobox], "
-  + "[role=listbox], [role=radiogroup], [role=tablist], [role=menu]";
+// Keys, wherever the focus is: Space, arrows, Home, End, Esc. What has the focus keeps the keys that it has a use for.
 
 const KEYS = {
   " ": togglePlay,
@@ -11,22 +8,44 @@ const KEYS = {
   ArrowDown: () => moveLayer(-1),
   Home: () => goTo(0),
   End: () => goTo(lastStep()),
-  Escape: onEscape,
+  Escape: letGo,
 };
 
-function onEscape() {
-  if (!closePopover()) unlockHead();
+const TYPED_IN = "textarea, [contenteditable=true], input:not([type=range], [type=checkbox], [type=radio])";
+const OPENED = "[role=listbox], [role=menu], [aria-expanded=true]:is(input, select)";
+const CHOSEN_FROM = "select, [role=combobox], [role=radiogroup], [role=tablist]";
+const SLID = "input[type=range], [role=slider]";
+const PRESSED = "button, summary, input[type=checkbox], [role=button], [role=switch]";
+
+function isKept(node, key) {
+  if (node === stageNow.parts.scrubber) return false; // its arrows are the stage's
+  if (node.matches(OPENED)) return true;
+  if (node.matches(CHOSEN_FROM)) return key !== "Escape";
+  if (node.matches(TYPED_IN)) return true;
+  return node.matches(SLID) ? key !== " " && key !== "Escape" : key === " " && node.matches(PRESSED);
 }
 
 function onKey(event) {
   const action = KEYS[event.key];
   if (!action || !stageNow || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  const path = event.composedPath().filter((node) => node instanceof Element);
-  const ours = path.includes(stageNow.root);
-  if (path.some((node) => node.matches(FIELDS) || (!ours && node.matches("input, [role=radio], [role=tab]")))) return;
-  if (event.key === " " && path.some((node) => node.matches("button, a, summary, [role=button]"))) return;
+  if (event.composedPath().some((node) => node instanceof Element && isKept(node, event.key))) return;
   if (event.shiftKey || !state.header) return;
   event.preventDefault();
   event.stopPropagation();
   action();
+}
+
+// After a click of the mouse the keys are the stage's again: a link, a button, a switch or a closed list gives up the
+// focus. A field, a slider, an open dialog and a picture, which holds a value up while it has the focus, keep it.
+const GIVES_UP = `${PRESSED}, a, input[type=radio], [role=radio], [role=tab]`;
+
+function giveUpFocus(event) {
+  if (!stageNow || !event.detail) return; // a key has pressed it
+  const isChoice = event.composedPath().some((node) => node instanceof Element && node.matches("[role=option]"));
+  setTimeout(() => {
+    let active = document.activeElement;
+    while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
+    if (!active || active.closest("[role=menu], [role=dialog]")) return;
+    if (isChoice || active.matches(GIVES_UP)) active.blur();
+  });
 }

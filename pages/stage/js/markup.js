@@ -62,7 +62,8 @@ const TOP = `
     <div class="lines">
       <div class="facts"></div>
       <div class="coming" aria-valuemin="0" aria-valuemax="100" hidden><b></b> <span></span></div>
-      <div class="state"><b>recorded run</b><i></i><span></span></div>
+      <div class="state"><button type="button" class="unlock" title="Unlock this head (Esc)" hidden></button>
+        <b>recorded run</b><i></i><span></span></div>
     </div>
     <button type="button" class="cancel" hidden>Cancel</button>
   </div>
@@ -83,7 +84,8 @@ const PANELS = `
       ${canvas("mosaic", "Attention patterns of all heads")}<p class="note"></p>
     </section>
     <section class="one" aria-label="One head">
-      <h2><span class="name"></span><button type="button" class="unlock" hidden>locked · Esc</button></h2>
+      <h2><span class="name"></span><button type="button" class="unlock"
+        title="Unlock this head (Esc)" hidden>locked · Esc</button></h2>
       <p class="says"></p>${canvas("one", "Attention pattern of one head")}<p class="note"></p>
     </section>
   </div>

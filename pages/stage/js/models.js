@@ -15,9 +15,8 @@ function wireModels(parts) {
     requestPaint();
   });
   other.addEventListener("change", () => chooseModel(other.value.trim()));
-  parts.cancel.addEventListener("click", (event) => {
+  parts.cancel.addEventListener("click", () => {
     send("cancel");
-    if (event.detail > 0) parts.cancel.blur();
     requestPaint();
   });
 }

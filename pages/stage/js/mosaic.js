@@ -1,4 +1,5 @@
-// Every head, this step: one small triangle a head, layers upwards, heads across; a click locks a head.
+// Every head, this step: one small triangle a head, layers upwards, heads across. A click locks a head, the second one
+// lets it go.
 
 const MOSAIC_POSITIONS = 128; // as many keys of a row as a record keeps
 const MANY_HEADS = 300;
@@ -39,7 +40,7 @@ function drawMosaic(surface, record, unit) {
   surface.find = (x, y) => {
     const head = Math.floor((x - left) / pitch), layer = layers - 1 - Math.floor((y - top) / pitchY);
     if (head < 0 || head >= heads || layer < 0 || layer >= layers) return null;
-    return { lines: headLines(layer, head, record), click: () => lockHead(layer, head) };
+    return { lines: headLines(layer, head, record), click: () => toggleHead(layer, head) };
   };
   return mosaicNote(seq, from, pool);
 }
@@ -48,6 +49,16 @@ function drawMosaic(surface, record, unit) {
 function strongest(layer, head, record) {
   const at = layer * state.header.n_head + head;
   return { key: record.strongest[at], share: record.strongest_share[at] };
+}
+
+// The sentence under the title while a head is locked; else the step's own names the sharpest one.
+function sayLocked({ layer, head }, record) {
+  const { key, share } = strongest(layer, head, record), name = `L${layer}·H${head}`;
+  if (key === undefined) return ["", name, "'s weights are not kept at this step"];
+  const back = record.stop - 1 - key, far = back === 1 ? "one token" : `${back} tokens`;
+  const most = `(${wholePercent(share)})`;
+  if (!back) return ["", name, ` looks most at the newest token itself ${most}`];
+  return ["", name, " looks most at ", state.header.labels[key], `, ${far} back ${most}`];
 }
 
 function headLines(layer, head, record) {

@@ -139,8 +139,8 @@ function takeRun(header) {
     state.playback = header.status.kind === "running" ? { kind: "generate", asked: 0 } : STILL;
   }
   const { lock } = state;
-  if (lock && (lock.layer >= header.n_layer || lock.head >= header.n_head)) state.lock = null;
-  tellView();
+  if (lock && (lock.layer >= header.n_layer || lock.head >= header.n_head)) setLock(null);
+  else tellView();
 }
 
 // Ask for records that have not come by themselves after a moment, nearest to the cursor first.
@@ -151,24 +151,4 @@ function askForMissing() {
     const steps = missingSteps().slice(0, 64);
     if (steps.length && !isPending("need")) send("need", { run_id: state.run, steps });
   }, 300);
-}
-
-function lockHead(layer, head) {
-  state.lock = { layer, head };
-  tellView();
-  requestPaint();
-}
-
-function unlockHead() {
-  if (!state.lock) return;
-  state.lock = null;
-  tellView();
-  requestPaint();
-}
-
-function moveLayer(by) {
-  const record = shownAt(state.cursor);
-  if (!record) return;
-  const { layer, head } = shownHead(record);
-  lockHead(Math.min(state.header.n_layer - 1, Math.max(0, layer + by)), head);
 }

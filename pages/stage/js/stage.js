@@ -9,8 +9,8 @@ const ELEMENTS = {
   sign: ".sign", word: ".word", forward: ".forward", last: ".last", run: ".run", chip: ".chip", popover: ".popover",
   fields: ".fields", examples: ".examples", status: ".status", facts: ".facts", coming: ".coming", cancel: ".cancel",
   models: ".models", other: ".other", modelNote: ".model-note", badge: ".state b", statusText: ".state span",
-  tokens: ".tokens", scrubber: ".scrubber", copyLink: ".copy-link", copied: ".copied", copiedText: ".copied span",
-  copiedLink: ".copied input",
+  tokens: ".tokens", scrubber: ".scrubber", unlock: ".state .unlock", copyLink: ".copy-link", copied: ".copied",
+  copiedText: ".copied span", copiedLink: ".copied input",
 };
 
 function build(parent, view) {
@@ -29,6 +29,7 @@ function build(parent, view) {
   wireModels(parts);
   wireStrip(parts);
   wireCopyLink(parts);
+  parts.unlock.addEventListener("click", unlockHead);
   if (view === "live") addPanels(stage);
   root.addEventListener("keydown", onKey);
   root.addEventListener("pointerdown", (event) => {
@@ -41,6 +42,7 @@ function build(parent, view) {
   addEventListener("resize", stage.onResize);
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", onLinkClick, true); // before Streamlit asks for the page
+  document.addEventListener("click", giveUpFocus, true);
   document.fonts.ready.then(requestPaint);
   state.mounts += 1;
   return stage;
@@ -66,7 +68,7 @@ function addPanels(stage) {
   }
   stage.root.querySelector(".residual .note").dataset.fixed = "Norms; they do not add up.";
   stage.name = stage.root.querySelector(".one .name");
-  stage.unlock = stage.root.querySelector(".unlock");
+  stage.unlock = stage.root.querySelector(".one .unlock");
   stage.unlock.addEventListener("click", unlockHead);
 }
 
@@ -113,6 +115,7 @@ function paint() {
   paintTransport(parts, stage.record);
   paintCopyLink(parts);
   keepAddress();
+  paintLock(parts, stage.view);
   if (record && stage.view === "live") paintPanels(stage, record); // until it comes they stay as they are
   if (isNew && stage.view === "live") keepPaint(performance.now() - since);
   state.painted += 1;
@@ -125,8 +128,8 @@ function paint() {
 
 function paintPanels(stage, record) {
   const unit = parseFloat(getComputedStyle(stage.root).getPropertyValue("--unit"));
-  const says = { ...record.says, mosaic: record.says.heads };
   const { layer, head, locked } = shownHead(record);
+  const says = { ...record.says, mosaic: locked ? sayLocked(state.lock, record) : record.says.heads };
   const { key, share } = strongest(layer, head, record);
   const most = ["rows ask, columns answer · most on ", state.header.labels[key], ` (${wholePercent(share)})`];
   says.one = key === undefined ? record.says.heads : most;
@@ -185,6 +188,7 @@ function leave(parent) {
   if (!stageNow) {
     document.removeEventListener("keydown", onKey);
     document.removeEventListener("click", onLinkClick, true);
+    document.removeEventListener("click", giveUpFocus, true);
   }
   stage.sheet.remove();
   stage.root.remove();
@@ -192,6 +196,6 @@ function leave(parent) {
 
 // A newer version of the code replaces an older one; what was waiting for it goes on.
 if (shared.version !== VERSION) {
-  Object.assign(shared, { version: VERSION, show, leave });
+  Object.assign(shared, { version: VERSION, show, leave, toggleHead, unlockHead });
   for (const go of shared.waiting.splice(0)) go();
 }

@@ -16,12 +16,7 @@ function wireStrip(parts) {
     first: () => goTo(0), back: () => goTo(state.cursor - 1), play: togglePlay, forward, last: () => goTo(lastStep()),
     run: runPrompt,
   };
-  for (const [name, action] of Object.entries(clicks)) {
-    parts[name].addEventListener("click", (event) => {
-      action();
-      if (event.detail > 0) parts[name].blur(); // after a click of the mouse, Space is the stage's again
-    });
-  }
+  for (const [name, action] of Object.entries(clicks)) parts[name].addEventListener("click", () => action());
 }
 
 function paintStrip(parts, record) {

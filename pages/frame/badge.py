@@ -1,0 +1,55 @@
+"""The badge beside a list: it shows that a person has chosen, and lets the choice go, as Esc does."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from .layout import palette
+
+CSS = """
+button { display: block; margin: 0 0 0 auto; padding: 0 0.6em; border: 1px solid var(--mark); border-radius: 1em;
+  background: var(--st-background-color); color: var(--mark); cursor: pointer; white-space: nowrap;
+  font: 11px / 18px var(--st-font); }
+button[hidden] { display: block; visibility: hidden; }
+"""
+_mount = st.components.v2.component(
+    "gpt2_badge",
+    html='<button type="button" title="Let this choice go (Esc)" hidden>picked · Esc</button>',
+    css=CSS,
+    js=(Path(__file__).parent / "badge.js").read_text(encoding="utf-8"),
+)
+
+
+def pick_from(
+    options: Sequence[int], title: str, *, format_func: Callable[[int], str], key: str, otherwise: int
+) -> int:
+    """Draw a titled list and return its choice; a badge shows that it is another than `otherwise`, and takes it back.
+
+    Args:
+        options: what can be chosen; the first is chosen at first.
+        title: what is written above the list, and read aloud with it.
+        format_func: the text of an option.
+        key: the list's.
+        otherwise: the choice if a person has made none.
+    """
+    heading = st.container(horizontal=True, vertical_alignment="center")
+    # The badge is drawn after the list: before, the session may hold a text that no option has any more.
+    choice = st.selectbox(
+        title, options, format_func=format_func, key=key, persist_state="session", label_visibility="collapsed"
+    )
+    with heading:
+        st.markdown(f"**{title}**", width="stretch")
+        _mount(
+            key=f"{key}.badge",
+            data={"picked": choice != otherwise, "mark": palette().sampling},
+            on_release_change=partial(choose, key, otherwise),
+            width="content",
+        )
+    return choice
+
+
+def choose(key: str, choice: int) -> None:
+    """Set the choice of the list under this key, before the list is drawn."""
+    st.session_state[key] = choice

@@ -1,0 +1,271 @@
+"""One locked head and one picked cell, in a real Chromium: the same on every page, let go in every way, keys alive."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.stage import STAGE, lie_still
+
+pytestmark = pytest.mark.browser
+STRIP_BADGE, PANEL_BADGE = f"{STAGE} .state .unlock", f"{STAGE} .one .unlock"
+QUESTIONS = {
+    "Embeddings": "What is each token before the model thinks?",
+    "Attention": "Who is each token looking at?",
+    "Residual stream": "What does each layer add?",
+    "Sampling": "How is the next token chosen?",
+    "Cost": "What does a token cost?",
+}
+FIND = """(node, [tip, name]) => {
+    const box = node.getBoundingClientRect(), found = [];
+    for (let x = box.left + 2; x < box.right; x += 4) for (let y = box.top + 2; y < box.bottom; y += 4) {
+        const at = { clientX: x, clientY: y, bubbles: true };
+        node.dispatchEvent(new PointerEvent("pointermove", at));
+        if (node.getRootNode().querySelector(tip)?.textContent.startsWith(name)) found.push([x, y]);
+    }
+    node.dispatchEvent(new PointerEvent("pointerleave"));
+    return [0, 1].map((axis) => found.reduce((sum, point) => sum + point[axis], 0) / found.length);
+}"""
+DONE = """() => {
+    const { lock, cursor, playback } = globalThis.gpt2Stage.state;
+    return JSON.stringify([lock, cursor, playback.kind]);
+}"""
+LOCK = "() => globalThis.gpt2Stage.state.lock"
+
+
+def go_to(page: Page, name: str) -> None:
+    """Click a page's name and wait for the page."""
+    page.get_by_role("link", name=name, exact=True).click()
+    if name == "Live":
+        expect(page.locator(f"{STAGE} .panels")).to_be_visible(timeout=20_000)
+    else:
+        expect(page.get_by_role("heading", name=QUESTIONS[name])).to_be_visible(timeout=20_000)
+    lie_still(page)
+
+
+def matrix(page: Page, title: str) -> Locator:
+    """The picture of this title."""
+    return page.locator(".matrix").filter(has=page.locator(".title", has_text=re.compile(f"^{title}$")))
+
+
+def locked(page: Page) -> tuple[int, int] | None:
+    """The head that is locked in the browser, as (layer, head)."""
+    lock: dict[str, Any] | None = page.evaluate(LOCK)
+    return None if lock is None else (lock["layer"], lock["head"])
+
+
+def middle_of(canvas: Locator, tip: str, name: str) -> tuple[float, float]:
+    """The middle of what a picture tells of under this name, on the screen; the pointer is moved over all of it."""
+    canvas.scroll_into_view_if_needed()
+    x, y = canvas.evaluate(FIND, [tip, name])
+    return float(x), float(y)
+
+
+def live_tile(page: Page, layer: int, head: int) -> tuple[float, float]:
+    """Where a head's tile lies on the Live page."""
+    return middle_of(page.locator(f"{STAGE} canvas[data-panel=mosaic]"), ".tip div", f"L{layer}·H{head}:")
+
+
+def tile(page: Page, layer: int, head: int) -> tuple[float, float]:
+    """Where a head's tile lies on the Attention page."""
+    return middle_of(matrix(page, "Every head").locator(".plot"), ".tip b", f"L{layer}·H{head}:")
+
+
+def speaks_of(page: Page, name: str) -> None:
+    """Fail unless each sentence of the Attention page speaks of this head."""
+    expect(matrix(page, "Every head").locator(".caption")).to_have_text(re.compile(f"^{name}: "), timeout=20_000)
+    expect(page.get_by_text(re.compile(f"^{name}: .* looks most at")).last).to_be_visible()
+    expect(page.get_by_text(f"How {name} computes its weights")).to_be_visible(timeout=20_000)
+
+
+def is_unlocked(page: Page) -> None:
+    """Fail unless no head is shown as locked."""
+    expect(page.locator(STRIP_BADGE)).to_be_hidden()
+    if page.locator(PANEL_BADGE).count():
+        expect(page.locator(PANEL_BADGE)).to_be_hidden()
+    assert locked(page) is None
+
+
+def test_a_head_locked_on_live_is_locked_and_framed_on_attention_and_let_go_there(live):
+    live.mouse.click(*live_tile(live, 2, 4))
+    expect(live.locator(PANEL_BADGE)).to_have_text("locked · Esc")
+    expect(live.locator(f"{STAGE} .one .name")).to_have_text("Layer 2 · head 4")
+    expect(live.locator(f"{STAGE} .mosaic .says b").first).to_have_text("L2·H4")
+    go_to(live, "Attention")
+    expect(live.locator(STRIP_BADGE)).to_have_text("L2·H4 locked · Esc")
+    expect(matrix(live, "Every head").locator(".badge")).to_have_text("locked · Esc")
+    speaks_of(live, "L2·H4")
+    live.mouse.click(*tile(live, 2, 4))  # the second click
+    is_unlocked(live)
+    expect(matrix(live, "Every head").locator(".badge")).to_be_hidden()
+    go_to(live, "Live")
+    is_unlocked(live)
+
+
+def test_a_head_locked_on_attention_is_locked_on_live_and_the_second_click_there_lets_it_go(live):
+    go_to(live, "Attention")
+    live.mouse.click(*tile(live, 3, 5))
+    assert locked(live) == (3, 5)
+    expect(live.locator(STRIP_BADGE)).to_have_text("L3·H5 locked · Esc")
+    speaks_of(live, "L3·H5")
+    go_to(live, "Live")
+    expect(live.locator(f"{STAGE} .one .name")).to_have_text("Layer 3 · head 5")
+    expect(live.locator(PANEL_BADGE)).to_be_visible()
+    live.mouse.click(*live_tile(live, 3, 5))
+    is_unlocked(live)
+    go_to(live, "Attention")
+    is_unlocked(live)
+    expect(matrix(live, "Every head").locator(".badge")).to_be_hidden()
+
+
+def test_a_head_locked_the_moment_before_another_page_is_clicked_is_locked_there(live):
+    go_to(live, "Attention")
+    x, y = tile(live, 1, 6)
+    live.mouse.click(x, y)
+    live.get_by_role("link", name="Live", exact=True).click()
+    expect(live.locator(f"{STAGE} .one .name")).to_have_text("Layer 1 · head 6", timeout=20_000)
+    expect(live.locator(PANEL_BADGE)).to_be_visible()
+    live.keyboard.press("ArrowUp")
+    live.get_by_role("link", name="Attention", exact=True).click()
+    speaks_of(live, "L2·H6")
+
+
+@pytest.mark.parametrize("name", ["Live", *QUESTIONS])
+def test_the_badge_and_esc_let_a_head_go_on_every_page_and_nothing_moves(live, name):
+    if name != "Live":
+        go_to(live, name)
+    badge = live.locator(PANEL_BADGE if name == "Live" else STRIP_BADGE)
+    places = [place(live, part) for part in (".play", ".tokens", ".state b")]
+    live.keyboard.press("ArrowDown")
+    expect(badge).to_be_visible()
+    assert places == [place(live, part) for part in (".play", ".tokens", ".state b")]
+    badge.click()
+    is_unlocked(live)
+    live.keyboard.press("ArrowDown")
+    expect(badge).to_be_visible()
+    live.keyboard.press("Escape")
+    is_unlocked(live)
+
+
+def place(page: Page, part: str) -> dict[str, float] | None:
+    """Where a part of the stage stands on the screen."""
+    return page.locator(f"{STAGE} {part}").first.bounding_box()
+
+
+def test_esc_lets_a_picked_cell_go_first_and_then_the_head_while_the_focus_is_in_a_picture(live):
+    go_to(live, "Attention")
+    live.mouse.click(*tile(live, 2, 4))
+    speaks_of(live, "L2·H4")
+    pictures = [matrix(live, title) for title in ("1 · Scores, before the mask", "3 · Pattern, after softmax")]
+    caption = pictures[1].locator(".caption")
+    strongest = caption.inner_text()
+    pictures[0].locator(".plot").click(position={"x": 150, "y": 120})
+    for picture in pictures:
+        expect(picture.locator(".badge")).to_have_text("picked · Esc")
+    expect(caption).not_to_have_text(strongest, timeout=20_000)
+    live.keyboard.press("Escape")
+    for picture in pictures:
+        expect(picture.locator(".badge")).to_be_hidden()
+    expect(caption).to_have_text(strongest, timeout=20_000)
+    assert locked(live) == (2, 4)
+    live.keyboard.press("Escape")
+    is_unlocked(live)
+
+
+@pytest.mark.parametrize("how", ["second click", "badge", "Esc from elsewhere"])
+def test_a_picked_token_of_the_residual_stream_is_shown_as_picked_and_let_go(live, how):
+    go_to(live, "Residual stream")
+    picture = matrix(live, "How long is each token's vector\\?")
+    caption, badge, plot = (picture.locator(part) for part in (".caption", ".badge", ".plot"))
+    newest = caption.inner_text()
+    plot.click(position={"x": 300, "y": 150})
+    expect(badge).to_have_text("picked · Esc")
+    expect(caption).not_to_have_text(newest, timeout=20_000)
+    lie_still(live)
+    if how == "second click":
+        plot.click(position={"x": 300, "y": 150})
+    elif how == "badge":
+        badge.click()
+    else:
+        live.locator(f"{STAGE} .tokens").click()
+        live.keyboard.press("Escape")
+    expect(badge).to_be_hidden()
+    expect(caption).to_have_text(newest, timeout=20_000)
+
+
+@pytest.mark.parametrize("name", ["Embeddings", "Residual stream"])
+def test_a_token_chosen_in_a_list_is_shown_as_picked_and_let_go_by_esc_and_by_the_badge(live, name):
+    go_to(live, name)
+    chosen = live.get_by_test_id("stSelectbox").locator("input").first
+    badge = live.locator("button", has_text="picked · Esc").and_(live.locator("[title*=choice]"))
+    live.keyboard.press("ArrowLeft")
+    lie_still(live)
+    default = chosen.input_value()
+    for let_go in (lambda: live.keyboard.press("Escape"), badge.click):
+        expect(badge).to_be_hidden()
+        click(live, "option")
+        expect(badge).to_be_visible(timeout=20_000)
+        assert chosen.input_value() != default
+        lie_still(live)
+        let_go()
+        expect(chosen).to_have_value(default, timeout=20_000)
+        lie_still(live)
+
+
+# What keeps the focus, or did: a selector, and the page that it is on.
+CLICKED = {
+    "Live": [f"{STAGE} canvas[data-panel=bars]", f"{STAGE} .tokens", f"{STAGE} .back"],
+    "Embeddings": [".plot", '[data-testid="stVegaLiteChart"]', "img >> nth=-1", "summary", "option"],
+    "Attention": [
+        *(".plot", '[data-testid="stCheckbox"] label', "[role=radio] >> nth=1", '[data-testid="stVegaLiteChart"]'),
+        *('[data-testid="stText"]', "summary"),
+    ],
+    "Residual stream": [".plot", '[data-testid="stCheckbox"] label', "option", "summary"],
+    "Sampling": ['[data-testid="stVegaLiteChart"]', '[data-testid="stNumberInputStepUp"]', "summary", "slider"],
+    "Cost": ['[data-testid="stVegaLiteChart"]', "summary", '[data-testid="stMain"] h2'],
+}
+
+
+@pytest.mark.parametrize("name", CLICKED)
+def test_the_keys_live_on_after_a_click_on_anything(live, name):
+    if name != "Live":
+        go_to(live, name)
+    dead = []
+    for what in CLICKED[name]:
+        live.locator(f"{STAGE} .first").click()  # so that Space replays
+        live.keyboard.press("ArrowUp")
+        lie_still(live)
+        click(live, what)
+        lie_still(live)
+        if live.locator("button:visible", has_text="picked · Esc").count():
+            live.keyboard.press("Escape")  # what was picked goes first
+        keys = ["Escape", " "] + [key for key in ("ArrowUp", "Escape", "ArrowRight") if what != "slider"]
+        dead += [(what, key) for key in keys if not answers(live, key)]
+    assert dead == []
+
+
+def click(page: Page, what: str) -> None:
+    """Click something as a person does; a list is opened, and an option of it taken."""
+    if what == "option":
+        chosen = page.get_by_test_id("stSelectbox").locator("input").first
+        chosen.scroll_into_view_if_needed()  # scrolling closes a list
+        lie_still(page)
+        chosen.click()
+        page.get_by_role("option").nth(2).click()
+    elif what == "slider":
+        page.get_by_test_id("stSlider").first.click()
+        page.get_by_role("slider").nth(1).focus()
+    else:
+        page.locator(what).first.click(timeout=10_000)
+
+
+def answers(page: Page, key: str) -> bool:
+    """Whether the stage does anything at a key; what it has begun to play is paused again."""
+    before = page.evaluate(DONE)
+    page.keyboard.press(key)
+    after = page.evaluate(DONE)
+    if key == " ":
+        page.keyboard.press(" ")
+        expect(page.locator(STAGE)).to_have_attribute("data-mode", "still")
+    return bool(before != after)
