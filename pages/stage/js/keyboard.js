@@ -15,7 +15,7 @@ const KEYS = {
 };
 
 function onEscape() {
-  if (!closePopover()) unlockHead();
+  if (!closePopover() && !discardTwice()) unlockHead();
 }
 
 function onKey(event) {

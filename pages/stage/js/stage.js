@@ -5,11 +5,11 @@ let paintAsked = 0;
 const stages = new WeakMap();
 
 const ELEMENTS = {
-  top: ".top", text: "textarea", count: ".count", error: ".error", first: ".first", back: ".back", play: ".play",
-  sign: ".sign", word: ".word", forward: ".forward", last: ".last", run: ".run", chip: ".chip", popover: ".popover",
-  fields: ".fields", examples: ".examples", status: ".status", facts: ".facts", coming: ".coming", cancel: ".cancel",
-  models: ".models", other: ".other", modelNote: ".model-note", badge: ".state b", statusText: ".state span",
-  tokens: ".tokens", scrubber: ".scrubber",
+  top: ".top", box: ".box", text: "textarea", unrun: ".unrun", count: ".count", error: ".error", first: ".first",
+  back: ".back", play: ".play", sign: ".sign", word: ".word", forward: ".forward", last: ".last", run: ".run",
+  chip: ".chip", popover: ".popover", fields: ".fields", examples: ".examples", status: ".status", facts: ".facts",
+  coming: ".coming", cancel: ".cancel", models: ".models", other: ".other", modelNote: ".model-note",
+  badge: ".state b", statusText: ".state span", tokens: ".tokens", scrubber: ".scrubber",
 };
 
 function build(parent, view) {
@@ -103,7 +103,7 @@ function paint() {
   paintSettings(parts);
   paintModels(parts, stage);
   paintStrip(parts, record);
-  paintTransport(parts, stage.record);
+  paintTransport(parts);
   if (record && stage.view === "live") paintPanels(stage, record); // until it comes they stay as they are
   if (isNew && stage.view === "live") keepPaint(performance.now() - since);
   state.painted += 1;
@@ -145,7 +145,8 @@ function sayAloud(stage, record) {
 function show(component) {
   const parent = component.parentElement;
   shared.component = component;
-  const header = component.data ? receive(component.data) : state.header;
+  const before = state.header;
+  const header = component.data ? receive(component.data) : before;
   if (!header) return;
   let stage = stages.get(parent);
   if (stage && stage.view !== header.view) { leave(parent); stage = null; }
@@ -160,6 +161,7 @@ function show(component) {
   stageNow = stage;
   keepTicking(header);
   acknowledge(header.echo);
+  if (before && before.next_model !== header.next_model) judgeAnew();
   if (!header.has_code && !isPending("code")) send("code");
   follow(header);
   requestPaint();

@@ -12,10 +12,9 @@ const state = (shared.state ??= {
   lock: null, // the head that a click has locked, as { layer, head }
   playback: { kind: "still" }, // what moves the cursor; see playback.js
   held: false, // settings were changed before the last step: Play goes on from the cursor with them
-  speed: 8, // steps a second; 0 is as fast as they come
-  typed: {}, // settings as typed, by name, until Python has taken them
+  typed: {}, // settings as typed, by name, until Python has taken them all
   draft: null, // the prompt as typed; null if it is the header's
-  promptSeen: null, // the header's prompt that `draft` was typed over
+  judged: null, // the text that the header's `draft_error` is about
   chosenModel: null, // the model chosen in the list, until Python has answered
   typesModel: false, // whether the line for a model that is not in the list is open
   mounts: 0, // how many stages have been built
