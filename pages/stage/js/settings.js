@@ -35,6 +35,7 @@ function openPopover(byKey, name = NUMBERS[0]) {
   popover.hidden = false;
   chip.setAttribute("aria-expanded", "true");
   fields.elements[name].focus();
+  requestPaint(); // what is wrong with the model is told in here now, and no more on the stage
 }
 
 // Open the dialog at the first wrong setting; false if none is.
@@ -51,6 +52,7 @@ function closePopover() {
   stageNow.parts.chip.setAttribute("aria-expanded", "false");
   if (openedByKey) stageNow.parts.chip.focus();
   else stageNow.parts.root.activeElement?.blur();
+  requestPaint();
   return true;
 }
 
