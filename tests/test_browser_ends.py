@@ -102,5 +102,8 @@ def test_a_first_step_that_fails_leaves_the_run_its_pictures_and_the_typed_text(
     expect(page.locator(NOTICE)).to_contain_text("not finite, or too large to be normalised, first at logits;")
     assert (stage_number(page, "step"), run_id(page), strip(page)) == (at, recorded, text)
     assert pictures(page) == shown
+    expect(page.locator(STATE)).not_to_contain_text("error")
     assert page.get_by_role("textbox", name="Prompt").input_value() == "The king"
+    page.get_by_role("button", name="Discard").click()
+    expect(page.locator(NOTICE)).to_be_empty()
     page.context.close()

@@ -81,6 +81,7 @@ def test_a_model_that_is_not_on_the_hub_is_one_sentence_and_the_stage_stays(live
     expect(alert).to_be_visible(timeout=30_000)
     expect(live.get_by_label("Model", exact=True)).to_have_value("bundled")
     live.keyboard.press("Escape")
+    expect(live.locator(f"{STAGE} .error")).to_contain_text("There is no model someone/missing on the hub")
     run(live, "The little bird")
     expect(alert).to_be_hidden()
 

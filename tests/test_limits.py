@@ -50,7 +50,7 @@ def test_a_prompt_that_is_longer_than_the_host_allows_is_refused(visit, trace, m
     sentence = "The prompt has 8 tokens, 2 more than the 6 allowed here; shorten it."
     assert visit.draft_error == sentence
     visit.answer(parse("run", {"text": text}))
-    assert visit.status().text == sentence and visit.player.trace is trace
+    assert visit.draft_error == sentence and visit.player.trace is trace
     visit.answer(parse("run", {"text": " the" * 6, "max_new_tokens": 2}))
     wait(visit)
     assert len(visit.player.trace.prompt_ids) == 6 and visit.player.error == ""
@@ -61,7 +61,7 @@ def test_a_prompt_is_encoded_once_when_it_is_counted_and_once_when_it_is_run(vis
     encode, encoded = Tokenizer.encode, []
     monkeypatch.setattr(Tokenizer, "encode", lambda self, text: encoded.append(text) or encode(self, text))
     visit.answer(parse("draft", {"text": "A hen"}))
-    assert encoded == ["A hen"] and visit.draft_tokens == len(encode(visit._checkpoint.tokenizer, "A hen"))
+    assert encoded == ["A hen"] and visit.draft.tokens == len(encode(visit._checkpoint.tokenizer, "A hen"))
     visit.answer(parse("run", {"text": "A hen", "max_new_tokens": 1}))
     wait(visit)
     assert encoded == ["A hen", "A hen"] and visit.player.trace.text.startswith("A hen")
@@ -78,7 +78,7 @@ def test_an_opened_run_with_a_longer_prompt_is_looked_at_and_not_gone_on_with(en
 def test_more_new_tokens_than_the_host_allows_are_refused(visit, trace, monkeypatch) -> None:
     monkeypatch.setenv("GPT2_MAX_NEW_TOKENS", "5")
     visit.answer(parse("run", {"text": "A hen", "max_new_tokens": 6}))
-    assert visit.status().text == "The number of new tokens must be from 1 to 5, not 6."
+    assert visit.setting_errors == {"max_new_tokens": "The number of new tokens must be from 1 to 5, not 6."}
     visit.answer(parse("run", {"text": "A hen"}))
     wait(visit)
     assert len(visit.player.trace.steps) == 5

@@ -162,34 +162,6 @@ def test_the_cost_page_says_that_a_run_was_let_go(engine, trace, monkeypatch):
     assert EVICTED in told(test.run()) and not test.exception
 
 
-@pytest.mark.parametrize(
-    ("values", "sentence"),
-    [
-        ({"temperature": "NaN"}, "Temperature"),
-        ({"temperature": -1}, "Temperature"),
-        ({"temperature": "warm"}, "must be a number"),
-        ({"top_p": 0}, "Top-p"),
-        ({"top_k": 99999}, "vocabulary has only"),
-        ({"top_k": "2.5"}, "whole number"),
-        ({"seed": ""}, "whole number"),
-        ({"max_new_tokens": 0}, "number of new tokens"),
-        ({"speed": 1000}, "speed"),
-        ({"speed": 1e-300}, "speed"),
-        ({"text": ""}, "empty"),
-        ({"text": " the" * 600}, "88 more than the 512"),
-        ({"text": "a\ud800"}, "surrogate"),
-    ],
-)
-def test_a_refused_order_is_one_sentence_and_keeps_run_and_settings(engine, trace, values, sentence, monkeypatch):
-    visit = Visit(Player(trace, "Once upon a time"))
-    monkeypatch.setattr(Visit, "_engine", lambda _: engine)
-    visit.answer(parse("run", {"text": "The bird", **values}))
-    assert visit.status().kind == "error"
-    assert sentence in visit.status().text and "\n" not in visit.status().text
-    assert visit.player.trace is trace
-    assert visit.sampling == Sampling(0.8, 0, 0.95, 1)
-
-
 @pytest.fixture
 def visit(engine, trace, monkeypatch) -> Iterator[Visit]:
     """A visit with a run of its own of six steps."""
@@ -200,14 +172,6 @@ def visit(engine, trace, monkeypatch) -> Iterator[Visit]:
     made.cursor = 5
     yield made
     made.player.pause()
-
-
-def test_a_refusal_stays_until_something_else_is_typed_or_asked_for(visit):
-    visit.answer(parse("run", {"text": ""}))
-    visit.answer(parse("draft", {"text": ""}))
-    assert "empty" in visit.status().text
-    visit.answer(parse("draft", {"text": "A"}))
-    assert visit.status().kind == "paused"
 
 
 def test_a_model_that_failed_is_tried_again_and_what_is_said_meanwhile_goes_by_itself(trace, monkeypatch):
@@ -230,13 +194,6 @@ def test_a_model_that_failed_is_tried_again_and_what_is_said_meanwhile_goes_by_i
 
 def refuse_to_bind(*_: object) -> NoReturn:
     raise EngineError("No memory.")
-
-
-def test_a_refused_setting_ends_the_run_that_is_under_way(visit):
-    visit.answer(parse("play", {"max_new_tokens": 400, "speed": 5, "cursor": 5}))
-    assert visit.status().kind == "running"
-    visit.answer(parse("play", {"top_p": 2, "cursor": 5}))
-    assert visit.status().kind == "error" and not visit.player.is_running
 
 
 def test_only_settings_changed_at_the_last_step_draw_it_again(visit):
@@ -274,9 +231,9 @@ def test_weights_of_the_same_sizes_that_did_not_make_the_run_are_not_read_with_i
 def test_the_draft_is_counted_as_it_is_typed(trace, checkpoint):
     visit = Visit(Player(trace, ""))
     visit.answer(parse("draft", {"text": " A hen\n"}))
-    assert (visit.draft_tokens, visit.draft_error) == (len(checkpoint.tokenizer.encode(" A hen\n")), None)
+    assert (visit.draft.tokens, visit.draft_error) == (len(checkpoint.tokenizer.encode(" A hen\n")), None)
     visit.answer(parse("draft", {"text": " the" * 600}))
-    assert visit.draft_tokens == 600 and "88 more" in visit.draft_error
+    assert visit.draft.tokens == 600 and "88 more" in visit.draft_error
 
 
 WITHOUT_MAX = """

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.charts import cost_cache
-from pages.visit.visit import this_visit
+from pages.visit.session import this_visit
 
 from .layout import View, plain_text
 

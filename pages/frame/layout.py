@@ -23,7 +23,8 @@ from pages.matrix.blob import Picture
 from pages.server.caches import PICTURES, with_recomputer
 from pages.server.job import ModelJob
 from pages.stage.component import stage
-from pages.visit.visit import Visit, this_visit
+from pages.visit.session import this_visit
+from pages.visit.visit import Visit
 
 from .excerpt import Excerpt
 

@@ -12,7 +12,8 @@ from pages.visit.connection import this_query
 from pages.visit.examples import RECORDED, recorded_run
 from pages.visit.opening import Opening
 from pages.visit.saving import Saving
-from pages.visit.visit import Visit, this_visit
+from pages.visit.session import this_visit
+from pages.visit.visit import Visit
 
 from .layout import palette, plain_text
 from .logo import logo

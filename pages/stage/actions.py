@@ -1,8 +1,8 @@
 """What a visitor can do on the stage: one dataclass an action, parsed once, where it arrives from the browser."""
 
 import reprlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from gpt2.errors import SettingsError
@@ -17,7 +17,10 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings beside the prompt; None for one that the browser did not send, which stays as it is."""
+    """The settings beside the prompt; None for one that the browser did not send, which stays as it is.
+
+    `unreadable` has a sentence for each that is no number, by the setting's name.
+    """
 
     temperature: float | None = None
     top_k: int | None = None
@@ -26,6 +29,7 @@ class Settings:
     max_new_tokens: int | None = None
     speed: float | None = None
     ignore_eos: bool | None = None
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Pause:
 class ChangeSettings:
     """Take these settings; the newest token is resampled with them if the cursor is on it."""
 
+    cursor: int | None
     settings: Settings
 
 
@@ -94,10 +99,9 @@ class CancelModel:
 
 @dataclass(frozen=True)
 class Malformed:
-    """An action that cannot be read: why, in one sentence, and the prompt that it came with, if any."""
+    """An action that cannot be read: why, in one sentence."""
 
     error: str
-    text: str | None = None
 
 
 Action = RunPrompt | Play | StepOn | Pause | ChangeSettings | Draft | View | ChooseModel | CancelModel | Malformed
@@ -114,7 +118,7 @@ def parse(name: str, values: Values) -> Action | None:
             case "step":
                 return StepOn(whole(values, "cursor", "The step"), _settings(values))
             case "settings":
-                return ChangeSettings(_settings(values))
+                return ChangeSettings(whole(values, "cursor", "The step"), _settings(values))
             case "view":
                 layer, head = whole(values, "layer", "The layer"), whole(values, "head", "The head")
                 locked = None if layer is None or head is None else (layer, head)
@@ -128,7 +132,7 @@ def parse(name: str, values: Values) -> Action | None:
             case "cancel":
                 return CancelModel()
     except SettingsError as error:
-        return Malformed(str(error), _text(values) if name == "run" else None)
+        return Malformed(str(error))
     return None
 
 
@@ -137,15 +141,23 @@ def _text(values: Values) -> str:
 
 
 def _settings(values: Values) -> Settings:
-    return Settings(
-        temperature=number(values, "temperature"),
-        top_k=whole(values, "top_k", "Top-k"),
-        top_p=number(values, "top_p"),
-        seed=whole(values, "seed", "The seed"),
-        max_new_tokens=whole(values, "max_new_tokens", "The number of new tokens"),
-        speed=number(values, "speed"),
-        ignore_eos=switch(values, "ignore_eos"),
-    )
+    readers: dict[str, Callable[[], float | None]] = {
+        "temperature": lambda: number(values, "temperature"),
+        "top_k": lambda: whole(values, "top_k", "Top-k"),
+        "top_p": lambda: number(values, "top_p"),
+        "seed": lambda: whole(values, "seed", "The seed"),
+        "max_new_tokens": lambda: whole(values, "max_new_tokens", "The number of new tokens"),
+        "speed": lambda: number(values, "speed"),
+        "ignore_eos": lambda: switch(values, "ignore_eos"),
+    }
+    read: dict[str, Any] = {}
+    unreadable: dict[str, str] = {}
+    for name, reader in readers.items():
+        try:
+            read[name] = reader()
+        except SettingsError as error:
+            unreadable[name] = str(error)
+    return Settings(**read, unreadable=unreadable)
 
 
 def switch(values: Values, name: str) -> bool | None:
@@ -170,7 +182,7 @@ def number(values: Values, name: str) -> float | None:
     try:
         return None if value is None else float(value)
     except (TypeError, ValueError, OverflowError):
-        raise SettingsError(f"{name.replace('_', ' ').capitalize()} must be a number, not {quoted(value)}.") from None
+        raise SettingsError(f"{name.replace('_', '-').capitalize()} must be a number, not {quoted(value)}.") from None
 
 
 def whole(values: Values, name: str, title: str) -> int | None:

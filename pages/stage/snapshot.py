@@ -1,6 +1,7 @@
 """Everything that the stage shows at one moment, as data: a trace, a status, and the settings."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gpt2.model.sampling import Sampling
@@ -87,13 +88,18 @@ class Snapshot:
             has let its steps go.
         tables: the embedding tables, for the nearest tokens; None if the model is not loaded.
         prompt: the text that the run began with.
-        draft_tokens, draft_error: of the text being typed, once it has been counted.
+        next_prompt: that of the new run while it is starting; None if none is.
+        draft_tokens, draft_error: of the text that was typed or tried last: its tokens once they are counted, and why
+            it cannot run.
         context: how many positions the model can read, or fewer if the host allows fewer.
         most_new_tokens: the highest that `max_new_tokens` may be set to.
         model: what is chosen in the list of models; it may still be loading.
+        next_model: the model that Run uses; another one may judge texts and settings otherwise.
         other_models: what may be typed instead, in words; empty if the host allows none.
         coming: the model being loaded, if there is one.
         model_error: why the model that was chosen last could not be loaded, in one sentence.
+        speed: how many tokens or steps a second; 0 is as fast as they come.
+        setting_errors: what is wrong with settings that were refused, by name; while there are any, none is taken.
         ignore_eos: whether a run goes on after a token that ends the text.
         is_starting: a new run is under way of which nothing is computed yet; the run before is still on the stage.
         tick_ms: how long the stage waits before it asks for the next message, while a run is under way.
@@ -118,8 +124,12 @@ class Snapshot:
     examples: tuple[Example, ...]
     tick_ms: int
     ignore_eos: bool = False
+    speed: float = 8.0
+    setting_errors: Mapping[str, str] = field(default_factory=dict)
+    next_prompt: str | None = None
     is_starting: bool = False
     recorded: bool = False
+    next_model: str = ""
     other_models: str = ""
     coming: Coming | None = None
     model_error: str = ""

@@ -18,7 +18,7 @@ from gpt2.errors import SettingsError
 from gpt2.model.sampling import Sampling
 from gpt2.text.prompt import MAX_BYTES, MAX_CHARACTERS
 
-from .controls import DEFAULT, Controls
+from .controls import DEFAULT, FASTEST, SLOWEST, Controls
 from .examples import RECORDED
 
 # Chats and mail programs cut longer links; the origin and the page come before the query, `step` and `head` after it.
@@ -32,7 +32,7 @@ NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?")
 CHECK = re.compile("[A-Za-z0-9_-]{8}")
 NAMES = frozenset(
     {"prompt", "z", "run", "model", "temperature", "top_k", "top_p", "seed", "max_new_tokens", "ignore_eos"}
-    | {"tokens", "drawn", "check", "step", "head"}
+    | {"speed", "tokens", "drawn", "check", "step", "head"}
 )
 
 
@@ -44,7 +44,7 @@ class Address:
         prompt: the text that the run begins with; None if the address names no run, or a recorded one.
         recorded: the name of a recorded run that ships with the program, if not of the first one.
         model: what makes the run, or what was chosen for the next; None for the one that a visit begins with.
-        controls: the settings beside the prompt; their speed is the browser's.
+        controls: the settings beside the prompt.
         samplings: the settings of each token that is drawn; empty if the address does not say how many are.
         check: `check_of` the run's tokens, to tell whether the run became the same; empty if it is not known.
         step, head: the step to show, and (layer, head) to lock; they may not exist.
@@ -78,6 +78,7 @@ def compose(address: Address) -> str:
         fields[name] = None if value == getattr(usual.sampling, name) else number_text(value)
     fields["max_new_tokens"] = None if now.max_new_tokens == usual.max_new_tokens else str(now.max_new_tokens)
     fields["ignore_eos"] = "1" if now.ignore_eos else None
+    fields["speed"] = None if now.speed == usual.speed else number_text(now.speed)
     if address.samplings and address.samplings.count(now.sampling) == len(address.samplings):
         fields["tokens"] = str(len(address.samplings))
     elif address.samplings:
@@ -198,7 +199,10 @@ def read_controls(values: Mapping[str, str]) -> Controls:
         raise unreadable(f"max_new_tokens is not from 1 to {MOST_STEPS}")
     if values.get("ignore_eos", "0") not in ("0", "1"):
         raise unreadable("ignore_eos is neither 0 nor 1")
-    return Controls(sampling, tokens, DEFAULT.speed, values.get("ignore_eos") == "1")
+    speed = values.get("speed", number_text(DEFAULT.speed))
+    if not NUMBER.fullmatch(speed) or not (float(speed) == 0 or SLOWEST <= float(speed) <= FASTEST):
+        raise unreadable(f"speed is neither 0 nor from {SLOWEST:g} to {FASTEST}")
+    return Controls(sampling, tokens, float(speed), values.get("ignore_eos") == "1")
 
 
 def read_sampling(temperature: str, top_k: str, top_p: str, seed: str) -> Sampling:

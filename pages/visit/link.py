@@ -19,6 +19,7 @@ from pages.stage.snapshot import Arrival, Status
 
 from .address import MOST_COMPOSED, Address, check_of, compose, read_address
 from .controls import Controls
+from .draft import TypedPrompt
 from .examples import FIRST_RUN, RECORDED, recorded_run
 from .model_choice import ModelChoice, label
 from .player import Player
@@ -45,7 +46,7 @@ class Visit(Protocol):
     ignore_eos: bool
     cursor: int
     head: tuple[int, int] | None
-    draft_tokens: int | None
+    draft: TypedPrompt
 
     @property
     def job(self) -> ModelJob:
@@ -162,7 +163,8 @@ class Link:
     def _take_up(self, visit: Visit) -> None:
         """Take the settings of the address, and its model; show its step of a recorded run."""
         now, trace = self.address.controls, visit.player.trace
-        visit.sampling, visit.max_new_tokens, visit.ignore_eos = now.sampling, now.max_new_tokens, now.ignore_eos
+        visit.sampling, visit.max_new_tokens, visit.speed = now.sampling, now.max_new_tokens, now.speed
+        visit.ignore_eos = now.ignore_eos
         self._choose(visit)
         if not self.is_pending:
             self._show(visit, trace)
@@ -186,11 +188,11 @@ class Link:
         self._is_waiting, self.note = False, ""
         try:
             if address.samplings:
-                visit.draft_tokens = visit.player.again(engine, address.prompt, address.samplings)
+                visit.draft.tokens = visit.player.again(engine, address.prompt, address.samplings)
             else:
                 now = address.controls
                 tokens = min(now.max_new_tokens, visit.most_new_tokens)
-                visit.draft_tokens = visit.player.new(engine, address.prompt, now.sampling, tokens, 0.0, now.ignore_eos)
+                visit.draft.tokens = visit.player.new(engine, address.prompt, now.sampling, tokens, 0.0, now.ignore_eos)
             self._is_making = True
         except GPT2Error as error:
             self.note, visit.sampling = str(error), Address().controls.sampling

@@ -26,6 +26,7 @@ class OnStage:
         self._prompt, self.last_seen = prompt, time.monotonic()
         self._state: State = Recorded(recorded)
         self._notice = self._error = ""
+        self._failed_prompt: str | None = None
         self._lock = threading.RLock()
 
     @property
@@ -33,6 +34,11 @@ class OnStage:
         """The text that the run on the stage began with."""
         state = self._state
         return state.prompt_before if isinstance(state, Starting) and not state.has_begun else self._prompt
+
+    @property
+    def next_prompt(self) -> str | None:
+        """The text of the new run that is starting; None if none is."""
+        return self._prompt if self.is_starting else None
 
     @property
     def trace(self) -> Trace:
@@ -97,10 +103,15 @@ class OnStage:
 
     @error.setter
     def error(self, sentence: str) -> None:
-        """Say this instead."""
-        self._error, generation = sentence, self._state.generation
+        """Say this instead, of the run on the stage."""
+        self._error, self._failed_prompt, generation = sentence, None, self._state.generation
         if generation is not None:
             generation.error = ""
+
+    @property
+    def failed_prompt(self) -> str | None:
+        """The text of the new run that the error is about; None if it is about the run on the stage."""
+        return self._prompt if self.is_starting and self._prompt != self.prompt else self._failed_prompt
 
     @property
     def nbytes(self) -> int:
@@ -154,7 +165,7 @@ class OnStage:
 
     def _set(self, state: State) -> None:
         """Put something else on the stage, of which nothing is to be said yet unless it was evicted."""
-        self._state, self._error = state, ""
+        self._state, self._error, self._failed_prompt = state, "", None
         self._notice = (EVICTED if state.recipe.is_made_here else FILE_EVICTED) if isinstance(state, Evicted) else ""
 
     def _settle(self) -> None:
@@ -166,9 +177,13 @@ class OnStage:
             if state.has_begun:
                 self._state = Live(state.generation)
             elif not state.generation.is_running:
+                failed, generation = self._prompt, state.generation
                 self._set(state.before)
-                self._prompt, self._error = state.prompt_before, state.generation.error
-                self._notice = state.generation.notice or self._notice
+                self._prompt, self._error = state.prompt_before, generation.error
+                if failed == state.prompt_before:
+                    self._notice = generation.notice or self._notice
+                else:
+                    self._failed_prompt, self._error = failed, generation.error or generation.notice
 
     def _close_replay(self) -> None:
         """After an interrupted replay, put back what was on the stage, unless the replay is on it already."""

@@ -15,8 +15,9 @@ def status_of(player: Player, job: ModelJob) -> Status:
     """The status of the run on the stage, and of the model that Run uses."""
     if player.error == STILL_LOADING and job.is_loading:
         return Status("loading", player.error)
-    if player.error or job.error:
-        return Status("error", player.error or job.error)
+    of_run = player.error if player.failed_prompt is None else ""
+    if of_run or job.error:
+        return Status("error", of_run or job.error)
     if problem := limits().problem:
         return Status("error", problem)
     if player.is_running:

@@ -1,21 +1,18 @@
 """One visit: the run on this browser session's stage, its settings, and the answers to the visitor's actions."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import streamlit as st
-
 from gpt2.checkpoints.weights import Checkpoint
-from gpt2.errors import GPT2Error, SettingsError
+from gpt2.errors import GPT2Error, PromptError, SettingsError
 from gpt2.model.sampling import Sampling
-from gpt2.text.prompt import check_context, count_tokens
 from gpt2.trace.step import StepId
 from gpt2.trace.trace import Trace
 from pages.server.caches import with_recomputer
 from pages.server.job import ModelJob
 from pages.server.limits import limits
-from pages.server.memory import collect_garbage
 from pages.server.models import ALWAYS, pool
 from pages.server.traces import TRACES
 from pages.stage.actions import (
@@ -34,8 +31,9 @@ from pages.stage.actions import (
 )
 from pages.stage.snapshot import Snapshot, Status
 
-from .connection import comes_from_this_machine, is_connected, this_query, this_session
-from .controls import DEFAULT, Controls
+from .connection import is_connected
+from .controls import DEFAULT, Controls, WrongSettings
+from .draft import TypedPrompt
 from .examples import EXAMPLES
 from .generation import GONE_SECONDS
 from .link import Link
@@ -50,7 +48,6 @@ if TYPE_CHECKING:
 # How soon a stage asks for news while its run is the only one under way, and at most: runs that take turns have news
 # more rarely, and twenty stages that ask as often as one would keep a core busy.
 TICK_MS, SLOWEST_TICK_MS = 40, 1000
-COLLECT_SECONDS = 60  # how often, at most, a new visit waits for the others' to be swept
 
 
 @dataclass(eq=False)
@@ -66,9 +63,8 @@ class Visit:
     ignore_eos: bool = DEFAULT.ignore_eos
     cursor: int = 0
     head: tuple[int, int] | None = None
-    draft_tokens: int | None = None
-    draft_error: str | None = None
-    tried: str | None = None
+    setting_errors: Mapping[str, str] = field(default_factory=dict)  # of settings that were refused, by name
+    draft: TypedPrompt = field(default_factory=TypedPrompt)
     paint_ms: float | None = None  # to draw a step on the Live page, as this browser has timed it
     measurement: Measurement | None = None  # what tokens of a run would cost without the cache
     session: str | None = None  # the browser session that it is of
@@ -130,15 +126,19 @@ class Visit:
             tables=run_model.tables if run_model else None,
             status=status,
             prompt=self.link.prompt(self),
-            draft_tokens=self.draft_tokens,
+            next_prompt=self.player.next_prompt,
+            draft_tokens=self.draft.tokens,
             draft_error=self.draft_error,
             context=min(self._checkpoint.config.n_positions, limits().prompt_tokens),
             sampling=self.sampling,
             max_new_tokens=min(self.max_new_tokens, most),
             most_new_tokens=most,
             ignore_eos=self.ignore_eos,
+            speed=self.speed,
+            setting_errors=self.setting_errors,
             is_starting=self.player.is_starting,
             model=self.choice.shown,
+            next_model=self.job.name,
             models=self.choice.offered(),
             examples=EXAMPLES,
             tick_ms=min(SLOWEST_TICK_MS, TICK_MS * max(1, TRACES.running)),
@@ -155,12 +155,18 @@ class Visit:
         steps = self.player.trace.steps
         return (steps[min(self.cursor, len(steps) - 1)].identity if steps else None), self.head
 
+    @property
+    def draft_error(self) -> str | None:
+        """Why the text in the prompt box cannot run, or why its run ended before the first step."""
+        has_failed = self.draft.text is not None and self.draft.text == self.player.failed_prompt
+        return self.draft.error or (self.player.error if has_failed else None)
+
     def status(self) -> Status:
         """One word and one sentence on the run and the model."""
         return self.link.status(status_of(self.player, self.job), self)
 
     def answer(self, action: Action) -> None:
-        """Do what the visitor asked for; a refusal becomes one sentence, pauses the run and changes nothing else."""
+        """Do what the visitor asked for; a refusal is one sentence, and does no more than pause the run, if that."""
         self.refresh()
         self.link.heed(action)
         if not isinstance(action, Draft | View | Pause | ChooseModel | CancelModel):
@@ -170,7 +176,8 @@ class Visit:
                 limits().check()
             match action:
                 case RunPrompt(text, settings):
-                    self.tried = text
+                    self.draft.take(text, self._checkpoint)
+                    self.draft.error = None
                     self._take_settings(settings)
                     self._begin(text)
                 case Play(cursor, settings):
@@ -181,23 +188,22 @@ class Visit:
                     self._play(cursor, 1, 0.0)
                 case Pause():
                     self.player.pause()
-                case ChangeSettings(settings):
+                case ChangeSettings(cursor, settings):
                     self._take_settings(settings)
-                    if self.cursor >= len(self.player.trace.steps) - 1:
+                    if (self.cursor if cursor is None else cursor) >= len(self.player.trace.steps) - 1:
                         self.player.resample(self.sampling)
                 case Draft(text):
-                    if text != self.tried:  # the text that was refused may arrive late
-                        self.player.error = ""
-                    self._count(text)
+                    self.draft.count(text, self._checkpoint)
                 case View():
                     self._take_view(action)
                 case ChooseModel(name):
                     self.choice.take(name)
                 case CancelModel():
                     self.choice.cancel()
-                case Malformed(error, text):
-                    self.tried = self.tried if text is None else text
+                case Malformed(error):
                     raise SettingsError(error)
+        except WrongSettings as wrong:
+            self.setting_errors = wrong.errors
         except GPT2Error as error:
             self.player.pause()
             self.player.error = str(error)
@@ -229,9 +235,15 @@ class Visit:
 
     def _begin(self, prompt: str) -> None:
         engine = self._engine()
-        tokens = self.player.new(engine, prompt, self.sampling, self.max_new_tokens, self.speed, self.ignore_eos)
+        new = engine, prompt, self.sampling, self.max_new_tokens, self.speed, self.ignore_eos
+        try:
+            self.draft.tokens = self.player.new(*new)  # for the prompt box, until the run is on the stage
+        except PromptError as error:
+            if prompt == self.player.prompt:
+                raise
+            self.player.pause()
+            self.draft.error = str(error)
         self._end_measurement_of_another()
-        self.draft_tokens, self.draft_error = tokens, None  # for the prompt box, until the run is on the stage
 
     def _play(self, cursor: int | None, tokens: int, speed: float) -> None:
         at = self.cursor if cursor is None else cursor
@@ -257,16 +269,6 @@ class Visit:
         assert checkpoint is not None  # `job` sees to it
         return checkpoint
 
-    def _count(self, text: str) -> None:
-        checkpoint = self._checkpoint
-        self.draft_tokens = self.draft_error = None
-        try:
-            self.draft_tokens = tokens = count_tokens(text, checkpoint.tokenizer)
-            check_context(tokens, checkpoint.config)
-            limits().check_prompt(tokens)
-        except GPT2Error as error:
-            self.draft_error = str(error)
-
     def _take_view(self, view: View) -> None:
         self.cursor = self.cursor if view.cursor is None else max(0, view.cursor)
         self.paint_ms = view.paint_ms
@@ -278,21 +280,9 @@ class Visit:
         """Take all settings or none.
 
         Raises:
-            SettingsError: if one is out of its range.
+            WrongSettings: if one is no number, or out of its range.
         """
         controls = Controls(self.sampling, self.max_new_tokens, self.speed, self.ignore_eos)
         changed = controls.changed(settings, self.most_new_tokens, self._checkpoint.config.vocab_size)
         self.sampling, self.max_new_tokens, self.speed = changed.sampling, changed.max_new_tokens, changed.speed
-        self.ignore_eos = changed.ignore_eos
-
-
-def this_visit() -> Visit:
-    """The visit of this browser session, begun with a recorded run on the stage; its address may name another run."""
-    if "visit" not in st.session_state:
-        collect_garbage(after=COLLECT_SECONDS)  # of visits that are over: the new one may need their memory
-        link, choice = Link(this_query()), ModelChoice(is_local=comes_from_this_machine())
-        recorded, prompt = link.recorded
-        player, last = Player(recorded, prompt), len(recorded.steps) - 1
-        st.session_state["visit"] = Visit(player, choice, link, cursor=last, session=this_session())
-    visit: Visit = st.session_state["visit"]
-    return visit
+        self.ignore_eos, self.setting_errors = changed.ignore_eos, {}

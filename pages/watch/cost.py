@@ -7,7 +7,7 @@ from pages.frame import layout
 from pages.frame.cache_savings import show_saving
 from pages.frame.excerpt import Excerpt
 from pages.visit.cost_facts import cost_facts_of
-from pages.visit.visit import this_visit
+from pages.visit.session import this_visit
 
 LINES = (
     Excerpt("engine/run.py", ("Run._advance",)),

@@ -1,6 +1,6 @@
 // The address: what is on the stage, so that a reload, a sent link or Back makes it again.
 //
-// Python says what of it names the run (`header.link`); step, head and speed are this browser's own. The entry of the
+// Python says what of it names the run (`header.link`); step and head are this browser's own. The entry of the
 // browser's history is only rewritten, never added to, and its page and all other parameters, such as Streamlit's
 // `embed`, stay as they are.
 
@@ -9,15 +9,8 @@ const OWN_PARAMETERS = new Set([
   "drawn", "check", "step", "head", "speed",
 ]);
 const ADDRESS_MS = 400; // browsers refuse more than some rewrites a second
-const USUAL_SPEED = 8;
 let addressTimer = 0;
 let addressedAt = -Infinity;
-
-// The speed that the address asks for, in tokens a second.
-function speedAsked() {
-  const asked = new URLSearchParams(location.search).get("speed") ?? "";
-  return /^\d{1,3}(\.\d{1,20})?$/.test(asked) ? Math.min(60, Number(asked)) : 8;
-}
 
 function ownQuery() {
   const { query, problem, is_pending: isPending } = state.header.link;
@@ -26,7 +19,6 @@ function ownQuery() {
     if (state.cursor < lastStep()) own.push(`step=${state.cursor}`);
     if (state.lock) own.push(`head=${state.lock.layer}.${state.lock.head}`);
   }
-  if (state.speed !== USUAL_SPEED) own.push(`speed=${state.speed}`);
   return own;
 }
 

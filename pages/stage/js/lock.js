@@ -26,9 +26,9 @@ function moveLayer(by) {
   lockHead(Math.min(state.header.n_layer - 1, Math.max(0, layer + by)), head);
 }
 
-// Esc lets go what was taken last: an open dialog, then a cell or token picked on the page, then the head.
+// Esc lets go what was taken last: an open dialog, a draft (twice), then a cell or token picked on the page, then the head.
 function letGo() {
-  if (closePopover()) return;
+  if (closePopover() || discardTwice()) return;
   if (dispatchEvent(new CustomEvent(LET_GO, { cancelable: true }))) unlockHead();
 }
 

@@ -7,6 +7,7 @@ const ICONS = {
   play: icon("M4 2.5v11L13 8z"),
   pause: icon("M4 3h3v10H4zM9 3h3v10H9z"),
   forward: icon("M4 3v10l8-5z"),
+  run: icon("M14 3v7H7v3.5L1.5 8.8 7 4v3.5h4.5V3z"),
   last: icon("M11 3h2v10h-2zM3 3v10l7-5z"),
   link: icon(
     "M7.2 4.6 9 2.8a3 3 0 0 1 4.2 4.2L11.4 8.8 10.3 7.7 12.1 5.9a1.5 1.5 0 0 0-2-2L8.3 5.7zM8.8 11.4 7 13.2"
@@ -16,7 +17,8 @@ const ICONS = {
 const button = (name, label, keys) =>
   `<button type="button" class="${name}" aria-label="${label}" title="${label} (${keys})">${ICONS[name]}</button>`;
 const field = (name, label, hint, attributes) =>
-  `<label><span>${label}</span><input name="${name}" ${attributes} autocomplete="off"><small>${hint}</small></label>`;
+  `<label><span>${label}</span><input name="${name}" ${attributes} aria-label="${label}" aria-describedby="on-${name}"
+    autocomplete="off"><small id="on-${name}" data-hint="${hint}">${hint}</small></label>`;
 const panel = (name, title, body) =>
   `<section class="panel ${name}" aria-label="${title}"><h2>${title}</h2><p class="says"></p>${body}</section>`;
 const canvas = (name, label) =>
@@ -25,15 +27,16 @@ const canvas = (name, label) =>
 const TOP = `
 <div class="top">
   <div class="prompt"><div class="box">
-    <textarea rows="1" aria-label="Prompt" spellcheck="false" autocapitalize="off" autocomplete="off"></textarea>
-    <span class="count" aria-live="off"></span>
+    <textarea rows="1" aria-label="Prompt" aria-describedby="on-draft on-prompt" spellcheck="false"
+      autocapitalize="off" autocomplete="off"></textarea>
+    <span class="unrun" id="on-draft" hidden>not run yet</span><span class="count" aria-live="off"></span>
   </div></div>
   <div class="transport" role="group" aria-label="Playback">
     ${button("first", "First step", "Home")}${button("back", "One step back", "←")}
     <button type="button" class="play"><span class="sign">${ICONS.play}</span><span class="word">Play</span></button>
     ${button("forward", "One step on", "→")}${button("last", "Last step", "End")}
   </div>
-  <button type="button" class="run" title="Run this prompt (Enter)">Run</button>
+  <button type="button" class="run">Run</button>
   <div class="settings">
     <button type="button" class="copy-link" aria-label="Copy link">${ICONS.link}</button>
     <button type="button" class="chip" aria-haspopup="dialog" aria-expanded="false"></button>
@@ -67,7 +70,7 @@ const TOP = `
     </div>
     <button type="button" class="cancel" hidden>Cancel</button>
   </div>
-  <div class="error" role="alert"></div>
+  <div class="error" id="on-prompt" role="alert"></div>
 </div>
 <div class="strip">
   <div class="tokens" role="group" aria-label="Tokens"></div>

@@ -25,6 +25,13 @@ function sendSoon(name, delay, values) {
   outbox.debounced[name] = setTimeout(() => { outbox.debounced[name] = 0; send(name, values()); }, delay);
 }
 
+// Nothing more is said of this.
+function withdraw(name) {
+  clearTimeout(outbox.debounced[name]);
+  outbox.debounced[name] = 0;
+  outbox.pending = outbox.pending.filter((action) => action.name !== name);
+}
+
 function flush() {
   clearTimeout(outbox.timer);
   if (!outbox.pending.length || !shared.component || isLeaving()) return;
@@ -47,6 +54,7 @@ function keepTicking(header) {
 
 // Python names the highest serial it has taken. What it has just been given it answers in the message after this one.
 function acknowledge(echo) {
+  for (const { serial, values } of outbox.pending) if (serial <= echo && "text" in values) state.judged = values.text;
   outbox.pending = outbox.pending.filter((action) => action.serial > echo);
   clearTimeout(outbox.timer);
   if (outbox.pending.length) outbox.timer = setTimeout(flush, 120);

@@ -5,6 +5,7 @@
 //   { kind: "replay", due }          the clock does, through the steps at hand; `due` is the time of the next one
 //   { kind: "generate", asked }      new steps do, as they come
 //   { kind: "step", to, asked }      one new step does, once it has come
+// `isPress` is whether a person pressed Run, Play or step for it, until that is answered.
 // `asked` is the serial of the action that asked Python for them, 0 if nobody here did; no message counts before the
 // one that answers it. `before` is the run that a new one is to replace: it stays until the new one has a step, and its
 // cursor with it. People change the playback with the functions below, messages with `follow` alone.
@@ -51,12 +52,13 @@ function pause() {
 
 // Ask Python for steps: `playback` is what they do to the cursor.
 function ask(name, values, playback) {
-  state.playback = { ...playback, asked: send(name, { ...values, ...settingValues() }) };
+  const asked = send(name, { ...values, ...settingValues() });
+  state.playback = { isPress: true, wasHeld: state.held, ...playback, asked };
   state.held = false;
   requestPaint();
 }
 
-function generate() { ask("play", { cursor: state.cursor }, { kind: "generate" }); }
+function generate(isPress = true) { ask("play", { cursor: state.cursor }, { kind: "generate", isPress }); }
 
 function runPrompt() {
   const text = stageNow ? stageNow.parts.text.value : state.header.prompt;
@@ -78,7 +80,8 @@ function replay() {
 
 function togglePlay() {
   if (isPlaying()) return pause();
-  if (!stepCount()) return runPrompt();
+  if (isResting()) return;
+  if (isDraft() || !stepCount()) return runPrompt();
   if (state.held || state.cursor < lastStep()) return state.held ? generate() : replay();
   const { kind } = state.header.status;
   if (state.header.recorded && (kind === "loading" || kind === "error") && lastStep() > 0) {
@@ -93,7 +96,8 @@ function replayTick(now) {
   if (playback.kind !== "replay") return;
   if (now >= playback.due && state.cursor >= lastStep()) return endReplay();
   if (now >= playback.due && shownAt(state.cursor + 1)) {
-    playback.due = Math.max(playback.due + 1000 / (state.speed > 0 ? state.speed : 60), now);
+    const { speed } = state.header;
+    playback.due = Math.max(playback.due + 1000 / (speed > 0 ? speed : 60), now);
     moveTo(state.cursor + 1);
   }
   requestAnimationFrame(replayTick);
@@ -108,7 +112,9 @@ function endReplay() {
 // A new message: what it does to the playback and the cursor.
 function follow(header) {
   if (header.run !== state.run) takeRun(header);
-  const { kind, to } = state.playback, isRunning = header.status.kind === "running";
+  const isRunning = header.status.kind === "running";
+  if (state.playback.isPress && isAnswer(header)) endPress(isRunning);
+  const { kind, to } = state.playback;
   if (kind === "step" && isAnswer(header)) {
     if (recordAt(to)) { moveTo(to); state.playback = STILL; }
     else if (to > lastStep() && !isRunning) state.playback = STILL; // the step was not made
@@ -123,6 +129,15 @@ function follow(header) {
   if (state.cursor > lastStep()) moveTo(lastStep());
   arrive(header);
   askForMissing();
+}
+
+// What was pressed is answered: if a wrong setting forbade it, it never happened, and the setting says why.
+function endPress(isRunning) {
+  const { wasHeld } = state.playback;
+  state.playback = { ...state.playback, isPress: false };
+  if (!showWrongSetting()) return;
+  state.held = wasHeld;
+  if (!isRunning) state.playback = STILL;
 }
 
 // Whether a message knows of the steps that were asked for; false if none were.

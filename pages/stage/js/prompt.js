@@ -1,12 +1,45 @@
 // The prompt: a real text field that keeps every blank, a live token count, and one red sentence if it cannot run.
+// A text that is not the run's is a draft until it is run, or discarded.
 
 const RESTING = new Set(["recorded", "paused", "ended", "full"]); // of these the sentence is shown, if it is news
+const TWICE_MS = 1500; // Esc again within this time is the second press of two
+let leftBoxAt = -Infinity; // when Esc was pressed in the box
+
+// The prompt of the newest run: the one asked for, or starting, or on the stage.
+function promptOfRun() {
+  const asked = outbox.pending.findLast((action) => action.name === "run");
+  return asked ? asked.values.text : state.header.next_prompt ?? state.header.prompt;
+}
+
+function isDraft() { return state.draft !== null && state.draft !== promptOfRun(); }
+
+// Run uses another model now, which may read a longer text, or know more tokens.
+function judgeAnew() {
+  if (isDraft()) send("draft", { text: state.draft });
+  if (wrongSetting()) send("settings", { cursor: state.cursor, ...settingValues() });
+}
+
+function discard() {
+  withdraw("draft");
+  state.judged = null;
+  state.draft = promptOfRun();
+  requestPaint();
+}
+
+// Esc a second time, after the one that left the box: whether there was a draft to discard.
+function discardTwice() {
+  if (!isDraft() || performance.now() - leftBoxAt > TWICE_MS) return false;
+  discard();
+  return true;
+}
 
 function wirePrompt(parts) {
   const { text } = parts;
   text.addEventListener("input", () => {
     state.draft = text.value;
     sendLater("draft", 200, () => ({ text: text.value }));
+    paintPrompt(parts); // at once, so that no press falls on a button that is about to be another
+    paintButtons(parts);
     fitPrompt(parts);
   });
   text.addEventListener("keydown", (event) => {
@@ -15,7 +48,10 @@ function wirePrompt(parts) {
       event.preventDefault();
       text.blur();
       runPrompt();
-    } else if (event.key === "Escape") text.blur();
+    } else if (event.key === "Escape") {
+      text.blur();
+      leftBoxAt = performance.now();
+    }
   });
   text.addEventListener("focus", () => fitPrompt(parts));
   text.addEventListener("blur", () => { fitPrompt(parts); text.scrollTop = 0; });
@@ -33,23 +69,32 @@ function fitPrompt({ text, root }) {
 
 function paintPrompt(parts) {
   const { header } = state;
-  const { text, count, error, root } = parts;
-  if (header.prompt !== state.promptSeen) {
-    if (state.draft === state.promptSeen || root.activeElement !== text) state.draft = null;
-    state.promptSeen = header.prompt;
-  }
+  const { text, box, unrun, count } = parts;
+  if (state.draft === header.prompt) state.draft = null;
   const value = state.draft ?? header.prompt;
   if (text.value !== value) {
     text.value = value;
     fitPrompt(parts);
   }
-  const typed = state.draft !== null && state.draft !== header.prompt;
-  const tokens = typed || header.link.is_pending ? header.draft_tokens : header.prompt_tokens;
+  const isTyped = state.draft !== null || header.link.is_pending;
+  const tokens = isTyped ? header.draft_tokens : header.prompt_tokens;
   setText(count, `${tokens ?? "–"} / ${header.context} tokens`);
-  const wrong = (typed && header.draft_error) || (header.status.kind === "error" ? header.status.text : "");
-  const { kind, text: told, is_news: isNews } = header.status;
-  const ofModel = parts.popover.hidden ? header.model_error : ""; // else it stands in there
-  setText(error, wrong || ofModel || (RESTING.has(kind) && isNews ? told : ""));
-  error.dataset.kind = wrong || ofModel ? "error" : "notice";
-  text.setAttribute("aria-invalid", wrong ? "true" : "false");
+  box.classList.toggle("draft", isDraft());
+  unrun.hidden = !isDraft();
+  paintMessage(parts, value);
+}
+
+// One sentence at a time: on the draft in the box, on the run, on the model, or news of a run at rest. News says what
+// Play or Run would do, which is not so while there is a draft.
+function paintMessage({ text, error, popover }, value) {
+  const { draft_error: refusal, status, model_error: wrongModel } = state.header;
+  const ofDraft = isDraft() && state.judged === value ? refusal : "";
+  const ofRun = status.kind === "error" ? status.text : "";
+  const ofModel = popover.hidden ? wrongModel : ""; // else it stands in there
+  const news = RESTING.has(status.kind) && status.is_news && !isDraft() ? status.text : "";
+  const wrong = ofDraft || ofRun || ofModel;
+  setText(error, wrong || news);
+  error.dataset.kind = wrong ? "error" : "notice";
+  error.dataset.of = ofDraft ? "draft" : ofRun ? "run" : ofModel ? "model" : "news";
+  text.setAttribute("aria-invalid", ofDraft ? "true" : "false");
 }

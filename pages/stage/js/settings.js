@@ -1,11 +1,14 @@
-// The settings chip and its small dialog; what is typed is passed on as typed, Python judges it.
+// The settings chip and its small dialog; what is typed is passed on as typed, Python judges it. While it finds one
+// wrong, none is taken: the chip goes on to name the run's, the fields keep what was typed.
 
 const NUMBERS = ["temperature", "top_k", "top_p", "seed", "max_new_tokens", "speed"];
 
 function settingValues() {
-  const { sampling, max_new_tokens, ignore_eos } = state.header;
-  return { ...sampling, max_new_tokens, ignore_eos, ...state.typed, speed: state.speed };
+  const { sampling, max_new_tokens, ignore_eos, speed } = state.header;
+  return { ...sampling, max_new_tokens, ignore_eos, speed, ...state.typed };
 }
+
+function wrongSetting() { return NUMBERS.find((name) => name in state.header.setting_errors); }
 
 function wireSettings(parts) {
   const { chip, popover, fields } = parts;
@@ -26,12 +29,21 @@ function wireSettings(parts) {
 
 let openedByKey = false; // only then does closing give the focus back: after a click, Space is the stage's
 
-function openPopover(byKey) {
+function openPopover(byKey, name = NUMBERS[0]) {
   openedByKey = byKey;
   const { popover, chip, fields } = stageNow.parts;
   popover.hidden = false;
   chip.setAttribute("aria-expanded", "true");
-  fields.elements[0].focus();
+  fields.elements[name].focus();
+  requestPaint(); // what is wrong with the model is told in here now, and no more on the stage
+}
+
+// Open the dialog at the first wrong setting; false if none is.
+function showWrongSetting() {
+  const name = wrongSetting();
+  if (!name) return false;
+  if (stageNow) openPopover(false, name);
+  return true;
 }
 
 function closePopover() {
@@ -40,48 +52,58 @@ function closePopover() {
   stageNow.parts.chip.setAttribute("aria-expanded", "false");
   if (openedByKey) stageNow.parts.chip.focus();
   else stageNow.parts.root.activeElement?.blur();
+  requestPaint();
   return true;
 }
 
 function changeSetting(name, value) {
   const typed = value.trim().replace(",", ".");
-  if (name === "speed") {
-    const speed = Number(typed);
-    if (Number.isFinite(speed) && speed >= 0) state.speed = Math.min(60, speed);
-    return requestPaint();
-  }
   if (String(settingValues()[name]) === typed) return;
   state.typed = { ...state.typed, [name]: typed };
-  if (state.playback.kind === "generate") generate();
-  else if (name === "max_new_tokens" || state.cursor === lastStep()) send("settings", settingValues());
-  else state.held = true; // it will count from the step under the cursor on, when Play is pressed
+  if (state.playback.kind === "generate") generate(false);
+  else {
+    send("settings", { cursor: state.cursor, ...settingValues() });
+    // It will count from the step under the cursor on, when Play is pressed.
+    if (name in state.header.sampling && state.cursor < lastStep()) state.held = true;
+  }
   requestPaint();
 }
 
 // Whether a run stops at a token that ends the text.
 function stopAtEnd(checked) {
   state.typed = { ...state.typed, ignore_eos: !checked };
-  send("settings", settingValues());
+  send("settings", { cursor: state.cursor, ...settingValues() });
   requestPaint();
 }
 
 function paintSettings(parts) {
   const { header } = state;
-  if (!state.held && !isPending("settings", "play", "run", "step")) state.typed = {};
-  const now = settingValues();
-  const pieces = [`T ${now.temperature}`];
-  if (Number(now.top_k)) pieces.push(`k ${now.top_k}`);
-  if (Number(now.top_p) !== 1) pieces.push(`p ${now.top_p}`);
-  pieces.push(`seed ${now.seed}`);
+  const wrong = wrongSetting();
+  if (!wrong && !isPending("settings", "play", "run", "step")) state.typed = {};
+  const { temperature, top_k: topK, top_p: topP, seed } = header.sampling;
+  const pieces = [`T ${temperature}`];
+  if (topK) pieces.push(`k ${topK}`);
+  if (topP !== 1) pieces.push(`p ${topP}`);
+  pieces.push(`seed ${seed}`);
   setText(parts.chip, pieces.join(" · ") + (state.held ? " · from here" : ""));
-  for (const name of NUMBERS) {
-    const input = parts.fields.elements[name];
-    if (parts.root.activeElement !== input && input.value !== String(now[name])) input.value = String(now[name]);
-  }
+  parts.chip.classList.toggle("wrong", Boolean(wrong));
+  parts.chip.title = wrong ? header.setting_errors[wrong] : "";
+  const now = settingValues();
+  for (const name of NUMBERS) paintField(parts, name, String(now[name]));
   parts.fields.elements.stop_at_end.checked = !now.ignore_eos;
-  const hint = parts.fields.elements.max_new_tokens.nextElementSibling;
-  setText(hint, `at most, for each run; up to ${header.most_new_tokens}`);
   fillExamples(parts, header.examples);
+}
+
+// One field: what was typed or is in force, and beside it what is wrong with it, or what it means.
+function paintField({ fields, root }, name, value) {
+  const { setting_errors: errors, most_new_tokens: most } = state.header;
+  const input = fields.elements[name], beside = input.nextElementSibling;
+  if (root.activeElement !== input && input.value !== value) input.value = value;
+  const meaning = name === "max_new_tokens" ? `${beside.dataset.hint}; up to ${most}` : beside.dataset.hint;
+  input.setAttribute("aria-invalid", String(name in errors));
+  beside.classList.toggle("wrong", name in errors);
+  beside.setAttribute("role", name in errors ? "alert" : "note");
+  setText(beside, errors[name] ?? meaning);
 }
 
 function fillExamples(parts, examples) {

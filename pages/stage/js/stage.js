@@ -5,12 +5,13 @@ let paintAsked = 0;
 const stages = new WeakMap();
 
 const ELEMENTS = {
-  top: ".top", text: "textarea", count: ".count", error: ".error", first: ".first", back: ".back", play: ".play",
-  sign: ".sign", word: ".word", forward: ".forward", last: ".last", run: ".run", chip: ".chip", popover: ".popover",
-  fields: ".fields", examples: ".examples", status: ".status", facts: ".facts", coming: ".coming", cancel: ".cancel",
-  models: ".models", other: ".other", modelNote: ".model-note", badge: ".state b", statusText: ".state span",
-  tokens: ".tokens", scrubber: ".scrubber", unlock: ".state .unlock", copyLink: ".copy-link", copied: ".copied",
-  copiedText: ".copied span", copiedLink: ".copied input",
+  top: ".top", box: ".box", text: "textarea", unrun: ".unrun", count: ".count", error: ".error", first: ".first",
+  back: ".back", play: ".play", sign: ".sign", word: ".word", forward: ".forward", last: ".last", run: ".run",
+  chip: ".chip", popover: ".popover", fields: ".fields", examples: ".examples", status: ".status", facts: ".facts",
+  coming: ".coming", cancel: ".cancel", models: ".models", other: ".other", modelNote: ".model-note",
+  badge: ".state b", statusText: ".state span", tokens: ".tokens", scrubber: ".scrubber",
+  unlock: ".state .unlock", copyLink: ".copy-link", copied: ".copied", copiedText: ".copied span",
+  copiedLink: ".copied input",
 };
 
 function build(parent, view) {
@@ -112,7 +113,7 @@ function paint() {
   paintSettings(parts);
   paintModels(parts, stage);
   paintStrip(parts, record);
-  paintTransport(parts, stage.record);
+  paintTransport(parts);
   paintCopyLink(parts);
   keepAddress();
   paintLock(parts, stage.view);
@@ -157,7 +158,8 @@ function sayAloud(stage, record) {
 function show(component) {
   const parent = component.parentElement;
   shared.component = component;
-  const header = component.data ? receive(component.data) : state.header;
+  const before = state.header;
+  const header = component.data ? receive(component.data) : before;
   if (!header) return;
   if (isAnotherVisit(header)) return location.reload();
   let stage = stages.get(parent);
@@ -173,6 +175,7 @@ function show(component) {
   stageNow = stage;
   keepTicking(header);
   acknowledge(header.echo);
+  if (before && before.next_model !== header.next_model) judgeAnew();
   if (!header.has_code && !isPending("code")) send("code");
   follow(header);
   requestPaint();

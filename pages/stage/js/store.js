@@ -14,12 +14,11 @@ const state = (shared.state ??= {
   lock: null, // the head that a click has locked, as { layer, head }
   playback: { kind: "still" }, // what moves the cursor; see playback.js
   held: false, // settings were changed before the last step: Play goes on from the cursor with them
-  speed: speedAsked(), // steps a second; 0 is as fast as they come
   visit: "", // which visit of the server's the newest message is of
   arrived: "", // the run of the address, once its step and head have been shown
-  typed: {}, // settings as typed, by name, until Python has taken them
+  typed: {}, // settings as typed, by name, until Python has taken them all
   draft: null, // the prompt as typed; null if it is the header's
-  promptSeen: null, // the header's prompt that `draft` was typed over
+  judged: null, // the text that the header's `draft_error` is about
   chosenModel: null, // the model chosen in the list, until Python has answered
   typesModel: false, // whether the line for a model that is not in the list is open
   mounts: 0, // how many stages have been built

@@ -4,6 +4,17 @@ const STATES = {
   recorded: "", loading: "loading", running: "running", paused: "paused", ended: "text ended",
   full: "context full", error: "error",
 };
+const SIGNS = { Play: ICONS.play, Pause: ICONS.pause, Run: ICONS.run };
+const TITLES = {
+  Play: "Play (Space)",
+  Pause: "Pause (Space)",
+  Run: "Run this prompt (Enter)",
+  Discard: "Back to the run's prompt (Esc twice)",
+};
+const REST_MS = 400;
+let wasPlaying = false;
+let rests = false;
+
 const END_OF_TEXT = "<|endoftext|>";
 
 function wireStrip(parts) {
@@ -14,7 +25,7 @@ function wireStrip(parts) {
   parts.scrubber.addEventListener("input", () => goTo(Number(parts.scrubber.value)));
   const clicks = {
     first: () => goTo(0), back: () => goTo(state.cursor - 1), play: togglePlay, forward, last: () => goTo(lastStep()),
-    run: runPrompt,
+    run: runOrDiscard,
   };
   for (const [name, action] of Object.entries(clicks)) parts[name].addEventListener("click", () => action());
 }
@@ -57,15 +68,42 @@ function keepInView(tokens, mark) {
   }
 }
 
-function paintTransport(parts, record) {
-  const word = isPlaying() ? "Pause" : "Play";
+// A draft is run by the large button, and discarded by the small one; while a run goes on the large one is Pause, and
+// the small one runs the draft. Just one of them is Run at any time.
+function paintButtons(parts) {
+  const isOn = isPlaying(), draft = isDraft();
+  const word = isOn ? "Pause" : draft ? "Run" : "Play";
   if (parts.play.dataset.word !== word) {
     parts.play.dataset.word = word;
-    parts.sign.innerHTML = isPlaying() ? ICONS.pause : ICONS.play;
+    parts.sign.innerHTML = SIGNS[word];
     setText(parts.word, word);
     parts.play.setAttribute("aria-label", word);
-    parts.play.title = `${word} (Space)`;
+    parts.play.title = TITLES[word];
   }
+  const other = draft && !isOn ? "Discard" : "Run";
+  setText(parts.run, other);
+  parts.run.title = TITLES[other];
+  if (wasPlaying && !isOn && draft) rest();
+  wasPlaying = isOn;
+  for (const button of [parts.play, parts.run]) button.setAttribute("aria-disabled", String(rests));
+}
+
+// A run that stops under a draft turns both buttons into others: a press that was on its way does nothing.
+function rest() {
+  rests = true;
+  setTimeout(() => { rests = false; requestPaint(); }, REST_MS);
+}
+
+function isResting() { return rests; }
+
+function runOrDiscard() {
+  if (isResting()) return;
+  if (isDraft() && !isPlaying()) discard();
+  else runPrompt();
+}
+
+function paintTransport(parts) {
+  paintButtons(parts);
   parts.first.disabled = parts.back.disabled = state.cursor <= 0;
   parts.last.disabled = state.cursor >= lastStep();
   paintStatus(parts);
