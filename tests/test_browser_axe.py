@@ -28,7 +28,7 @@ def test_a_page_has_nothing_that_keeps_somebody_out(chromium, server, name, sche
     ready(page)
     page.get_by_role("link", name=name, exact=True).click()
     if name != "Live":
-        page.get_by_role("heading", level=2).and_(page.get_by_text("?")).wait_for(timeout=60_000)
+        page.get_by_role("heading", level=2).filter(has_text="?").first.wait_for(timeout=60_000)
     lie_still(page)
     page.evaluate(AXE)
     found = page.evaluate(FOUND)

@@ -134,7 +134,7 @@ def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
     pieces, mark, beyond, frame = (style.named(name) for name in ("pieces", "mark", "beyond", "frame"))
     layers = [
         frame.mark_point(opacity=0).encode(x=x, y=y),
-        pieces.mark_rect(strokeWidth=0.75).encode(
+        pieces.mark_bar(strokeWidth=0.75, cornerRadius=0).encode(
             **box,
             fill=alt.Fill("part:N", scale=alt.Scale(domain=names, range=fills), legend=legend),
             stroke=alt.Stroke("part:N", scale=alt.Scale(domain=names, range=edges), legend=legend),

@@ -74,6 +74,8 @@ def cache_chart(run: Trace, reruns: Sequence[Rerun], palette: Palette) -> alt.La
         steps.mark_line(strokeWidth=3).encode(
             x=x, y=alt.Y("running:Q", scale=scale, title=title), color=colour, strokeDash=dash
         ),
+    ]
+    measured = [
         whole.mark_line(strokeWidth=3).encode(x=x, y=y.title(title), color=colour, strokeDash=dash),
         whole.mark_point(filled=True, size=90, opacity=1).encode(
             x=x,
@@ -86,7 +88,9 @@ def cache_chart(run: Trace, reruns: Sequence[Rerun], palette: Palette) -> alt.La
         ),
     ]
     frame: ChartData = [{"position": 0, "ms": 0.0}, {"position": 1.02 * run.seq, "ms": top}]
-    return style.dressed(alt.layer(*layers), palette, HEIGHT, cached=cached, again=again, frame=frame)
+    if not again:  # Vega warns of layers that have nothing to draw
+        return style.dressed(alt.layer(*layers), palette, HEIGHT, cached=cached, frame=frame)
+    return style.dressed(alt.layer(*layers, *measured), palette, HEIGHT, cached=cached, again=again, frame=frame)
 
 
 def cache_sentence(run: Trace, reruns: Sequence[Rerun]) -> str:
