@@ -148,7 +148,7 @@ def test_a_run_of_a_visitors_own_takes_the_place_of_the_links() -> None:
     wait(visit)
     visit.refresh()
     assert visit.player.prompt == "A mouse" and len(visit.player.trace.steps) == 3
-    assert query_of(visit).startswith("prompt=A+mouse&max_new_tokens=3&tokens=3&")
+    assert query_of(visit).startswith("prompt=A+mouse&max_new_tokens=3&speed=0&tokens=3&")
 
 
 def test_a_links_model_that_is_not_here_waits_for_the_visitor(unset_host, pool: Pool) -> None:
@@ -223,7 +223,7 @@ def test_a_prompt_that_is_too_long_for_a_link_is_left_out_and_said(engine) -> No
     wait(visit)
     assert visit.player.prompt == text and len(visit.player.trace.steps) == 1
     link = visit.snapshot().link
-    assert (link.query, link.problem) == ("seed=5&max_new_tokens=1", TOO_LONG)
+    assert (link.query, link.problem) == ("seed=5&max_new_tokens=1&speed=0", TOO_LONG)
 
 
 def test_settings_that_changed_too_often_for_a_link_are_said_to_have(engine) -> None:
