@@ -15,7 +15,6 @@ from pages.server import memory
 from pages.server.memory import Collector
 from pages.stage.actions import parse
 from pages.visit import connection
-from pages.visit import visit as visits
 from pages.visit.generation import GONE_SECONDS
 from pages.visit.model_choice import ModelChoice
 from pages.visit.on_stage import EVICTED
@@ -201,7 +200,7 @@ def test_without_a_server_nobody_is_away(trace):
 def test_a_browser_is_at_home_only_with_no_proxy_between(monkeypatch, address, header, at_home):
     context = SimpleNamespace(ip_address=address, headers={header: "203.0.113.7"})
     monkeypatch.setattr(connection.st, "context", context)
-    assert visits.comes_from_this_machine() is at_home
+    assert connection.comes_from_this_machine() is at_home
 
 
 def test_a_run_is_read_with_the_model_that_made_it_and_with_no_other_that_embeds_alike(
