@@ -1,5 +1,6 @@
 """What tests share: the bundled model, loaded once, and a run of it."""
 
+import importlib
 import os
 import signal
 from collections import Counter
@@ -46,9 +47,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_xdist_setupnodes() -> None:
-    """One thread a worker for NumPy and torch: those of several workers would take the cores from each other."""
+    """Prepare what workers share, before the first one starts.
+
+    One thread a worker for NumPy and torch: those of several workers would take the cores from each other. And MAX
+    builds a part of itself when that is first imported: workers that do so at once read each other's half file.
+    """
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    importlib.import_module("max._kv_cache_ops")
 
 
 def pytest_configure(config: pytest.Config) -> None:
