@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpt2.engine.settings import SETTINGS
 from gpt2.errors import SettingsError
 from gpt2.text.tokenizer import Tokenizer
 from pages.server import memory
@@ -15,6 +16,7 @@ from pages.visit.visit import Visit
 from tests.players import wait
 
 NAMES = ("GPT2_MAX_PROMPT_TOKENS", "GPT2_MAX_NEW_TOKENS", "GPT2_TRACES_MB", "GPT2_THREADS")
+CHECKED = [setting.name for setting in SETTINGS if setting.kind in ("number", "megabytes", "device")]
 
 
 @pytest.fixture
@@ -84,28 +86,38 @@ def test_more_new_tokens_than_the_host_allows_are_refused(visit, trace, monkeypa
     assert len(visit.player.trace.steps) == 5
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CHECKED)
 @given(told=st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1))
-def test_a_setting_that_cannot_be_read_is_told_in_one_sentence_and_its_default_stands_in(name: str, told: str) -> None:
+def test_a_setting_that_cannot_be_read_is_told_in_one_sentence_and_a_default_stands_in(name: str, told: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(name, told)
         found = limits()
     assert min(found.prompt_tokens, found.new_tokens, found.traces_bytes) >= 1
     if found.problem:
-        assert found.problem.startswith(f"{name} must be a ") and "\n" not in found.problem
-        with pytest.raises(SettingsError, match=r"whole number from 1 up|positive number of megabytes"):
+        assert found.problem.startswith(f"{name} must be a") and "\n" not in found.problem
+        with pytest.raises(
+            SettingsError, match=r"whole number from 1 up|positive number of megabytes|auto, cpu or gpu"
+        ):
             found.check()
 
 
-@pytest.mark.parametrize("told", ["0", "-1", "1.5", "many", "٣", "1e3", "9" * 13])
-def test_what_is_no_whole_number_from_one_up_stops_orders_until_it_is_put_right(
-    visit, trace, told, monkeypatch
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        *(("GPT2_MAX_NEW_TOKENS", told) for told in ("0", "-1", "1.5", "many", "٣", "1e3", "9" * 13)),
+        *(("GPT2_MEMORY_MB", "plenty"), ("GPT2_TRACE_MB", "0"), ("GPT2_DEVICE", "tpu")),
+    ],
+)
+def test_a_setting_that_cannot_be_read_stops_orders_until_it_is_put_right(
+    visit, trace, name, told, monkeypatch
 ) -> None:
-    monkeypatch.setenv("GPT2_MAX_NEW_TOKENS", told)
-    assert visit.status().kind == "error" and "whoever hosts this app" in visit.status().text
-    visit.answer(parse("run", {"text": "A hen"}))
-    assert visit.player.trace is trace and not visit.player.is_running
     monkeypatch.setenv("GPT2_MAX_NEW_TOKENS", "3")
+    with monkeypatch.context() as wrong:
+        wrong.setenv(name, told)
+        assert visit.status().kind == "error" and f"{name} must be" in visit.status().text
+        assert "whoever hosts this app" in visit.status().text
+        visit.answer(parse("run", {"text": "A hen"}))
+        assert visit.player.trace is trace and not visit.player.is_running
     visit.answer(parse("run", {"text": "A hen"}))
     wait(visit)
     assert len(visit.player.trace.steps) == 3

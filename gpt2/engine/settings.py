@@ -4,6 +4,7 @@ A setting is read whenever it is asked for. Root-level entries of Streamlit's se
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -98,6 +99,22 @@ def device(name: str) -> str:
     if (chosen := raw.lower() or "cpu") in DEVICES:
         return chosen
     raise SettingsError(f"{name} must be auto, cpu or gpu, not {raw!r}; whoever hosts this app can change it.")
+
+
+def problem() -> str:
+    """The sentence about the first setting that cannot be read; empty if all can."""
+    parsers: dict[str, Callable[[str], object]] = {
+        "number": lambda name: count(name, 1),
+        "megabytes": lambda name: megabytes(name, MEGABYTE),
+        "device": device,
+    }
+    for setting in SETTINGS:
+        try:
+            if parse := parsers.get(setting.kind):
+                parse(setting.name)
+        except SettingsError as error:
+            return str(error)
+    return ""
 
 
 def is_on(name: str) -> bool:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gpt2.engine.settings import count, megabytes
+from gpt2.engine.settings import count, megabytes, problem
 from gpt2.errors import PromptError, SettingsError
 
 from .memory import machine_bytes
@@ -22,7 +22,7 @@ class Limits:
         new_tokens: the most tokens generated for one press of Run or Play.
         traces_bytes: what all visitors' captures and KV caches may take together.
         threads: the threads that run models; 0 if the first model decides (`engine.settings.default_threads`).
-        problem: one sentence if a setting cannot be read, and its default is used instead; else empty.
+        problem: one sentence if any setting of this host cannot be read; else empty.
     """
 
     prompt_tokens: int
@@ -53,18 +53,18 @@ class Limits:
 
 
 def limits() -> Limits:
-    """The limits as they are set now."""
-    problems: list[str] = []
+    """The limits as they are set now; a default stands in for one that cannot be read."""
 
     def setting(parse: Callable[[str, int], int], name: str, default: int) -> int:
         try:
             return parse(name, default)
-        except SettingsError as error:
-            problems.append(str(error))
+        except SettingsError:
             return default
 
-    prompt = setting(count, "GPT2_MAX_PROMPT_TOKENS", sys.maxsize)
-    new = setting(count, "GPT2_MAX_NEW_TOKENS", sys.maxsize)
-    traces = setting(megabytes, "GPT2_TRACES_MB", int(TRACES_SHARE * machine_bytes()))
-    threads = setting(count, "GPT2_THREADS", 0)
-    return Limits(prompt, new, traces, threads, problems[0] if problems else "")
+    return Limits(
+        prompt_tokens=setting(count, "GPT2_MAX_PROMPT_TOKENS", sys.maxsize),
+        new_tokens=setting(count, "GPT2_MAX_NEW_TOKENS", sys.maxsize),
+        traces_bytes=setting(megabytes, "GPT2_TRACES_MB", int(TRACES_SHARE * machine_bytes())),
+        threads=setting(count, "GPT2_THREADS", 0),
+        problem=problem(),
+    )
