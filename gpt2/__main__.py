@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from codecs import getincrementaldecoder
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,7 +20,9 @@ from .errors import GPT2Error, SettingsError
 from .text import streams
 
 if TYPE_CHECKING:  # NumPy, which it needs, is imported only once there is room for it
+    from .engine.run import Run
     from .model.sampling import Sampling
+    from .trace.step import Step
     from .trace.trace import Trace
 
 
@@ -100,6 +102,19 @@ def sampling_of(options: argparse.Namespace) -> "Sampling":
     return Sampling(options.temperature, options.top_k, options.top_p, options.seed)
 
 
+def new_tokens(run: "Run", sampling: "Sampling", options: argparse.Namespace) -> Iterator[tuple["Step", float]]:
+    """Make the tokens that were asked for, until the text ends or its context is full: steps and their milliseconds."""
+    for _ in range(options.max_new_tokens):
+        if run.is_full:
+            print(f"{run.why_full} Stopped there.", file=sys.stderr)
+            return
+        since = time.perf_counter()
+        step = run.advance(sampling)
+        yield step, (time.perf_counter() - since) * 1000
+        if run.has_ended and not options.ignore_eos:
+            return
+
+
 def generate(options: argparse.Namespace) -> None:
     """Print the continuation token by token, or one JSON object at the end."""
     from .reading.report import token_report
@@ -113,17 +128,10 @@ def generate(options: argparse.Namespace) -> None:
         print(prompt, end="", flush=True)
     tokens = []
     characters = getincrementaldecoder("utf-8")("replace")  # one token may end in the middle of a character
-    for _ in range(options.max_new_tokens):
-        if run.is_full:
-            print(f"{run.why_full} Stopped there.", file=sys.stderr)
-            break
-        since = time.perf_counter()
-        step = run.advance(sampling)
-        tokens.append(token_report(step, run.trace.vocabulary, (time.perf_counter() - since) * 1000))
+    for step, ms in new_tokens(run, sampling, options):
+        tokens.append(token_report(step, run.trace.vocabulary, ms))
         if not options.json:
             print(characters.decode(engine.tokenizer.vocabulary[tokens[-1]["id"]]), end="", flush=True)
-        if run.has_ended and not options.ignore_eos:
-            break
     if options.json:
         result = {
             "model": options.model,
@@ -166,13 +174,8 @@ def recorded(options: argparse.Namespace) -> "Trace":
     sampling = sampling_of(options)
     engine = load(options.model, tell, options.device)
     run = engine.start(options.ids or options.prompt)
-    for _ in range(options.max_new_tokens):
-        if run.is_full:
-            print(f"{run.why_full} Stopped there.", file=sys.stderr)
-            break
-        run.advance(sampling)
-        if run.has_ended and not options.ignore_eos:
-            break
+    for _ in new_tokens(run, sampling, options):
+        pass
     if not run.trace.steps:
         run.advance(None)
     return run.trace

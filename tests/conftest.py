@@ -26,6 +26,7 @@ from tests.stage import ready
 if TYPE_CHECKING:
     from pages.server.models import Pool
     from pages.server.traces import Traces
+    from pages.visit.visit import Visit
     from tests.budgets import Budget
 
 # A busy machine is not a failure; folders and engines that examples share are meant to be shared.
@@ -166,6 +167,23 @@ def traces(budget: "Budget") -> "Traces":
     from pages.server.traces import Traces
 
     return Traces(budget)
+
+
+@pytest.fixture
+def visit(engine: Engine, trace: Trace, monkeypatch: pytest.MonkeyPatch) -> Iterator["Visit"]:
+    """A visit with a run of its own of six steps."""
+    from pages.stage.actions import parse
+    from pages.visit.player import Player
+    from pages.visit.visit import Visit
+    from tests.players import wait
+
+    monkeypatch.setattr(Visit, "_engine", lambda _: engine)
+    made = Visit(Player(trace, PROMPT), max_new_tokens=6, speed=0)
+    made.answer(parse("run", {"text": "The bird"}))
+    wait(made)
+    made.cursor = 5
+    yield made
+    made.player.pause()
 
 
 @pytest.fixture(scope="module")  # no longer: Playwright's event loop would run on under the tests of other modules

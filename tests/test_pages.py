@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -160,18 +159,6 @@ def test_the_cost_page_says_that_a_run_was_let_go(engine, trace, monkeypatch):
     assert "of 256" in told(test.run())
     assert visit.player.evict() > 0
     assert EVICTED in told(test.run()) and not test.exception
-
-
-@pytest.fixture
-def visit(engine, trace, monkeypatch) -> Iterator[Visit]:
-    """A visit with a run of its own of six steps."""
-    monkeypatch.setattr(Visit, "_engine", lambda _: engine)
-    made = Visit(Player(trace, "Once upon a time"), max_new_tokens=6, speed=0)
-    made.answer(parse("run", {"text": "The bird"}))
-    wait(made)
-    made.cursor = 5
-    yield made
-    made.player.pause()
 
 
 def test_a_model_that_failed_is_tried_again_and_what_is_said_meanwhile_goes_by_itself(trace, monkeypatch):

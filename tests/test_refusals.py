@@ -1,6 +1,5 @@
 """What is refused is one sentence, about the text, the setting or the run that it concerns, for as long as it does."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import NoReturn
 
@@ -17,18 +16,6 @@ from pages.visit.visit import Visit
 from tests.players import wait
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def visit(engine, trace, monkeypatch) -> Iterator[Visit]:
-    """A visit with a run of its own of six steps."""
-    monkeypatch.setattr(Visit, "_engine", lambda _: engine)
-    made = Visit(Player(trace, "Once upon a time"), max_new_tokens=6, speed=0)
-    made.answer(parse("run", {"text": "The bird"}))
-    wait(made)
-    made.cursor = 5
-    yield made
-    made.player.pause()
 
 
 def fail(*_: object) -> NoReturn:
