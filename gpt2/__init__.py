@@ -2,7 +2,8 @@
 
 Its rooms, each importing only those before it: `errors` what a caller can meet · `model` the model itself · `text`
 prompts and tokens · `checkpoints` weights from a folder or the hub · `trace` what a run leaves behind · `reading` what
-is read out of it · `engine` running the model · `bench` beside transformers · `train` how the bundled model was made.
+is read out of it · `engine` running the model · `interpreter` running any graph at once · `bench` beside transformers ·
+`train` how the bundled model was made.
 """
 
 from collections.abc import Callable
@@ -39,7 +40,10 @@ def __getattr__(name: str) -> Any:
 
 
 def load(
-    model: str | PathLike[str] = "bundled", progress: Callable[[str], None] | None = None, device: str = "cpu"
+    model: str | PathLike[str] = "bundled",
+    progress: Callable[[str], None] | None = None,
+    device: str = "cpu",
+    at_once: bool = False,
 ) -> "Engine":
     """A model ready to run; graphs that are not precompiled for it are compiled once, in a process of their own.
 
@@ -48,6 +52,7 @@ def load(
             Hugging Face layout. It is downloaded if it is not on this machine.
         progress: called with one sentence on each step that takes a while.
         device: `cpu`, `gpu`, or `auto`: a GPU if MAX can use one.
+        at_once: compile nothing. On a CPU a model whose graphs are not compiled runs operation by operation, slower.
 
     Raises:
         CheckpointError: if the model cannot be found or is not a GPT-2.
@@ -58,7 +63,7 @@ def load(
     from .checkpoints.weights import load_checkpoint
 
     tell, model = progress or (lambda _: None), fspath(model)
-    return bind(load_checkpoint(model_folder(model, tell), model), tell, device=device)
+    return bind(load_checkpoint(model_folder(model, tell), model), tell, device=device, at_once=at_once)
 
 
 def bind(
@@ -67,10 +72,12 @@ def bind(
     stopped: Callable[[], bool] = lambda: False,
     device: str = "cpu",
     threads: int | None = None,
+    at_once: bool = False,
 ) -> "Engine":
     """Bind a checkpoint to its compiled graphs: the second half of `load`. A compile ends once `stopped` is true.
 
-    The first model of a process decides how many threads run all: `threads`, or what `engine.settings.threads` says.
+    With `at_once` nothing is compiled: until the engine's `use_compiled` is called, it runs operation by operation. The
+    first model of a process decides how many threads run all: `threads`, or what `engine.settings.threads` says.
 
     Raises:
         EngineError: if MAX cannot be imported or has too few addresses, there is no such device, or a graph cannot be
@@ -92,5 +99,9 @@ def bind(
     # Before anything else: MAX starts its threads with the first device, also to look for a GPU or to trace a graph.
     devices.start_threads(settings.threads(checkpoint.config) if threads is None else threads)
     device = devices.resolve(device)
+    if at_once and device == "cpu" and compiled.missing(checkpoint.config):
+        from .interpreter.graph import source
+
+        return Engine(checkpoint, device, source(checkpoint.config))
     compiled.compile_apart(checkpoint.config, progress or (lambda _: None), stopped, device)
     return Engine(checkpoint, device)

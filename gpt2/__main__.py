@@ -7,10 +7,12 @@ if __name__ == "__main__":  # before the other imports, which take a while
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,12 +20,17 @@ from . import load
 from .engine.address_space import MAX_BYTES, NUMPY_BYTES, check_address_space
 from .errors import GPT2Error, SettingsError
 from .text import streams
+from .text.streams import clear, tell
 
 if TYPE_CHECKING:  # NumPy, which it needs, is imported only once there is room for it
+    from .engine.engine import Engine
     from .engine.run import Run
     from .model.sampling import Sampling
     from .trace.step import Step
     from .trace.trace import Trace
+
+
+NOT_COMPILED = "No graphs are compiled for this model: it runs operation by operation. To make it fast, run once:"
 
 
 class Parser(argparse.ArgumentParser):
@@ -81,18 +88,6 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def tell(sentence: str) -> None:
-    """Report progress on standard error; on a terminal it overwrites the previous line."""
-    clear()
-    print(sentence, end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
-
-
-def clear() -> None:
-    """Erase the progress line on a terminal."""
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
-
-
 def sampling_of(options: argparse.Namespace) -> "Sampling":
     """The sampling settings on the command line."""
     from .model.sampling import Sampling
@@ -115,15 +110,23 @@ def new_tokens(run: "Run", sampling: "Sampling", options: argparse.Namespace) ->
             return
 
 
+def ready(options: argparse.Namespace) -> "Engine":
+    """The model, ready at once: nothing is compiled while somebody waits for a text."""
+    engine = load(options.model, tell, options.device, at_once=True)
+    clear()
+    if engine.is_interpreted:
+        print(f"{NOT_COMPILED} python -m gpt2 compile --model {shlex.quote(options.model)}", file=sys.stderr)
+    return engine
+
+
 def generate(options: argparse.Namespace) -> None:
     """Print the continuation token by token, or one JSON object at the end."""
     from .reading.report import token_report
 
     sampling = sampling_of(options)
-    engine = load(options.model, tell, options.device)
+    engine = ready(options)
     run = engine.start(options.ids or options.prompt)
     prompt = options.prompt or engine.tokenizer.vocabulary.text(options.ids)
-    clear()
     if not options.json:
         print(prompt, end="", flush=True)
     tokens = []
@@ -172,7 +175,7 @@ def trace(options: argparse.Namespace) -> None:
 def recorded(options: argparse.Namespace) -> "Trace":
     """The run that the command line asks for; with no new tokens, one forward pass over the prompt."""
     sampling = sampling_of(options)
-    engine = load(options.model, tell, options.device)
+    engine = ready(options)
     run = engine.start(options.ids or options.prompt)
     for _ in new_tokens(run, sampling, options):
         pass
@@ -213,9 +216,11 @@ def compile_graphs(options: argparse.Namespace) -> None:
     from .engine import compiled, devices
 
     if options.ship:
-        shipped = [(model, config_of(model)) for model in SHIPPED]
-        for model, kind in compiled.ship(shipped):
-            tell(f"Compiling {kind} of {model}.")
+        from .interpreter.kernels import compile_here as compile_kernels
+
+        shipped = compiled.ship([(model, config_of(model)) for model in SHIPPED])
+        for what in chain((f"{kind} of {model}" for model, kind in shipped), compile_kernels(compiled.SHIPPED)):
+            tell(f"Compiling {what}.")
         answer(options, {"models": SHIPPED, "folder": str(compiled.SHIPPED)}, "The shipped graphs are up to date.")
         return
     compiled.compile_apart(config_of(options.model, tell), tell, device=devices.resolve(options.device))

@@ -179,7 +179,7 @@ def test_a_model_that_failed_is_tried_again_and_what_is_said_meanwhile_goes_by_i
     assert visit.status().kind == "recorded" and not visit.player.error
 
 
-def refuse_to_bind(*_: object) -> NoReturn:
+def refuse_to_bind(*_: object, **__: object) -> NoReturn:
     raise EngineError("No memory.")
 
 

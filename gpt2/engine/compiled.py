@@ -202,7 +202,7 @@ def ship(models: Iterable[tuple[str, GPT2Config]]) -> Iterator[tuple[str, str]]:
         for kind in compile_here(config, SHIPPED):
             yield model, kind
     for path in SHIPPED.iterdir():
-        if path.name.removesuffix(".json") not in wanted:
+        if path.name.partition("-")[0] in GRAPH_KINDS and path.name.removesuffix(".json") not in wanted:
             path.unlink()
 
 

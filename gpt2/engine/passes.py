@@ -1,7 +1,7 @@
 """The forward passes of one model: its weights bound to its compiled graphs, every activation captured."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -65,11 +65,21 @@ class Graph:
         return dict(zip(self.names, outputs, strict=True))
 
 
-class ForwardPasses:
-    """A checkpoint bound to its compiled graphs. It holds no state of any run, so it serves all runs, one at a time."""
+# A graph with its weights: arrays in, named outputs out.
+BoundGraph = Callable[..., dict[str, Buffer]]
+# What gives the graph of a kind its weights.
+GraphSource = Callable[[str, Mapping[str, Array]], BoundGraph]
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "cpu") -> None:
-        """Bind the checkpoint's weights to its compiled graphs on `cpu` or `gpu`.
+
+class ForwardPasses:
+    """A checkpoint bound to its graphs. It holds no state of any run, so it serves all runs, one at a time.
+
+    Attributes:
+        is_interpreted: whether the graphs are run operation by operation for now; see `use_compiled`.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "cpu", source: GraphSource | None = None) -> None:
+        """Bind the checkpoint's weights to its compiled graphs on `cpu` or `gpu`, or to those of another source.
 
         Raises:
             EngineError: if a graph has not been compiled; see `gpt2.compiled`.
@@ -77,11 +87,26 @@ class ForwardPasses:
         self.checkpoint, self.config, self.tokenizer = checkpoint, checkpoint.config, checkpoint.tokenizer
         self.device, self.turns = device, Turns()
         self._session = session_on(device)
-        self._graphs = {kind: self._graph(kind, checkpoint.weights) for kind in GRAPH_KINDS if kind != "layer"}
-        self._layers: dict[int, Graph] = {}
         self._lock = threading.Lock()
+        self._bind(source or self._compiled)
+        self.is_interpreted = source is not None
 
-    def _graph(self, kind: str, weights: Mapping[str, Array]) -> Graph:
+    def use_compiled(self) -> None:
+        """Go on with the compiled graphs from the next forward pass on; a run under way is not disturbed.
+
+        Raises:
+            EngineError: if a graph has not been compiled.
+        """
+        self._bind(self._compiled)
+        self.is_interpreted = False
+
+    def _bind(self, source: GraphSource) -> None:
+        graphs = {kind: source(kind, self.checkpoint.weights) for kind in GRAPH_KINDS if kind != "layer"}
+        with self._lock:
+            self._graphs, self._source = graphs, source
+            self._layers: dict[int, BoundGraph] = {}
+
+    def _compiled(self, kind: str, weights: Mapping[str, Array]) -> Graph:
         return Graph(kind, self.config, weights, self._session, self.device)
 
     def new_cache(self) -> KVCache:
@@ -138,9 +163,10 @@ class ForwardPasses:
                     for name, array in self.checkpoint.weights.items()
                     if name.startswith(f"h.{layer}.")
                 }
-                self._layers[layer] = self._graph("layer", block)
+                self._layers[layer] = self._source("layer", block)
+            graph = self._layers[layer]
         rows = np.ascontiguousarray(stream, np.float32)
-        return self._captures(self._layers[layer](rows, np.arange(len(rows)), *inputs))
+        return self._captures(graph(rows, np.arange(len(rows)), *inputs))
 
     def _remember(self, arrays: Mapping[str, Any], cache: KVCache) -> None:
         """Add the new keys and values to the cache, from where they are."""

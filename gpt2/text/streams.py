@@ -128,3 +128,15 @@ def drop(stream: TextIO) -> None:
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, stream.fileno())
         os.close(nothing)
+
+
+def tell(sentence: str) -> None:
+    """Report progress on standard error; on a terminal it overwrites the previous line."""
+    clear()
+    print(sentence, end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
+
+
+def clear() -> None:
+    """Erase the progress line on a terminal."""
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)

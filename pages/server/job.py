@@ -39,8 +39,10 @@ class ModelJob:
         error: the reason of a failure, in one sentence that says what to do.
         checkpoint, tables: available once the weights have been read; held in memory, so the files may change later.
         engine: available once the model is ready.
-        seconds: how long "downloading", "reading", "compiling" and "binding" took, if they were needed; "binding"
-            gives the weights to the compiled graphs, and includes "compiling".
+        unfused: while the engine runs operation by operation, the progress of compiling its graphs, in one sentence,
+            or why that failed; empty otherwise.
+        seconds: how long "downloading", "reading", "compiling" and "binding" (giving the graphs their weights) took,
+            if they were needed.
     """
 
     def __init__(self, name: str, reserve: Callable[["ModelJob", GPT2Config], None], folders: bool = True) -> None:
@@ -56,6 +58,7 @@ class ModelJob:
         self.checkpoint: Checkpoint | None = None
         self.tables: Tables | None = None
         self.engine: Engine | None = None
+        self.unfused = ""
         self.seconds: dict[str, float] = {}
         self._since: dict[str, float] = {}
         self._cancelled, self._was_read_first = threading.Event(), False
@@ -108,8 +111,11 @@ class ModelJob:
             self._go_on("compiling", "Loading the model.")
             self._time("binding")
             threads = limits().threads or default_threads(self.checkpoint.config)
-            self.engine = gpt2.bind(self.checkpoint, self._tell, self._cancelled.is_set, device(), threads)
+            self.engine = gpt2.bind(
+                self.checkpoint, self._tell, self._cancelled.is_set, device(), threads, at_once=True
+            )
             self._time("binding")
+            self.seconds["binding"] -= self.seconds.get("compiling", 0.0)
             collect_garbage()  # the model stays for long: freeze it, so that later collections skip it
             self._go_on("ready", "")
         except GPT2Error as error:
@@ -120,6 +126,24 @@ class ModelJob:
             # Lens pages draw with Altair: import it now, so that the first page need not wait; pandas takes 80 MB more.
             import_module("altair")
             print(capacity(self.name, self.checkpoint.config), file=sys.stderr, flush=True)
+            if self.engine.is_interpreted:
+                self._compile(self.engine)
+
+    def _compile(self, engine: "Engine") -> None:
+        """Compile the graphs of a model that is in use already; if that fails, it stays as it is."""
+        from gpt2.engine.compiled import compile_apart
+
+        self.unfused = "Its graphs are about to be compiled."
+        try:
+            compile_apart(engine.config, self._follow_compile, self._cancelled.is_set)
+            engine.use_compiled()
+            self.unfused = ""
+        except GPT2Error as error:
+            self.unfused = str(error)
+
+    def _follow_compile(self, sentence: str) -> None:
+        self.unfused = sentence
+        self._time("compiling")
 
     def _fetched(self) -> Place:
         place = locate(self.name, self._folders)

@@ -16,7 +16,7 @@ def cost_facts_of(visit: Visit) -> CostFacts:
         is_loaded=model is not None and model.engine is not None,
         is_loading=model is not None and model.is_loading,
         downloading=seconds.get("downloading", 0.0),
-        loading=seconds.get("reading", 0.0) + seconds.get("binding", 0.0) - seconds.get("compiling", 0.0),
+        loading=seconds.get("reading", 0.0) + seconds.get("binding", 0.0),
         compiling=seconds.get("compiling", 0.0),
         paint_ms=visit.paint_ms,
         notice=player.notice,

@@ -84,8 +84,11 @@ class ModelChoice:
             self.wanted, self.error, self._asked_for = None, job.error, None
 
     def coming(self) -> Coming | None:
-        """The progress of the model being loaded, or of the one that has just become ready."""
+        """The progress of the model being loaded, or compiled while it is in use, or that one has just become ready."""
         if self.wanted is None:
+            job = pool().get(self.model)
+            if job is not None and job.unfused:
+                return Coming(label(self.model), f"runs operation by operation. {job.unfused}", None, is_ready=True)
             if time.monotonic() > self._said_until:
                 return None
             return Coming(label(self.model), "is ready for the next run", None, is_ready=True)
