@@ -2,8 +2,8 @@
 
 Its rooms, each importing only those before it: `errors` what a caller can meet · `model` the model itself · `text`
 prompts and tokens · `checkpoints` weights from a folder or the hub · `trace` what a run leaves behind · `reading` what
-is read out of it · `engine` running the model · `interpreter` running any graph at once · `bench` beside transformers ·
-`train` how the bundled model was made.
+is read out of it · `engine` running the model · `interpreter` running any graph at once · `learn` the course · `bench`
+beside transformers · `train` how the bundled model was made.
 """
 
 from collections.abc import Callable

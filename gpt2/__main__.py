@@ -1,4 +1,4 @@
-"""The command line: `python -m gpt2` with generate, trace, bench, parity, compile or models."""
+"""The command line: `python -m gpt2` with generate, trace, bench, parity, compile, models or learn."""
 
 from .engine import interrupts
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import load
 from .engine.address_space import MAX_BYTES, NUMPY_BYTES, check_address_space
-from .errors import GPT2Error, SettingsError
+from .errors import GPT2Error, SettingsError, reason
 from .text import streams
 from .text.streams import clear, tell
 
@@ -48,9 +48,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
     def command(name: str, run: Callable[[argparse.Namespace], None], summary: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=summary, description=summary)
-        if name != "models":
+        if name not in ("models", "learn"):
             added.add_argument("--model", default="bundled", help="bundled, gpt2, a Hugging Face id, or a folder")
-        if name not in ("models", "bench"):
+        if name not in ("models", "bench", "learn"):
             text = "auto uses a GPU if MAX can use one (default: cpu)"
             added.add_argument("--device", choices=("auto", "cpu", "gpu"), default="cpu", help=text)
         added.add_argument("--json", action="store_true", help="print one JSON object")
@@ -85,6 +85,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     added = command("compile", compile_graphs, "Compile a model's graphs ahead of time.")
     added.add_argument("--ship", action="store_true", help="compile the graphs in the repository that changed")
     command("models", models, "List the available models, their sizes, and where they are stored.")
+    added = command("learn", learn, "Build GPT-2 yourself: begin a lesson, check your file, see how far you have come.")
+    added.add_argument("action", choices=("status", "start", "check", "watch", "hint"))
+    added.add_argument("lesson", type=int, nargs="?", help="the lesson's number, 1 to 12")
+    added.add_argument("hint", type=int, nargs="?", default=1, help="with hint: which one, 1 for the first")
+    added.add_argument("--folder", type=Path, default=Path("my_gpt2"), help="your own folder (default: my_gpt2)")
     return parser.parse_args(arguments)
 
 
@@ -238,6 +243,13 @@ def models(options: argparse.Namespace) -> None:
     answer(options, {"models": [row.to_dict() for row in rows]}, table(rows))
 
 
+def learn(options: argparse.Namespace) -> None:
+    """Do what the course is asked for; exit status 1 if a check is not passed."""
+    from .learn import command
+
+    command.run(options)
+
+
 def answer(options: argparse.Namespace, payload: dict[str, Any], sentence: str) -> None:
     """Print one JSON object or one text in place of the progress line."""
     clear()
@@ -247,20 +259,6 @@ def answer(options: argparse.Namespace, payload: dict[str, Any], sentence: str) 
 def one_line(sentence: str) -> str:
     """A sentence that may quote a name with line breaks, without them."""
     return " ".join(sentence.split())
-
-
-def reason(error: Exception) -> str:
-    """The sentence that says why a command ended."""
-    match error:
-        case GPT2Error():
-            return str(error)
-        case ImportError():
-            return f"{error}; install it with pip install -r requirements.txt"
-        case MemoryError():
-            return "There is not enough memory; close other programs, or choose a smaller model."
-        case OSError() if error.filename is not None:
-            return f"{error.filename} cannot be used: {error.strerror}."
-    return f"The system refuses: {error}."
 
 
 def run(arguments: list[str]) -> None:

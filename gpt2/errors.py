@@ -23,3 +23,17 @@ class TraceError(GPT2Error):
 
 class EngineError(GPT2Error):
     """The model cannot run on this machine: MAX is missing, or a graph could not be compiled."""
+
+
+def reason(error: Exception) -> str:
+    """The sentence that says why a command ended."""
+    match error:
+        case GPT2Error():
+            return str(error)
+        case ImportError():
+            return f"{error}; install it with pip install -r requirements.txt"
+        case MemoryError():
+            return "There is not enough memory; close other programs, or choose a smaller model."
+        case OSError() if error.filename is not None:
+            return f"{error.filename} cannot be used: {error.strerror}."
+    return f"The system refuses: {error}."

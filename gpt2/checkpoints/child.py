@@ -15,8 +15,14 @@ from typing import Any
 class Child(subprocess.Popen[str]):
     """A process that is killed when its `with` block is left, even by an exception."""
 
-    def __init__(self, command: list[str], variables: Mapping[str, str], stdout: int) -> None:
-        """Start `python -m` with `command` (a module and its arguments) and `variables` added to the environment."""
+    def __init__(
+        self, command: list[str], variables: Mapping[str, str], stdout: int, leads_group: bool = False
+    ) -> None:
+        """Start `python -m` with `command` (a module and its arguments) and `variables` added to the environment.
+
+        If it `leads_group`, whatever it starts is killed with it.
+        """
+        self._leads_group = leads_group
         self._errors = TemporaryFile()  # noqa: SIM115 - closed on leaving
         paths = filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")])
         super().__init__(
@@ -26,11 +32,15 @@ class Child(subprocess.Popen[str]):
             stdout=stdout,
             stderr=self._errors,
             text=True,
+            start_new_session=leads_group,
             env={**os.environ, **variables, "PYTHONPATH": os.pathsep.join(paths)},
         )
 
     def __exit__(self, *raised: Any) -> None:
         """Kill the process."""
+        if self._leads_group:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
         self.kill()
         with suppress(BrokenPipeError), self._errors:  # the last line written to it was never read
             super().__exit__(*raised)

@@ -1,0 +1,87 @@
+"""The process in which a reader's code runs: it prepares one lesson, says ready, checks one file, and ends.
+
+It is started anew for each check, never forked: a process that has imported MAX cannot be.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .lesson import Failure, Lesson, unfilled
+from .lessons import lesson_of
+from .verdict import Verdict, all_equal, right, stopped, untouched, wrong
+
+MEMORY_BYTES, CPU_SECONDS, FILE_BYTES = 1_500_000_000, 10, 1_000_000
+
+
+def limit() -> None:
+    """Bound what the reader's code may take from here on: memory beyond what MAX holds, time, and files."""
+    held = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY_BYTES, held + MEMORY_BYTES))
+    used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2])) + CPU_SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (used, used + 1))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+class Examiner:
+    """One lesson, ready to be checked: what is right, and what each known mistake gives."""
+
+    def __init__(self, lesson: Lesson) -> None:
+        """Run the solution and every wrong variant on the cases."""
+        from gpt2.interpreter.kernels import adopt
+
+        from .trial import attempt
+
+        adopt()
+        self.lesson, self._cases, self._attempt = lesson, lesson.cases(), attempt
+        solution = attempt(lesson.solution, lesson.file_name, self._cases)
+        assert not isinstance(solution, Failure), solution
+        self._expected = solution
+        self._variants = [(attempt(text, lesson.file_name, self._cases), why) for text, why in lesson.variants()]
+
+    def verdict(self, source: str, path: str) -> Verdict:
+        """What is told of a reader's source."""
+        try:
+            if lines := unfilled(source):
+                return untouched(lines)
+        except (SyntaxError, ValueError, RecursionError) as error:
+            line = error.lineno if isinstance(error, SyntaxError) else None
+            return stopped(Failure("SyntaxError", str(getattr(error, "msg", error)), line), self.lesson)
+        found = self._attempt(source, path, self._cases)
+        if isinstance(found, Failure):
+            why = next((why for variant, why in self._variants if is_same_failure(variant, found)), "")
+            told = stopped(found, self.lesson)
+            return Verdict(False, told.says, why, told.line)
+        if all_equal(found, self._expected):
+            return right(self.lesson, len(self._cases))
+        known = [(outputs, why) for outputs, why in self._variants if not isinstance(outputs, Failure)]
+        return wrong(self.lesson, [case.label for case in self._cases], found, self._expected, known)
+
+
+def is_same_failure(variant: Any, found: Failure) -> bool:
+    """Whether a known mistake stops in the same way."""
+    return isinstance(variant, Failure) and (variant.kind, variant.says) == (found.kind, found.says)
+
+
+def main() -> None:
+    """Serve one check: the lesson's number is the argument, the source comes as a line of JSON, so does the verdict."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what the reader's code prints goes to standard error
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    examiner = Examiner(lesson_of(int(sys.argv[1])))
+    print(json.dumps({"ready": True}), file=answers, flush=True)
+    job = json.loads(sys.stdin.readline())
+    limit()
+    told = examiner.verdict(job["source"], job["path"])
+    print(json.dumps(asdict(told)), file=answers, flush=True)
+    os._exit(0)  # threads that the reader's code left behind do not matter
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""`python -m gpt2 learn`: begin a lesson, check it, have it checked at every save, and see how far one has come."""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import asdict
+
+from gpt2.errors import SettingsError
+
+from .checker import Checker
+from .lesson import Lesson
+from .lessons import LESSONS, lesson_of
+from .verdict import Verdict
+from .workbook import Workbook
+
+LOOK_SECONDS = 0.1
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do what `learn` was asked for; a check that is not passed ends with status 1."""
+    workbook = Workbook(options.folder)
+    if options.action == "status":
+        status(workbook, options.json)
+        return
+    if options.lesson is None:
+        raise SettingsError(f"Say which lesson: python -m gpt2 learn {options.action} 3.")
+    lesson = lesson_of(options.lesson)
+    if options.action == "start":
+        start(workbook, lesson, options.json)
+    elif options.action == "hint":
+        hint(lesson, options.hint, options.json)
+    elif options.action == "watch":
+        watch(workbook, lesson)
+    elif not check(workbook, lesson, options.json).passed:
+        sys.exit(1)
+
+
+def status(workbook: Workbook, as_json: bool) -> None:
+    """Print all lessons, those that have been passed marked."""
+    passed = workbook.passed
+    if as_json:
+        rows = [{"lesson": one.number, "title": one.title, "passed": one.number in passed} for one in LESSONS]
+        print(json.dumps({"folder": str(workbook.folder), "lessons": rows}))
+        return
+    for one in LESSONS:
+        state = "passed" if one.number in passed else "begun" if workbook.path(one).exists() else ""
+        print(f"{one.number:>3}  {one.title:<40} {state}".rstrip())
+    print(f"{len(passed)} of {len(LESSONS)} passed in {workbook.folder}")
+
+
+def start(workbook: Workbook, lesson: Lesson, as_json: bool) -> None:
+    """Write the skeleton, or say that it is there."""
+    path, is_new = workbook.start(lesson)
+    if as_json:
+        print(json.dumps({"lesson": lesson.number, "file": str(path), "is_new": is_new}))
+        return
+    print(f"{'Written' if is_new else 'Already there, and left as it is'}: {path}")
+    print(f"Put code in the place of each `...`, then run python -m gpt2 learn check {lesson.number}")
+
+
+def hint(lesson: Lesson, number: int, as_json: bool) -> None:
+    """Print one hint.
+
+    Raises:
+        SettingsError: if the lesson has no such hint.
+    """
+    if not 1 <= number <= len(lesson.hints):
+        raise SettingsError(f"Lesson {lesson.number} has the hints 1 to {len(lesson.hints)}, not {number}.")
+    text = lesson.hints[number - 1]
+    print(json.dumps({"lesson": lesson.number, "hint": number, "text": text}) if as_json else text)
+
+
+def check(workbook: Workbook, lesson: Lesson, as_json: bool) -> Verdict:
+    """Check the reader's file once, and print the verdict."""
+    with Checker(lesson) as checker:
+        told = checker.check(workbook.path(lesson))
+    take(workbook, lesson, told)
+    print(json.dumps({"lesson": lesson.number, **asdict(told)}) if as_json else in_words(told))
+    return told
+
+
+def watch(workbook: Workbook, lesson: Lesson) -> None:
+    """Check the reader's file at every save, until it is stopped; the next checker is always ready before the save."""
+    seen, checker = 0.0, Checker(lesson)
+    print(f"Watching {workbook.path(lesson)}; Ctrl+C ends it.", flush=True)
+    try:
+        while True:
+            saved = workbook.changed(lesson)
+            if saved and saved != seen:
+                seen, since = saved, time.monotonic()
+                with checker:
+                    told = checker.check(workbook.path(lesson))
+                take(workbook, lesson, told)
+                print(f"\n{in_words(told)}\n({time.monotonic() - since:.2f} s)", flush=True)
+                checker = Checker(lesson)
+            time.sleep(LOOK_SECONDS)
+    finally:
+        checker.close()
+
+
+def take(workbook: Workbook, lesson: Lesson, told: Verdict) -> None:
+    """Note a lesson that is passed."""
+    if told.passed:
+        workbook.note(lesson)
+
+
+def in_words(told: Verdict) -> str:
+    """A verdict as text."""
+    sign = "✓" if told.passed else "✗"
+    return "\n".join([f"{sign} {told.says}", *filter(None, [told.why]), *told.details])
