@@ -10,13 +10,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from gpt2.checkpoints.weights import Checkpoint
+    from gpt2.trace.trace import Trace
+
+    from .glass import OnStage
+
 Array = NDArray[Any]
 MODEL = Path(__file__).parents[1] / "model"
+LESSONS = Path(__file__).parent / "lessons"
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,7 @@ class Lesson:
         mistakes: wrong variants beside those of the blanks.
         hints: opened one by one; none holds the answer.
         cases: the cases, made when they are needed: importing a lesson must not import MAX.
+        on_stage: the component as it stands in the model that made a run, at one layer; None if it is not in the run.
     """
 
     number: int
@@ -87,6 +95,12 @@ class Lesson:
     mistakes: tuple[Mistake, ...]
     hints: tuple[str, ...]
     cases: Callable[[], tuple[Case, ...]]
+    on_stage: "Callable[[Trace, Checkpoint, int], OnStage] | None" = None
+
+    @property
+    def text(self) -> str:
+        """Why it matters, the formula, and what newer models changed, as Markdown."""
+        return (LESSONS / self.name / "text.md").read_text(encoding="utf-8")
 
     @property
     def file_name(self) -> str:

@@ -82,6 +82,11 @@ class Trying(Module[..., Any]):
         return self.component(*with_leaves(self.arguments, iter(tensors)))
 
 
+def types_of(inputs: Sequence[Array]) -> list[TensorType]:
+    """The types of arrays, of fixed shape."""
+    return [TensorType(DType.from_numpy(array.dtype), array.shape, DeviceRef.CPU()) for array in inputs]
+
+
 def leaves(value: Any) -> Iterator[Array]:
     """The arrays in nested tuples and lists, in their order."""
     if isinstance(value, np.ndarray):
@@ -114,8 +119,7 @@ def run(trying: Callable[[], Trying], weights: Mapping[str, Array], arguments: t
             name.removeprefix("component."): tuple(int(size) for size in parameter.shape)
             for name, parameter in module.parameters
         }
-        types = [TensorType(DType.from_numpy(array.dtype), array.shape, DeviceRef.CPU()) for array in inputs]
-        graph = module.trace(*types, allow_subgraphs=False).graph
+        graph = module.trace(*types_of(inputs), allow_subgraphs=False).graph
     if len(graph.output_types) != 1:
         raise WrongKind(f"It gave {len(graph.output_types)} tensors where it should give one; is a return missing?")
     own = {f"component.{name}": weight for name, weight in assigned(weights, shapes).items()}
