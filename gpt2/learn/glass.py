@@ -15,6 +15,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
+from max._mlir_context import in_default_mlir_context
 from max.driver import CPU
 from max.dtype import DType
 from max.experimental import functional as F
@@ -132,6 +133,7 @@ class OnStage:
         return made if self.made_with is None else made(*self.made_with)
 
 
+@in_default_mlir_context
 def look(lesson: Lesson, stage: OnStage) -> list[Seen]:
     """What each line of a lesson's component makes of the run on the stage, line by line as they run."""
     module = import_module(f"gpt2.model.{lesson.component}")

@@ -83,6 +83,7 @@ class Lesson:
         hints: opened one by one; none holds the answer.
         cases: the cases, made when they are needed: importing a lesson must not import MAX.
         on_stage: the component as it stands in the model that made a run, at one layer; None if it is not in the run.
+        has_layers: whether the model has one of these in every layer.
     """
 
     number: int
@@ -96,6 +97,7 @@ class Lesson:
     hints: tuple[str, ...]
     cases: Callable[[], tuple[Case, ...]]
     on_stage: "Callable[[Trace, Checkpoint, int], OnStage] | None" = None
+    has_layers: bool = False
 
     @property
     def text(self) -> str:
@@ -123,6 +125,12 @@ class Lesson:
             margin = line[: len(line) - len(line.lstrip())]
             text = f"{above}\n{margin}# {blank.ask}\n{line}...{after}"
         return f"{self.head}\n{text}"
+
+    @property
+    def first_line(self) -> int:
+        """The line on which the component's own code begins, from 1: its first class or function."""
+        body = ast.parse(self.solution).body
+        return min(node.lineno for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef))
 
     @property
     def head(self) -> str:

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from max._mlir_context import in_default_mlir_context
 from max.driver import CPU
 from max.dtype import DType
 from max.experimental import functional as F
@@ -106,6 +107,7 @@ def with_leaves(value: Any, given: Iterator[Any]) -> Any:
     return value
 
 
+@in_default_mlir_context  # a thread has none of its own
 def run(trying: Callable[[], Trying], weights: Mapping[str, Array], arguments: tuple[Any, ...]) -> list[Array]:
     """Trace a component and run it operation by operation.
 

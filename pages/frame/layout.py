@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from gpt2.checkpoints.weights import Checkpoint
 from gpt2.errors import TraceError
 from gpt2.reading.lens import read_lens
 from gpt2.reading.tables import Tables
@@ -39,8 +40,8 @@ class View:
         run: the whole run on the stage.
         trace: the run up to the shown step; hooks that it dropped are recomputed if the model is loaded.
         step: the shown step with its logits, or None if the run is empty.
-        tables, read_lens: the embeddings and the logit lens of the model that made the run, or None if it is not
-            loaded.
+        tables, read_lens, checkpoint: the embeddings, the logit lens and the weights of the model that made the run,
+            or None if it is not loaded.
         head: (layer, head) that the visitor has locked, if any.
     """
 
@@ -52,6 +53,7 @@ class View:
     palette: Palette
     head: tuple[int, int] | None
     read_lens: Callable[[Array], Array] | None
+    checkpoint: Checkpoint | None
 
     def key(self, name: str) -> str:
         """A widget key of this page alone."""
@@ -125,6 +127,7 @@ def open_page(name: str) -> View:
         palette=palette(),
         head=visit.head,
         read_lens=lens_of(model),
+        checkpoint=model.checkpoint if model else None,
     )
 
 

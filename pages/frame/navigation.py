@@ -7,6 +7,7 @@ from streamlit.commands.page_config import MenuItems
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from gpt2.learn.lessons import LESSONS
 from pages.server.host import upload_mb
 from pages.visit.connection import this_query
 from pages.visit.examples import RECORDED, recorded_run
@@ -19,6 +20,7 @@ from .layout import palette, plain_text
 from .logo import logo
 
 WATCH = Path(__file__).parents[1] / "watch"
+LEARN = WATCH.parent / "learn"
 # A visitor chooses light or dark in Streamlit's main menu, which a minimal toolbar shows only with an entry of ours.
 MENU: MenuItems = {
     "About": "**GPT-2 under glass** continues a prompt token by token and shows what happens inside. "
@@ -63,17 +65,16 @@ def show() -> None:
     colours = palette()
     st.html(CSS + CONTRAST.format(muted=colours.muted, text=colours.text))
     st.logo(logo(colours), size="large")
-    page = st.navigation(
-        [
-            st.Page(WATCH / "live.py", title="Live", default=True),
-            st.Page(WATCH / "embeddings.py", title="Embeddings"),
-            st.Page(WATCH / "attention.py", title="Attention"),
-            st.Page(WATCH / "residual.py", title="Residual stream"),
-            st.Page(WATCH / "sampling.py", title="Sampling"),
-            st.Page(WATCH / "cost.py", title="Cost"),
-        ],
-        position="top",
-    )
+    watch = [
+        st.Page(WATCH / "live.py", title="Live", default=True),
+        st.Page(WATCH / "embeddings.py", title="Embeddings"),
+        st.Page(WATCH / "attention.py", title="Attention"),
+        st.Page(WATCH / "residual.py", title="Residual stream"),
+        st.Page(WATCH / "sampling.py", title="Sampling"),
+        st.Page(WATCH / "cost.py", title="Cost"),
+    ]
+    learn = [st.Page(LEARN / f"{lesson.name}.py", title=f"{lesson.number} {lesson.title}") for lesson in LESSONS]
+    page = st.navigation({"": watch, "Learn": learn}, position="top")
     with st.sidebar:
         show_runs(this_visit())
     page.run()

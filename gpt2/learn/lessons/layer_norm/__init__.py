@@ -105,4 +105,5 @@ LESSON = Lesson(
     ),
     cases=cases,
     on_stage=on_stage,
+    has_layers=True,
 )

@@ -1,0 +1,1 @@
+"""The lessons, each on a page of its own: a view and a lesson in, its text, lines under glass and blanks out."""

@@ -1,0 +1,184 @@
+"""One lesson on the page: why, the lines under glass, the component put together from choices, and how to write it."""
+
+import re
+from zlib import crc32
+
+import numpy as np
+import streamlit as st
+
+from gpt2.learn.lesson import MODEL, Blank, Failure, Lesson
+from gpt2.learn.lessons import LESSONS
+from gpt2.learn.verdict import describe, equal
+from pages.charts.lesson_value import LineValue
+from pages.frame import layout
+from pages.frame.layout import View
+from pages.look.numbers import rounding_error
+from pages.matrix.component import matrix
+from pages.matrix.scale import Concept
+
+from .listing import ListedLine, ListedValue, listing
+
+# What each component's pictures are coloured as; all others as the residual stream.
+CONCEPTS: dict[str, Concept] = {"attention": "attention", "mask": "attention", "mlp": "mlp", "embeddings": "token"}
+CHOOSE = "Choose…"
+HEIGHT = 360
+
+
+def show(lesson: Lesson) -> None:
+    """Draw the page of a lesson."""
+    view = layout.open_page(f"lesson.{lesson.name}")
+    layout.headline(lesson.question)
+    show_neighbours(lesson)
+    st.markdown(lesson.text)
+    if view.step is None or view.checkpoint is None or lesson.on_stage is None:
+        layout.plain_text("The lines come under glass once a run of a loaded model is on the stage.")
+        show_source(lesson)
+    else:
+        with layout.explain_missing():
+            show_glass(lesson, view)
+            show_blanks(lesson, view)
+    show_own_file(lesson)
+
+
+def show_neighbours(lesson: Lesson) -> None:
+    """Draw the lesson's place in the course, and the ways to the lessons beside it."""
+    at = LESSONS.index(lesson)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"Lesson {lesson.number} of 12 · {lesson.title}")
+        for other in (*LESSONS[max(0, at - 1) : at], *LESSONS[at + 1 : at + 2]):
+            arrow = "arrow_back" if other.number < lesson.number else "arrow_forward"
+            st.page_link(f"pages/learn/{other.name}.py", label=other.title, icon=f":material/{arrow}:")
+
+
+def show_source(lesson: Lesson) -> None:
+    """Draw the component's source as it is."""
+    st.code((MODEL / f"{lesson.component}.py").read_text(encoding="utf-8"), language="python", height=480)
+
+
+def show_glass(lesson: Lesson, view: View) -> None:
+    """Draw the component's lines with what each made of the run on the stage, and a map of the chosen one."""
+    from gpt2.learn.glass import look
+
+    assert lesson.on_stage is not None and view.checkpoint is not None
+    with st.container(border=True):
+        st.markdown("**Under glass: what each line made of your prompt**")
+        layer = chosen_layer(lesson, view)
+        stage = lesson.on_stage(view.trace, view.checkpoint, layer)
+        seen = look(lesson, stage)
+        axes = {one.value.shape: one.axes for one in seen if one.axes}  # for the lines that name none
+        by_line = {
+            one.line: LineValue(one.name, one.axes or axes.get(one.value.shape, ()), one.value, view.trace.labels)
+            for one in seen
+        }
+        source = (MODEL / f"{lesson.component}.py").read_text(encoding="utf-8").splitlines()
+        numbered = list(enumerate(source, 1))[lesson.first_line - 1 :]
+        lines = [listed(number, text, by_line.get(number)) for number, text in numbered]
+        left, right = st.columns([10, 9], gap="medium")
+        with left:
+            at = listing(lines, title=f"Lines of {lesson.component}.py", key=view.key("lines"))
+        value = by_line[lines[at].number]
+        with right:
+            matrix(value.picture(value.name, concept(lesson), HEIGHT), key=view.key("value"))
+        captured = {one.name: one.value - view.trace[hook] for one in seen if (hook := stage.captures.get(one.name))}
+        if captured:
+            off = rounding_error(float(max(np.abs(difference).max() for difference in captured.values())))
+            layout.plain_text(
+                "MAX ran these lines just now, operation by operation. The run on the stage was made by the compiled "
+                f"graph: in {' and '.join(captured)} the two differ by {off} at most."
+            )
+
+
+def chosen_layer(lesson: Lesson, view: View) -> int:
+    """The layer whose component is looked at."""
+    layers = list(range(view.trace.config.n_layer))
+    if not lesson.has_layers:
+        return 0
+    return int(
+        st.segmented_control("Layer", layers, default=0, required=True, key=view.key("layer"), persist_state="session")
+    )
+
+
+def listed(number: int, text: str, value: LineValue | None) -> ListedLine:
+    """A line as it is listed."""
+    made = None if value is None else ListedValue(value.name, value.shape_text, value.range_text)
+    return ListedLine(number, text, made)
+
+
+def concept(lesson: Lesson) -> Concept:
+    """The colour of a lesson's pictures."""
+    return CONCEPTS.get(lesson.component, "residual")
+
+
+def show_blanks(lesson: Lesson, view: View) -> None:
+    """Draw the blanks with their choices, and what the chosen lines make of the run beside what is right."""
+    with st.container(border=True):
+        st.markdown("**Put it together**")
+        layout.plain_text("These lines are missing from the component. What you choose runs in MAX, on your prompt.")
+        left, right = st.columns([10, 9], gap="medium")
+        with right:
+            choices = [choose(at, blank, view) for at, blank in enumerate(lesson.blanks)]
+        with left:
+            parts = [choice or f"▢{at}" for at, choice in enumerate(choices, 1)]
+            st.code(code_of(lesson.filled(parts), lesson.first_line), language="python", wrap_lines=True)
+        if any(choice is None for choice in choices):
+            layout.plain_text(f"{sum(choice is None for choice in choices)} still to choose.")
+            return
+        show_outcome(lesson, view, [str(choice) for choice in choices])
+
+
+def code_of(source: str, first_line: int) -> str:
+    """A component's code from its first definition on, without docstrings."""
+    text = "\n".join(source.splitlines()[first_line - 1 :])
+    return re.sub(r'\n +"""[^"]*"""(?=\n)', "", text)
+
+
+def choose(at: int, blank: Blank, view: View) -> str | None:
+    """Draw one blank; the choice, or None if none has been made."""
+    options = sorted([blank.right, *blank.wrong], key=lambda text: crc32(f"{at} {text}".encode()))  # shuffled for good
+    title, key = f"▢{at + 1} {blank.ask}", view.key(f"blank{at}")
+    return st.selectbox(title, options, index=None, placeholder=CHOOSE, key=key, persist_state="session")
+
+
+def show_outcome(lesson: Lesson, view: View, choices: list[str]) -> None:
+    """Draw what the chosen lines make of the run, beside what is right, and say what is wrong."""
+    from gpt2.learn.glass import with_choices
+
+    assert lesson.on_stage is not None and view.checkpoint is not None
+    stage = lesson.on_stage(view.trace, view.checkpoint, 0)
+    found = with_choices(lesson, stage, choices)
+    expected = with_choices(lesson, stage, [blank.right for blank in lesson.blanks])
+    assert not isinstance(expected, Failure)
+    is_right = not isinstance(found, Failure) and equal(found, expected)
+    if is_right:
+        st.success(f"Right: this is {lesson.defines}.", icon=":material/check:")
+    for blank, chosen in zip(lesson.blanks, choices, strict=True):
+        if chosen in blank.wrong:
+            st.warning(blank.wrong[chosen], icon=":material/close:")
+    if isinstance(found, Failure):
+        layout.plain_text(f"MAX cannot run this: {found.says}")
+        return
+    if not is_right:
+        layout.plain_text(describe("your prompt", found, expected)[0])
+    left, right = st.columns(2, gap="medium")
+    for column, title, value in ((left, "Yours", found), (right, "Right", expected)):
+        made = LineValue("output", (), value, view.trace.labels)
+        with column:
+            matrix(made.picture(title, concept(lesson), 240, like=expected), key=view.key(title))
+
+
+def show_own_file(lesson: Lesson) -> None:
+    """Say how to write the component in a file of one's own, and have it checked."""
+    with st.container(border=True):
+        st.markdown("**Write it**")
+        layout.plain_text(
+            "On your own machine, write the component in a file of your own. It is traced by MAX and compared with the "
+            "project's, in a second, and a mistake that people often make is named. Your code never runs on this host."
+        )
+        st.code(
+            f"python -m gpt2 learn start {lesson.number}    # writes my_gpt2/{lesson.file_name}\n"
+            f"python -m gpt2 learn watch {lesson.number}    # checks it whenever you save",
+            language="sh",
+        )
+        for number, hint in enumerate(lesson.hints, 1):
+            with st.expander(f"Hint {number}"):
+                layout.plain_text(hint)
