@@ -1,7 +1,7 @@
 """A value that a line of a lesson's component made, as a map and in words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pages.look.numbers import number
 from pages.matrix.blob import Picture
-from pages.matrix.scale import Concept, signed, size
+from pages.matrix.scale import Concept, Scale, signed, size
 
 Values = NDArray[Any]
 MOST_ROWS, MOST_COLUMNS = 64, 512
@@ -71,12 +71,14 @@ class LineValue:
         if whole[1] > MOST_COLUMNS:
             cut += f" The map shows the first {MOST_COLUMNS} of {whole[1]} columns."
         scaled = self.value if like is None else like
-        is_positive = bool((scaled[np.isfinite(scaled)] >= 0).all())
+        scale = self._scale(concept, scaled)
+        finite = np.abs(values[np.isfinite(values)])
+        is_clipped = bool(finite.size and finite.max() > scale.limit)
         return Picture(
             values,
             rows,
             columns,
-            size(self.name, concept, scaled) if is_positive else signed(self.name, scaled),
+            replace(scale, is_clipped=is_clipped),
             title,
             f"{self.shape_text}: {self.range_text}.{cut}",
             f"{self.name}[{{r}}, {{c}}]",
@@ -84,3 +86,7 @@ class LineValue:
             column_title=column_title,
             height=height,
         )
+
+    def _scale(self, concept: Concept, values: Values) -> Scale:
+        is_positive = bool((values[np.isfinite(values)] >= 0).all())
+        return size(self.name, concept, values) if is_positive else signed(self.name, values)
