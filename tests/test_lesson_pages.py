@@ -1,0 +1,60 @@
+"""The page of each lesson: it shows the lines under glass, runs what is chosen, and says why a choice is wrong."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from gpt2.learn.lesson import Lesson
+from gpt2.learn.lessons import LESSONS
+from gpt2.trace.trace import Trace
+from pages.visit.player import Player
+from pages.visit.visit import Visit
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[1]
+BY_NAME = [pytest.param(lesson, id=lesson.name) for lesson in LESSONS]
+
+
+def page(lesson: Lesson, trace: Trace) -> AppTest:
+    """The page of a lesson, run by itself with `trace` on the stage."""
+    test = AppTest.from_file(str(ROOT / "pages" / "learn" / f"{lesson.name}.py"), default_timeout=60)
+    test.session_state["visit"] = Visit(Player(trace, "Once upon a time"), cursor=max(0, len(trace.steps) - 1))
+    return test.run()
+
+
+def said(test: AppTest) -> str:
+    """All that the page says."""
+    return "\n".join(str(one.value) for one in (*test.text, *test.warning, *test.success, *test.markdown))
+
+
+@pytest.mark.parametrize("lesson", BY_NAME)
+def test_a_choice_runs_and_is_told_for_what_it_is(lesson: Lesson, trace: Trace) -> None:
+    test = page(lesson, trace)
+    assert not test.exception and [header.value for header in test.header] == [lesson.question]
+    boxes = {box.key: box for box in test.selectbox if "blank" in str(box.key)}
+    assert len(boxes) == len(lesson.blanks)
+    wrong, why = next(iter(lesson.blanks[0].wrong.items()))
+    for at, blank in enumerate(lesson.blanks):
+        boxes[f"lesson.{lesson.name}.blank{at}"].set_value(blank.right if at else wrong)
+    test.run()
+    assert not test.exception and [one.value for one in test.warning] == [why] and not test.success
+    next(box for box in test.selectbox if str(box.key).endswith("blank0")).set_value(lesson.blanks[0].right)
+    test.run()
+    assert not test.exception and not test.warning
+    assert [one.value for one in test.success] == [f"Right: this is {lesson.defines}."]
+
+
+@pytest.mark.parametrize("lesson", BY_NAME)
+def test_a_lesson_can_be_read_without_a_run_and_without_its_model(lesson: Lesson, trace: Trace) -> None:
+    foreign = replace(trace, model="someone/else", config=replace(trace.config, layer_norm_epsilon=2e-5))
+    for shown in (trace.cut(0), foreign):
+        test = page(lesson, shown)
+        assert not test.exception
+        assert f"learn start {lesson.number}" in "".join(block.value for block in test.code)
+
+
+def test_what_a_line_made_agrees_with_the_run(trace: Trace) -> None:
+    lesson = next(one for one in LESSONS if one.name == "layer_norm")
+    assert "in scale and normalized the two differ by" in said(page(lesson, trace))
