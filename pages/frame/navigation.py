@@ -73,7 +73,10 @@ def show() -> None:
         st.Page(WATCH / "sampling.py", title="Sampling"),
         st.Page(WATCH / "cost.py", title="Cost"),
     ]
-    learn = [st.Page(LEARN / f"{lesson.name}.py", title=f"{lesson.number} {lesson.title}") for lesson in LESSONS]
+    learn = [
+        st.Page(LEARN / "course.py", title="The course"),
+        *(st.Page(LEARN / f"{lesson.name}.py", title=f"{lesson.number} {lesson.title}") for lesson in LESSONS),
+    ]
     page = st.navigation({"": watch, "Learn": learn}, position="top")
     with st.sidebar:
         show_runs(this_visit())
