@@ -8,8 +8,8 @@ from pages.frame import layout
 layout.open_page("course")
 layout.headline("How is GPT-2 built?")
 layout.plain_text(
-    "Twelve lessons build the model that runs above, one component each. Every lesson shows the component's real source "
-    "with what each line made of your prompt, lets you put it together from lines that people really write, and checks "
+    "Twelve lessons build the model that runs above, one component each. Every lesson shows the real source with "
+    "what each line made of your prompt, lets you put it together from lines that people really write, and checks "
     "the one that you write yourself, on your own machine, within a second."
 )
 for lesson in LESSONS:
