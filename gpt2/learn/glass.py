@@ -24,7 +24,7 @@ from max.experimental.tensor import Tensor, default_device, default_dtype
 
 from gpt2.interpreter.interpreter import Interpreter
 
-from .lesson import Array, Failure, Lesson
+from .lesson import Array, Failure, Lesson, OnStage
 from .trial import Trying, define, defined, failure, leaves, run, types_of, with_leaves
 
 RESULT = "return"
@@ -111,26 +111,10 @@ def is_made_by(code: CodeType, line: int) -> bool:
     return any(own == line for *_, own in code.co_lines() if own is not None)
 
 
-@dataclass(frozen=True)
-class OnStage:
-    """A lesson's component as it stands in the model that made a run.
-
-    Attributes:
-        made_with: what its class is called with; None if it is a function.
-        weights: its own, by their names in it.
-        arguments: what it is called with; the arrays in it come from the run.
-        captures: the variables in its source whose values the run has captured too, and the hooks of those.
-    """
-
-    made_with: tuple[Any, ...] | None
-    weights: Mapping[str, Array]
-    arguments: tuple[Any, ...]
-    captures: Mapping[str, str]
-
-    def component(self, names: Mapping[str, Any], name: str) -> Any:
-        """The component that a file defines, ready to be called."""
-        made = defined(names, name)
-        return made if self.made_with is None else made(*self.made_with)
+def component(stage: OnStage, names: Mapping[str, Any], name: str) -> Any:
+    """The component that a file defines, ready to be called as on the stage."""
+    made = defined(names, name)
+    return made if stage.made_with is None else made(*stage.made_with)
 
 
 @in_default_mlir_context
@@ -139,10 +123,9 @@ def look(lesson: Lesson, stage: OnStage) -> list[Seen]:
     module = import_module(f"gpt2.model.{lesson.component}")
     path, inputs, noted = str(module.__file__), list(leaves(stage.arguments)), list[tuple[int, str]]()
     with TRACING, F.lazy(), default_device(CPU()), default_dtype(DType.float32):
-        component = stage.component(vars(module), lesson.defines)
-        watched = Watching(component, stage.arguments, path, noted.append)
+        watched = Watching(component(stage, vars(module), lesson.defines), stage.arguments, path, noted.append)
         graph = watched.trace(*types_of(inputs), allow_subgraphs=False).graph
-    own = {f"component.{name}": weight for name, weight in stage.weights.items()}
+    own = {**stage.weights, **{f"component.{name}": weight for name, weight in stage.weights.items()}}
     axes = axes_of(path)
     return [
         Seen(line, name, axes.get(line, ()), value)
@@ -157,7 +140,7 @@ def with_choices(lesson: Lesson, stage: OnStage, choices: Sequence[str]) -> Arra
         with TRACING:
             names = define(lesson.filled(choices), path)
             (output,) = run(
-                lambda: Trying(stage.component(names, lesson.defines), stage.arguments), stage.weights, stage.arguments
+                lambda: Trying(component(stage, names, lesson.defines), stage.arguments), stage.weights, stage.arguments
             )
     except Exception as error:  # a wrong choice may raise anything
         return failure(error, path)

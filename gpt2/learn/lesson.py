@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from gpt2.checkpoints.weights import Checkpoint
     from gpt2.trace.trace import Trace
 
-    from .glass import OnStage
-
 Array = NDArray[Any]
 MODEL = Path(__file__).parents[1] / "model"
 LESSONS = Path(__file__).parent / "lessons"
@@ -70,6 +68,23 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class OnStage:
+    """A component as it stands in the model that made a run.
+
+    Attributes:
+        made_with: what its class is called with; None if it is a function.
+        weights: its own, by their names in it.
+        arguments: what it is called with; the arrays in it come from the run.
+        captures: the variables in its source whose values the run has captured too, and the hooks of those.
+    """
+
+    made_with: tuple[Any, ...] | None
+    weights: Mapping[str, Array]
+    arguments: tuple[Any, ...]
+    captures: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Lesson:
     """One step of building GPT-2.
 
@@ -96,7 +111,7 @@ class Lesson:
     mistakes: tuple[Mistake, ...]
     hints: tuple[str, ...]
     cases: Callable[[], tuple[Case, ...]]
-    on_stage: "Callable[[Trace, Checkpoint, int], OnStage] | None" = None
+    on_stage: Callable[["Trace", "Checkpoint", int], OnStage] | None = None
     has_layers: bool = False
 
     @property

@@ -124,8 +124,10 @@ def run(trying: Callable[[], Trying], weights: Mapping[str, Array], arguments: t
         graph = module.trace(*types_of(inputs), allow_subgraphs=False).graph
     if len(graph.output_types) != 1:
         raise WrongKind(f"It gave {len(graph.output_types)} tensors where it should give one; is a return missing?")
-    own = {f"component.{name}": weight for name, weight in assigned(weights, shapes).items()}
-    return Interpreter(graph).run(inputs, own)
+    given = assigned(
+        weights, shapes
+    )  # a transparent module's parameters keep their names, those of others are within it
+    return Interpreter(graph).run(inputs, {**given, **{f"component.{name}": one for name, one in given.items()}})
 
 
 def of_module(

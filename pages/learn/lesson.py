@@ -1,6 +1,8 @@
 """One lesson on the page: why, the lines under glass, the component put together from choices, and how to write it."""
 
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
@@ -17,6 +19,9 @@ from pages.matrix.component import matrix
 from pages.matrix.scale import Concept
 
 from .listing import ListedLine, ListedValue, listing
+
+if TYPE_CHECKING:
+    from gpt2.learn.glass import Seen
 
 # What each component's pictures are coloured as; all others as the residual stream.
 CONCEPTS: dict[str, Concept] = {"attention": "attention", "mask": "attention", "mlp": "mlp", "embeddings": "token"}
@@ -66,17 +71,14 @@ def show_glass(lesson: Lesson, view: View) -> None:
         stage = lesson.on_stage(view.trace, view.checkpoint, layer)
         seen = look(lesson, stage)
         axes = {one.value.shape: one.axes for one in seen if one.axes}  # for the lines that name none
-        by_line = {
-            one.line: LineValue(one.name, one.axes or axes.get(one.value.shape, ()), one.value, view.trace.labels)
-            for one in seen
-        }
-        source = (MODEL / f"{lesson.component}.py").read_text(encoding="utf-8").splitlines()
-        numbered = list(enumerate(source, 1))[lesson.first_line - 1 :]
-        lines = [listed(number, text, by_line.get(number)) for number, text in numbered]
+        values = [
+            LineValue(one.name, one.axes or axes.get(one.value.shape, ()), one.value, view.trace.labels) for one in seen
+        ]
         left, right = st.columns([10, 9], gap="medium")
         with left:
-            at = listing(lines, title=f"Lines of {lesson.component}.py", key=view.key("lines"))
-        value = by_line[lines[at].number]
+            title = f"Lines of {lesson.component}.py with what each made"
+            at = listing(listed(lesson, seen, values), title=title, key=view.key("lines"))
+        value = sorted(zip((one.line for one in seen), range(len(seen)), values, strict=True))[at][2]
         with right:
             matrix(value.picture(value.name, concept(lesson), HEIGHT), key=view.key("value"))
         captured = {one.name: one.value - view.trace[hook] for one in seen if (hook := stage.captures.get(one.name))}
@@ -98,10 +100,17 @@ def chosen_layer(lesson: Lesson, view: View) -> int:
     )
 
 
-def listed(number: int, text: str, value: LineValue | None) -> ListedLine:
-    """A line as it is listed."""
-    made = None if value is None else ListedValue(value.name, value.shape_text, value.range_text)
-    return ListedLine(number, text, made)
+def listed(lesson: Lesson, seen: "Sequence[Seen]", values: Sequence[LineValue]) -> list[ListedLine]:
+    """The component's lines from its first definition on, each with what it made."""
+    by_line: dict[int, list[ListedValue]] = {}
+    for one, value in zip(seen, values, strict=True):
+        by_line.setdefault(one.line, []).append(ListedValue(value.name, value.shape_text, value.range_text))
+    source = (MODEL / f"{lesson.component}.py").read_text(encoding="utf-8").splitlines()
+    return [
+        ListedLine(number, text, tuple(by_line.get(number, ())))
+        for number, text in enumerate(source, 1)
+        if number >= lesson.first_line
+    ]
 
 
 def concept(lesson: Lesson) -> Concept:

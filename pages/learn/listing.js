@@ -1,71 +1,73 @@
-// The lines of a source file; those that made something can be chosen, by a click, a tap or the arrow keys.
+// The lines of a source file, and under each what it made; a value is chosen by a click, a tap or the arrow keys.
 const ARROWS = { ArrowDown: 1, ArrowUp: -1 };
 
-function row(line, index) {
-  const made = document.createElement('div');
-  made.className = line.value ? 'line made' : 'line';
-  const parts = [['number', String(line.number)], ['text', line.text], ['value', '']];
-  for (const [name, text] of parts) {
-    const part = made.appendChild(document.createElement('span'));
-    part.className = name;
-    part.textContent = text;
-  }
-  if (line.value) {
-    made.dataset.index = String(index);
-    made.setAttribute('role', 'option');
-    made.id = `gpt2-line-${index}`;
-    for (const [tag, text] of [['b', line.value.shape], ['i', line.value.numbers]]) {
-      made.lastElementChild.appendChild(document.createElement(tag)).textContent = text;
-    }
-    made.setAttribute('aria-label', `Line ${line.number}, ${line.value.name}: ${line.value.shape}, ${line.value.numbers}`);
-  } else made.setAttribute('aria-hidden', 'true');
+function add(parent, name, className, text) {
+  const made = parent.appendChild(document.createElement(name));
+  made.className = className;
+  made.textContent = text;
   return made;
+}
+
+function addValue(parent, line, value, index) {
+  const made = add(parent, 'div', 'value', '');
+  made.id = `gpt2-value-${index}`;
+  made.dataset.index = String(index);
+  made.setAttribute('role', 'option');
+  made.setAttribute('aria-label', `Line ${line.number}: ${value.shape}, ${value.numbers}`);
+  add(made, 'b', '', value.shape);
+  add(made, 'span', '', value.numbers);
 }
 
 function build(list, data) {
   list.tabIndex = 0;
   list.setAttribute('role', 'listbox');
   list.setAttribute('aria-label', data.title);
-  list.replaceChildren(...data.lines.map(row));
+  list.replaceChildren();
+  let index = 0;
+  for (const line of data.lines) {
+    const row = add(list, 'div', 'line', '');
+    row.setAttribute('role', 'presentation');
+    add(row, 'span', 'number', String(line.number));
+    add(row, 'span', 'text', line.text);
+    for (const value of line.values) addValue(list, line, value, index++);
+  }
+  list.count = index;
 }
 
 function choose(list, index) {
   list.chosen = index;
-  for (const line of list.querySelectorAll('.made')) {
-    line.setAttribute('aria-selected', String(Number(line.dataset.index) === index));
+  for (const value of list.querySelectorAll('.value')) {
+    value.setAttribute('aria-selected', String(Number(value.dataset.index) === index));
   }
-  list.setAttribute('aria-activedescendant', `gpt2-line-${index}`);
+  list.setAttribute('aria-activedescendant', `gpt2-value-${index}`);
+  const chosen = list.querySelector('[aria-selected=true]');
+  if (!chosen) return;
+  const above = chosen.offsetTop - 60, below = chosen.offsetTop + chosen.offsetHeight + 20 - list.clientHeight;
+  list.scrollTop = Math.min(Math.max(list.scrollTop, below), above);
 }
 
 export default function ({ parentElement, data, setStateValue }) {
   const list = parentElement.querySelector('.listing');
   const text = JSON.stringify(data.lines);
+  const isFirst = list.text === undefined;
   if (list.text !== text) {
     list.text = text;
     build(list, data);
+    choose(list, isFirst ? data.chosen : Math.min(list.chosen, list.count - 1));
   }
-  if (list.chosen === undefined) {
-    choose(list, data.chosen);
-    const line = list.querySelector('[aria-selected=true]');
-    list.scrollTop = line.offsetTop - list.clientHeight / 2;
-  } else if (list.sent !== data.chosen) choose(list, data.chosen);
-  list.sent = null;
   const tell = (index) => {
     choose(list, index);
-    list.sent = index;
-    setStateValue('line', index);
+    setStateValue('value', index);
   };
   list.onclick = (event) => {
-    const line = event.target.closest('.made');
-    if (line) tell(Number(line.dataset.index));
+    const value = event.target.closest('.value');
+    if (value) tell(Number(value.dataset.index));
   };
   list.onkeydown = (event) => {
-    const places = data.lines.flatMap((line, index) => (line.value ? [index] : []));
-    const at = places.indexOf(list.chosen) + (ARROWS[event.key] ?? 0);
-    if (!(event.key in ARROWS) || at < 0 || at >= places.length) return;
+    const next = list.chosen + (ARROWS[event.key] ?? 0);
+    if (!(event.key in ARROWS)) return;
     event.preventDefault();
     event.stopPropagation();
-    tell(places[at]);
-    list.querySelector('[aria-selected=true]').scrollIntoView({ block: 'nearest' });
+    if (next >= 0 && next < list.count) tell(next);
   };
 }

@@ -1,4 +1,4 @@
-"""A source file as a list of lines, each with what it made; one line is chosen by a click or the arrow keys."""
+"""A source file as a list of lines, each with what it made; one value is chosen by a click or the arrow keys."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,11 +20,11 @@ class ListedValue:
 
 @dataclass(frozen=True)
 class ListedLine:
-    """A line of the file, and what it made, if anything."""
+    """A line of the file, and all that it made, in order."""
 
     number: int
     text: str
-    value: ListedValue | None
+    values: tuple[ListedValue, ...] = ()
 
 
 _mount = st.components.v2.component(
@@ -36,11 +36,11 @@ _mount = st.components.v2.component(
 
 
 def listing(lines: Sequence[ListedLine], *, title: str, key: str) -> int:
-    """Draw the lines under a fixed key; the index of the chosen one, at first the last that made something."""
-    with_value = [index for index, line in enumerate(lines) if line.value is not None]
+    """Draw the lines under a fixed key; the index of the chosen value among all of them, at first the last one."""
+    count = sum(len(line.values) for line in lines)
     before = st.session_state.get(key)
-    asked = None if before is None else before.get("line")
-    chosen = asked if asked in with_value else with_value[-1]
+    asked = None if before is None else before.get("value")
+    chosen = asked if isinstance(asked, int) and 0 <= asked < count else count - 1
     data = {"title": title, "chosen": chosen, "lines": [asdict(line) for line in lines]}
-    _mount(key=key, data=data, default={"line": None}, on_line_change=lambda: None)
+    _mount(key=key, data=data, default={"value": None}, on_value_change=lambda: None)
     return chosen

@@ -1,13 +1,7 @@
 """Lesson 3, layer normalization: its blanks, the mistakes that people make, and what it is tried on."""
 
-from typing import TYPE_CHECKING
-
+from gpt2.learn import on_stage
 from gpt2.learn.lesson import Blank, Case, Lesson, Mistake, random
-
-if TYPE_CHECKING:
-    from gpt2.checkpoints.weights import Checkpoint
-    from gpt2.learn.glass import OnStage
-    from gpt2.trace.trace import Trace
 
 SAMPLE = "F.squeeze(F.sum(centred * centred, axis=-1) / (int(x.shape[-1]) - 1), -1)"
 
@@ -27,20 +21,6 @@ def cases() -> tuple[Case, ...]:
         compute = of_module("LayerNorm", (config, "blocks.0.ln1"), {"weight": gain, "bias": shift}, x)
         made.append(Case(f"{seq} positions of width {width}, epsilon {epsilon:g}", compute))
     return tuple(made)
-
-
-def on_stage(trace: "Trace", checkpoint: "Checkpoint", layer: int) -> "OnStage":
-    """The first norm of a block, on the stream that enters it."""
-    from gpt2.learn.glass import OnStage
-
-    block = f"blocks.{layer}"
-    weights = {part: checkpoint.weights[f"h.{layer}.ln_1.{part}"] for part in ("weight", "bias")}
-    return OnStage(
-        made_with=(checkpoint.config, f"{block}.ln1"),
-        weights=weights,
-        arguments=(trace[f"{block}.hook_resid_pre"],),
-        captures={"scale": f"{block}.ln1.hook_scale", "normalized": f"{block}.ln1.hook_normalized"},
-    )
 
 
 LESSON = Lesson(
@@ -104,6 +84,6 @@ LESSON = Lesson(
         "Epsilon belongs under the root, so that a row of equal numbers is not divided by 0.",
     ),
     cases=cases,
-    on_stage=on_stage,
+    on_stage=on_stage.layer_norm,
     has_layers=True,
 )
