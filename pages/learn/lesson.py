@@ -11,7 +11,7 @@ import streamlit as st
 from gpt2.learn.lesson import MODEL, Blank, Failure, Lesson
 from gpt2.learn.lessons import LESSONS
 from gpt2.learn.verdict import describe, equal
-from pages.charts.lesson_value import LineValue
+from .line_value import LineValue
 from pages.frame import layout
 from pages.frame.layout import View
 from pages.look.numbers import rounding_error
