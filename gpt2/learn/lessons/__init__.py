@@ -3,9 +3,13 @@
 from gpt2.errors import SettingsError
 from gpt2.learn.lesson import Lesson
 
+from .causal_mask import LESSON as CAUSAL_MASK
 from .layer_norm import LESSON as LAYER_NORM
 
-LESSONS = (LAYER_NORM,)
+LESSONS = (
+    CAUSAL_MASK,
+    LAYER_NORM,
+)
 
 
 def lesson_of(number: int) -> Lesson:
