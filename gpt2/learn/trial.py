@@ -55,7 +55,8 @@ def failure(error: BaseException, path: str) -> Failure:
     if isinstance(error, SyntaxError):
         return Failure("SyntaxError", str(error.msg), error.lineno)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    said = (str(error).strip() or type(error).__name__).splitlines()
+    told = str(error).strip() or type(error).__name__
+    said = (told.partition("Diagnostics:\n")[2].strip() or told).splitlines()  # where MAX says which sizes do not fit
     return Failure(type(error).__name__, said[0][:300], frames[-1].lineno if frames else None)
 
 
