@@ -6,11 +6,13 @@ from gpt2.learn.lesson import Lesson
 from .causal_mask import LESSON as CAUSAL_MASK
 from .layer_norm import LESSON as LAYER_NORM
 from .mlp import LESSON as MLP
+from .residual import LESSON as RESIDUAL
 
 LESSONS = (
     CAUSAL_MASK,
     LAYER_NORM,
     MLP,
+    RESIDUAL,
 )
 
 
