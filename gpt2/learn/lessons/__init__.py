@@ -3,6 +3,7 @@
 from gpt2.errors import SettingsError
 from gpt2.learn.lesson import Lesson
 
+from .block import LESSON as BLOCK
 from .causal_mask import LESSON as CAUSAL_MASK
 from .layer_norm import LESSON as LAYER_NORM
 from .mlp import LESSON as MLP
@@ -13,6 +14,7 @@ LESSONS = (
     LAYER_NORM,
     MLP,
     RESIDUAL,
+    BLOCK,
 )
 
 
