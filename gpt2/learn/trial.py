@@ -7,6 +7,7 @@ else by their order and shape.
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -32,7 +33,10 @@ class WrongKind(Exception):
 
 
 def define(source: str, path: str) -> Mapping[str, Any]:
-    """The names that a source defines."""
+    """The names that a source defines; it may import other files that lie beside it, such as an earlier lesson's."""
+    folder = str(Path(path).resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
     module = ModuleType(READER)
     module.__file__ = path
     sys.modules[READER] = module  # dataclasses look their module up
@@ -56,7 +60,8 @@ def failure(error: BaseException, path: str) -> Failure:
     if isinstance(error, SyntaxError):
         return Failure("SyntaxError", str(error.msg), error.lineno)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    said = (str(error).strip() or type(error).__name__).splitlines()
+    told = str(error).strip() or type(error).__name__
+    said = (told.partition("Diagnostics:\n")[2].strip() or told).splitlines()  # where MAX says which sizes do not fit
     return Failure(type(error).__name__, said[0][:300], frames[-1].lineno if frames else None)
 
 
@@ -146,20 +151,47 @@ def of_function(name: str, *arguments: Any) -> Callable[[Mapping[str, Any]], Seq
 
 
 def assigned(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
-    """The weights under the module's own names: by name where all are known, else in order, shape by shape.
+    """The weights under the module's own names: by name where all are known, else part by part, in order.
 
     Raises:
         WrongKind: if there is no weight for a parameter.
     """
     if all(name in weights and weights[name].shape == shape for name, shape in shapes.items()):
         return {name: weights[name] for name in shapes}
-    left, found = list(weights.values()), {}
+    found: dict[str, Array] = {}
+    left = by_part({name: weight.shape for name, weight in weights.items()})
+    for part, own in sorted(by_part(shapes).items(), key=lambda named: named[0] not in left):  # known names choose
+        same = [name for name, given in left.items() if sorted(given.values()) == sorted(own.values())]
+        if same:
+            given = left.pop(part if part in same else same[0])
+            found |= in_order({name: weights[name] for name in given}, own)
+    missing = {name: shape for name, shape in shapes.items() if name not in found}
+    return found | in_order({name: weights[name] for given in left.values() for name in given}, missing)
+
+
+def by_part(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """The parameters that lie in one part of a module together, such as a norm's, by the part's name."""
+    parts: dict[str, dict[str, tuple[int, ...]]] = {}
     for name, shape in shapes.items():
-        at = next((index for index, weight in enumerate(left) if weight.shape == shape), None)
-        if at is None:
-            wanted = ", ".join(f"{known} {list(weight.shape)}" for known, weight in weights.items())
+        parts.setdefault(name.rpartition(".")[0], {})[name] = shape
+    return parts
+
+
+def in_order(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+    """A weight for each parameter: the one with the same last word if it fits, else the first of its shape.
+
+    Raises:
+        WrongKind: if there is none.
+    """
+    left, found = dict(weights), {}
+    for name, shape in shapes.items():
+        fits = [known for known, weight in left.items() if weight.shape == shape]
+        if not fits:
+            wanted = ", ".join(f"{known} {list(weight.shape)}" for known, weight in weights.items()) or "no more"
             raise WrongKind(f"The parameter {name} has the shape {list(shape)}; the component has {wanted}.")
-        found[name] = left.pop(at)
+        words = [known.rpartition(".")[2] for known in fits]
+        last = name.rpartition(".")[2]
+        found[name] = left.pop(fits[words.index(last) if last in words else 0])
     return found
 
 

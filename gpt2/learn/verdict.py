@@ -45,10 +45,11 @@ def all_equal(found: Sequence[Sequence[Array]], expected: Sequence[Sequence[Arra
 
 
 def difference(found: Array, expected: Array) -> Array:
-    """How far each number is off: 0 where both are one infinity, infinite where only one is or one is no number."""
+    """How far each number is off: 0 where both are one infinity or no number, infinite where only one of them is."""
+    own, right = found.astype(np.float64), expected.astype(np.float64)
     with np.errstate(all="ignore"):
-        off = found.astype(np.float64) - expected.astype(np.float64)
-    off[np.asarray(found == expected)] = 0
+        off = own - right
+    off[(own == right) | (np.isnan(own) & np.isnan(right))] = 0
     return np.where(np.isnan(off), np.inf, off)
 
 
@@ -77,6 +78,9 @@ def describe(label: str, found: Array, expected: Array) -> tuple[str, tuple[str,
 def signs(found: Array, expected: Array) -> list[str]:
     """What is known of a wrong output of the right shape: how its numbers relate to the right ones."""
     told, size = [], scale_of(expected)
+    instead = found[np.isneginf(expected)]
+    if instead.size and np.isfinite(instead).all() and instead.max() < 0:
+        return [f"Where minus infinity is right stands a number, {instead.min():.6g}: it only nearly forbids."]
     if not np.isfinite(found).all() and np.isfinite(expected).all():
         return ["Some numbers are not finite: something was divided by 0, or a whole row was masked."]
     if not (np.isfinite(found).all() and np.isfinite(expected).all()):

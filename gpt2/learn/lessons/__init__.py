@@ -3,9 +3,19 @@
 from gpt2.errors import SettingsError
 from gpt2.learn.lesson import Lesson
 
+from .block import LESSON as BLOCK
+from .causal_mask import LESSON as CAUSAL_MASK
 from .layer_norm import LESSON as LAYER_NORM
+from .mlp import LESSON as MLP
+from .residual import LESSON as RESIDUAL
 
-LESSONS = (LAYER_NORM,)
+LESSONS = (
+    CAUSAL_MASK,
+    LAYER_NORM,
+    MLP,
+    RESIDUAL,
+    BLOCK,
+)
 
 
 def lesson_of(number: int) -> Lesson:
