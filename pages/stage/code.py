@@ -23,6 +23,8 @@ SCRIPTS = (
     "models",
     "strip",
     "surface",
+    "voice",
+    "roving",
     "pointer",
     "patterns",
     "embedding",
