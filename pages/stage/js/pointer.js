@@ -39,12 +39,6 @@ function wirePointer(surface, stage) {
   });
 }
 
-// A tap anywhere else puts the box away; a finger that scrolls does not.
-function endTouch(event) {
-  const { told } = stageNow || {};
-  if (told?.by === "touch" && !event.composedPath().includes(told.surface.canvas)) tell(stageNow, null);
-}
-
 // What a listener hears of a cell: where it is, its value and what it means, without the hook's name.
 function inWords({ where, lines, state: held }) {
   return [where, ...lines.slice(0, Math.max(1, lines.length - 1)), held].filter(Boolean).join(", ");

@@ -44,7 +44,7 @@ function build(parent, view) {
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", onLinkClick, true); // before Streamlit asks for the page
   document.addEventListener("click", giveUpFocus, true);
-  document.addEventListener("pointerup", endTouch, true);
+  listenToTaps();
   document.fonts.ready.then(requestPaint);
   state.mounts += 1;
   return stage;
@@ -185,7 +185,7 @@ function leave(parent) {
     document.removeEventListener("keydown", onKey);
     document.removeEventListener("click", onLinkClick, true);
     document.removeEventListener("click", giveUpFocus, true);
-    document.removeEventListener("pointerup", endTouch, true);
+    stopListeningToTaps();
   }
   stage.sheet.remove();
   stage.root.remove();
