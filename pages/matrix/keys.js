@@ -6,6 +6,7 @@ function move(view, cell, how) { showCell(view, cell, how); share(view, 'hover',
 function moveKeys(view, cell, hint) {
   [view.pinned, view.entered, view.isTouch] = [null, cell, false];
   move(view, cell, { tip: true, speak: true, hint });
+  view.tip.scrollIntoView({ block: 'nearest', inline: 'nearest' }); // and with it the cell beside it
 }
 
 function enter(view) {
