@@ -63,7 +63,8 @@ def config(palette: Palette) -> dict[str, Any]:
     return {
         "background": "transparent",
         # Vega names marks, empty layers too, without a word; each chart has a sentence that tells of it.
-        "mark": {"aria": False},
+        # A mark that is told nothing of would show its place on the axes under the pointer.
+        "mark": {"aria": False, "tooltip": None},
         "font": SANS,
         "view": {"stroke": None},
         "axis": axis,

@@ -9,9 +9,10 @@ import streamlit as st
 from .layout import palette
 
 CSS = """
-button { display: block; margin: 0 0 0 auto; padding: 0 0.6em; border: 1px solid var(--mark); border-radius: 1em;
-  background: var(--st-background-color); color: var(--mark); cursor: pointer; white-space: nowrap;
+button { display: block; position: relative; margin: 0 0 0 auto; padding: 0 0.6em; border: 1px solid var(--mark);
+  border-radius: 1em; background: var(--st-background-color); color: var(--mark); cursor: pointer; white-space: nowrap;
   font: 11px / 18px var(--st-font); }
+button::after { content: ""; position: absolute; inset: -5px -2px; } /* room for a finger */
 button[hidden] { display: block; visibility: hidden; }
 """
 _mount = st.components.v2.component(

@@ -38,6 +38,13 @@ CSS = """<style>
 @media (max-width: 640px) { [data-testid="stToolbar"] div:has(> [data-testid="stMainMenu"]) { min-width: 0; } }
 /* What is in the closed sidebar is not reached by Tab. */
 [data-testid="stSidebar"][data-collapsed="true"] { visibility: hidden; }
+/* A label written on a bar does not keep the pointer from the bar. */
+.stVegaLiteChart .role-mark.mark-text { pointer-events: none; }
+/* Room for a finger, and letters on which a phone does not zoom in. */
+[data-testid="stCheckbox"] label { min-height: 24px; }
+[data-testid="stSlider"] div:has(> [data-testid="stSliderThumbValue"])::after {
+  content: ""; position: absolute; inset: -6px; }
+@media (max-width: 640px), (pointer: coarse) { .stApp :is(input, textarea) { font-size: max(16px, 1em) !important; } }
 </style>"""
 # Streamlit's greys and the tint of a chosen button leave too little contrast.
 CONTRAST = """<style>

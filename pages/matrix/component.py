@@ -10,7 +10,7 @@ from .blob import Picture, pack
 
 Cell = tuple[int, int]
 HERE = Path(__file__).parent
-SCRIPTS = ("paint", "panel", "matrix")
+SCRIPTS = ("paint", "panel", "keys", "matrix")
 
 
 def lean(source: str) -> str:

@@ -40,7 +40,11 @@ function describe(view, [r, c]) {
   return { value, where: header.tile ? header.notes[r][c] : names, hook };
 }
 
-function showCell(view, cell, { tip = false, speak = false } = {}) {
+const KEYS_OF_CELLS = 'Arrow keys move from cell to cell.', BAR = 52; // pixels of the window under Streamlit's bar
+
+function keysOf({ locks }) { return `${KEYS_OF_CELLS} Enter ${locks ? 'locks a head' : 'holds a cell'}. Esc leaves.`; }
+
+function showCell(view, cell, { tip = false, speak = false, hint = '' } = {}) {
   view.cursor = cell;
   paintCursor(view, view.width);
   const shown = cell || view.chosen;
@@ -50,14 +54,24 @@ function showCell(view, cell, { tip = false, speak = false } = {}) {
   if (tip && cell) {
     view.tip.replaceChildren();
     const [first, second] = said.value ? [said.value, said.where] : [said.where, ''];
-    for (const [tag, text] of [['b', first], ['span', second], ['i', said.hook]]) {
+    for (const [tag, text] of [['b', first], ['span', second], ['i', said.hook], ['span', hint]]) {
       if (text) element(view.tip, tag, '').textContent = text;
     }
-    const x = view.place.x(cell[1]) + view.place.cellW / 2, y = view.place.y(cell[0]) + view.place.cellH;
-    view.tip.style.left = `${Math.max(0, Math.min(x + 10, view.width - view.tip.offsetWidth))}px`;
-    view.tip.style.top = `${y + 10}px`;
+    placeTip(view, cell);
   }
-  if (speak && said) view.spoken.textContent = [said.value, said.where].filter(Boolean).join(', ');
+  if (!speak || !said || !globalThis.gpt2Stage?.say) return;
+  const held = view.isPicked && isSame(cell, view.chosen) ? (view.header.locks ? 'locked' : 'picked') : '';
+  globalThis.gpt2Stage.say([said.value, said.where, held].filter(Boolean).join(', '));
+}
+
+// Below the cell and inside the window, or above it where a finger covers what is below.
+function placeTip({ place, plot, tip, width, isTouch }, [row, column]) {
+  const x = place.x(column) + place.cellW / 2, gap = isTouch ? 24 : 10, edge = plot.getBoundingClientRect().top;
+  const above = place.y(row) - tip.offsetHeight - gap, below = place.y(row) + place.cellH + gap;
+  const fitsAbove = edge + above >= BAR, fitsBelow = edge + below + tip.offsetHeight <= innerHeight;
+  const left = isTouch ? x - tip.offsetWidth / 2 : x + 10;
+  tip.style.left = `${Math.max(0, Math.min(left, width - tip.offsetWidth))}px`;
+  tip.style.top = `${(isTouch ? fitsAbove : !fitsBelow && fitsAbove) ? above : below}px`;
 }
 
 function share(view, kind, cell) {
@@ -95,43 +109,18 @@ function letGo(view) {
 
 function press(view, cell) {
   const { header } = view;
-  if (header.locks) return globalThis.gpt2Stage?.toggleHead?.(header.rows.length - 1 - cell[0], cell[1]);
-  if (isSame(cell, view.isPicked ? view.chosen : view.pinned)) return letGo(view);
+  if (header.locks) {
+    globalThis.gpt2Stage?.toggleHead?.(header.rows.length - 1 - cell[0], cell[1]);
+    view.pinned = view.isTouch ? cell : null; // no pointer rests on it to hold its value up
+    if (view.isTouch || view.entered) showCell(view, cell, { tip: true, speak: true });
+    return;
+  }
+  const isUnread = view.isTouch && view.tip.hidden; // a finger may want to read what another picture has picked
+  if (!isUnread && isSame(cell, view.isPicked ? view.chosen : view.pinned)) return letGo(view);
   view.pinned = cell;
   if (header.selectable || header.group) pick(view, cell);
   showCell(view, cell, { tip: true, speak: true });
   share(view, 'pick', cell);
-}
-
-function onKey(view, event) {
-  const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-  const { rows, columns } = view.place, [r, c] = view.cursor || view.chosen || [rows - 1, 0];
-  const clamp = (value, size) => Math.min(size - 1, Math.max(0, value));
-  const move = (cell) => {
-    showCell(view, cell, { tip: true, speak: true });
-    share(view, 'hover', cell);
-  };
-  const isHeld = view.pinned || (view.isPicked && !view.header.locks);
-  if (event.key === 'Escape' && isHeld) {
-    letGo(view);
-  } else if (view.isPointed) {
-    return; // came by a click: all other keys are the stage's
-  } else if (event.key === 'Escape' && view.cursor) {
-    move(null);
-  } else if (steps[event.key]) {
-    const [down, right] = steps[event.key];
-    view.pinned = null;
-    const next = view.cursor ? [r + down, c + right] : [r, c];
-    move([clamp(next[0], rows), clamp(next[1], columns)]);
-  } else if (event.key === 'Home' || event.key === 'End') {
-    move([clamp(r, rows), event.key === 'Home' ? 0 : columns - 1]);
-  } else if (event.key === 'Enter' && view.cursor) {
-    press(view, view.cursor);
-  } else {
-    return;
-  }
-  event.preventDefault();
-  event.stopPropagation();
 }
 
 function listen(view) {
@@ -140,12 +129,28 @@ function listen(view) {
     const box = plot.getBoundingClientRect();
     return view.place.hit(event.clientX - box.left, event.clientY - box.top);
   };
-  const move = (cell, how) => { showCell(view, cell, how); share(view, 'hover', cell); };
-  plot.addEventListener('pointermove', (event) => { if (!view.pinned) move(at(event), { tip: true }); });
-  plot.addEventListener('pointerleave', () => { if (!view.pinned) move(null); });
-  plot.addEventListener('pointerdown', () => { view.isPointed = true; });
-  plot.addEventListener('click', (event) => { const cell = at(event); if (cell) press(view, cell); });
-  plot.addEventListener('blur', () => { view.pinned = null; view.isPointed = false; move(null); });
+  const hovers = (event) => event.pointerType !== 'touch' && !view.pinned;
+  plot.addEventListener('pointermove', (event) => {
+    plot.style.cursor = at(event) ? 'pointer' : 'default';
+    if (hovers(event)) move(view, at(event), { tip: true });
+  });
+  plot.addEventListener('pointerleave', (event) => {
+    if (hovers(event)) move(view, view.entered, { tip: Boolean(view.entered) });
+  });
+  plot.addEventListener('pointerdown', (event) => {
+    Object.assign(view, { isPointed: true, entered: null, isTouch: event.pointerType === 'touch' });
+  });
+  plot.addEventListener('click', (event) => {
+    const cell = at(event);
+    if (cell) press(view, cell);
+    else if (view.isTouch) leave(view);
+  });
+  plot.addEventListener('focus', () => { if (!view.isPointed) enter(view); });
+  plot.addEventListener('blur', () => {
+    if (plot.getRootNode().activeElement === plot) return; // the whole window has lost the focus
+    view.isPointed = false;
+    leave(view);
+  });
   plot.addEventListener('keydown', (event) => onKey(view, event));
   view.badge.addEventListener('click', () => letGo(view));
   const answers = {
@@ -160,6 +165,10 @@ function listen(view) {
       event.preventDefault();
       letGo(view);
     },
+    pointerup: (event) => {
+      const isElsewhere = view.isTouch && view.cursor && !event.composedPath().includes(plot);
+      if (isElsewhere && event.pointerType === 'touch') leave(view);
+    },
   };
   for (const [name, answer] of Object.entries(answers)) globalThis.addEventListener(name, answer);
   const watcher = new ResizeObserver(() => { if (Math.floor(view.root.clientWidth) !== view.width) repaint(view); });
@@ -172,7 +181,8 @@ function listen(view) {
 
 function mount(parent) {
   const root = parent.querySelector('.matrix');
-  const view = { root, generation: 0, cursor: null, pinned: null, chosen: null, isPicked: false, isPointed: false };
+  const view = { root, generation: 0, cursor: null, pinned: null, chosen: null, isPicked: false };
+  Object.assign(view, { entered: null, isPointed: false, isTouch: false });
   for (const name of ['title', 'caption']) view[name] = element(root, 'div', name);
   view.badge = element(root, 'button', 'badge');
   view.badge.type = 'button';
@@ -181,10 +191,10 @@ function mount(parent) {
   view.over = element(view.plot, 'canvas', '');
   view.tip = element(view.plot, 'div', 'tip');
   view.tip.hidden = true;
-  for (const name of ['readout', 'note', 'spoken']) view[name] = element(root, 'div', name);
+  for (const name of ['readout', 'note']) view[name] = element(root, 'div', name);
   view.plot.tabIndex = 0;
   view.plot.setAttribute('role', 'application');
-  view.spoken.setAttribute('aria-live', 'polite');
+  view.plot.setAttribute('aria-roledescription', 'picture');
   listen(view);
   // The first picture asks for the page's letters and may be drawn before they are here.
   requestAnimationFrame(() => document.fonts.ready.then(() => repaint(view)));
@@ -199,7 +209,8 @@ function repaint(view) {
   const { rows, columns } = view.place;
   const isGone = (cell) => cell && (cell[0] >= rows || cell[1] >= columns);
   if (isGone(view.cursor) || isGone(view.pinned)) view.cursor = view.pinned = null;
-  showCell(view, view.cursor, { tip: Boolean(view.pinned) });
+  if (view.entered) view.cursor = view.entered = nearestCell(view.entered, rows, () => columns);
+  showCell(view, view.cursor, { tip: Boolean(view.pinned || view.entered) });
 }
 
 // The frame of a new picture: as Python says, or where a person has put it if Python is not told of picks here.
@@ -237,8 +248,8 @@ export default function (component) {
   for (const [at, part] of view.header.caption.entries()) {
     element(view.caption, at % 2 ? 'b' : 'span', '').textContent = part;
   }
-  const spoken = `${view.header.title}. ${view.header.caption.join('')} Arrow keys move from cell to cell.`;
-  view.plot.setAttribute('aria-label', spoken);
+  view.plot.setAttribute('aria-label', `${view.header.title}. ${view.header.caption.join('')}`);
+  view.plot.setAttribute('aria-description', (view.title.title = keysOf(view.header)));
   repaint(view);
   // A superseded call may be cleaned up while the component lives: only the newest may take it down.
   return () => {

@@ -8,6 +8,7 @@ function inkOf(root, header) {
   const ink = {
     ...(isDark(paper) ? header.dark : header.light),
     panel: read('--st-secondary-background-color'), text: read('--st-text-color'), line: read('--st-border-color'),
+    focus: read('--st-primary-color'),
     sans: read('--st-font') || 'sans-serif', mono: read('--st-code-font') || 'monospace',
   };
   const mix = (to, t) => paper.map((from, i) => Math.round(from + (to[i] - from) * t));

@@ -197,5 +197,7 @@ function paintCursor(view, width) {
     ctx.strokeRect(place.x(cell[1]) - 1, place.y(cell[0]) - 1, place.cellW + 2, place.cellH + 2);
   };
   outline(chosen, ink.text, 2.5);
-  outline(cursor, ink.text, 1.5);
+  if (!view.entered || cursor?.join() !== view.entered.join()) return outline(cursor, ink.text, 1.5);
+  outline(cursor, ink.panel, 6); // so that the ring of the keys can be told from cells of any colour
+  outline(cursor, ink.focus, 2.5);
 }

@@ -23,7 +23,10 @@ SCRIPTS = (
     "models",
     "strip",
     "surface",
+    "voice",
+    "roving",
     "pointer",
+    "touch",
     "patterns",
     "embedding",
     "residual",
@@ -34,7 +37,7 @@ SCRIPTS = (
     "sample_bar",
     "stage",
 )
-SHEETS = ("layout", "controls", "panels")
+SHEETS = ("layout", "controls", "panels", "touch")
 
 # Streamlit sends a component's own script with every message, so the stage's is only this: wait for the code, pass
 # on what came. Calls overtake each other, and the clean-up of an overtaken call runs while the stage still stands:

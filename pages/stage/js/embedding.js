@@ -59,10 +59,20 @@ function drawEmbedding(surface, record, unit) {
   surface.find = (x, y) => {
     const n = Math.floor(y / (tall + label + gap));
     const row = Math.floor(((y - n * (tall + label + gap) - label) / (tall - 2)) * rows);
-    const d = row * columns + Math.floor((x / width) * columns);
-    if (n < 0 || n > 2 || row < 0 || row >= rows || d >= size || x < 0 || x >= width) return null;
+    if (row < 0 || row >= rows || x < 0 || x >= width) return null;
+    return surface.at(n, row * columns + Math.floor((x / width) * columns));
+  };
+  const tell = (n, d) => {
     const { label: name, hook } = STRIPS[n], value = signed(values[n * size + d]);
     return { lines: [`${name} ${value}`, `dimension ${d} (0 to ${size - 1})`, `${hook}[${record.stop - 1}, ${d}]`] };
+  };
+  const wide = width / columns, high = (tall - 2) / rows;
+  surface.cells = {
+    rows: STRIPS.length, columns: () => size, start: [0, 0], tell,
+    box: (n, d) => {
+      const top = n * (tall + label + gap) + label;
+      return [(d % columns) * wide, top + Math.floor(d / columns) * high, wide, high];
+    },
   };
 }
 

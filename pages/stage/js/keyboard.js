@@ -36,8 +36,9 @@ function onKey(event) {
 }
 
 // After a click of the mouse the keys are the stage's again: a link, a button, a switch or a closed list gives up the
-// focus. A field, a slider, an open dialog and a picture, which holds a value up while it has the focus, keep it.
-const GIVES_UP = `${PRESSED}, a, input[type=radio], [role=radio], [role=tab]`;
+// focus, and so does the page itself, which would wear a ring from the next key on. A field, a slider, an open dialog
+// and a picture, which holds a value up while it has the focus, keep it.
+const GIVES_UP = `${PRESSED}, a, main, input[type=radio], [role=radio], [role=tab]`;
 
 function giveUpFocus(event) {
   if (!stageNow || !event.detail) return; // a key has pressed it

@@ -44,13 +44,18 @@ function drawLens(surface, record, unit) {
       });
     }
   });
-  surface.find = (x, y) => {
-    const row = columns[Math.floor(x / pitch)], line = Math.floor((y - head) / tall);
-    if (row === undefined || line < 0 || line >= lines) return null;
+  surface.find = (x, y) => surface.at(Math.floor((y - head) / tall), Math.floor(x / pitch));
+  const tell = (line, row) => {
     const hook = row === 0 ? "blocks.0.hook_resid_pre" : `blocks.${row - 1}.hook_resid_post`;
     const lines_ = [`${percent(lens.probabilities[row][line], 2)} ${lens.labels[row][line]}`];
     if (record.next) lines_.push(`${record.next.label}, drawn: ${percent(lens.drawn[row], 2)}`);
-    return { lines: [...lines_, `softmax(lm_head(ln_f(${hook}[${record.stop - 1}])))`] };
+    const where = row === 0 ? "after the embedding" : `after layer ${row - 1}`;
+    return { lines: [...lines_, `softmax(lm_head(ln_f(${hook}[${record.stop - 1}])))`], where };
+  };
+  surface.cells = {
+    rows: lines, columns: () => columns.length, start: [0, columns.length - 1],
+    box: (line, n) => [n * pitch, head + line * tall, pitch - gap, tall - gap * 0.6],
+    tell: (line, n) => tell(line, columns[n]),
   };
   return columns.length < rows ? `${columns.length} of ${rows} rows shown` : "";
 }

@@ -1,5 +1,6 @@
 // The stage's fixed skeleton. No text of a prompt or a token ever passes through here.
 
+const KEYS_OF_CELLS = "Arrow keys move from cell to cell.";
 const icon = (path) => `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${path}"/></svg>`;
 const ICONS = {
   first: icon("M3 3h2v10H3zM13 3v10L6 8z"),
@@ -21,8 +22,10 @@ const field = (name, label, hint, attributes) =>
     autocomplete="off"><small id="on-${name}" data-hint="${hint}">${hint}</small></label>`;
 const panel = (name, title, body) =>
   `<section class="panel ${name}" aria-label="${title}"><h2>${title}</h2><p class="says"></p>${body}</section>`;
-const canvas = (name, label) =>
-  `<div class="canvas"><canvas data-panel="${name}" role="img" aria-label="${label}"></canvas></div>`;
+const canvas = (name, label, press = "") =>
+  `<div class="canvas"><canvas data-panel="${name}" role="application" aria-roledescription="picture"
+    aria-label="${label}" aria-description="${KEYS_OF_CELLS}${press} Esc leaves."></canvas>
+    <i class="ring" aria-hidden="true" hidden></i></div>`;
 
 const TOP = `
 <div class="top">
@@ -84,7 +87,7 @@ const PANELS = `
   <div class="panel heads">
     <section class="mosaic" aria-label="Every head, this step">
       <h2>Every head, this step</h2><p class="says"></p>
-      ${canvas("mosaic", "Attention patterns of all heads")}<p class="note"></p>
+      ${canvas("mosaic", "Attention patterns of all heads", " Enter locks a head.")}<p class="note"></p>
     </section>
     <section class="one" aria-label="One head">
       <h2><span class="name"></span><button type="button" class="unlock"

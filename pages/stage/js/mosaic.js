@@ -37,11 +37,15 @@ function drawMosaic(surface, record, unit) {
   }
   const markX = left + shown.head * pitch, markY = top + (layers - 1 - shown.layer) * pitchY;
   surface.outline(markX - 1.5, markY - 1.5, cell + 3, cellY + 3, theme.sampling, 2);
-  surface.find = (x, y) => {
-    const head = Math.floor((x - left) / pitch), layer = layers - 1 - Math.floor((y - top) / pitchY);
-    if (head < 0 || head >= heads || layer < 0 || layer >= layers) return null;
-    return { lines: headLines(layer, head, record), click: () => toggleHead(layer, head) };
+  surface.cells = {
+    rows: layers, columns: () => heads, start: [layers - 1 - shown.layer, shown.head],
+    box: (row, head) => [left + head * pitch, top + row * pitchY, cell, cellY],
+    tell: (row, head) => {
+      const layer = layers - 1 - row, click = () => toggleHead(layer, head);
+      return { lines: headLines(layer, head, record), click, state: isLocked(layer, head) ? "locked" : "" };
+    },
   };
+  surface.find = (x, y) => surface.at(Math.floor((y - top) / pitchY), Math.floor((x - left) / pitch));
   return mosaicNote(seq, from, pool);
 }
 

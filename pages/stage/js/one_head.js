@@ -35,10 +35,20 @@ function drawOneHead(surface, record, unit) {
     const query = from + Math.floor(y / tall);
     const key = from && x >= left && x < left + cell ? 0 : from + Math.floor((x - keyX(from)) / cell);
     if (query < from || query >= seq || key < 0 || key > query || (key < from && key !== 0)) return null;
+    return tellWeight(query, key);
+  };
+  const tellWeight = (query, key) => {
     const value = weight(layer, head, query, key);
     const name = `blocks.${layer}.attn.hook_pattern[${head}, ${query}, ${key}]`;
     if (value === undefined) return { lines: [recordAt(stepOfPosition(query)) ? "not kept" : "on its way", name] };
     return { lines: [percent(value / 65535, 2), `${labels[query]} (${query}) looks at ${labels[key]} (${key})`, name] };
+  };
+  const keyOf = (column) => (!from ? column : column ? from + column - 1 : 0), pinned = from ? 1 : 0;
+  surface.cells = {
+    rows: seq - from, columns: (row) => row + 1 + pinned,
+    start: [seq - 1 - from, !top || top < from ? 0 : top - from + pinned],
+    box: (row, column) => [keyX(keyOf(column)), row * tall, cell, tall],
+    tell: (row, column) => tellWeight(from + row, keyOf(column)),
   };
   return from ? `First token and the last ${seq - from} of ${seq} tokens; the gap stands for the others` : "";
 }

@@ -1,6 +1,7 @@
 // The residual stream: how long it is after each layer, and how long are the vectors that attention and MLP add.
 
 const NORM_NAMES = ["hook_resid_pre", "hook_attn_out", "hook_resid_mid", "hook_mlp_out", "hook_resid_post"];
+const KINDS = { 1: "attention adds", 3: "MLP adds", 4: "stream" }; // by their place among the names
 
 // The largest norm of the run so far, at any step that has come, past the first token's, which are often far larger.
 function normScale(record, layers) {
@@ -49,14 +50,26 @@ function drawResidual(surface, record, unit) {
     if (layer < 0 || layer >= layers || y > height - axis) return null;
     const inside = y - layerTop(layer);
     const part = inside < bar * 0.5 ? 1 : 3;
-    const kind = x < left + norm(part, layer) * scale ? part : 4;
+    return tellNorm(layer, x < left + norm(part, layer) * scale ? part : 4);
+  };
+  const tellNorm = (layer, kind) => {
     const [before, middle, after] = [0, 2, 4].map((at) => fixed(norm(at, layer), 2));
     return {
       lines: [
         `norm ${fixed(norm(kind, layer), 2)}`, `before ${before} · + attention ${middle} · + MLP ${after}`,
         `‖blocks.${layer}.${NORM_NAMES[kind]}[${record.stop - 1}]‖`,
       ],
+      where: `layer ${layer}, ${KINDS[kind]}`,
     };
+  };
+  const kinds = Object.keys(KINDS).map(Number), inset = { 1: [0.14, 0.33], 3: [0.53, 0.33], 4: [0, 1] };
+  surface.cells = {
+    rows: layers, columns: () => kinds.length, start: [layers - 1 - Math.max(0, marked), 0],
+    box: (row, column) => {
+      const kind = kinds[column], layer = layers - 1 - row, [from, part] = inset[kind];
+      return [left, layerTop(layer) + from * bar, norm(kind, layer) * scale, part * bar];
+    },
+    tell: (row, column) => tellNorm(layers - 1 - row, kinds[column]),
   };
 }
 

@@ -24,7 +24,7 @@ function build(parent, view) {
   for (const [name, selector] of Object.entries(ELEMENTS)) parts[name] = root.querySelector(selector);
   parent.append(sheet, root);
   const [tip, aloud] = [root.querySelector(".tip"), root.querySelector(".aloud")];
-  const stage = { parent, sheet, root, parts, view, surfaces: [], tip, aloud };
+  const stage = { parent, sheet, root, parts, view, surfaces: [], told: null, tip, aloud };
   wirePrompt(parts);
   wireSettings(parts);
   wireModels(parts);
@@ -44,6 +44,7 @@ function build(parent, view) {
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", onLinkClick, true); // before Streamlit asks for the page
   document.addEventListener("click", giveUpFocus, true);
+  listenToTaps();
   document.fonts.ready.then(requestPaint);
   state.mounts += 1;
   return stage;
@@ -62,8 +63,10 @@ function addPanels(stage) {
       const element = section.querySelector(".note");
       if (element) setText(element, note || element.dataset.fixed || "");
     });
-    Object.assign(surface, { name, section, says: section.querySelector(".says") });
-    wirePointer(surface, stage.tip, stage.root);
+    const [says, ring] = [".says", ".ring"].map((part) => section.querySelector(part));
+    Object.assign(surface, { name, section, says, ring, locks: name === "mosaic" });
+    surface.description = section.querySelector("h2").title = canvas.getAttribute("aria-description");
+    wirePointer(surface, stage);
     stage.surfaces.push(surface);
     new ResizeObserver(() => { surface.measure(); requestPaint(); }).observe(canvas.parentElement);
   }
@@ -124,7 +127,7 @@ function paint() {
     step: state.cursor, steps: stepCount(), run: state.run, painted: state.painted, mounts: state.mounts,
     mode: state.playback.kind, known: stepCount() - missingSteps().length,
   });
-  if (record) sayAloud(stage, record);
+  if (record) sayStep(stage, record);
 }
 
 function paintPanels(stage, record) {
@@ -140,19 +143,9 @@ function paintPanels(stage, record) {
   for (const surface of stage.surfaces) {
     sayInto(surface.says, says[surface.name]);
     surface.paint(record, unit);
-    refreshTip(surface, stage.tip, stage.root);
+    surface.roving.redraw();
   }
-}
-
-// One line for those who listen instead of look, once the cursor rests.
-function sayAloud(stage, record) {
-  clearTimeout(stage.aloudTimer);
-  stage.aloudTimer = setTimeout(() => {
-    const { next } = record;
-    const token = state.header.labels[record.stop - 1];
-    const drawn = next ? `; drawn next: ${next.label}, ${percent(next.raw)} by the model` : "";
-    setText(stage.aloud, `Step ${state.cursor} (0 to ${lastStep()}): newest token ${token}${drawn}.`);
-  }, 400);
+  showTip(stage);
 }
 
 function show(component) {
@@ -167,7 +160,7 @@ function show(component) {
   if (!stage) {
     stage = build(parent, header.view);
     stages.set(parent, stage);
-    if (stageNow && stageNow !== stage) stageNow.tip.hidden = true;
+    if (stageNow && stageNow !== stage) tell(stageNow, null);
     stageNow = stage;
     fit(stage);
     tellView();
@@ -192,6 +185,7 @@ function leave(parent) {
     document.removeEventListener("keydown", onKey);
     document.removeEventListener("click", onLinkClick, true);
     document.removeEventListener("click", giveUpFocus, true);
+    stopListeningToTaps();
   }
   stage.sheet.remove();
   stage.root.remove();
@@ -199,6 +193,6 @@ function leave(parent) {
 
 // A newer version of the code replaces an older one; what was waiting for it goes on.
 if (shared.version !== VERSION) {
-  Object.assign(shared, { version: VERSION, show, leave, toggleHead, unlockHead });
+  Object.assign(shared, { version: VERSION, show, leave, toggleHead, unlockHead, say });
   for (const go of shared.waiting.splice(0)) go();
 }

@@ -6,7 +6,10 @@ class Surface {
     this.draw = draw;
     this.g = canvas.getContext("2d");
     this.width = this.height = 0;
-    this.find = null; // (x, y) -> { lines, click } or null, set by each drawing
+    // Set by each drawing: what lies at a point, and the cells that keys move among. A cell is told of by
+    // { lines, where, click, state }: `where` and `state` are for the ear alone.
+    this.find = null; // (x, y) -> a cell's, or null
+    this.cells = null; // { rows, columns(row), start, box(row, column), tell(row, column) }
   }
 
   measure() {
@@ -24,8 +27,15 @@ class Surface {
     }
     this.g.setTransform(scale, 0, 0, scale, 0, 0);
     this.g.clearRect(0, 0, this.width, this.height);
-    this.find = null;
+    this.find = this.cells = null;
     if (this.width > 8 && this.height > 8) this.draw(this, record, unit);
+  }
+
+  // What is told of the cell in a row and column, or null if there is none.
+  at(row, column) {
+    const { cells } = this;
+    if (!cells || !(row >= 0 && row < cells.rows && column >= 0 && column < cells.columns(row))) return null;
+    return cells.tell(row, column);
   }
 
   font(size, { mono = false, bold = false } = {}) {
