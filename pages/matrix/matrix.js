@@ -42,7 +42,7 @@ function describe(view, [r, c]) {
 
 function showCell(view, cell, { tip = false, speak = false } = {}) {
   view.cursor = cell;
-  paintCursor(view, view.width);
+  paintCursor(view);
   const shown = cell || view.chosen;
   const said = shown && shown[0] < view.place.rows && shown[1] < view.place.columns ? describe(view, shown) : null;
   view.readout.textContent = said ? [said.value, said.where, said.hook].filter(Boolean).join(' · ') : '';
@@ -53,7 +53,8 @@ function showCell(view, cell, { tip = false, speak = false } = {}) {
     for (const [tag, text] of [['b', first], ['span', second], ['i', said.hook]]) {
       if (text) element(view.tip, tag, '').textContent = text;
     }
-    const x = view.place.x(cell[1]) + view.place.cellW / 2, y = view.place.y(cell[0]) + view.place.cellH;
+    const { place, sizes: { type } } = view;
+    const x = type * (place.x(cell[1]) + place.cellW / 2), y = type * (place.y(cell[0]) + place.cellH);
     view.tip.style.left = `${Math.max(0, Math.min(x + 10, view.width - view.tip.offsetWidth))}px`;
     view.tip.style.top = `${y + 10}px`;
   }
@@ -111,6 +112,7 @@ function onKey(view, event) {
     showCell(view, cell, { tip: true, speak: true });
     share(view, 'hover', cell);
   };
+  if (event.key === 'Escape' && globalThis.gpt2Stage?.isFilled?.()) return; // the window is given back first
   const isHeld = view.pinned || (view.isPicked && !view.header.locks);
   if (event.key === 'Escape' && isHeld) {
     letGo(view);
@@ -138,7 +140,8 @@ function listen(view) {
   const { plot } = view;
   const at = (event) => {
     const box = plot.getBoundingClientRect();
-    return view.place.hit(event.clientX - box.left, event.clientY - box.top);
+    const { place, sizes: { type } } = view;
+    return place.hit((event.clientX - box.left) / type, (event.clientY - box.top) / type);
   };
   const move = (cell, how) => { showCell(view, cell, how); share(view, 'hover', cell); };
   plot.addEventListener('pointermove', (event) => { if (!view.pinned) move(at(event), { tip: true }); });
@@ -162,7 +165,8 @@ function listen(view) {
     },
   };
   for (const [name, answer] of Object.entries(answers)) globalThis.addEventListener(name, answer);
-  const watcher = new ResizeObserver(() => { if (Math.floor(view.root.clientWidth) !== view.width) repaint(view); });
+  const isOld = () => Math.floor(view.root.clientWidth) !== view.width || sizesOf(view.root).key !== view.sizes?.key;
+  const watcher = new ResizeObserver(() => { if (isOld()) repaint(view); });
   watcher.observe(view.root);
   view.stop = () => {
     watcher.disconnect();
@@ -173,7 +177,10 @@ function listen(view) {
 function mount(parent) {
   const root = parent.querySelector('.matrix');
   const view = { root, generation: 0, cursor: null, pinned: null, chosen: null, isPicked: false, isPointed: false };
-  for (const name of ['title', 'caption']) view[name] = element(root, 'div', name);
+  const head = element(root, 'div', 'head');
+  view.title = element(head, 'span', 'title');
+  view.tools = element(head, 'span', '');
+  view.caption = element(root, 'div', 'caption');
   view.badge = element(root, 'button', 'badge');
   view.badge.type = 'button';
   view.plot = element(root, 'div', 'plot');
@@ -195,7 +202,7 @@ function repaint(view) {
   const width = Math.floor(view.root.clientWidth);
   if (!view.header || width < 40) return;
   view.width = width;
-  view.note.textContent = paintPicture(view, width);
+  view.note.textContent = paintPicture(view);
   const { rows, columns } = view.place;
   const isGone = (cell) => cell && (cell[0] >= rows || cell[1] >= columns);
   if (isGone(view.cursor) || isGone(view.pinned)) view.cursor = view.pinned = null;
@@ -233,6 +240,7 @@ export default function (component) {
   [view.header, view.data] = decode(data);
   takePick(view, before);
   view.title.textContent = view.header.title;
+  if (before?.panel !== view.header.panel) view.tools.outerHTML = headingTools(view.header.panel);
   view.caption.replaceChildren();
   for (const [at, part] of view.header.caption.entries()) {
     element(view.caption, at % 2 ? 'b' : 'span', '').textContent = part;

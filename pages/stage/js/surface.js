@@ -6,6 +6,7 @@ class Surface {
     this.draw = draw;
     this.g = canvas.getContext("2d");
     this.width = this.height = 0;
+    this.least = 0; // CSS pixels: no text is smaller
     this.find = null; // (x, y) -> { lines, click } or null, set by each drawing
   }
 
@@ -15,7 +16,7 @@ class Surface {
     this.height = clientHeight;
   }
 
-  paint(record, unit) {
+  paint(record, unit, least) {
     const scale = globalThis.devicePixelRatio || 1;
     const width = Math.round(this.width * scale), height = Math.round(this.height * scale);
     if (this.canvas.width !== width || this.canvas.height !== height) {
@@ -25,11 +26,12 @@ class Surface {
     this.g.setTransform(scale, 0, 0, scale, 0, 0);
     this.g.clearRect(0, 0, this.width, this.height);
     this.find = null;
+    this.least = least;
     if (this.width > 8 && this.height > 8) this.draw(this, record, unit);
   }
 
   font(size, { mono = false, bold = false } = {}) {
-    this.g.font = `${bold ? "600 " : ""}${size}px ${mono ? theme.mono : theme.sans}`;
+    this.g.font = `${bold ? "600 " : ""}${Math.max(this.least, size)}px ${mono ? theme.mono : theme.sans}`;
   }
 
   text(text, x, y, { colour = theme.text, align = "left", most = Infinity } = {}) {
