@@ -43,8 +43,8 @@ function headingButton(event) {
   return node instanceof Element ? node.closest(".tools button") : null;
 }
 
-// The headings of lens pages and of matrices stand outside the stage, so the document listens; to what reaches it from
-// within their shadow roots, which a pointer or the focus that stays in one of them (`pointerover`, `focusin`) does not.
+// The headings of lens pages and of matrices stand outside the stage, so the document listens. Of a pointer or a focus
+// that stays within one shadow root it hears by `pointermove` and `keyup` alone.
 const HEADING_ANSWERS = {
   pointermove: (event) => {
     if (event.pointerType !== "mouse" || explained?.isPinned) return;
