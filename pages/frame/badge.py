@@ -6,12 +6,13 @@ from pathlib import Path
 
 import streamlit as st
 
+from .heading import heading as draw_heading
 from .layout import palette
 
 CSS = """
 button { display: block; position: relative; margin: 0 0 0 auto; padding: 0 0.6em; border: 1px solid var(--mark);
   border-radius: 1em; background: var(--st-background-color); color: var(--mark); cursor: pointer; white-space: nowrap;
-  font: 11px / 18px var(--st-font); }
+  font: max(var(--least, 11px), calc(11px * var(--type, 1))) / 1.6 var(--st-font); }
 button::after { content: ""; position: absolute; inset: -5px -2px; } /* room for a finger */
 button[hidden] { display: block; visibility: hidden; }
 """
@@ -35,13 +36,13 @@ def pick_from(
         key: the list's.
         otherwise: the choice if a person has made none.
     """
-    heading = st.container(horizontal=True, vertical_alignment="center")
+    heading = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
     # The badge is drawn after the list: before, the session may hold a text that no option has any more.
     choice = st.selectbox(
         title, options, format_func=format_func, key=key, persist_state="session", label_visibility="collapsed"
     )
     with heading:
-        st.markdown(f"**{title}**", width="stretch")
+        draw_heading(key, title, width="content")
         _mount(
             key=f"{key}.badge",
             data={"picked": choice != otherwise, "mark": palette().sampling},

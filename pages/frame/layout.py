@@ -22,7 +22,7 @@ from pages.look.palette import DARK, LIGHT, Palette
 from pages.matrix.blob import Picture
 from pages.server.caches import PICTURES, with_recomputer
 from pages.server.job import ModelJob
-from pages.stage.component import stage
+from pages.stage.component import stage, type_size
 from pages.visit.session import this_visit
 from pages.visit.visit import Visit
 
@@ -85,7 +85,7 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
     """
     visit = this_visit()
     visit.refresh()
-    runs, (drawn, drawn_head), drawn_palette = count(), visit.view_key, palette()
+    runs, (drawn, drawn_head), drawn_palette, drawn_size = count(), visit.view_key, palette(), type_size()
     # Streamlit holds the function below for long; it must not hold the numbers of an evicted run.
     drawn_step = (lambda: None) if drawn is None else weakref.ref(drawn)
     del drawn
@@ -101,6 +101,8 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
         step, head = visit.view_key
         if view == "strip" and (step is not drawn_step() or head != drawn_head):
             st.rerun()  # the pictures below show another step or head than the strip
+        if view == "strip" and type_size() != drawn_size:
+            st.rerun()  # charts have letters of another size than the page around them
         if palette() is not drawn_palette:
             st.rerun()  # charts and logo have the colours of the theme before; the stage told of the new one
         if actions:

@@ -15,6 +15,7 @@ from pages.visit.saving import Saving
 from pages.visit.session import this_visit
 from pages.visit.visit import Visit
 
+from .heading import CSS as HEADINGS
 from .layout import palette, plain_text
 from .logo import logo
 
@@ -36,6 +37,16 @@ CSS = """<style>
 [data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.25rem 0 0.5rem; }
 [data-testid="stText"] { font-size: 0.95rem; line-height: 1.45; }
 @media (max-width: 640px) { [data-testid="stToolbar"] div:has(> [data-testid="stMainMenu"]) { min-width: 0; } }
+/* A panel that fills the window, and a presenter's page: one idea a screen. See pages/stage/js/fill.js and size.js. */
+.gpt2-filled [data-testid="stHeader"] { visibility: hidden; }
+.stVerticalBlock.filled { position: fixed; inset: 0; z-index: 1000; padding: 1.5rem 2rem; overflow-y: auto; }
+.filled [data-testid="stImage"] img { width: auto; max-height: calc(100vh - 12rem); }
+.gpt2-large .stMainBlockContainer > .stVerticalBlock > * > .stHorizontalBlock {
+  > .stColumn { flex: 1 0 100%; }
+  > .stColumn:has([data-testid="stImage"]) { flex: 3 0 0; }
+  > .stColumn:has([data-testid="stImage"]) + .stColumn { flex: 5 0 0; }
+}
+.gpt2-large #vg-tooltip-element { font-size: var(--least); }
 /* What is in the closed sidebar is not reached by Tab. */
 [data-testid="stSidebar"][data-collapsed="true"] { visibility: hidden; }
 /* A label written on a bar does not keep the pointer from the bar. */
@@ -48,6 +59,7 @@ CSS = """<style>
 </style>"""
 # Streamlit's greys and the tint of a chosen button leave too little contrast.
 CONTRAST = """<style>
+.stVerticalBlock.filled {{ background: {paper}; }}
 [data-testid="stCaptionContainer"] {{ opacity: 1; }}
 [data-testid="stCaptionContainer"] p {{ color: {muted}; }}
 [data-testid="stButtonGroup"] [data-selected="true"] p {{ color: {text}; }}
@@ -68,7 +80,7 @@ def show() -> None:
     """Draw the navigation, the sidebar and the chosen page."""
     reload_if_page_not_found()
     colours = palette()
-    st.html(CSS + CONTRAST.format(muted=colours.muted, text=colours.text))
+    st.html(CSS + HEADINGS + CONTRAST.format(muted=colours.muted, text=colours.text, paper=colours.paper))
     st.logo(logo(colours), size="large")
     page = st.navigation(
         [

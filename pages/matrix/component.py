@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.look.scripts import shared_script
+from pages.look.scripts import heading_sheet, shared_script
 
 from .blob import Picture, pack
 
@@ -22,7 +22,7 @@ def lean(source: str) -> str:
 _mount = st.components.v2.component(
     "gpt2_matrix",
     html='<div class="matrix"></div>',
-    css=(HERE / "matrix.css").read_text(encoding="utf-8"),
+    css=(HERE / "matrix.css").read_text(encoding="utf-8") + heading_sheet(),
     js=lean("\n".join([shared_script(), *((HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)])),
 )
 
@@ -61,5 +61,5 @@ def picked_cell(key: str, shape: tuple[int, int], start: Cell = (0, 0)) -> Cell 
 
 
 def _draw(picture: Picture, key: str, selectable: bool, selected: Cell | None, is_picked: bool) -> None:
-    data = pack(picture, selectable, selected, is_picked)
+    data = pack(picture, key, selectable, selected, is_picked)
     _mount(key=key, data=data, default={"cell": None}, on_cell_change=lambda: None)

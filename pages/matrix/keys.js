@@ -33,7 +33,7 @@ function escape(view) {
 
 // Whether a key was the picture's own.
 function answer(view, key) {
-  if (key === 'Escape') return escape(view);
+  if (key === 'Escape') return !globalThis.gpt2Stage?.isFilled?.() && escape(view); // a filled window goes first
   if (!view.entered) {
     if (key === 'Enter') enter(view);
     return key === 'Enter';

@@ -46,7 +46,7 @@ function keysOf({ locks }) { return `${KEYS_OF_CELLS} Enter ${locks ? 'locks a h
 
 function showCell(view, cell, { tip = false, speak = false, hint = '' } = {}) {
   view.cursor = cell;
-  paintCursor(view, view.width);
+  paintCursor(view);
   const shown = cell || view.chosen;
   const said = shown && shown[0] < view.place.rows && shown[1] < view.place.columns ? describe(view, shown) : null;
   view.readout.textContent = said ? [said.value, said.where, said.hook].filter(Boolean).join(' · ') : '';
@@ -65,9 +65,10 @@ function showCell(view, cell, { tip = false, speak = false, hint = '' } = {}) {
 }
 
 // Below the cell and inside the window, or above it where a finger covers what is below.
-function placeTip({ place, plot, tip, width, isTouch }, [row, column]) {
-  const x = place.x(column) + place.cellW / 2, gap = isTouch ? 24 : 10, edge = plot.getBoundingClientRect().top;
-  const above = place.y(row) - tip.offsetHeight - gap, below = place.y(row) + place.cellH + gap;
+function placeTip({ place, plot, tip, width, isTouch, sizes: { type } }, [row, column]) {
+  const x = type * (place.x(column) + place.cellW / 2), y = type * place.y(row), high = type * place.cellH;
+  const gap = isTouch ? 24 : 10, edge = plot.getBoundingClientRect().top;
+  const above = y - tip.offsetHeight - gap, below = y + high + gap;
   const fitsAbove = edge + above >= BAR, fitsBelow = edge + below + tip.offsetHeight <= innerHeight;
   const left = isTouch ? x - tip.offsetWidth / 2 : x + 10;
   tip.style.left = `${Math.max(0, Math.min(left, width - tip.offsetWidth))}px`;
@@ -127,7 +128,8 @@ function listen(view) {
   const { plot } = view;
   const at = (event) => {
     const box = plot.getBoundingClientRect();
-    return view.place.hit(event.clientX - box.left, event.clientY - box.top);
+    const { place, sizes: { type } } = view;
+    return place.hit((event.clientX - box.left) / type, (event.clientY - box.top) / type);
   };
   const hovers = (event) => event.pointerType !== 'touch' && !view.pinned;
   plot.addEventListener('pointermove', (event) => {
@@ -171,7 +173,8 @@ function listen(view) {
     },
   };
   for (const [name, answer] of Object.entries(answers)) globalThis.addEventListener(name, answer);
-  const watcher = new ResizeObserver(() => { if (Math.floor(view.root.clientWidth) !== view.width) repaint(view); });
+  const isOld = () => Math.floor(view.root.clientWidth) !== view.width || sizesOf(view.root).key !== view.sizes?.key;
+  const watcher = new ResizeObserver(() => { if (isOld()) repaint(view); });
   watcher.observe(view.root);
   view.stop = () => {
     watcher.disconnect();
@@ -183,7 +186,10 @@ function mount(parent) {
   const root = parent.querySelector('.matrix');
   const view = { root, generation: 0, cursor: null, pinned: null, chosen: null, isPicked: false };
   Object.assign(view, { entered: null, isPointed: false, isTouch: false });
-  for (const name of ['title', 'caption']) view[name] = element(root, 'div', name);
+  const head = element(root, 'div', 'head');
+  view.title = element(head, 'span', 'title');
+  view.tools = element(head, 'span', '');
+  view.caption = element(root, 'div', 'caption');
   view.badge = element(root, 'button', 'badge');
   view.badge.type = 'button';
   view.plot = element(root, 'div', 'plot');
@@ -205,7 +211,7 @@ function repaint(view) {
   const width = Math.floor(view.root.clientWidth);
   if (!view.header || width < 40) return;
   view.width = width;
-  view.note.textContent = paintPicture(view, width);
+  view.note.textContent = paintPicture(view);
   const { rows, columns } = view.place;
   const isGone = (cell) => cell && (cell[0] >= rows || cell[1] >= columns);
   if (isGone(view.cursor) || isGone(view.pinned)) view.cursor = view.pinned = null;
@@ -244,6 +250,7 @@ export default function (component) {
   [view.header, view.data] = decode(data);
   takePick(view, before);
   view.title.textContent = view.header.title;
+  if (before?.panel !== view.header.panel) view.tools.outerHTML = headingTools(view.header.panel);
   view.caption.replaceChildren();
   for (const [at, part] of view.header.caption.entries()) {
     element(view.caption, at % 2 ? 'b' : 'span', '').textContent = part;

@@ -34,11 +34,24 @@ function geometry(ctx, header, ink, width) {
   };
 }
 
-function fit(canvas, width, height, ratio) {
+// A presenter's picture is drawn as a small one and enlarged: all its strokes and letters grow alike, and stay crisp.
+function sizesOf(root) {
+  const css = getComputedStyle(root), read = (name) => parseFloat(css.getPropertyValue(name)) || 0;
+  const type = read('--type') || 1, tall = read('--fill-tall'); // the height that there is for a picture alone
+  return { type, tall: tall / type, key: `${type} ${tall}` };
+}
+
+// Squares shrink until all of a picture is in the window; rows of text keep the height that they need.
+function heightOf({ height, tile, square }, tall) {
+  return tall && (tile || square) ? tall : Math.max(height, tall);
+}
+
+function fit(canvas, width, height, type) {
+  const ratio = (globalThis.devicePixelRatio || 1) * type;
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${height}px`;
+  canvas.style.width = `${width * type}px`;
+  canvas.style.height = `${height * type}px`;
   const ctx = canvas.getContext('2d');
   ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
   return ctx;
@@ -170,12 +183,13 @@ function economies(rowStep, columnStep, [perRow, perColumn], header) {
   return said.join(' ');
 }
 
-function paintPicture(view, width) {
-  const ratio = globalThis.devicePixelRatio || 1;
+function paintPicture(view) {
+  const { type, tall } = (view.sizes = sizesOf(view.root));
+  const width = Math.floor(view.width / type), ratio = (globalThis.devicePixelRatio || 1) * type;
   const probe = view.base.getContext('2d');
   view.ink = inkOf(view.root, view.header);
-  view.place = geometry(probe, view.header, view.ink, width);
-  const ctx = fit(view.base, width, view.place.total, ratio);
+  view.place = geometry(probe, { ...view.header, height: heightOf(view.header, tall) }, view.ink, width);
+  const ctx = fit(view.base, width, view.place.total, type);
   const pooled = paintCells(ctx, view, ratio);
   paintGrid(ctx, view);
   paintText(ctx, view);
@@ -187,9 +201,9 @@ function paintPicture(view, width) {
   return economies(rowStep, columnStep, pooled, view.header);
 }
 
-function paintCursor(view, width) {
-  const { place, ink, chosen, cursor } = view;
-  const ctx = fit(view.over, width, place.total, globalThis.devicePixelRatio || 1);
+function paintCursor(view) {
+  const { place, ink, chosen, cursor, sizes: { type } } = view;
+  const ctx = fit(view.over, Math.floor(view.width / type), place.total, type);
   const outline = (cell, colour, thick) => {
     if (!cell || cell[0] >= place.rows || cell[1] >= place.columns) return;
     ctx.strokeStyle = colour;

@@ -1,4 +1,5 @@
-// Keys, wherever the focus is: Space, arrows, Home, End, Esc. What has the focus keeps the keys that it has a use for.
+// Keys, wherever the focus is: Space, arrows, Home, End, Esc, F, P and ?. What has the focus keeps the keys that it has
+// a use for.
 
 const KEYS = {
   " ": togglePlay,
@@ -9,6 +10,9 @@ const KEYS = {
   Home: () => goTo(0),
   End: () => goTo(lastStep()),
   Escape: letGo,
+  f: fillHere,
+  p: toggleSize,
+  "?": openHelp,
 };
 
 const TYPED_IN = "textarea, [contenteditable=true], input:not([type=range], [type=checkbox], [type=radio])";
@@ -19,6 +23,7 @@ const PRESSED = "button, summary, input[type=checkbox], [role=button], [role=swi
 
 function isKept(node, key) {
   if (node === stageNow.parts.scrubber) return false; // its arrows are the stage's
+  if (node === stageNow.parts.helpButton) return key === " " && node.matches(":focus-visible"); // not after a click
   if (node.matches(OPENED)) return true;
   if (node.matches(CHOSEN_FROM)) return key !== "Escape";
   if (node.matches(TYPED_IN)) return true;
@@ -29,7 +34,7 @@ function onKey(event) {
   const action = KEYS[event.key];
   if (!action || !stageNow || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.composedPath().some((node) => node instanceof Element && isKept(node, event.key))) return;
-  if (event.shiftKey || !state.header) return;
+  if ((event.shiftKey && event.key !== "?") || !state.header) return;
   event.preventDefault();
   event.stopPropagation();
   action();
@@ -42,11 +47,12 @@ const GIVES_UP = `${PRESSED}, a, main, input[type=radio], [role=radio], [role=ta
 
 function giveUpFocus(event) {
   if (!stageNow || !event.detail) return; // a key has pressed it
+  if (event.composedPath().includes(stageNow.parts.help)) return; // it gives the focus back to its button
   const isChoice = event.composedPath().some((node) => node instanceof Element && node.matches("[role=option]"));
   setTimeout(() => {
     let active = document.activeElement;
     while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
-    if (!active || active.closest("[role=menu], [role=dialog]")) return;
+    if (!active || active.closest("[role=menu], [role=dialog], dialog")) return;
     if (isChoice || active.matches(GIVES_UP)) active.blur();
   });
 }

@@ -20,8 +20,10 @@ const button = (name, label, keys) =>
 const field = (name, label, hint, attributes) =>
   `<label><span>${label}</span><input name="${name}" ${attributes} aria-label="${label}" aria-describedby="on-${name}"
     autocomplete="off"><small id="on-${name}" data-hint="${hint}">${hint}</small></label>`;
+const head = (name, title, body = "") =>
+  `<div class="head"><h2>${title}</h2>${headingTools(`live.${name}`)}${body}</div>`;
 const panel = (name, title, body) =>
-  `<section class="panel ${name}" aria-label="${title}"><h2>${title}</h2><p class="says"></p>${body}</section>`;
+  `<section class="panel ${name}" aria-label="${title}">${head(name, title)}<p class="says"></p>${body}</section>`;
 const canvas = (name, label, press = "") =>
   `<div class="canvas"><canvas data-panel="${name}" role="application" aria-roledescription="picture"
     aria-label="${label}" aria-description="${KEYS_OF_CELLS}${press} Esc leaves."></canvas>
@@ -41,6 +43,7 @@ const TOP = `
   </div>
   <button type="button" class="run">Run</button>
   <div class="settings">
+    <button type="button" class="help-button" aria-label="Help" aria-haspopup="dialog" title="Help (?)">?</button>
     <button type="button" class="copy-link" aria-label="Copy link">${ICONS.link}</button>
     <button type="button" class="chip" aria-haspopup="dialog" aria-expanded="false"></button>
     <div class="copied" role="status" hidden><span></span><input aria-label="Link" readonly hidden></div>
@@ -86,12 +89,12 @@ const PANELS = `
   ${panel("residual", "Residual stream", `${canvas("residual", "Norms by layer")}<p class="note"></p>`)}
   <div class="panel heads">
     <section class="mosaic" aria-label="Every head, this step">
-      <h2>Every head, this step</h2><p class="says"></p>
+      ${head("mosaic", "Every head, this step")}<p class="says"></p>
       ${canvas("mosaic", "Attention patterns of all heads", " Enter locks a head.")}<p class="note"></p>
     </section>
     <section class="one" aria-label="One head">
-      <h2><span class="name"></span><button type="button" class="unlock"
-        title="Unlock this head (Esc)" hidden>locked · Esc</button></h2>
+      ${head("one", '<span class="name"></span>', `<button type="button" class="unlock"
+        title="Unlock this head (Esc)" hidden>locked · Esc</button>`)}
       <p class="says"></p>${canvas("one", "Attention pattern of one head")}<p class="note"></p>
     </section>
   </div>
@@ -102,6 +105,7 @@ const PANELS = `
 
 const FLOATING = `
 <div class="tip" role="tooltip" hidden></div>
+<div class="explain" role="tooltip" popover="manual"></div>
 <div class="aloud" aria-live="polite"></div>`;
 
 // Parts of a sentence: every second one is bold.

@@ -14,7 +14,7 @@ function drawOneHead(surface, record, unit) {
       g.fillRect(keyX(key < from ? 0 : key), y, cell - line, tall - line);
     }
   }
-  const letters = Math.max(7, Math.min(unit * 0.9, tall * 0.98));
+  const letters = Math.max(surface.least, Math.min(unit * 0.9, tall * 0.98));
   const every = Math.max(1, Math.ceil(letters / tall)), across = Math.max(1, Math.ceil(letters / cell));
   for (let query = from; query < seq; query += 1) {
     const isNewest = query === newest;

@@ -45,6 +45,7 @@ class Roving {
       return key === "Enter";
     }
     if (key === "Escape") {
+      if (filled) return false; // the window is given back first
       if (!this.release(this.cursor)) this.leave();
       return true;
     }

@@ -11,7 +11,7 @@ const ELEMENTS = {
   coming: ".coming", cancel: ".cancel", models: ".models", other: ".other", modelNote: ".model-note",
   badge: ".state b", statusText: ".state span", tokens: ".tokens", scrubber: ".scrubber",
   unlock: ".state .unlock", copyLink: ".copy-link", copied: ".copied", copiedText: ".copied span",
-  copiedLink: ".copied input",
+  copiedLink: ".copied input", help: ".help", helpButton: ".help-button", size: ".size",
 };
 
 function build(parent, view) {
@@ -19,17 +19,20 @@ function build(parent, view) {
   sheet.textContent = CSS;
   const root = document.createElement("div");
   root.className = `stage ${view}`;
-  root.innerHTML = `${TOP}${view === "live" ? PANELS : ""}${FLOATING}`;
+  root.innerHTML = `${TOP}${view === "live" ? PANELS : ""}${FLOATING}${HELP}`;
   const parts = { root: parent.getRootNode() };
   for (const [name, selector] of Object.entries(ELEMENTS)) parts[name] = root.querySelector(selector);
   parent.append(sheet, root);
   const [tip, aloud] = [root.querySelector(".tip"), root.querySelector(".aloud")];
   const stage = { parent, sheet, root, parts, view, surfaces: [], told: null, tip, aloud };
+  stage.explain = root.querySelector(".explain");
   wirePrompt(parts);
   wireSettings(parts);
   wireModels(parts);
   wireStrip(parts);
   wireCopyLink(parts);
+  wireHelp(parts);
+  wireHeadings(true);
   parts.unlock.addEventListener("click", unlockHead);
   if (view === "live") addPanels(stage);
   root.addEventListener("keydown", onKey);
@@ -83,11 +86,12 @@ function fit(stage) {
   const below = root.getBoundingClientRect().top + document.documentElement.scrollTop;
   const wide = root.clientWidth, stacked = wide < 800;
   const tall = Math.max(stacked ? 0 : 560, innerHeight - Math.max(0, below));
+  wearSize(stage);
   const scale = Math.min(1.7, Math.max(stacked ? 1 : 0.87, Math.min(innerWidth / 1280, innerHeight / 800)));
   root.classList.toggle("stacked", stacked);
   root.classList.toggle("bare", root.getBoundingClientRect().left < 8); // the page leaves no margin: make one
-  root.style.setProperty("--unit", `${(13 * scale).toFixed(2)}px`);
-  root.style.setProperty("--tall", view === "live" && !stacked ? `${Math.floor(tall)}px` : "auto");
+  root.style.setProperty("--unit", `${(isLarge() ? Math.max(LARGE_UNIT, 13 * scale) : 13 * scale).toFixed(2)}px`);
+  root.style.setProperty("--tall", view === "live" && !stacked && !isLarge() ? `${Math.floor(tall)}px` : "auto");
   requestPaint();
 }
 
@@ -108,6 +112,7 @@ function paint() {
     send("theme"); // Python has drawn the charts and the logo
   }
   const { parts, root } = stage;
+  tendFill();
   const record = shownAt(state.cursor);
   const isNew = record && record !== stage.record, since = performance.now();
   if (record) Object.assign(stage, { record, run: state.run });
@@ -132,6 +137,7 @@ function paint() {
 
 function paintPanels(stage, record) {
   const unit = parseFloat(getComputedStyle(stage.root).getPropertyValue("--unit"));
+  const least = isLarge() ? LEAST_LARGE : LEAST_TEXT;
   const { layer, head, locked } = shownHead(record);
   const says = { ...record.says, mosaic: locked ? sayLocked(state.lock, record) : record.says.heads };
   const { key, share } = strongest(layer, head, record);
@@ -142,7 +148,7 @@ function paintPanels(stage, record) {
   paintNear(stage.root.querySelector(".near"), record);
   for (const surface of stage.surfaces) {
     sayInto(surface.says, says[surface.name]);
-    surface.paint(record, unit);
+    surface.paint(record, surface.section === filled?.box ? unit * FILLED_TYPE : unit, least);
     surface.roving.redraw();
   }
   showTip(stage);
@@ -179,6 +185,7 @@ function leave(parent) {
   if (!stage) return;
   stages.delete(parent);
   stage.observer.disconnect();
+  if (filled && stage.root.contains(filled.box)) unfill();
   removeEventListener("resize", stage.onResize);
   if (stageNow === stage) stageNow = null;
   if (!stageNow) {
@@ -186,6 +193,7 @@ function leave(parent) {
     document.removeEventListener("click", onLinkClick, true);
     document.removeEventListener("click", giveUpFocus, true);
     stopListeningToTaps();
+    wireHeadings(false);
   }
   stage.sheet.remove();
   stage.root.remove();
@@ -193,6 +201,7 @@ function leave(parent) {
 
 // A newer version of the code replaces an older one; what was waiting for it goes on.
 if (shared.version !== VERSION) {
-  Object.assign(shared, { version: VERSION, show, leave, toggleHead, unlockHead, say });
+  const isFilled = () => Boolean(filled);
+  Object.assign(shared, { version: VERSION, show, leave, toggleHead, unlockHead, say, isFilled });
   for (const go of shared.waiting.splice(0)) go();
 }

@@ -6,6 +6,7 @@ class Surface {
     this.draw = draw;
     this.g = canvas.getContext("2d");
     this.width = this.height = 0;
+    this.least = 0; // CSS pixels: no text is smaller
     // Set by each drawing: what lies at a point, and the cells that keys move among. A cell is told of by
     // { lines, where, click, state }: `where` and `state` are for the ear alone.
     this.find = null; // (x, y) -> a cell's, or null
@@ -18,7 +19,7 @@ class Surface {
     this.height = clientHeight;
   }
 
-  paint(record, unit) {
+  paint(record, unit, least) {
     const scale = globalThis.devicePixelRatio || 1;
     const width = Math.round(this.width * scale), height = Math.round(this.height * scale);
     if (this.canvas.width !== width || this.canvas.height !== height) {
@@ -28,6 +29,7 @@ class Surface {
     this.g.setTransform(scale, 0, 0, scale, 0, 0);
     this.g.clearRect(0, 0, this.width, this.height);
     this.find = this.cells = null;
+    this.least = least;
     if (this.width > 8 && this.height > 8) this.draw(this, record, unit);
   }
 
@@ -39,7 +41,7 @@ class Surface {
   }
 
   font(size, { mono = false, bold = false } = {}) {
-    this.g.font = `${bold ? "600 " : ""}${size}px ${mono ? theme.mono : theme.sans}`;
+    this.g.font = `${bold ? "600 " : ""}${Math.max(this.least, size)}px ${mono ? theme.mono : theme.sans}`;
   }
 
   text(text, x, y, { colour = theme.text, align = "left", most = Infinity } = {}) {
