@@ -9,6 +9,7 @@ from gpt2.model.sampling import Sampling, draw
 from gpt2.reading.tables import Tables
 from gpt2.trace.step import StepId
 from gpt2.trace.trace import Step, Trace
+from pages.look.tokens import spoken
 from pages.stage import sentences
 from pages.stage.actions import Pause, Play, Settings
 from pages.stage.code import HERE, SCRIPTS
@@ -108,7 +109,7 @@ def test_sentences_quote_the_numbers_of_their_step(trace: Trace) -> None:
         assert f"norm {largest:.1f}" in "".join(says["residual"])
         assert bold(says["bars"])[0] == f"{sent['entropy']:.2f}\N{NO-BREAK SPACE}bits"
         assert bold(says["bars"])[1].replace("\N{NO-BREAK SPACE}", " ") == f"u = {sent['u']:.3f}"
-        assert bold(says["draw"])[0] == sent["label"]
+        assert bold(says["draw"])[0] == spoken(sent["label"])
         if sent["rank"] > 1:
             assert f"below {sent['from']:.3f}" in "".join(says["draw"])
 

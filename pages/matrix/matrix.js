@@ -45,19 +45,19 @@ function showCell(view, cell, { tip = false, speak = false } = {}) {
   paintCursor(view, view.width);
   const shown = cell || view.chosen;
   const said = shown && shown[0] < view.place.rows && shown[1] < view.place.columns ? describe(view, shown) : null;
-  view.readout.textContent = said ? [said.value, said.where, said.hook].filter(Boolean).join(' · ') : '';
+  view.readout.textContent = said ? unmarked([said.value, said.where, said.hook].filter(Boolean).join(' · ')) : '';
   view.tip.hidden = !(tip && cell);
   if (tip && cell) {
     view.tip.replaceChildren();
     const [first, second] = said.value ? [said.value, said.where] : [said.where, ''];
     for (const [tag, text] of [['b', first], ['span', second], ['i', said.hook]]) {
-      if (text) element(view.tip, tag, '').textContent = text;
+      if (text) element(view.tip, tag, '').append(...tokenNodes(text));
     }
     const x = view.place.x(cell[1]) + view.place.cellW / 2, y = view.place.y(cell[0]) + view.place.cellH;
     view.tip.style.left = `${Math.max(0, Math.min(x + 10, view.width - view.tip.offsetWidth))}px`;
     view.tip.style.top = `${y + 10}px`;
   }
-  if (speak && said) view.spoken.textContent = [said.value, said.where].filter(Boolean).join(', ');
+  if (speak && said) view.spoken.textContent = unmarked([said.value, said.where].filter(Boolean).join(', '));
 }
 
 function share(view, kind, cell) {
@@ -235,10 +235,10 @@ export default function (component) {
   view.title.textContent = view.header.title;
   view.caption.replaceChildren();
   for (const [at, part] of view.header.caption.entries()) {
-    element(view.caption, at % 2 ? 'b' : 'span', '').textContent = part;
+    element(view.caption, at % 2 ? 'b' : 'span', '').append(...tokenNodes(part));
   }
-  const spoken = `${view.header.title}. ${view.header.caption.join('')} Arrow keys move from cell to cell.`;
-  view.plot.setAttribute('aria-label', spoken);
+  const told = unmarked(view.header.caption.join(''));
+  view.plot.setAttribute('aria-label', `${view.header.title}. ${told} Arrow keys move from cell to cell.`);
   repaint(view);
   // A superseded call may be cleaned up while the component lives: only the newest may take it down.
   return () => {

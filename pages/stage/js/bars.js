@@ -47,12 +47,10 @@ function drawBars(surface, record, unit) {
     const row = shown[Math.floor(y / pitch)];
     if (!row) return null;
     const fate = row.cut ? CUTS[row.cut] : `${percent(row.final, 2)} in the draw`;
-    return {
-      lines: [`${percent(row.raw, 2)} ${row.label}`, `rank ${row.rank} · ${fate}${row.chosen ? " · drawn" : ""}`,
-        `softmax(logits)[${row.token}]`],
-    };
+    const place = `rank ${row.rank} · ${fate}${row.chosen ? " · drawn" : ""}`;
+    return { lines: [`${percent(row.raw, 2)} ${spoken(row.label)}`, place, `softmax(logits)[${row.token}]`] };
   };
-  const beyond = drawn.rank > shown.length ? `; ${drawn.label} is rank ${drawn.rank}` : "";
+  const beyond = drawn.rank > shown.length ? `; ${spoken(drawn.label)} is rank ${drawn.rank}` : "";
   const cut = shown.some((row) => row.cut) ? " · hatched: cut" : "";
   return `Bars and per cent: the model's own, T 1 · tick: in the draw${cut}${beyond}`;
 }

@@ -48,8 +48,8 @@ function drawLens(surface, record, unit) {
     const row = columns[Math.floor(x / pitch)], line = Math.floor((y - head) / tall);
     if (row === undefined || line < 0 || line >= lines) return null;
     const hook = row === 0 ? "blocks.0.hook_resid_pre" : `blocks.${row - 1}.hook_resid_post`;
-    const lines_ = [`${percent(lens.probabilities[row][line], 2)} ${lens.labels[row][line]}`];
-    if (record.next) lines_.push(`${record.next.label}, drawn: ${percent(lens.drawn[row], 2)}`);
+    const lines_ = [`${percent(lens.probabilities[row][line], 2)} ${spoken(lens.labels[row][line])}`];
+    if (record.next) lines_.push(`${spoken(record.next.label)}, drawn: ${percent(lens.drawn[row], 2)}`);
     return { lines: [...lines_, `softmax(lm_head(ln_f(${hook}[${record.stop - 1}])))`] };
   };
   return columns.length < rows ? `${columns.length} of ${rows} rows shown` : "";

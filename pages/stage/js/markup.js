@@ -108,13 +108,12 @@ function sayInto(element, parts) {
   element.dataset.said = key;
   element.replaceChildren(
     ...parts.map((text, n) => {
-      if (n % 2 === 0) return document.createTextNode(text);
-      const bold = document.createElement("b");
-      bold.textContent = text;
+      const bold = document.createElement(n % 2 ? "b" : "span");
+      bold.append(...tokenNodes(text));
       return bold;
     }),
   );
-  element.title = parts.join("");
+  element.title = unmarked(parts.join(""));
 }
 
 function setText(element, text) {

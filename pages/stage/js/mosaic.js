@@ -58,7 +58,7 @@ function sayLocked({ layer, head }, record) {
   const back = record.stop - 1 - key, far = back === 1 ? "one token" : `${back} tokens`;
   const most = `(${wholePercent(share)})`;
   if (!back) return ["", name, ` looks most at the newest token itself ${most}`];
-  return ["", name, " looks most at ", state.header.labels[key], `, ${far} back ${most}`];
+  return ["", name, " looks most at ", spoken(state.header.labels[key]), `, ${far} back ${most}`];
 }
 
 function headLines(layer, head, record) {
@@ -66,8 +66,8 @@ function headLines(layer, head, record) {
   const { labels } = state.header;
   if (key === undefined) return [`L${layer}·H${head}: not kept`];
   return [
-    `L${layer}·H${head}: ${percent(share)} on ${labels[key]}`,
-    `strongest weight of ${labels[seq - 1]}, ${seq - 1 - key} back`,
+    `L${layer}·H${head}: ${percent(share)} on ${spoken(labels[key])}`,
+    `strongest weight of ${spoken(labels[seq - 1])}, ${seq - 1 - key} back`,
     `blocks.${layer}.attn.hook_pattern[${head}, ${seq - 1}, ${key}]`,
   ];
 }

@@ -38,7 +38,8 @@ function drawOneHead(surface, record, unit) {
     const value = weight(layer, head, query, key);
     const name = `blocks.${layer}.attn.hook_pattern[${head}, ${query}, ${key}]`;
     if (value === undefined) return { lines: [recordAt(stepOfPosition(query)) ? "not kept" : "on its way", name] };
-    return { lines: [percent(value / 65535, 2), `${labels[query]} (${query}) looks at ${labels[key]} (${key})`, name] };
+    const looks = `${spoken(labels[query])} (${query}) looks at ${spoken(labels[key])} (${key})`;
+    return { lines: [percent(value / 65535, 2), looks, name] };
   };
   return from ? `First token and the last ${seq - from} of ${seq} tokens; the gap stands for the others` : "";
 }

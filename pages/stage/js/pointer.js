@@ -36,7 +36,7 @@ function showTip(tip, root, what, { clientX, clientY }) {
   tip.replaceChildren(
     ...what.lines.map((text) => {
       const line = document.createElement("div");
-      line.textContent = text;
+      line.append(...tokenNodes(text));
       return line;
     }),
   );

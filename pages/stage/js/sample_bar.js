@@ -55,6 +55,7 @@ function drawSampleBar(surface, record, unit) {
     const place = places.filter((one) => share >= one.from && share < one.to).pop();
     if (!place) return null;
     const span = `u from ${fixed(place.from, 3)} to ${fixed(place.to, 3)}`;
-    return { lines: [`${percent(place.share, 2)} ${place.label}`, span, "after temperature, top-k and top-p"] };
+    const name = place.rest ? place.label : spoken(place.label);
+    return { lines: [`${percent(place.share, 2)} ${name}`, span, "after temperature, top-k and top-p"] };
   };
 }

@@ -60,7 +60,7 @@ function addPanels(stage) {
     const surface = new Surface(canvas, (...drawn) => {
       const note = draw(...drawn);
       const element = section.querySelector(".note");
-      if (element) setText(element, note || element.dataset.fixed || "");
+      if (element) sayInto(element, [note || element.dataset.fixed || ""]);
     });
     Object.assign(surface, { name, section, says: section.querySelector(".says") });
     wirePointer(surface, stage.tip, stage.root);
@@ -132,7 +132,7 @@ function paintPanels(stage, record) {
   const { layer, head, locked } = shownHead(record);
   const says = { ...record.says, mosaic: locked ? sayLocked(state.lock, record) : record.says.heads };
   const { key, share } = strongest(layer, head, record);
-  const most = ["rows ask, columns answer · most on ", state.header.labels[key], ` (${wholePercent(share)})`];
+  const most = ["rows ask, columns answer · most on ", spoken(state.header.labels[key]), ` (${wholePercent(share)})`];
   says.one = key === undefined ? record.says.heads : most;
   setText(stage.name, `Layer ${layer} · head ${head}`);
   stage.unlock.hidden = !locked;
