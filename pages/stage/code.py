@@ -16,11 +16,15 @@ SCRIPTS = (
     "playback",
     "address",
     "lock",
+    "watched",
     "keyboard",
     "markup",
     "prompt",
     "settings",
     "models",
+    "token_facts",
+    "token_list",
+    "unfold",
     "strip",
     "surface",
     "pointer",
@@ -34,7 +38,7 @@ SCRIPTS = (
     "sample_bar",
     "stage",
 )
-SHEETS = ("layout", "controls", "panels")
+SHEETS = ("layout", "controls", "strip", "panels")
 
 # Streamlit sends a component's own script with every message, so the stage's is only this: wait for the code, pass
 # on what came. Calls overtake each other, and the clean-up of an overtaken call runs while the stage still stands:

@@ -15,7 +15,8 @@ function drawMosaic(surface, record, unit) {
   const { from, size } = windowOf(seq, layers * heads > MANY_HEADS ? 32 : MOSAIC_POSITIONS);
   const pixels = Math.min(cell, cellY) * (globalThis.devicePixelRatio || 1);
   const pool = Math.max(1, Math.ceil(size / Math.max(pixels, 4)));
-  const { side } = drawAtlas(from, size, seq, pool);
+  const { side, pinned } = drawAtlas(from, size, seq, pool);
+  const watchedColumn = columnOf(state.watched?.position, seq, from, pinned, pool);
   const shown = shownHead(record);
   const every = Math.max(1, Math.ceil((unit * 1.1) / pitchY)), across = Math.max(1, Math.ceil((unit * 1.9) / pitch));
   g.imageSmoothingEnabled = cell < 3 * side;
@@ -24,6 +25,8 @@ function drawMosaic(surface, record, unit) {
     const y = top + (layers - 1 - layer) * pitchY;
     for (let head = 0; head < heads; head += 1) {
       g.drawImage(atlas.canvas, head * (side + 1), layer * (side + 1), side, side, left + head * pitch, y, cell, cellY);
+      if (watchedColumn === null) continue;
+      surface.box(left + head * pitch + ((watchedColumn + 0.5) / side) * cell - 1, y + cellY, 2, gap, theme.watched);
     }
     if (layer % every === 0) {
       surface.font(unit * 0.85);
@@ -43,6 +46,13 @@ function drawMosaic(surface, record, unit) {
     return { lines: headLines(layer, head, record), click: () => toggleHead(layer, head) };
   };
   return mosaicNote(seq, from, pool);
+}
+
+// The column of a small triangle that stands for a position; null if none does.
+function columnOf(position, seq, from, pinned, pool) {
+  if (position === undefined || position >= seq) return null;
+  if (position < from) return position === 0 ? 0 : null;
+  return pinned + Math.floor((position - from) / pool);
 }
 
 // The newest token's strongest key in one head; no key where the patterns were let go.

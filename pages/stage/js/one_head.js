@@ -31,6 +31,7 @@ function drawOneHead(surface, record, unit) {
   }
   const frame = keyX(newest) + cell - left + 0.5;
   surface.outline(left - 0.5, (newest - from) * tall - 0.5, frame, tall, theme.sampling, 1.6);
+  markWatched(surface, seq, { from, left, cell, tall, keyX });
   surface.find = (x, y) => {
     const query = from + Math.floor(y / tall);
     const key = from && x >= left && x < left + cell ? 0 : from + Math.floor((x - keyX(from)) / cell);
@@ -42,6 +43,15 @@ function drawOneHead(surface, record, unit) {
     return { lines: [percent(value / 65535, 2), looks, name] };
   };
   return from ? `First token and the last ${seq - from} of ${seq} tokens; the gap stands for the others` : "";
+}
+
+// The row in which the watched token asks, and the column in which it answers.
+function markWatched(surface, seq, { from, left, cell, tall, keyX }) {
+  const at = state.watched?.position;
+  if (at === undefined || at >= seq || (at < from && at !== 0)) return;
+  const top = Math.max(0, at - from) * tall;
+  surface.outline(keyX(at) - 0.5, top - 0.5, cell, (seq - from) * tall - top, theme.watched, 1.6);
+  if (at >= from) surface.outline(left - 0.5, top - 0.5, keyX(at) + cell - left, tall, theme.watched, 1.6);
 }
 
 // The keys whose names fit: the newest token's strongest one first of all, then as many of the others as have room.

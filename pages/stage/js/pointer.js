@@ -29,17 +29,23 @@ function refreshTip(surface, tip, root) {
   showTip(tip, root, surface.find ? surface.find(x - area.left, y - area.top) : null, { clientX: x, clientY: y });
 }
 
-// Lines of text; the first is the value, the last the technical name.
-function showTip(tip, root, what, { clientX, clientY }) {
-  tip.hidden = !what;
-  if (!what) return;
+function fillTip(tip, lines) {
+  tip.hidden = false;
   tip.replaceChildren(
-    ...what.lines.map((text) => {
+    ...lines.map((text) => {
       const line = document.createElement("div");
       line.append(...tokenNodes(text));
       return line;
     }),
   );
+}
+
+// Lines of text; the first is the value, the last the technical name.
+function showTip(tip, root, what, { clientX, clientY }) {
+  tip.hidden = !what;
+  if (!what) return;
+  fillTip(tip, what.lines);
+  tip.of = "picture";
   const area = root.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = tip;
   const x = Math.min(clientX - area.left + 14, area.width - width - 6);

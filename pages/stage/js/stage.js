@@ -10,6 +10,7 @@ const ELEMENTS = {
   chip: ".chip", popover: ".popover", fields: ".fields", examples: ".examples", status: ".status", facts: ".facts",
   coming: ".coming", cancel: ".cancel", models: ".models", other: ".other", modelNote: ".model-note",
   badge: ".state b", statusText: ".state span", tokens: ".tokens", scrubber: ".scrubber",
+  watching: ".watching", unfold: ".unfold",
   unlock: ".state .unlock", copyLink: ".copy-link", copied: ".copied", copiedText: ".copied span",
   copiedLink: ".copied input",
 };
@@ -28,7 +29,7 @@ function build(parent, view) {
   wirePrompt(parts);
   wireSettings(parts);
   wireModels(parts);
-  wireStrip(parts);
+  wireStrip(stage);
   wireCopyLink(parts);
   parts.unlock.addEventListener("click", unlockHead);
   if (view === "live") addPanels(stage);
@@ -84,6 +85,7 @@ function fit(stage) {
   root.classList.toggle("stacked", stacked);
   root.classList.toggle("bare", root.getBoundingClientRect().left < 8); // the page leaves no margin: make one
   root.style.setProperty("--unit", `${(13 * scale).toFixed(2)}px`);
+  fitUnfold(stage.parts);
   root.style.setProperty("--tall", view === "live" && !stacked ? `${Math.floor(tall)}px` : "auto");
   requestPaint();
 }
@@ -112,7 +114,7 @@ function paint() {
   paintPrompt(parts);
   paintSettings(parts);
   paintModels(parts, stage);
-  paintStrip(parts, record);
+  paintStrip(stage, record);
   paintTransport(parts);
   paintCopyLink(parts);
   keepAddress();
@@ -134,6 +136,7 @@ function paintPanels(stage, record) {
   const { key, share } = strongest(layer, head, record);
   const most = ["rows ask, columns answer · most on ", spoken(state.header.labels[key]), ` (${wholePercent(share)})`];
   says.one = key === undefined ? record.says.heads : most;
+  if (state.watched) says.one = sayWatchedShare(layer, head, record) ?? says.one;
   setText(stage.name, `Layer ${layer} · head ${head}`);
   stage.unlock.hidden = !locked;
   paintNear(stage.root.querySelector(".near"), record);
@@ -151,7 +154,8 @@ function sayAloud(stage, record) {
     const { next } = record;
     const token = state.header.labels[record.stop - 1];
     const drawn = next ? `; drawn next: ${next.label}, ${percent(next.raw)} by the model` : "";
-    setText(stage.aloud, `Step ${state.cursor} (0 to ${lastStep()}): newest token ${token}${drawn}.`);
+    const step = `Step ${state.cursor} (0 to ${lastStep()})`;
+    setText(stage.aloud, `${step}: newest token ${token}${drawn}. ${watchedSentence()}`.trim());
   }, 400);
 }
 
