@@ -1,4 +1,4 @@
-"""The token strip in a real Chromium: it tells every token, shows a position, and unfolds."""
+"""The token strip in a real Chromium: it tells every token, shows a position, unfolds, and stays in sight."""
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -12,6 +12,7 @@ pytestmark = pytest.mark.browser
 TIP, ALOUD = f"{STAGE} > .tip", f"{STAGE} > .aloud"
 WATCHING, UNFOLD, TOKENS = f"{STAGE} .watching", f"{STAGE} .unfold", f"{STAGE} .tokens"
 FACE = "😀 (⟨f0 9f 98 80⟩)"
+HOSTILE = "``a` $x$ *c* __d__ <b> :red[e] ~~f~~ ![](g) \\ &amp; | # `"
 DRAWN = "step => gpt2Stage.state.records.get(gpt2Stage.state.header.stamps[step]).next"
 # How many tokens the page has changed in any way while the cursor went to this step.
 TOUCHED = """(step) => new Promise((resolve) => {
@@ -160,6 +161,44 @@ def test_a_long_text_unfolds_over_the_page_and_touches_only_the_tokens_that_chan
     live.mouse.move(640, 780)
     touched, count = live.evaluate(TOUCHED, step - 1)
     assert count > 480 and 0 < touched <= 4
+
+
+def test_a_slim_strip_stays_in_sight_while_a_page_is_scrolled_and_shows_tokens_as_they_are(
+    chromium: Browser, server: Server
+) -> None:
+    page = open_page(chromium, server.url)
+    ready(page)
+    assert page.get_by_role("textbox", name="Prompt").get_attribute("dir") == "auto"
+    run(page, HOSTILE, 6)
+    page.keyboard.press("Home")
+    labels = page.evaluate("gpt2Stage.state.header.labels")
+    newest = labels[page.evaluate("gpt2Stage.state.header.prompt_tokens") - 1]
+    assert (labels[0][0], newest[-1]) == ("`", "`")
+    for name in ("Embeddings", "Attention"):
+        page.get_by_role("link", name=name, exact=True).click()
+        page.get_by_role("heading", level=2).filter(has_text="?").first.wait_for(timeout=30_000)
+        lie_still(page)
+        codes = page.locator("[data-testid=stMarkdown] code:visible").all_text_contents()
+        assert codes[0] == newest and (name == "Embeddings" or codes[-1] == labels[0])
+
+    heading = page.get_by_role("heading", level=2).first
+    scrolled = "document.querySelector('[data-testid=stMain]').scrollTop"
+    stands = heading.evaluate(f"node => node.getBoundingClientRect().top + {scrolled}")
+    page.mouse.move(640, 700)
+    for _ in range(12):
+        page.mouse.wheel(0, 60)
+    expect(page.locator(STAGE)).to_have_class("stage strip slim")
+    assert heading.evaluate(f"node => node.getBoundingClientRect().top + {scrolled}") == pytest.approx(stands, abs=1)
+    strip_box, play = box(page, f"{STAGE} .strip"), box(page, f"{STAGE} .play")
+    assert strip_box[1] > 60 and strip_box[3] <= 56
+    assert strip_box[1] <= play[1] and play[1] + play[3] <= strip_box[1] + strip_box[3]
+    page.get_by_role("button", name="One step on").click()
+    expect(page.locator(STAGE)).to_have_attribute("data-step", "1")
+    page.mouse.wheel(0, -2000)
+    expect(page.locator(STAGE)).to_have_class("stage strip")
+    assert box(page, f"{STAGE} .transport")[1] < strip_box[1] + 40 < box(page, f"{STAGE} .strip")[1] + 48
+    assert page.errors == []  # type: ignore[attr-defined]
+    page.context.close()
 
 
 def test_right_to_left_tokens_stand_in_the_order_of_their_positions(live: Page) -> None:

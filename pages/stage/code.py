@@ -25,6 +25,7 @@ SCRIPTS = (
     "token_facts",
     "token_list",
     "unfold",
+    "slim",
     "strip",
     "surface",
     "pointer",
@@ -38,7 +39,7 @@ SCRIPTS = (
     "sample_bar",
     "stage",
 )
-SHEETS = ("layout", "controls", "strip", "panels")
+SHEETS = ("layout", "controls", "strip", "slim", "panels")
 
 # Streamlit sends a component's own script with every message, so the stage's is only this: wait for the code, pass
 # on what came. Calls overtake each other, and the clean-up of an overtaken call runs while the stage still stands:

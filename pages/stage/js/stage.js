@@ -30,6 +30,7 @@ function build(parent, view) {
   wireSettings(parts);
   wireModels(parts);
   wireStrip(stage);
+  wireSlim(stage);
   wireCopyLink(parts);
   parts.unlock.addEventListener("click", unlockHead);
   if (view === "live") addPanels(stage);
@@ -87,6 +88,7 @@ function fit(stage) {
   root.style.setProperty("--unit", `${(13 * scale).toFixed(2)}px`);
   fitUnfold(stage.parts);
   root.style.setProperty("--tall", view === "live" && !stacked ? `${Math.floor(tall)}px` : "auto");
+  fitSlim(stage);
   requestPaint();
 }
 
@@ -190,6 +192,7 @@ function leave(parent) {
   if (!stage) return;
   stages.delete(parent);
   stage.observer.disconnect();
+  unwireSlim(stage);
   removeEventListener("resize", stage.onResize);
   if (stageNow === stage) stageNow = null;
   if (!stageNow) {
