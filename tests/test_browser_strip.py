@@ -127,12 +127,12 @@ def test_a_token_of_the_prompt_is_looked_at_on_every_page_until_it_is_let_go(liv
     # One truth on all pages: the residual stream shows this position, and lets it go.
     token(live, 1).click()
     live.get_by_role("link", name="Residual stream", exact=True).click()
-    expect(live.get_by_text("of the norms at ·king")).to_be_visible(timeout=20_000)
+    expect(live.get_by_text("of the norms at ·king")).to_be_visible(timeout=60_000)
     live.keyboard.press("Escape")
-    expect(live.get_by_text("of the norms at ·said")).to_be_visible(timeout=20_000)
+    expect(live.get_by_text("of the norms at ·said")).to_be_visible(timeout=60_000)
     expect(badge).to_be_hidden()
     token(live, 0).click()
-    expect(live.get_by_text("of the norms at The")).to_be_visible(timeout=20_000)
+    expect(live.get_by_text("of the norms at The")).to_be_visible(timeout=60_000)
     run(live, "A hen", 2)  # another prompt
     expect(badge).to_be_hidden()
 

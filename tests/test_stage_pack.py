@@ -1,5 +1,6 @@
 """What the stage is sent: numbers straight from the trace, each step once, and sentences that quote their own data."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,17 @@ from pages.stage import sentences
 from pages.stage.actions import Pause, Play, Settings
 from pages.stage.code import HERE, SCRIPTS
 from pages.stage.message import MAX_MESSAGE_BYTES, RECENT, REPEATS, BrowserState, encode_message
-from pages.stage.pack import CUT_BY_TOP_K, CUT_BY_TOP_P, FULL, KEPT, PATTERN_WINDOW, pack_step, pattern_window, split
+from pages.stage.pack import (
+    CUT_BY_TOP_K,
+    CUT_BY_TOP_P,
+    FULL,
+    KEPT,
+    PATTERN_WINDOW,
+    pack_step,
+    pattern_window,
+    shared_characters,
+    split,
+)
 from pages.stage.record_cache import RecordCache
 from tests.messages import read, snapshot
 
@@ -67,6 +78,27 @@ def test_embedding_and_norms_are_those_of_the_newest_position(trace: Trace) -> N
     np.testing.assert_allclose(arrays["norms"][4], after, rtol=1e-5)
     assert meta["ids"] == list(trace.prompt_ids)
     assert meta["labels"] == [trace.vocabulary.label(token) for token in trace.prompt_ids]
+
+
+def test_a_record_tells_the_bytes_of_its_tokens_and_the_characters_that_end_in_it(engine) -> None:
+    run = engine.start("A 😀")
+    run.advance(Sampling(seed=1))
+    labels = [run.trace.vocabulary.label(token) for token in range(len(run.trace.vocabulary))]
+    face = [labels.index(part) for part in ("⟨f0⟩", "⟨9f⟩", "⟨98⟩", "⟨80⟩")]
+    prompt, _ = split(pack_step(run.trace, 0, None))
+    assert "".join(prompt["bytes"]) == "A 😀".encode().hex()
+    assert prompt["split"] == [[len(prompt["ids"]) - 4, len(prompt["ids"]) - 1, "😀 (⟨f0 9f 98 80⟩)"]]
+    assert prompt["next"]["bytes"] == run.trace.vocabulary[prompt["next"]["token"]].hex()
+
+    # A face that is drawn byte by byte: the record of the step that draws its last byte tells of it first.
+    (step,), text = run.trace.steps, [32, *face, 32]
+    steps = [
+        replace(step, start=n, ids=(token,), draw=replace(step.draw, token=after))
+        for n, (token, after) in enumerate(itertools.pairwise(text))
+    ]
+    drawn = replace(run.trace, steps=tuple(steps))
+    told = [shared_characters(drawn.cut(n + 1), n) for n in range(5)]
+    assert told == [[], [], [], [[1, 4, "😀 (⟨f0 9f 98 80⟩)"]], [[1, 4, "😀 (⟨f0 9f 98 80⟩)"]]]
 
 
 @pytest.mark.parametrize("sampling", [Sampling(), Sampling(0.7, 5, 1.0, 3), Sampling(1.3, 40, 0.5, 4), Sampling(0.0)])

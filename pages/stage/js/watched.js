@@ -37,6 +37,7 @@ function paintWatched({ watching }) {
   if (!watched) return;
   sayInto(watching, [`Looking at position ${watched.position}, `, spoken(watched.label), ", of the prompt · Esc"]);
   watching.title = "Let this position go (Esc)";
+  watching.setAttribute("aria-label", `${watchedSentence()} Let it go`);
 }
 
 // What the newest token gives to the watched position in one head, in the words of that head's panel.
