@@ -187,7 +187,7 @@ def click(page: Page, what: str) -> None:
         chosen.scroll_into_view_if_needed()  # scrolling closes a list
         lie_still(page)
         chosen.click()
-        page.get_by_role("option").nth(2).click()
+        page.get_by_test_id("stSelectboxVirtualDropdown").get_by_role("option").nth(2).click()
     elif what == "slider":
         page.get_by_test_id("stSlider").first.click()
         page.get_by_role("slider").nth(1).focus()

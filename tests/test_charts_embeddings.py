@@ -15,9 +15,9 @@ from gpt2.reading.tables import Tables
 from gpt2.trace.trace import Trace
 from pages.charts import embeddings, embeddings_map, embeddings_positions
 from pages.charts.embeddings_formula import embedding_operands
-from pages.charts.style import spoken
 from pages.look.numbers import rounding_error
 from pages.look.palette import DARK, LIGHT
+from pages.look.tokens import spoken
 
 
 @pytest.fixture(scope="module")
@@ -135,10 +135,6 @@ def test_neighbour_bars_are_the_exact_cosines_of_brute_force(trace: Trace, table
     sentence = embeddings.neighbours_sentence(tables, trace.vocabulary, token)
     assert f"{spoken(trace.vocabulary.label(expected[0]))} with cosine {cosines[expected[0]]:.3f}" in sentence
     assert f"{np.median(np.delete(cosines, token)):.3f}" in sentence
-
-
-def test_only_a_token_without_letters_is_quoted_in_a_sentence() -> None:
-    assert [spoken(label) for label in (",", "·King", "↵", "’s")] == ["“,”", "·King", "“↵”", "’s"]
 
 
 def test_the_choice_that_follows_the_newest_token_does_so_at_every_step(trace: Trace) -> None:

@@ -12,6 +12,7 @@ from gpt2.trace.captures import Captures
 from pages.charts import lens, lens_watch, residual
 from pages.look.numbers import rounding_error, whole_percent
 from pages.look.palette import LIGHT
+from pages.look.tokens import spoken_at
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_the_norm_sentence_quotes_the_shown_token(trace):
     bottom = np.linalg.norm(trace["blocks.0.hook_resid_pre"][position])
     top = np.linalg.norm(trace[f"blocks.{last}.hook_resid_post"][position])
     said = residual.norm_sentence(trace, position)
-    assert said.startswith(trace.labels[position])
+    assert said.startswith(spoken_at(trace, position))
     assert f"norm {bottom:.1f} and leaves the last with {top:.1f}, {top / bottom:.1f} times" in said
 
 

@@ -17,8 +17,8 @@ from pages.charts.sampling import (
     shown_tokens,
 )
 from pages.charts.sampling_formula import sampling_operands
-from pages.charts.style import spoken
 from pages.look.palette import LIGHT
+from pages.look.tokens import spoken
 
 SETTINGS = tuple(
     Sampling(*settings)

@@ -12,9 +12,10 @@ from gpt2.trace.timing import Timing
 from gpt2.trace.trace import Trace
 from pages.look.numbers import milliseconds
 from pages.look.palette import Palette
+from pages.look.tokens import spoken_at
 
 from . import style
-from .style import ChartData, spoken
+from .style import ChartData
 from .token_time import NAMES, TokenTime, is_split, total_ms
 
 TITLE = "How each step spent its time"
@@ -153,7 +154,7 @@ def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
 def cost_sentence(run: Trace, shown: int) -> str:
     """The time of a token, the model's part of it, and the time of the shown step."""
     step, split, token_time = run.steps[shown], is_split(run), TokenTime.of(run)
-    token, took = spoken(run.vocabulary.label(step.ids[-1])), milliseconds(total_ms(step, split))
+    token, took = spoken_at(run, step.stop - 1), milliseconds(total_ms(step, split))
     this = f"step {shown}, {token}," if shown else f"step 0, the prompt of {len(step.ids)} tokens,"
     if not split:
         passes = token_time or TokenTime(step.ms, 1, is_whole=False)

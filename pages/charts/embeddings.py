@@ -9,11 +9,12 @@ from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Trace
 from pages.look.numbers import MINUS, fixed, rounding_error
 from pages.look.palette import Palette
+from pages.look.tokens import spoken, spoken_at
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
 
 from . import style
-from .style import ChartData, spoken
+from .style import ChartData
 
 TOKEN, POSITION, SUM = "token", "position", "sum"
 # Each part of the sum and its hook.
@@ -96,8 +97,7 @@ def parts_sentence(trace: Trace) -> str:
     token, position, total = (trace[hook] for hook in PARTS.values())
     first = equation(*(float(part[-1, 0]) for part in (token, position, total)))
     start = (
-        f"{spoken(trace.labels[-1])} at position {trace.seq - 1} enters as {total.shape[1]} numbers; "
-        f"the first is {first}"
+        f"{spoken_at(trace, -1)} at position {trace.seq - 1} enters as {total.shape[1]} numbers; the first is {first}"
     )
     if steered := steered_positions(trace):
         return f"{start}. At {len(steered)} of {trace.seq} positions an intervention changed the sum."
@@ -151,9 +151,9 @@ def norms_sentence(trace: Trace) -> str:
     longest = int(np.argmax(total))
     longer = int((token > position).sum())
     return (
-        f"{spoken(trace.labels[-1])}: token {token[-1]:.2f}, position {position[-1]:.2f}, sum {total[-1]:.2f}. "
+        f"{spoken_at(trace, -1)}: token {token[-1]:.2f}, position {position[-1]:.2f}, sum {total[-1]:.2f}. "
         f"The token's vector is longer than the position's at {longer} of {trace.seq} positions; "
-        f"the longest sum is {total[longest]:.2f}, {spoken(trace.labels[longest])} at position {longest}."
+        f"the longest sum is {total[longest]:.2f}, {spoken_at(trace, longest)} at position {longest}."
         + (f" The latest {SHOWN_ROWS} positions are shown." if trace.seq > SHOWN_ROWS else "")
     )
 

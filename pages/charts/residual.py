@@ -8,10 +8,11 @@ from gpt2.trace.step import NORMS
 from gpt2.trace.trace import Trace
 from pages.look.numbers import fixed, rounding_error, whole_percent
 from pages.look.palette import Palette
+from pages.look.tokens import spoken_at
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
 
-from .style import ChartData, dressed, named, spoken
+from .style import ChartData, dressed, named
 
 Array = NDArray[np.float32]
 NORMS_TITLE = "How long is each token's vector?"
@@ -87,7 +88,7 @@ def norm_sentence(trace: Trace, position: int) -> str:
     bottom, top = (float(np.linalg.norm(trace.row(hook, position))) for hook in ends)
     longest = max(added(trace, position), key=lambda row: row["norm"])
     return (
-        f"{spoken(trace.labels[position])} enters the first block with norm {bottom:.1f} and leaves the last with "
+        f"{spoken_at(trace, position)} enters the first block with norm {bottom:.1f} and leaves the last with "
         f"{top:.1f}, {top / bottom:.1f} times as long; {longest['part']} of {longest['layer']} adds the longest "
         f"vector, {longest['norm']:.1f}."
     )
@@ -172,7 +173,7 @@ def added_sentence(trace: Trace, position: int) -> str:
     shares = {part: whole_percent(norms / sum(total.values())) for part, norms in total.items()}
     longest = max(rows, key=lambda row: row["norm"])
     return (
-        f"The MLPs add {shares['MLP']} of the norms at {spoken(trace.labels[position])}, attention "
+        f"The MLPs add {shares['MLP']} of the norms at {spoken_at(trace, position)}, attention "
         f"{shares['attention']}; {longest['part']} of {longest['layer']} adds most, "
         f"{longest['norm']:.1f}."
     )
@@ -180,7 +181,7 @@ def added_sentence(trace: Trace, position: int) -> str:
 
 def direction_sentence(trace: Trace, position: int) -> str:
     """The part that points most against the stream, if any does."""
-    token, least = spoken(trace.labels[position]), min(added(trace, position), key=lambda row: row["cosine"])
+    token, least = spoken_at(trace, position), min(added(trace, position), key=lambda row: row["cosine"])
     if least["cosine"] >= 0:
         return f"At {token}, no part points against the stream: the lowest cosine is {fixed(least['cosine'], 2)}."
     return (

@@ -6,10 +6,11 @@ import numpy as np
 from gpt2.text.vocabulary import Vocabulary
 from pages.look.numbers import percent
 from pages.look.palette import Palette
+from pages.look.tokens import spoken
 
 from . import style
 from .sampling import Outcome
-from .style import ChartData, spoken
+from .style import ChartData
 
 # The tokens past this many share one segment: each of them would be thinner than a pixel.
 SHOWN_SEGMENTS = 48

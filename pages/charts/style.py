@@ -96,11 +96,6 @@ def dressed(
     return sized
 
 
-def spoken(label: str) -> str:
-    """A token inside a sentence: in quotation marks where it would be taken for the sentence's own punctuation."""
-    return label if any(char.isalnum() for char in label) else f"“{label}”"
-
-
 def token_axis(**settings: Any) -> alt.Axis:
     """An axis whose labels are tokens: monospace, no title, no grid; `settings` are Altair's own."""
     defaults = {"title": None, "grid": False, "ticks": False, "domain": False, "labelFont": MONO, "labelOverlap": False}

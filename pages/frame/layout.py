@@ -19,6 +19,7 @@ from gpt2.trace.step import Step
 from gpt2.trace.trace import Trace
 from pages.charts.storage_note import storage_sentence
 from pages.look.palette import DARK, LIGHT, Palette
+from pages.look.tokens import BEGIN, markdown
 from pages.matrix.blob import Picture
 from pages.server.caches import PICTURES, with_recomputer
 from pages.server.job import ModelJob
@@ -167,8 +168,11 @@ def stop_if_missing(view: View, *hooks: str) -> None:
 
 
 def plain_text(text: str) -> None:
-    """Show a generated sentence as plain text: a token in it is never read as markup."""
-    st.text(text)
+    """Show a generated sentence letter by letter, its tokens as code: nothing in it is ever read as markup."""
+    if BEGIN in text:
+        st.markdown(markdown(text))
+    else:
+        st.text(text)
 
 
 def show_computation(title: str, formula: str, operands: Sequence[str], excerpts: Sequence[Excerpt]) -> None:
@@ -176,7 +180,7 @@ def show_computation(title: str, formula: str, operands: Sequence[str], excerpts
     with st.expander(title, icon=":material/function:"):
         st.latex(formula)
         for operand in operands:
-            st.text(operand)
+            plain_text(operand)
         lines, *files = st.tabs(["The lines that compute it", *(f"gpt2/{excerpt.file}" for excerpt in excerpts)])
         with lines:
             for excerpt in excerpts:

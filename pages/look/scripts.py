@@ -1,4 +1,4 @@
-"""What the browser's scripts share: rules for numbers, strokes, the moves of keys, titles, palettes, the glossary."""
+"""What the browser's scripts share: rules for numbers and tokens, strokes, keys, titles, palettes, the glossary."""
 
 import json
 from dataclasses import asdict
@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 def shared_script() -> str:
     """The functions that the stage and the matrix both use; they come before all others."""
-    names = "numbers", "canvas", "cells", "heading"
+    names = "numbers", "tokens", "canvas", "cells", "heading"
     return "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 

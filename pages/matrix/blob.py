@@ -133,5 +133,6 @@ def _colours(palette: Palette, scale: Scale) -> dict[str, str]:
         "negative": palette.negative,
         "positive": palette.positive,
         "mark": palette.sampling,
+        "watched": palette.watched,
         "muted": palette.muted,
     }

@@ -1,7 +1,9 @@
 // The matrix on the page: one mount for each key, repainted whenever data, size or theme change.
 const views = (globalThis.gpt2Matrices ??= new WeakMap());
 const SHARED = 'gpt2-matrix-cell';
-const LOCK_CHANGED = 'gpt2-lock', LET_GO = 'gpt2-let-go'; // what the stage says; see pages/stage/js/lock.js
+const TRIES = 6, ANSWER_MS = 500; // how often, and how long after, a pick is told again
+// What the stage says; see lock.js and watched.js in pages/stage/js.
+const LOCK_CHANGED = 'gpt2-lock', LET_GO = 'gpt2-let-go', WATCH_CHANGED = 'gpt2-watch';
 
 function decode(data) {
   const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
@@ -24,7 +26,7 @@ function nameOf(view, axis, index) {
   const { header } = view;
   const label = (header[`${axis}_names`] || header[`${axis}s`])[index];
   const start = header[`${axis}_start`];
-  return start === null ? label : `${label} (position ${start + index})`;
+  return start === null ? label : `${spoken(label)} (position ${start + index})`;
 }
 
 function describe(view, [r, c]) {
@@ -34,7 +36,7 @@ function describe(view, [r, c]) {
     .replaceAll('{row}', () => (header.row_names || header.rows)[r])
     .replaceAll('{column}', () => (header.column_names || header.columns)[c])
     .replaceAll('{r}', r + (header.row_start ?? 0)).replaceAll('{c}', c + (header.column_start ?? 0));
-  const text = header.text && !header.tile ? `${header.text[r][c]} ` : '';
+  const text = header.text && !header.tile ? `${spoken(header.text[r][c])} ` : '';
   const value = header.tile ? '' : text + numberText(header.scale, data[r * header.shape[1] + c]);
   const names = [header.row_title, row, '→', header.column_title, column].filter(Boolean).join(' ');
   return { value, where: header.tile ? header.notes[r][c] : names, hook };
@@ -49,19 +51,20 @@ function showCell(view, cell, { tip = false, speak = false, hint = '' } = {}) {
   paintCursor(view);
   const shown = cell || view.chosen;
   const said = shown && shown[0] < view.place.rows && shown[1] < view.place.columns ? describe(view, shown) : null;
-  view.readout.textContent = said ? [said.value, said.where, said.hook].filter(Boolean).join(' · ') : '';
+  const readout = said ? [said.value, said.where, said.hook].filter(Boolean).join(' · ') : '';
+  view.readout.replaceChildren(...tokenNodes(readout));
   view.tip.hidden = !(tip && cell);
   if (tip && cell) {
     view.tip.replaceChildren();
     const [first, second] = said.value ? [said.value, said.where] : [said.where, ''];
     for (const [tag, text] of [['b', first], ['span', second], ['i', said.hook], ['span', hint]]) {
-      if (text) element(view.tip, tag, '').textContent = text;
+      if (text) element(view.tip, tag, '').append(...tokenNodes(text));
     }
     placeTip(view, cell);
   }
   if (!speak || !said || !globalThis.gpt2Stage?.say) return;
   const held = view.isPicked && isSame(cell, view.chosen) ? (view.header.locks ? 'locked' : 'picked') : '';
-  globalThis.gpt2Stage.say([said.value, said.where, held].filter(Boolean).join(', '));
+  globalThis.gpt2Stage.say(unmarked([said.value, said.where, held].filter(Boolean).join(', ')));
 }
 
 // Below the cell and inside the window, or above it where a finger covers what is below.
@@ -92,8 +95,35 @@ function followLock(view) {
   view.badge.hidden = !view.isPicked;
 }
 
+// A picture whose columns alone are positions has the watched one picked, as if by a click, and lets it go with it.
+function followWatch(view) {
+  const { header } = view, watched = globalThis.gpt2Stage?.state?.watched?.position;
+  if (!header.selectable || header.column_start === null || header.row_start !== null) return;
+  const column = (watched ?? -1) - header.column_start, before = view.follows;
+  if (watched === before || (watched !== undefined && (column < 0 || column >= header.columns.length))) return;
+  view.follows = watched;
+  const isOthers = view.isPicked && view.chosen[1] + header.column_start !== before;
+  if (watched !== undefined) pick(view, [view.chosen ? view.chosen[0] : 0, column]);
+  else if (!isOthers) letGo(view);
+  else return;
+  askAgain(view, { cell: view.isPicked ? view.chosen : null, tries: TRIES });
+}
+
+// While a page is being drawn Streamlit may take a pick and not draw the page for it: tell it until the frame is there.
+function askAgain(view, wanted) {
+  view.wanted = wanted;
+  setTimeout(() => {
+    const { selected, is_picked: isPicked } = view.header, { cell, tries } = wanted;
+    const isAnswered = cell ? isPicked && isSame(cell, selected) : !isPicked;
+    if (view.wanted !== wanted || isAnswered || !tries || !view.root.isConnected) return;
+    view.send(cell);
+    askAgain(view, { cell, tries: tries - 1 });
+  }, ANSWER_MS);
+}
+
 // A cell that is let go stays in its frame until Python says which cell comes instead.
 function pick(view, cell) {
+  view.wanted = null;
   if (cell || !view.header.selected) view.chosen = cell;
   view.isPicked = Boolean(cell);
   view.badge.hidden = !view.isPicked;
@@ -161,6 +191,7 @@ function listen(view) {
       if (detail.kind === 'pick') pick(view, detail.cell);
       showCell(view, detail.cell);
     },
+    [WATCH_CHANGED]: () => { followWatch(view); repaint(view); },
     [LOCK_CHANGED]: () => { followLock(view); showCell(view, view.cursor, { tip: !view.tip.hidden }); },
     [LET_GO]: (event) => {
       if (event.defaultPrevented || !view.isPicked || view.header.locks) return;
@@ -253,10 +284,11 @@ export default function (component) {
   if (before?.panel !== view.header.panel) view.tools.outerHTML = headingTools(view.header.panel);
   view.caption.replaceChildren();
   for (const [at, part] of view.header.caption.entries()) {
-    element(view.caption, at % 2 ? 'b' : 'span', '').textContent = part;
+    element(view.caption, at % 2 ? 'b' : 'span', '').append(...tokenNodes(part));
   }
-  view.plot.setAttribute('aria-label', `${view.header.title}. ${view.header.caption.join('')}`);
+  view.plot.setAttribute('aria-label', `${view.header.title}. ${unmarked(view.header.caption.join(''))}`);
   view.plot.setAttribute('aria-description', (view.title.title = keysOf(view.header)));
+  followWatch(view);
   repaint(view);
   // A superseded call may be cleaned up while the component lives: only the newest may take it down.
   return () => {

@@ -170,6 +170,21 @@ function paintMarks(ctx, { header, ink, place }) {
   if (header.mark_column !== null) frame(place.x(header.mark_column), place.top, place.cellW, place.h);
 }
 
+// Row and column of the position that a person watches on the strip; see pages/stage/js/watched.js.
+function paintWatched(ctx, { header, ink, place }) {
+  const watched = globalThis.gpt2Stage?.state?.watched?.position;
+  if (watched === undefined || place.isMosaic) return;
+  const index = (start, size) => {
+    const at = start === null ? -1 : watched - start;
+    return at >= 0 && at < size ? at : null;
+  };
+  const row = index(header.row_start, place.rows), column = index(header.column_start, place.columns);
+  ctx.strokeStyle = ink.watched;
+  ctx.lineWidth = 2;
+  if (row !== null) ctx.strokeRect(place.left - 1, place.y(row) - 1, place.w + 2, place.cellH + 2);
+  if (column !== null) ctx.strokeRect(place.x(column) - 1, place.top - 1, place.cellW + 2, place.h + 2);
+}
+
 function ordinal(n) {
   return `${n}${n % 10 === 2 && n % 100 !== 12 ? 'nd' : n % 10 === 3 && n % 100 !== 13 ? 'rd' : 'th'}`;
 }
@@ -195,6 +210,7 @@ function paintPicture(view) {
   paintText(ctx, view);
   const [rowStep, columnStep] = paintLabels(ctx, view);
   paintMarks(ctx, view);
+  paintWatched(ctx, view);
   legend(ctx, view.header, view.ink, view.place.left, view.place.legendY, width - view.place.left - 6);
   view.root.style.setProperty('--matrix-muted', view.ink.muted);
   view.root.style.setProperty('--matrix-mark', view.ink.mark);

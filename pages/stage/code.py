@@ -16,6 +16,7 @@ SCRIPTS = (
     "playback",
     "address",
     "lock",
+    "watched",
     "size",
     "explain",
     "fill",
@@ -25,6 +26,10 @@ SCRIPTS = (
     "prompt",
     "settings",
     "models",
+    "token_facts",
+    "token_list",
+    "unfold",
+    "slim",
     "strip",
     "surface",
     "voice",
@@ -41,7 +46,7 @@ SCRIPTS = (
     "sample_bar",
     "stage",
 )
-SHEETS = ("layout", "controls", "panels", "help", "touch")
+SHEETS = ("layout", "controls", "strip", "slim", "panels", "help", "touch")
 
 # Streamlit sends a component's own script with every message, so the stage's is only this: wait for the code, pass
 # on what came. Calls overtake each other, and the clean-up of an overtaken call runs while the stage still stands:

@@ -47,15 +47,13 @@ function drawBars(surface, record, unit) {
   const tell = (n) => {
     const row = shown[n];
     const fate = row.cut ? CUTS[row.cut] : `${percent(row.final, 2)} in the draw`;
-    return {
-      lines: [`${percent(row.raw, 2)} ${row.label}`, `rank ${row.rank} · ${fate}${row.chosen ? " · drawn" : ""}`,
-        `softmax(logits)[${row.token}]`],
-    };
+    const place = `rank ${row.rank} · ${fate}${row.chosen ? " · drawn" : ""}`;
+    return { lines: [`${percent(row.raw, 2)} ${spoken(row.label)}`, place, `softmax(logits)[${row.token}]`] };
   };
   surface.cells = {
     rows: shown.length, columns: () => 1, start: [0, 0], tell, box: (n) => [0, n * pitch, width, pitch],
   };
-  const beyond = drawn.rank > shown.length ? `; ${drawn.label} is rank ${drawn.rank}` : "";
+  const beyond = drawn.rank > shown.length ? `; ${spoken(drawn.label)} is rank ${drawn.rank}` : "";
   const cut = shown.some((row) => row.cut) ? " · hatched: cut" : "";
   return `Bars and per cent: the model's own, T 1 · tick: in the draw${cut}${beyond}`;
 }

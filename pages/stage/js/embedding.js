@@ -95,7 +95,8 @@ function paintNear(element, record) {
   if (!record.nearest.length) return sayInto(element, ["Nearest tokens need the model's weights."]);
   const parts = ["Nearest (cosine): "];
   record.nearest.forEach(([label, cosine], n) => {
-    parts.push(label, `\u00a0${fixed(cosine, 2).replace(/^0/, "")}${n < record.nearest.length - 1 ? "  " : ""}`);
+    parts.push(spoken(label));
+    parts.push(`\u00a0${fixed(cosine, 2).replace(/^0/, "")}${n < record.nearest.length - 1 ? "  " : ""}`);
   });
   sayInto(element, parts);
 }

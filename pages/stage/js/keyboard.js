@@ -22,8 +22,9 @@ const SLID = "input[type=range], [role=slider]";
 const PRESSED = "button, summary, input[type=checkbox], [role=button], [role=switch]";
 
 function isKept(node, key) {
-  if (node === stageNow.parts.scrubber) return false; // its arrows are the stage's
-  if (node === stageNow.parts.helpButton) return key === " " && node.matches(":focus-visible"); // not after a click
+  const { scrubber, tokens, helpButton } = stageNow.parts;
+  if (node === scrubber || node === tokens) return false; // their arrows are the stage's, or have been used
+  if (node === helpButton) return key === " " && node.matches(":focus-visible"); // not after a click
   if (node.matches(OPENED)) return true;
   if (node.matches(CHOSEN_FROM)) return key !== "Escape";
   if (node.matches(TYPED_IN)) return true;

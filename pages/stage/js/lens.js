@@ -47,8 +47,8 @@ function drawLens(surface, record, unit) {
   surface.find = (x, y) => surface.at(Math.floor((y - head) / tall), Math.floor(x / pitch));
   const tell = (line, row) => {
     const hook = row === 0 ? "blocks.0.hook_resid_pre" : `blocks.${row - 1}.hook_resid_post`;
-    const lines_ = [`${percent(lens.probabilities[row][line], 2)} ${lens.labels[row][line]}`];
-    if (record.next) lines_.push(`${record.next.label}, drawn: ${percent(lens.drawn[row], 2)}`);
+    const lines_ = [`${percent(lens.probabilities[row][line], 2)} ${spoken(lens.labels[row][line])}`];
+    if (record.next) lines_.push(`${spoken(record.next.label)}, drawn: ${percent(lens.drawn[row], 2)}`);
     const where = row === 0 ? "after the embedding" : `after layer ${row - 1}`;
     return { lines: [...lines_, `softmax(lm_head(ln_f(${hook}[${record.stop - 1}])))`], where };
   };

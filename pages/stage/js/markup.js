@@ -9,6 +9,7 @@ const ICONS = {
   pause: icon("M4 3h3v10H4zM9 3h3v10H9z"),
   forward: icon("M4 3v10l8-5z"),
   run: icon("M14 3v7H7v3.5L1.5 8.8 7 4v3.5h4.5V3z"),
+  unfold: icon("M3 5h10l-5 6z"),
   last: icon("M11 3h2v10h-2zM3 3v10l7-5z"),
   link: icon(
     "M7.2 4.6 9 2.8a3 3 0 0 1 4.2 4.2L11.4 8.8 10.3 7.7 12.1 5.9a1.5 1.5 0 0 0-2-2L8.3 5.7zM8.8 11.4 7 13.2"
@@ -32,7 +33,7 @@ const canvas = (name, label, press = "") =>
 const TOP = `
 <div class="top">
   <div class="prompt"><div class="box">
-    <textarea rows="1" aria-label="Prompt" aria-describedby="on-draft on-prompt" spellcheck="false"
+    <textarea rows="1" aria-label="Prompt" aria-describedby="on-draft on-prompt" spellcheck="false" dir="auto"
       autocapitalize="off" autocomplete="off"></textarea>
     <span class="unrun" id="on-draft" hidden>not run yet</span><span class="count" aria-live="off"></span>
   </div></div>
@@ -78,10 +79,15 @@ const TOP = `
   </div>
   <div class="error" id="on-prompt" role="alert"></div>
 </div>
-<div class="strip">
-  <div class="tokens" role="group" aria-label="Tokens"></div>
+<div class="strip"><div class="sheet">
+  <div class="line">
+    <div class="tokens" id="tokens" role="listbox" aria-label="Tokens" aria-orientation="horizontal"></div>
+    <button type="button" class="watching" hidden></button>
+    <button type="button" class="unfold" aria-label="Whole text" title="Whole text" aria-expanded="false"
+      aria-controls="tokens">${ICONS.unfold}</button>
+  </div>
   <input class="scrubber" type="range" min="0" max="0" step="1" value="0" aria-label="Step">
-</div>`;
+</div></div>`;
 
 const PANELS = `
 <div class="panels">
@@ -115,13 +121,12 @@ function sayInto(element, parts) {
   element.dataset.said = key;
   element.replaceChildren(
     ...parts.map((text, n) => {
-      if (n % 2 === 0) return document.createTextNode(text);
-      const bold = document.createElement("b");
-      bold.textContent = text;
+      const bold = document.createElement(n % 2 ? "b" : "span");
+      bold.append(...tokenNodes(text));
       return bold;
     }),
   );
-  element.title = parts.join("");
+  element.title = unmarked(parts.join(""));
 }
 
 function setText(element, text) {

@@ -15,7 +15,8 @@ function drawMosaic(surface, record, unit) {
   const { from, size } = windowOf(seq, layers * heads > MANY_HEADS ? 32 : MOSAIC_POSITIONS);
   const pixels = Math.min(cell, cellY) * (globalThis.devicePixelRatio || 1);
   const pool = Math.max(1, Math.ceil(size / Math.max(pixels, 4)));
-  const { side } = drawAtlas(from, size, seq, pool);
+  const { side, pinned } = drawAtlas(from, size, seq, pool);
+  const watchedColumn = columnOf(state.watched?.position, seq, from, pinned, pool);
   const shown = shownHead(record);
   const every = Math.max(1, Math.ceil((unit * 1.1) / pitchY)), across = Math.max(1, Math.ceil((unit * 1.9) / pitch));
   g.imageSmoothingEnabled = cell < 3 * side;
@@ -24,6 +25,8 @@ function drawMosaic(surface, record, unit) {
     const y = top + (layers - 1 - layer) * pitchY;
     for (let head = 0; head < heads; head += 1) {
       g.drawImage(atlas.canvas, head * (side + 1), layer * (side + 1), side, side, left + head * pitch, y, cell, cellY);
+      if (watchedColumn === null) continue;
+      surface.box(left + head * pitch + ((watchedColumn + 0.5) / side) * cell - 1, y + cellY, 2, gap, theme.watched);
     }
     if (layer % every === 0) {
       surface.font(unit * 0.85);
@@ -49,6 +52,13 @@ function drawMosaic(surface, record, unit) {
   return mosaicNote(seq, from, pool);
 }
 
+// The column of a small triangle that stands for a position; null if none does.
+function columnOf(position, seq, from, pinned, pool) {
+  if (position === undefined || position >= seq) return null;
+  if (position < from) return position === 0 ? 0 : null;
+  return pinned + Math.floor((position - from) / pool);
+}
+
 // The newest token's strongest key in one head; no key where the patterns were let go.
 function strongest(layer, head, record) {
   const at = layer * state.header.n_head + head;
@@ -62,7 +72,7 @@ function sayLocked({ layer, head }, record) {
   const back = record.stop - 1 - key, far = back === 1 ? "one token" : `${back} tokens`;
   const most = `(${wholePercent(share)})`;
   if (!back) return ["", name, ` looks most at the newest token itself ${most}`];
-  return ["", name, " looks most at ", state.header.labels[key], `, ${far} back ${most}`];
+  return ["", name, " looks most at ", spoken(state.header.labels[key]), `, ${far} back ${most}`];
 }
 
 function headLines(layer, head, record) {
@@ -70,8 +80,8 @@ function headLines(layer, head, record) {
   const { labels } = state.header;
   if (key === undefined) return [`L${layer}·H${head}: not kept`];
   return [
-    `L${layer}·H${head}: ${percent(share)} on ${labels[key]}`,
-    `strongest weight of ${labels[seq - 1]}, ${seq - 1 - key} back`,
+    `L${layer}·H${head}: ${percent(share)} on ${spoken(labels[key])}`,
+    `strongest weight of ${spoken(labels[seq - 1])}, ${seq - 1 - key} back`,
     `blocks.${layer}.attn.hook_pattern[${head}, ${seq - 1}, ${key}]`,
   ];
 }

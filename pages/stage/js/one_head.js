@@ -31,6 +31,7 @@ function drawOneHead(surface, record, unit) {
   }
   const frame = keyX(newest) + cell - left + 0.5;
   surface.outline(left - 0.5, (newest - from) * tall - 0.5, frame, tall, theme.sampling, 1.6);
+  markWatched(surface, seq, { from, left, cell, tall, keyX });
   surface.find = (x, y) => {
     const query = from + Math.floor(y / tall);
     const key = from && x >= left && x < left + cell ? 0 : from + Math.floor((x - keyX(from)) / cell);
@@ -41,7 +42,8 @@ function drawOneHead(surface, record, unit) {
     const value = weight(layer, head, query, key);
     const name = `blocks.${layer}.attn.hook_pattern[${head}, ${query}, ${key}]`;
     if (value === undefined) return { lines: [recordAt(stepOfPosition(query)) ? "not kept" : "on its way", name] };
-    return { lines: [percent(value / 65535, 2), `${labels[query]} (${query}) looks at ${labels[key]} (${key})`, name] };
+    const looks = `${spoken(labels[query])} (${query}) looks at ${spoken(labels[key])} (${key})`;
+    return { lines: [percent(value / 65535, 2), looks, name] };
   };
   const keyOf = (column) => (!from ? column : column ? from + column - 1 : 0), pinned = from ? 1 : 0;
   surface.cells = {
@@ -51,6 +53,15 @@ function drawOneHead(surface, record, unit) {
     tell: (row, column) => tellWeight(from + row, keyOf(column)),
   };
   return from ? `First token and the last ${seq - from} of ${seq} tokens; the gap stands for the others` : "";
+}
+
+// The row in which the watched token asks, and the column in which it answers.
+function markWatched(surface, seq, { from, left, cell, tall, keyX }) {
+  const at = state.watched?.position;
+  if (at === undefined || at >= seq || (at < from && at !== 0)) return;
+  const top = Math.max(0, at - from) * tall;
+  surface.outline(keyX(at) - 0.5, top - 0.5, cell, (seq - from) * tall - top, theme.watched, 1.6);
+  if (at >= from) surface.outline(left - 0.5, top - 0.5, keyX(at) + cell - left, tall, theme.watched, 1.6);
 }
 
 // The keys whose names fit: the newest token's strongest one first of all, then as many of the others as have room.

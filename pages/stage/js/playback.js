@@ -149,6 +149,7 @@ function takeRun(header) {
   state.run = header.run;
   state.paints = [];
   state.arrived = "";
+  unwatchIfGone(header);
   if (!isAnswer(header)) {
     state.cursor = lastStep();
     state.playback = header.status.kind === "running" ? { kind: "generate", asked: 0 } : STILL;

@@ -41,7 +41,7 @@ function wirePointer(surface, stage) {
 
 // What a listener hears of a cell: where it is, its value and what it means, without the hook's name.
 function inWords({ where, lines, state: held }) {
-  return [where, ...lines.slice(0, Math.max(1, lines.length - 1)), held].filter(Boolean).join(", ");
+  return unmarked([where, ...lines.slice(0, Math.max(1, lines.length - 1)), held].filter(Boolean).join(", "));
 }
 
 // The ring on the cell that the keys have reached, and the box beside it.
@@ -78,19 +78,27 @@ function tell(stage, told) {
 function showTip(stage) {
   const { told, tip, root } = stage;
   const what = told && findTold(told);
-  tip.hidden = !what;
-  if (!what) return null;
-  const lines = told.hint ? [...what.lines, told.hint] : what.lines;
+  if (!what) {
+    if (tip.of !== "token") tip.hidden = true; // else it is the strip's
+    return null;
+  }
+  fillTip(tip, what.lines, told.hint);
+  tip.of = "picture";
+  placeTip(tip, root.getBoundingClientRect(), placeTold(told), told.by === "touch");
+  return what;
+}
+
+// The lines of the box, tokens in them marked: the first is the value, the last the technical name; then what keys do.
+function fillTip(tip, lines, hint = "") {
+  tip.hidden = false;
   tip.replaceChildren(
-    ...lines.map((text, n) => {
+    ...[...lines, ...(hint ? [hint] : [])].map((text, n) => {
       const line = document.createElement("div");
-      line.textContent = text;
-      line.className = n === what.lines.length - 1 ? "name" : n >= what.lines.length ? "keys" : "";
+      line.append(...tokenNodes(text));
+      line.className = n === lines.length - 1 ? "name" : n >= lines.length ? "keys" : "";
       return line;
     }),
   );
-  placeTip(tip, root.getBoundingClientRect(), placeTold(told), told.by === "touch");
-  return what;
 }
 
 function findTold({ surface, cell, x, y }) {

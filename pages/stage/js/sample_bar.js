@@ -57,7 +57,8 @@ function drawSampleBar(surface, record, unit) {
   const tell = (row, n) => {
     const place = places[n];
     const span = `u from ${fixed(place.from, 3)} to ${fixed(place.to, 3)}`;
-    return { lines: [`${percent(place.share, 2)} ${place.label}`, span, "after temperature, top-k and top-p"] };
+    const name = place.rest ? place.label : spoken(place.label);
+    return { lines: [`${percent(place.share, 2)} ${name}`, span, "after temperature, top-k and top-p"] };
   };
   surface.cells = {
     rows: 1, columns: () => places.length, start: [0, Math.max(0, places.findLastIndex((one) => one.drawn))], tell,

@@ -10,6 +10,7 @@ const ELEMENTS = {
   chip: ".chip", popover: ".popover", fields: ".fields", examples: ".examples", status: ".status", facts: ".facts",
   coming: ".coming", cancel: ".cancel", models: ".models", other: ".other", modelNote: ".model-note",
   badge: ".state b", statusText: ".state span", tokens: ".tokens", scrubber: ".scrubber",
+  watching: ".watching", unfold: ".unfold",
   unlock: ".state .unlock", copyLink: ".copy-link", copied: ".copied", copiedText: ".copied span",
   copiedLink: ".copied input", help: ".help", helpButton: ".help-button", size: ".size",
 };
@@ -29,7 +30,8 @@ function build(parent, view) {
   wirePrompt(parts);
   wireSettings(parts);
   wireModels(parts);
-  wireStrip(parts);
+  wireStrip(stage);
+  wireSlim(stage);
   wireCopyLink(parts);
   wireHelp(parts);
   wireHeadings(true);
@@ -64,7 +66,7 @@ function addPanels(stage) {
     const surface = new Surface(canvas, (...drawn) => {
       const note = draw(...drawn);
       const element = section.querySelector(".note");
-      if (element) setText(element, note || element.dataset.fixed || "");
+      if (element) sayInto(element, [note || element.dataset.fixed || ""]);
     });
     const [says, ring] = [".says", ".ring"].map((part) => section.querySelector(part));
     Object.assign(surface, { name, section, says, ring, locks: name === "mosaic" });
@@ -91,7 +93,9 @@ function fit(stage) {
   root.classList.toggle("stacked", stacked);
   root.classList.toggle("bare", root.getBoundingClientRect().left < 8); // the page leaves no margin: make one
   root.style.setProperty("--unit", `${(isLarge() ? Math.max(LARGE_UNIT, 13 * scale) : 13 * scale).toFixed(2)}px`);
+  fitUnfold(stage.parts);
   root.style.setProperty("--tall", view === "live" && !stacked && !isLarge() ? `${Math.floor(tall)}px` : "auto");
+  fitSlim(stage);
   requestPaint();
 }
 
@@ -120,7 +124,7 @@ function paint() {
   paintPrompt(parts);
   paintSettings(parts);
   paintModels(parts, stage);
-  paintStrip(parts, record);
+  paintStrip(stage, record);
   paintTransport(parts);
   paintCopyLink(parts);
   keepAddress();
@@ -141,8 +145,9 @@ function paintPanels(stage, record) {
   const { layer, head, locked } = shownHead(record);
   const says = { ...record.says, mosaic: locked ? sayLocked(state.lock, record) : record.says.heads };
   const { key, share } = strongest(layer, head, record);
-  const most = ["rows ask, columns answer · most on ", state.header.labels[key], ` (${wholePercent(share)})`];
+  const most = ["rows ask, columns answer · most on ", spoken(state.header.labels[key]), ` (${wholePercent(share)})`];
   says.one = key === undefined ? record.says.heads : most;
+  if (state.watched) says.one = sayWatchedShare(layer, head, record) ?? says.one;
   setText(stage.name, `Layer ${layer} · head ${head}`);
   stage.unlock.hidden = !locked;
   paintNear(stage.root.querySelector(".near"), record);
@@ -186,6 +191,7 @@ function leave(parent) {
   stages.delete(parent);
   stage.observer.disconnect();
   if (filled && stage.root.contains(filled.box)) unfill();
+  unwireSlim(stage);
   removeEventListener("resize", stage.onResize);
   if (stageNow === stage) stageNow = null;
   if (!stageNow) {

@@ -12,6 +12,7 @@ const state = (shared.state ??= {
   run: "", // the id of the run on the stage
   cursor: 0, // the step shown
   lock: null, // the head that a click has locked, as { layer, head }
+  watched: null, // the position of the prompt that a person looks at, as { position, label }; see watched.js
   playback: { kind: "still" }, // what moves the cursor; see playback.js
   held: false, // settings were changed before the last step: Play goes on from the cursor with them
   visit: "", // which visit of the server's the newest message is of

@@ -14,7 +14,8 @@ function sayStep(stage, record) {
   const { next } = record;
   const token = state.header.labels[record.stop - 1];
   const drawn = next ? `; drawn next: ${next.label}, ${percent(next.raw)} by the model` : "";
-  const words = `Step ${state.cursor} (0 to ${lastStep()}): newest token ${token}${drawn}.`;
+  const step = `Step ${state.cursor} (0 to ${lastStep()})`;
+  const words = `${step}: newest token ${token}${drawn}. ${watchedSentence()}`.trim();
   if (words === stage.stepSaid) return;
   stage.stepSaid = words;
   say(words, REST_OF_STEP_MS);
