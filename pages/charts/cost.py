@@ -130,7 +130,8 @@ def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
         alt.Tooltip("ms:Q", title="ms", format=".3f"),
         alt.Tooltip("total:Q", title="whole step, ms", format=".3f"),
     ]
-    legend = alt.Legend(title=None, symbolType="square", symbolSize=110, symbolStrokeWidth=1, columns=6)
+    shape = {"symbolType": "square", "symbolSize": 110, "symbolStrokeWidth": 1}
+    legend = alt.Legend(title=None, columns=style.legend_columns(2, 6), **shape)
     pieces, mark, beyond, frame = (style.named(name) for name in ("pieces", "mark", "beyond", "frame"))
     layers = [
         frame.mark_point(opacity=0).encode(x=x, y=y),

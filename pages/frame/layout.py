@@ -42,6 +42,7 @@ class View:
         tables, read_lens: the embeddings and the logit lens of the model that made the run, or None if it is not
             loaded.
         head: (layer, head) that the visitor has locked, if any.
+        is_narrow: whether the window is too narrow for pictures that need much room.
     """
 
     name: str
@@ -52,6 +53,7 @@ class View:
     palette: Palette
     head: tuple[int, int] | None
     read_lens: Callable[[Array], Array] | None
+    is_narrow: bool = False
 
     def key(self, name: str) -> str:
         """A widget key of this page alone."""
@@ -86,6 +88,7 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
     visit = this_visit()
     visit.refresh()
     runs, (drawn, drawn_head), drawn_palette = count(), visit.view_key, palette()
+    drawn_narrow = visit.is_narrow
     # Streamlit holds the function below for long; it must not hold the numbers of an evicted run.
     drawn_step = (lambda: None) if drawn is None else weakref.ref(drawn)
     del drawn
@@ -99,8 +102,8 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
         for action in actions:
             visit.answer(action)
         step, head = visit.view_key
-        if view == "strip" and (step is not drawn_step() or head != drawn_head):
-            st.rerun()  # the pictures below show another step or head than the strip
+        if view == "strip" and (step is not drawn_step() or head != drawn_head or visit.is_narrow != drawn_narrow):
+            st.rerun()  # the pictures below show another step or head than the strip, or are too wide or too narrow
         if palette() is not drawn_palette:
             st.rerun()  # charts and logo have the colours of the theme before; the stage told of the new one
         if actions:
@@ -125,6 +128,7 @@ def open_page(name: str) -> View:
         palette=palette(),
         head=visit.head,
         read_lens=lens_of(model),
+        is_narrow=visit.is_narrow,
     )
 
 

@@ -17,18 +17,25 @@ CSS = f"""<style>
   .st-key-{KEY} a {{ min-height: 44px; padding: 0 0.6rem; align-items: center; border-radius: 0;
     border-bottom: 2px solid transparent; }}
   .st-key-{KEY} a p {{ font-size: 0.95rem; white-space: nowrap; }}
-  .st-key-{KEY} a[aria-current="page"] {{ background: none; border-bottom-color: var(--open); }}
+  .st-key-{KEY} a, .st-key-{KEY} a:is(:hover, :active) {{ background: none; }}
+  .st-key-{KEY} a[aria-current="page"] {{ border-bottom-color: var(--open); }}
 }}
 </style>"""
-# Streamlit does not mark the link of the page that is open. It is brought into sight, wherever it is in the row.
+# Streamlit does not mark the link of the page that is open, and may draw the links after this. The page's own link is
+# brought into sight, wherever it is in the row.
 OPEN_PAGE = st.components.v2.component(
     "gpt2_open_page",
     js=f"""export default ({{ data: {{ open }} }}) => {{
-        const row = document.querySelector('.st-key-{KEY}'), links = [...row.querySelectorAll('a')];
-        links.forEach((link, at) => link.toggleAttribute('aria-current', at === open));
-        links[open].setAttribute('aria-current', 'page');
-        const here = links[open].getBoundingClientRect(), all = row.getBoundingClientRect();
-        row.scrollLeft += here.left + here.width / 2 - all.left - all.width / 2;
+        const mark = (tries) => {{
+            const row = document.querySelector('.st-key-{KEY}'), links = [...(row?.querySelectorAll('a') ?? [])];
+            const link = links.find((one) => one.textContent.trim() === open);
+            if (!link) return tries && setTimeout(() => mark(tries - 1), 50);
+            for (const one of links) if (one !== link) one.removeAttribute('aria-current');
+            link.setAttribute('aria-current', 'page');
+            const here = link.getBoundingClientRect(), all = row.getBoundingClientRect();
+            row.scrollLeft += here.left + here.width / 2 - all.left - all.width / 2;
+        }};
+        mark(40);
     }}""",
 )
 
@@ -39,4 +46,4 @@ def show_page_row(pages: Sequence[StreamlitPage], shown: StreamlitPage, colour: 
     with st.container(horizontal=True, key=KEY):
         for page in pages:
             st.page_link(page, label=page.title)
-        OPEN_PAGE(key="open-page", data={"open": list(pages).index(shown)}, height=1)
+        OPEN_PAGE(key="open-page", data={"open": shown.title}, height=1)

@@ -37,9 +37,8 @@ else:
     with left, st.container(border=True, height="stretch"):
         st.markdown("**The run's tokens among their neighbours**")
         layout.plain_text(flat.map_sentence(found))
-        st.altair_chart(
-            flat.map_chart(found, trace, view.palette), theme=None, alt="Map of token embeddings", key=view.key("map")
-        )
+        chart = flat.map_chart(found, trace, view.palette, view.is_narrow)
+        st.altair_chart(chart, theme=None, alt="Map of token embeddings", key=view.key("map"))
         st.caption(flat.map_caption(found))
     with right, st.container(border=True, height="stretch"):
         tokens = parts.option_labels(trace)

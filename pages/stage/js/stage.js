@@ -1,5 +1,6 @@
 // The stage: built once in its place, fed by messages, painted whole in one animation frame.
 
+const NARROW = 900; // pixels: charts that need more room have another form below this
 let stageNow = null;
 let paintAsked = 0;
 const stages = new WeakMap();
@@ -24,7 +25,7 @@ function build(parent, view) {
   for (const [name, selector] of Object.entries(ELEMENTS)) parts[name] = root.querySelector(selector);
   parent.append(sheet, root);
   const [tip, aloud] = [root.querySelector(".tip"), root.querySelector(".aloud")];
-  const stage = { parent, sheet, root, parts, view, surfaces: [], tip, aloud };
+  const stage = { parent, sheet, root, parts, view, surfaces: [], tip, aloud, isNarrow: false };
   wirePrompt(parts);
   wireSettings(parts);
   wireModels(parts);
@@ -85,6 +86,10 @@ function fit(stage) {
   root.classList.toggle("bare", root.getBoundingClientRect().left < 8); // the page leaves no margin: make one
   root.style.setProperty("--unit", `${(13 * scale).toFixed(2)}px`);
   root.style.setProperty("--tall", view === "live" && !stacked ? `${Math.floor(tall)}px` : "auto");
+  if (stage.isNarrow !== wide < NARROW) {
+    stage.isNarrow = !stage.isNarrow;
+    if (stage === stageNow) tellView(); // Python draws other charts
+  }
   requestPaint();
 }
 
