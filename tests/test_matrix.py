@@ -40,9 +40,9 @@ def test_cells_without_a_value_survive_the_blob():
 
 def test_a_caption_travels_in_parts_with_its_per_cents_apart():
     header, _ = unpack(
-        pack(picture(np.ones((1, 1)), caption="7 heads look at ·a, 99.3\u00a0% at most; 3 % is no quote."))
+        pack(picture(np.ones((1, 1)), caption="7 heads look at ·a, 99.3\u202f% at most; 3 % is no quote."))
     )
-    assert header["caption"] == ["7 heads look at ·a, ", "99.3\u00a0%", " at most; 3 % is no quote."]
+    assert header["caption"] == ["7 heads look at ·a, ", "99.3\u202f%", " at most; 3 % is no quote."]
     assert unpack(pack(picture(np.ones((1, 1)), caption="None")))[0]["caption"] == ["None"]
 
 

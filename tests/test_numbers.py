@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Browser
 
-from pages.look import numbers
+from pages.look import names, numbers
 from pages.look.palette import DARK, LIGHT
 from pages.look.scripts import palettes_script, shared_script
 
@@ -53,13 +53,35 @@ SHARES = (0, -1e-17, 1e-9, 9.99e-5, 1e-4, 0.00049, 5e-4, 9.99e-4, 1e-3, 0.0049, 
     ],
 )
 def test_every_kind_of_number_has_its_rule(write, value: float, text: str) -> None:
-    assert write(value) == text.replace(" ", "\N{NO-BREAK SPACE}")
+    assert write(value) == unbroken(text)
 
 
 def test_a_share_that_is_looked_up_has_two_decimals() -> None:
     assert [numbers.percent(share, 2) for share in (0.12344, 0.0004, 0.00009, 0)] == [
-        text.replace(" ", "\N{NO-BREAK SPACE}") for text in ("12.34 %", "0.04 %", "<0.01 %", "0.00 %")
+        unbroken(text) for text in ("12.34 %", "0.04 %", "<0.01 %", "0.00 %")
     ]
+
+
+def unbroken(text: str) -> str:
+    """The text with the spaces that a written number has."""
+    return text.replace(" %", "\N{NARROW NO-BREAK SPACE}%").replace(" ", "\N{NO-BREAK SPACE}")
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20), st.integers(0, 3))
+def test_parts_add_up_to_their_total_as_they_are_written(parts: list[float], digits: int) -> None:
+    rounded = numbers.adding_up(parts, digits)
+    assert round(sum(rounded), digits) == pytest.approx(round(sum(parts), digits), abs=1e-9)
+    assert all(abs(new - old) < 10**-digits + 1e-9 for new, old in zip(rounded, parts, strict=True))
+
+
+def test_listed_shares_add_up_and_none_but_nothing_reads_as_zero() -> None:
+    assert numbers.percent_parts([1 / 3, 1 / 3, 1 / 3], 0) == [unbroken(text) for text in ("34 %", "33 %", "33 %")]
+    assert numbers.percent_parts([0.2212, 0.0504]) == [unbroken(text) for text in ("22.1 %", "5.1 %")]
+    assert numbers.percent_parts([0.9999, 0.0001, 0]) == [unbroken(text) for text in ("100.0 %", "<0.1 %", "0.0 %")]
+
+
+def test_parts_of_the_model_have_one_name() -> None:
+    assert (names.layer_name(2), names.head_name(2, 4), names.part_name("MLP", 2)) == ("L2", "L2·H4", "MLP of L2")
 
 
 @given(FINITE, st.integers(0, 6))
@@ -109,7 +131,9 @@ def test_the_browser_writes_every_number_as_python_does(chromium: Browser) -> No
         }}""",
         values,
     )
+    named = page.evaluate(f"() => {{ {shared_script()} return [layerName(2), headName(2, 4)]; }}")
     page.close()
+    assert named == [names.layer_name(2), names.head_name(2, 4)]
     for name, texts in written.items():
         function, _, digits = name.partition("_") if name[-1].isdigit() else (name, "", "")
         write = getattr(numbers, function)

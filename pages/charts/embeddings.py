@@ -18,7 +18,9 @@ from .style import ChartData, spoken
 TOKEN, POSITION, SUM = "token", "position", "sum"
 # Each part of the sum and its hook.
 PARTS = {TOKEN: "hook_embed", POSITION: "hook_pos_embed", SUM: "blocks.0.hook_resid_pre"}
-TITLES = {TOKEN: "Token: what it is", POSITION: "+ Position: where it stands", SUM: "= Sum: what block 0 reads"}
+TITLES = {TOKEN: "Token: what it is", POSITION: "+ Position: where it stands", SUM: "= Sum: what L0 reads"}
+FORMULA = r"x = \mathrm{wte}[\text{token}] + \mathrm{wpe}[\text{position}]"
+SHOWN_DIMENSIONS = 6
 # One value in a hundred thousand of GPT-2's is far larger than the rest; the colours cover the others.
 CLIP_SHARE = 0.995
 NEIGHBOURS = 12
@@ -211,3 +213,17 @@ def option_label(labels: dict[int, str], at: int) -> str:
 def chosen_token(trace: Trace, at: int) -> int:
     """The token id of one option; the newest token's if the run has become shorter."""
     return trace.computed_ids[at if at < trace.seq else NEWEST]
+
+
+def embedding_operands(trace: Trace) -> list[str]:
+    """The token and its position, and the first dimensions of their sum."""
+    token, position, total = (trace.row(hook, trace.seq - 1) for hook in PARTS.values())
+    at = trace.seq - 1
+    lines = [f"{trace.labels[-1]} is token {trace.computed_ids[-1]}, at position {at}"]
+    lines += [
+        f"dimension {index}: {equation(float(token[index]), float(position[index]), float(total[index]))}"
+        for index in range(min(SHOWN_DIMENSIONS, len(total)))
+    ]
+    if at in steered_positions(trace):
+        lines.append("An intervention added a vector to this sum before L0 read it.")
+    return lines

@@ -7,7 +7,7 @@ import numpy as np
 
 from gpt2.reading.tables import Projection, Tables
 from gpt2.trace.trace import Trace
-from pages.look.numbers import percent
+from pages.look.numbers import percent, percent_parts
 from pages.look.palette import Palette
 
 from . import style
@@ -157,10 +157,11 @@ def map_chart(found: EmbeddingMap, trace: Trace, palette: Palette, is_narrow: bo
 
 def map_sentence(found: EmbeddingMap) -> str:
     """How much of the variance the flat map keeps."""
-    first, second = (float(share) for share in found.projection.shares)
+    shares = [float(share) for share in found.projection.shares]
+    (first, second), both = percent_parts(shares), percent(sum(shares))
     return (
-        f"Two directions keep {percent(first + second)} of the variance of these {len(found.tokens)} embeddings "
-        f"({percent(first)} across, {percent(second)} up); distances in the other directions are not visible here."
+        f"Two directions keep {both} of the variance of these {len(found.tokens)} embeddings ({first} across, {second} "
+        f"up); distances in the other directions are not visible here."
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gpt2.model.sampling import softmax
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Trace
+from pages.look.names import layer_name
 from pages.look.numbers import fixed, percent, rounding_error
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share
@@ -33,7 +34,7 @@ MAX_LOGITS = 8_000_000
 def depths(n_layer: int) -> dict[str, str]:
     """Every depth that the lens reads, bottom first: its label and its hook."""
     return {"embed": "blocks.0.hook_resid_pre"} | {
-        f"L{layer}": f"blocks.{layer}.hook_resid_post" for layer in range(n_layer)
+        layer_name(layer): f"blocks.{layer}.hook_resid_post" for layer in range(n_layer)
     }
 
 

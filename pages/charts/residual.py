@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from gpt2.trace.step import NORMS
 from gpt2.trace.trace import Trace
-from pages.look.numbers import fixed, rounding_error, whole_percent
+from pages.look.names import layer_name, part_name
+from pages.look.numbers import fixed, percent_parts, rounding_error
 from pages.look.palette import Palette
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
@@ -29,7 +30,7 @@ PARTS = {"attention": ("hook_attn_out", "hook_resid_pre"), "MLP": ("hook_mlp_out
 def points(n_layer: int) -> dict[str, str]:
     """The shown points of the stream, bottom first: a short label and the hook of each."""
     blocks = {
-        f"L{layer} {part}": f"blocks.{layer}.hook_resid_{part}"
+        f"{layer_name(layer)} {part}": f"blocks.{layer}.hook_resid_{part}"
         for layer in range(n_layer)
         for part in ("pre", "mid", "post")
     }
@@ -88,7 +89,7 @@ def norm_sentence(trace: Trace, position: int) -> str:
     longest = max(added(trace, position), key=lambda row: row["norm"])
     return (
         f"{spoken(trace.labels[position])} enters the first block with norm {bottom:.1f} and leaves the last with "
-        f"{top:.1f}, {top / bottom:.1f} times as long; {longest['part']} of {longest['layer']} adds the longest "
+        f"{top:.1f}, {top / bottom:.1f} times as long; {longest['name']} adds the longest "
         f"vector, {longest['norm']:.1f}."
     )
 
@@ -103,7 +104,8 @@ def added(trace: Trace, position: int) -> ChartData:
             scale = length * stream_length
             rows.append(
                 {
-                    "layer": f"L{layer}",
+                    "layer": layer_name(layer),
+                    "name": part_name(part, layer),
                     "part": part,
                     "norm": length,
                     "before": stream_length,
@@ -115,7 +117,7 @@ def added(trace: Trace, position: int) -> ChartData:
 
 
 def _bars(trace: Trace, position: int, palette: Palette, x: alt.X) -> alt.Chart | alt.LayerChart:
-    layers = [f"L{layer}" for layer in reversed(range(trace.config.n_layer))]
+    layers = [layer_name(layer) for layer in reversed(range(trace.config.n_layer))]
     parts = list(PARTS)
     bars = (
         named("added")
@@ -169,11 +171,12 @@ def added_sentence(trace: Trace, position: int) -> str:
     """The shares of attention and the MLPs in all that is added, by norm."""
     rows = added(trace, position)
     total = {part: sum(row["norm"] for row in rows if row["part"] == part) for part in PARTS}
-    shares = {part: whole_percent(norms / sum(total.values())) for part, norms in total.items()}
+    written = percent_parts([norms / sum(total.values()) for norms in total.values()], 0)
+    shares = dict(zip(total, written, strict=True))
     longest = max(rows, key=lambda row: row["norm"])
     return (
         f"The MLPs add {shares['MLP']} of the norms at {spoken(trace.labels[position])}, attention "
-        f"{shares['attention']}; {longest['part']} of {longest['layer']} adds most, "
+        f"{shares['attention']}; {longest['name']} adds most, "
         f"{longest['norm']:.1f}."
     )
 
@@ -184,7 +187,7 @@ def direction_sentence(trace: Trace, position: int) -> str:
     if least["cosine"] >= 0:
         return f"At {token}, no part points against the stream: the lowest cosine is {fixed(least['cosine'], 2)}."
     return (
-        f"At {token}, {least['part']} of {least['layer']} points most against the stream: "
+        f"At {token}, {least['name']} points most against the stream: "
         f"its cosine with the stream before it is {fixed(least['cosine'], 2)}."
     )
 

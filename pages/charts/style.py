@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 import pandas  # noqa: F401 - see above
 
-from pages.look.numbers import MINUS, SPACE
+from pages.look.numbers import MINUS, PER_CENT
 from pages.look.palette import Palette
 
 SANS = '"Source Sans", "Source Sans Pro", "DejaVu Sans", sans-serif'
@@ -29,7 +29,7 @@ LOCALE = {
     "thousands": ",",
     "grouping": [3],
     "currency": ["", ""],
-    "percent": f"{SPACE}%",
+    "percent": PER_CENT,
     "minus": MINUS,
 }
 

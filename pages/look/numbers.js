@@ -21,13 +21,13 @@ function signed(value) {
 
 function percent(share, digits = 1) {
   const hundredths = 100 * Math.max(share, 0);
-  if (hundredths > 0 && hundredths < 0.01) return "<0.01\u00a0%";
-  return `${fixed(hundredths, hundredths > 0 && hundredths < 0.1 ? 2 : digits)}\u00a0%`;
+  if (hundredths > 0 && hundredths < 0.01) return "<0.01\u202f%";
+  return `${fixed(hundredths, hundredths > 0 && hundredths < 0.1 ? 2 : digits)}\u202f%`;
 }
 
 function wholePercent(share) {
   const hundredths = 100 * Math.max(share, 0);
-  return hundredths > 0 && hundredths <= 0.5 ? "<1\u00a0%" : `${fixed(hundredths, 0)}\u00a0%`;
+  return hundredths > 0 && hundredths <= 0.5 ? "<1\u202f%" : `${fixed(hundredths, 0)}\u202f%`;
 }
 
 function bits(value) { return `${fixed(value, 2)}\u00a0bits`; }

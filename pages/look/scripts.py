@@ -1,4 +1,4 @@
-"""What the browser's scripts share with Python: the rules for numbers, a few strokes on a canvas, and the palettes."""
+"""What the browser's scripts share with Python: numbers, names, a few strokes on a canvas, and the palettes."""
 
 import json
 from dataclasses import asdict
@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 
 def shared_script() -> str:
     """The functions that the stage and the matrix both use; they come before all others."""
-    return "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in ("numbers", "canvas"))
+    return "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in ("numbers", "names", "canvas"))
 
 
 def palettes_script() -> str:

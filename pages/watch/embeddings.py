@@ -7,7 +7,6 @@ import streamlit as st
 from pages.charts import embeddings as parts
 from pages.charts import embeddings_map as flat
 from pages.charts import embeddings_positions as positions
-from pages.charts.embeddings_formula import FORMULA, embedding_operands
 from pages.frame import layout
 from pages.frame.badge import pick_from
 from pages.frame.excerpt import Excerpt
@@ -78,4 +77,4 @@ if tables is not None:
             chart, theme=None, alt="Line: cosine of the newest position with all others", key=view.key("position")
         )
 
-layout.show_computation("How it is computed", FORMULA, embedding_operands(trace), LINES)
+layout.show_computation("How it is computed", parts.FORMULA, parts.embedding_operands(trace), LINES)

@@ -26,7 +26,7 @@ function drawLens(surface, record, unit) {
   columns.forEach((row, n) => {
     const x = n * pitch;
     surface.font(unit * 0.9, { bold: row === marked });
-    surface.text(row === 0 ? "embedding" : `L${row - 1}`, x, head * 0.4, {
+    surface.text(row === 0 ? "embedding" : layerName(row - 1), x, head * 0.4, {
       colour: row === marked ? theme.text : theme.muted, most: pitch - gap,
     });
     for (let line = 0; line < lines; line += 1) {

@@ -35,5 +35,5 @@ function letGo() {
 
 function paintLock(parts, view) {
   parts.unlock.hidden = !state.lock || view === "live"; // there the panel of the head has it
-  if (state.lock) setText(parts.unlock, `L${state.lock.layer}·H${state.lock.head} locked · Esc`);
+  if (state.lock) setText(parts.unlock, `${headName(state.lock.layer, state.lock.head)} locked · Esc`);
 }

@@ -27,7 +27,7 @@ function drawMosaic(surface, record, unit) {
     }
     if (layer % every === 0) {
       surface.font(unit * 0.85);
-      surface.text(`L${layer}`, 0, y + cellY / 2, { colour: theme.muted });
+      surface.text(layerName(layer), 0, y + cellY / 2, { colour: theme.muted });
     }
   }
   surface.font(unit * 0.85);
@@ -53,7 +53,7 @@ function strongest(layer, head, record) {
 
 // The sentence under the title while a head is locked; else the step's own names the sharpest one.
 function sayLocked({ layer, head }, record) {
-  const { key, share } = strongest(layer, head, record), name = `L${layer}·H${head}`;
+  const { key, share } = strongest(layer, head, record), name = headName(layer, head);
   if (key === undefined) return ["", name, "'s weights are not kept at this step"];
   const back = record.stop - 1 - key, far = back === 1 ? "one token" : `${back} tokens`;
   const most = `(${wholePercent(share)})`;
@@ -64,9 +64,9 @@ function sayLocked({ layer, head }, record) {
 function headLines(layer, head, record) {
   const { key, share } = strongest(layer, head, record), seq = record.stop;
   const { labels } = state.header;
-  if (key === undefined) return [`L${layer}·H${head}: not kept`];
+  if (key === undefined) return [`${headName(layer, head)}: not kept`];
   return [
-    `L${layer}·H${head}: ${percent(share)} on ${labels[key]}`,
+    `${headName(layer, head)}: ${percent(share)} on ${labels[key]}`,
     `strongest weight of ${labels[seq - 1]}, ${seq - 1 - key} back`,
     `blocks.${layer}.attn.hook_pattern[${head}, ${seq - 1}, ${key}]`,
   ];

@@ -35,7 +35,7 @@ function drawResidual(surface, record, unit) {
     surface.box(left, top + bar * 0.53, norm(3, layer) * scale, bar * 0.33, theme.mlp, 1);
     if (layer % every === 0 || layer === layers - 1 && (layers - 1) % every > every / 2) {
       surface.font(unit * 0.9, { bold: layer === marked });
-      surface.text(`L${layer}`, 0, top + bar / 2, { colour: layer === marked ? theme.text : theme.muted });
+      surface.text(layerName(layer), 0, top + bar / 2, { colour: layer === marked ? theme.text : theme.muted });
       surface.font(unit * 0.85);
       surface.text(fixed(norm(4, layer), 1), width, top + bar / 2, { align: "right", colour: theme.muted });
     }

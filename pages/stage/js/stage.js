@@ -139,7 +139,7 @@ function paintPanels(stage, record) {
   const { key, share } = strongest(layer, head, record);
   const most = ["rows ask, columns answer · most on ", state.header.labels[key], ` (${wholePercent(share)})`];
   says.one = key === undefined ? record.says.heads : most;
-  setText(stage.name, `Layer ${layer} · head ${head}`);
+  setText(stage.name, `One head: ${headName(layer, head)}`);
   stage.unlock.hidden = !locked;
   paintNear(stage.root.querySelector(".near"), record);
   for (const surface of stage.surfaces) {
