@@ -19,8 +19,9 @@ const button = (name, label, keys) =>
 const field = (name, label, hint, attributes) =>
   `<label><span>${label}</span><input name="${name}" ${attributes} aria-label="${label}" aria-describedby="on-${name}"
     autocomplete="off"><small id="on-${name}" data-hint="${hint}">${hint}</small></label>`;
-const panel = (name, title, body) =>
-  `<section class="panel ${name}" aria-label="${title}"><h2>${title}</h2><p class="says"></p>${body}</section>`;
+const panel = (name, title, body, beside = "") =>
+  `<section class="panel ${name}" aria-label="${title}"><h2>${title}${beside}</h2><p class="says"></p>${body}
+  </section>`;
 const canvas = (name, label) =>
   `<div class="canvas"><canvas data-panel="${name}" role="img" aria-label="${label}"></canvas></div>`;
 
@@ -88,11 +89,12 @@ const PANELS = `
     </section>
     <section class="one" aria-label="One head">
       <h2><span class="name"></span><button type="button" class="unlock"
-        title="Unlock this head (Esc)" hidden>locked · Esc</button></h2>
+        title="Unlock this head (Esc)" hidden>locked · Esc</button><label class="follow"><input
+        type="checkbox" role="switch">follow the sharpest</label></h2>
       <p class="says"></p>${canvas("one", "Attention pattern of one head")}<p class="note"></p>
     </section>
   </div>
-  ${panel("lens", "What each layer would say next", `${canvas("lens", "Logit lens")}`)}
+  ${panel("lens", "What each layer would say next", `${canvas("lens", "Logit lens")}`, '<small class="note"></small>')}
   ${panel("bars", "What comes next", `${canvas("bars", "Most likely next tokens")}<p class="note"></p>`)}
   ${panel("draw", "The draw", `${canvas("draw", "Cumulative probability and the draw")}`)}
 </div>`;

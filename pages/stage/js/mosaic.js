@@ -42,7 +42,7 @@ function drawMosaic(surface, record, unit) {
     if (head < 0 || head >= heads || layer < 0 || layer >= layers) return null;
     return { lines: headLines(layer, head, record), click: () => toggleHead(layer, head) };
   };
-  return mosaicNote(seq, from, pool);
+  return mosaicNote(seq, from, pool, isSharpest(shown, record) ? "" : headName(...record.sharpest));
 }
 
 // The newest token's strongest key in one head; no key where the patterns were let go.
@@ -51,8 +51,8 @@ function strongest(layer, head, record) {
   return { key: record.strongest[at], share: record.strongest_share[at] };
 }
 
-// The sentence under the title while a head is locked; else the step's own names the sharpest one.
-function sayLocked({ layer, head }, record) {
+// The sentence under the title on the head in the frame, where that is not the step's sharpest.
+function sayHead({ layer, head }, record) {
   const { key, share } = strongest(layer, head, record), name = headName(layer, head);
   if (key === undefined) return ["", name, "'s weights are not kept at this step"];
   const back = record.stop - 1 - key, far = back === 1 ? "one token" : `${back} tokens`;
@@ -72,8 +72,9 @@ function headLines(layer, head, record) {
   ];
 }
 
-function mosaicNote(seq, from, pool) {
+function mosaicNote(seq, from, pool, sharpest) {
   const notes = ["Stronger blue = more attention, square-root scale"];
+  if (sharpest) notes.push(`sharpest now: ${sharpest}`);
   if (from) notes.push(`first token and the last ${seq - from} of ${seq} tokens`);
   if (pool > 1) notes.push(`each dot the largest of ${pool}\u00a0×\u00a0${pool}`);
   return notes.join(" · ");

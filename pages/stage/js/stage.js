@@ -72,6 +72,8 @@ function addPanels(stage) {
   stage.name = stage.root.querySelector(".one .name");
   stage.unlock = stage.root.querySelector(".one .unlock");
   stage.unlock.addEventListener("click", unlockHead);
+  stage.follow = stage.root.querySelector(".one .follow");
+  stage.follow.firstElementChild.addEventListener("change", ({ target }) => setFollows(target.checked));
 }
 
 // The live stage fills what the window has below Streamlit's bar; letters grow with it.
@@ -83,6 +85,7 @@ function fit(stage) {
   const tall = Math.max(stacked ? 0 : 560, innerHeight - Math.max(0, below));
   const scale = Math.min(1.7, Math.max(stacked ? 1 : 0.87, Math.min(innerWidth / 1280, innerHeight / 800)));
   root.classList.toggle("stacked", stacked);
+  for (const surface of stage.surfaces) surface.isNarrow = stacked;
   root.classList.toggle("bare", root.getBoundingClientRect().left < 8); // the page leaves no margin: make one
   root.style.setProperty("--unit", `${(13 * scale).toFixed(2)}px`);
   root.style.setProperty("--tall", view === "live" && !stacked ? `${Math.floor(tall)}px` : "auto");
@@ -133,14 +136,18 @@ function paint() {
 }
 
 function paintPanels(stage, record) {
+  stage.root.style.setProperty("--depths", state.header.n_layer + 1);
   const unit = parseFloat(getComputedStyle(stage.root).getPropertyValue("--unit"));
-  const { layer, head, locked } = shownHead(record);
-  const says = { ...record.says, mosaic: locked ? sayLocked(state.lock, record) : record.says.heads };
+  const shown = shownHead(record), { layer, head, locked } = shown;
+  const ofStep = !locked && isSharpest(shown, record); // then the step's own sentence is on this head
+  const says = { ...record.says, mosaic: ofStep ? record.says.heads : sayHead(shown, record) };
   const { key, share } = strongest(layer, head, record);
   const most = ["rows ask, columns answer · most on ", state.header.labels[key], ` (${wholePercent(share)})`];
   says.one = key === undefined ? record.says.heads : most;
   setText(stage.name, `One head: ${headName(layer, head)}`);
   stage.unlock.hidden = !locked;
+  stage.follow.hidden = locked;
+  stage.follow.firstElementChild.checked = Boolean(state.follows);
   paintNear(stage.root.querySelector(".near"), record);
   for (const surface of stage.surfaces) {
     sayInto(surface.says, says[surface.name]);

@@ -7,7 +7,11 @@ class Surface {
     this.g = canvas.getContext("2d");
     this.width = this.height = 0;
     this.find = null; // (x, y) -> { lines, click } or null, set by each drawing
+    this.isNarrow = false; // whether the panels are stacked, as on a phone
   }
+
+  // The smallest letters, in pixels.
+  get least() { return this.isNarrow ? 12 : 7; }
 
   measure() {
     const { clientWidth, clientHeight } = this.canvas.parentElement;
@@ -29,7 +33,7 @@ class Surface {
   }
 
   font(size, { mono = false, bold = false } = {}) {
-    this.g.font = `${bold ? "600 " : ""}${size}px ${mono ? theme.mono : theme.sans}`;
+    this.g.font = `${bold ? "600 " : ""}${Math.max(size, this.least)}px ${mono ? theme.mono : theme.sans}`;
   }
 
   text(text, x, y, { colour = theme.text, align = "left", most = Infinity } = {}) {
