@@ -47,11 +47,12 @@ def test_a_long_run_shows_its_latest_rows_and_says_so(trace: Trace, monkeypatch:
     assert f"the latest 10 of {trace.seq} tokens" in picture.caption
 
 
-def test_all_three_matrices_share_one_scale_that_says_when_it_is_clipped(trace: Trace) -> None:
+def test_all_three_matrices_share_one_round_scale_that_says_when_it_is_clipped(trace: Trace) -> None:
     scales = [embeddings.part_picture(trace, part).scale for part in embeddings.PARTS]
     assert scales[0] == scales[1] == scales[2]
-    sizes = np.abs(np.stack([trace[hook] for hook in embeddings.PARTS.values()]))
-    assert (sizes > scales[0].limit).mean() == pytest.approx(1 - embeddings.CLIP_SHARE, abs=1e-3)
+    newest = np.abs(np.stack([trace[hook][-1] for hook in embeddings.PARTS.values()]))
+    assert (newest > scales[0].limit).mean() <= 1 - embeddings.CLIP_SHARE < (newest > scales[0].limit / 2.5).mean()
+    assert f"{scales[0].limit:.0e}"[0] in "125"
     assert scales[0].is_clipped
 
 

@@ -80,6 +80,12 @@ def test_listed_shares_add_up_and_none_but_nothing_reads_as_zero() -> None:
     assert numbers.percent_parts([0.9999, 0.0001, 0]) == [unbroken(text) for text in ("100.0 %", "<0.1 %", "0.0 %")]
 
 
+@given(st.floats(1e-6, 1e9))
+def test_an_axis_ends_close_above_what_is_drawn(value: float) -> None:
+    assert value * 0.9998 <= numbers.round_above(value) <= 1.51 * value
+    assert value * 0.9998 <= numbers.round_above(value, numbers.FEW_ENDS) <= 2.51 * value
+
+
 def test_parts_of_the_model_have_one_name() -> None:
     assert (names.layer_name(2), names.head_name(2, 4), names.part_name("MLP", 2)) == ("L2", "L2·H4", "MLP of L2")
 
@@ -123,6 +129,7 @@ def test_the_browser_writes_every_number_as_python_does(chromium: Browser) -> No
             {shared_script()}
             const writers = {{
               percent, whole_percent: wholePercent, bits, milliseconds, number, signed,
+              round_above: (value) => roundAbove(Math.abs(value)),
               percent_2: (value) => percent(value, 2), fixed_0: (value) => fixed(value, 0),
               fixed_1: (value) => fixed(value, 1), fixed_3: (value) => fixed(value, 3),
             }};
@@ -136,6 +143,10 @@ def test_the_browser_writes_every_number_as_python_does(chromium: Browser) -> No
     assert named == [names.layer_name(2), names.head_name(2, 4)]
     for name, texts in written.items():
         function, _, digits = name.partition("_") if name[-1].isdigit() else (name, "", "")
+        if name == "round_above":
+            sizes = [(abs(value), end) for value, end in zip(values, texts, strict=True) if np.isfinite(value)]
+            assert [end for _, end in sizes] == pytest.approx([numbers.round_above(size) for size, _ in sizes])
+            continue
         write = getattr(numbers, function)
         expected = [write(value, int(digits)) if digits else write(value) for value in values]
         wrong = [found for found in zip(values, texts, expected, strict=True) if found[1] != found[2]]

@@ -7,7 +7,7 @@ from gpt2.model.inputs import RESID_PRE
 from gpt2.reading.tables import Tables
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Trace
-from pages.look.numbers import MINUS, fixed, rounding_error
+from pages.look.numbers import FEW_ENDS, MINUS, fixed, round_above, rounding_error
 from pages.look.palette import Palette
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
@@ -21,8 +21,8 @@ PARTS = {TOKEN: "hook_embed", POSITION: "hook_pos_embed", SUM: "blocks.0.hook_re
 TITLES = {TOKEN: "Token: what it is", POSITION: "+ Position: where it stands", SUM: "= Sum: what L0 reads"}
 FORMULA = r"x = \mathrm{wte}[\text{token}] + \mathrm{wpe}[\text{position}]"
 SHOWN_DIMENSIONS = 6
-# One value in a hundred thousand of GPT-2's is far larger than the rest; the colours cover the others.
-CLIP_SHARE = 0.995
+# The share of the newest token's numbers that the colours cover; the few others are far larger.
+CLIP_SHARE = 0.96
 NEIGHBOURS = 12
 # How many rows of a matrix are sent to the browser at most.
 SHOWN_ROWS = 192
@@ -42,10 +42,14 @@ def own_tables(trace: Trace, tables: Tables | None) -> Tables | None:
 
 
 def shared_scale(trace: Trace) -> Scale:
-    """One signed scale for all three matrices, so that a colour is the same number in each of them."""
-    sizes = np.abs(np.concatenate([trace[hook].ravel() for hook in PARTS.values()]))
-    limit = float(np.quantile(sizes, CLIP_SHARE)) or 1.0
-    return Scale("signed", limit, "value", is_clipped=bool(sizes.max() > limit))
+    """One signed scale for all three matrices and for the Live page: a colour is the same number in each of them.
+
+    Its limit is that of `signedLimit` in pages/stage/js/embedding.js.
+    """
+    newest = np.sort(np.abs(np.concatenate([trace.row(hook, trace.seq - 1) for hook in PARTS.values()])))
+    limit = round_above(float(newest[int(len(newest) * CLIP_SHARE)]), FEW_ENDS)
+    most = max(float(np.abs(trace[hook]).max()) for hook in PARTS.values())
+    return Scale("signed", limit, "value", is_clipped=most > limit)
 
 
 def part_picture(trace: Trace, part: str) -> Picture:

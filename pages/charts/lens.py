@@ -22,7 +22,7 @@ ReadLens = Callable[[Array], Array]
 TITLE = "What would each layer say next?"
 FORMULA = (
     r"p^{(l)} = \text{softmax}\!\left(W_{\text{lm\_head}} \, \text{ln}_f\big(x^{(l)}\big)\right), \qquad "
-    r"\text{ln}_f(x) = \frac{x - \bar{x}}{\sqrt{\text{var}(x) + \epsilon}} \odot w + b"
+    r"\text{ln}_f(x) = \frac{x - \mu}{\sqrt{\text{var}(x) + \epsilon}} \odot w + b, \qquad \mu = \text{mean of } x"
 )
 # The option that stands for the drawn token at every step.
 DRAWN = -1

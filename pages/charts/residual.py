@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from gpt2.trace.step import NORMS
 from gpt2.trace.trace import Trace
 from pages.look.names import layer_name, part_name
-from pages.look.numbers import fixed, percent_parts, rounding_error
+from pages.look.numbers import fixed, percent_parts, round_above, rounding_error
 from pages.look.palette import Palette
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
@@ -151,14 +151,13 @@ def added_bars(trace: Trace, position: int, palette: Palette) -> alt.Chart | alt
 
 
 def reach(trace: Trace, position: int) -> float:
-    """A round end for the axis of norms: 1, 2 or 5 times a power of ten above what any token gets.
+    """A round end for the axis of norms, close above what any token gets.
 
     The first token's vectors can be a hundred times as long as all others; they count only if it is the shown one.
     """
     first = 0 if position == 0 or trace.seq == 1 else 1
     longest = float(trace.norms[[NORMS.index(out) for out, _ in PARTS.values()], :, first:].max())
-    power = 10.0 ** np.floor(np.log10(max(longest, 1e-6)))
-    return float(next(power * step for step in (1, 2, 5, 10) if power * step >= longest))
+    return round_above(longest)
 
 
 def direction_bars(trace: Trace, position: int, palette: Palette) -> alt.Chart | alt.LayerChart:

@@ -11,7 +11,7 @@ from .layout import palette
 CSS = """
 button { display: block; margin: 0 0 0 auto; padding: 0 0.6em; border: 1px solid var(--mark); border-radius: 1em;
   background: var(--st-background-color); color: var(--mark); cursor: pointer; white-space: nowrap;
-  font: 11px / 18px var(--st-font); }
+  font: 12px / 18px var(--st-font); }
 button[hidden] { display: block; visibility: hidden; }
 """
 _mount = st.components.v2.component(

@@ -30,6 +30,13 @@ function wholePercent(share) {
   return hundredths > 0 && hundredths <= 0.5 ? "<1\u202f%" : `${fixed(hundredths, 0)}\u202f%`;
 }
 
+const ENDS = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10], FEW_ENDS = [1, 2, 5, 10];
+
+function roundAbove(value, steps = ENDS) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
+  return steps.map((step) => step * power).find((end) => end >= value * 0.9999) ?? 10 * power;
+}
+
 function bits(value) { return `${fixed(value, 2)}\u00a0bits`; }
 
 function milliseconds(ms) {

@@ -25,6 +25,10 @@ from collections.abc import Sequence
 SPACE, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
 PER_CENT = "\N{NARROW NO-BREAK SPACE}%"
 
+# An axis ends close above what is drawn; a colour scale that should seldom change has few ends.
+ENDS = 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10
+FEW_ENDS = 1, 2, 5, 10
+
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PERCENT = re.compile(rf"(<?\d[\d.]*{PER_CENT})")
 
@@ -92,6 +96,12 @@ def percent_parts(shares: Sequence[float], digits: int = 1) -> list[str]:
         least if share > 0 and not part else f"{fixed(part, digits)}{PER_CENT}"
         for share, part in zip(shares, written, strict=True)
     ]
+
+
+def round_above(value: float, steps: Sequence[float] = ENDS) -> float:
+    """The end of an axis or a colour scale: the first of `steps` times a power of ten that is at least `value`."""
+    power = 10.0 ** math.floor(math.log10(max(value, 1e-9)))
+    return next((power * step for step in steps if power * step >= value * 0.9999), 10 * power)
 
 
 def bits(value: float) -> str:

@@ -10,12 +10,7 @@ function normScale(record, layers) {
     if (!other || (other.stop === 1 && record.stop !== 1)) continue;
     for (let at = layers; at < 5 * layers; at += 1) if (other.norms[at] > most) most = other.norms[at];
   }
-  return niceScale(most);
-}
-
-function niceScale(value) {
-  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
-  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= value);
+  return roundAbove(most);
 }
 
 function drawResidual(surface, record, unit) {

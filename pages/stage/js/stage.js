@@ -66,7 +66,7 @@ function addPanels(stage) {
     Object.assign(surface, { name, section, says: section.querySelector(".says") });
     wirePointer(surface, stage.tip, stage.root);
     stage.surfaces.push(surface);
-    new ResizeObserver(() => { surface.measure(); requestPaint(); }).observe(canvas.parentElement);
+    surface.observe(requestPaint);
   }
   stage.root.querySelector(".residual .note").dataset.fixed = "Norms; they do not add up.";
   stage.name = stage.root.querySelector(".one .name");
