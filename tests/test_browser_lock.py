@@ -269,3 +269,27 @@ def answers(page: Page, key: str) -> bool:
         page.keyboard.press(" ")
         expect(page.locator(STAGE)).to_have_attribute("data-mode", "still")
     return bool(before != after)
+
+
+def test_the_large_head_rests_while_steps_change_and_follows_the_sharpest_if_asked(live):
+    name, says = live.locator(f"{STAGE} .one .name"), live.locator(f"{STAGE} .mosaic .says b").first
+    note, last = live.locator(f"{STAGE} .one .note"), stage_number(live, "step")
+    rest = name.inner_text()
+    expect(note).to_contain_text(f"Rests on the sharpest head of step {last}")
+    seen = set()
+    for step in range(last - 1, last - 6, -1):
+        live.keyboard.press("ArrowLeft")
+        expect(live.locator(STAGE)).to_have_attribute("data-step", str(step))
+        assert name.inner_text() == rest == f"One head: {says.inner_text()}"
+    follow = live.get_by_role("switch", name="follow the sharpest")
+    follow.check(force=True)
+    for step in range(last - 6, -1, -1):
+        live.keyboard.press("ArrowLeft")
+        expect(live.locator(STAGE)).to_have_attribute("data-step", str(step))
+        seen.add(name.inner_text())
+        assert name.inner_text() == f"One head: {says.inner_text()}"
+    assert len(seen) > 1
+    live.reload()
+    ready(live)
+    expect(live.get_by_role("switch", name="follow the sharpest")).to_be_checked()
+    expect(note).to_contain_text("The sharpest head of this step")

@@ -162,7 +162,7 @@ def reach(trace: Trace, position: int) -> float:
 
 def direction_bars(trace: Trace, position: int, palette: Palette) -> alt.Chart | alt.LayerChart:
     """Cosines of the same outputs with the stream they are added to, on [-1, 1]: below 0 they cancel."""
-    axis = alt.Axis(title="cosine with the stream before (below 0: cancels)", tickCount=5)
+    axis = alt.Axis(title="cosine with the stream (below 0: cancels)", tickCount=5)
     return _bars(trace, position, palette, alt.X("cosine:Q", scale=alt.Scale(domain=[-1, 1]), axis=axis))
 
 

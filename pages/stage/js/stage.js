@@ -86,6 +86,7 @@ function fit(stage) {
   const scale = Math.min(1.7, Math.max(stacked ? 1 : 0.87, Math.min(innerWidth / 1280, innerHeight / 800)));
   root.classList.toggle("stacked", stacked);
   for (const surface of stage.surfaces) surface.isNarrow = stacked;
+  fitPrompt(stage.parts);
   root.classList.toggle("bare", root.getBoundingClientRect().left < 8); // the page leaves no margin: make one
   root.style.setProperty("--unit", `${(13 * scale).toFixed(2)}px`);
   root.style.setProperty("--tall", view === "live" && !stacked ? `${Math.floor(tall)}px` : "auto");

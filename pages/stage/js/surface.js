@@ -12,7 +12,7 @@ class Surface {
   }
 
   // The smallest letters, in pixels.
-  get least() { return this.isNarrow ? 12 : 7; }
+  get least() { return this.isNarrow ? 12 : 10; }
 
   // The browser knows how many device pixels the canvas covers; a size that is rounded twice makes soft letters.
   observe(onChange) {
