@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.stage import STAGE, lie_still
+from tests.stage import STAGE, lie_still, ready, stage_number
 
 pytestmark = pytest.mark.browser
 STRIP_BADGE, PANEL_BADGE = f"{STAGE} .state .unlock", f"{STAGE} .one .unlock"
@@ -293,3 +293,4 @@ def test_the_large_head_rests_while_steps_change_and_follows_the_sharpest_if_ask
     ready(live)
     expect(live.get_by_role("switch", name="follow the sharpest")).to_be_checked()
     expect(note).to_contain_text("The sharpest head of this step")
+    live.get_by_role("switch", name="follow the sharpest").uncheck(force=True)  # the browser keeps it
