@@ -119,7 +119,7 @@ def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
     dashes = [[1, 0]] * (len(names) - 1) + [[2, 2] if len(names) > 1 else [1, 0]]
     across, up = alt.Scale(zero=False, nice=False), alt.Scale(nice=False)
     x = alt.X("x:Q", scale=across).axis(
-        title="step (0 reads the prompt, later ones a token)", grid=False, tickMinStep=1, format="d"
+        title="step (0 reads the prompt)", grid=False, tickMinStep=1, format="d"
     )
     y = alt.Y("y:Q", scale=up, title="milliseconds")
     box = {"x": x, "x2": "x2:Q", "y": y, "y2": "y2:Q"}

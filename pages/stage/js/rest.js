@@ -3,8 +3,9 @@
 
 const FOLLOWS = "gpt2-follow-sharpest"; // where the browser keeps the switch
 
-function readFollows() {
-  try { return localStorage.getItem(FOLLOWS) === "yes"; } catch { return false; } // it may let no page keep anything
+function isFollowing() {
+  try { state.follows ??= localStorage.getItem(FOLLOWS) === "yes"; } catch { state.follows = false; } // none is kept
+  return state.follows;
 }
 
 function setFollows(follows) {
@@ -32,8 +33,7 @@ function restingHead(record) {
 // The head shown large, and why it is this one, in a few words; none for a locked one, which a badge tells of.
 function shownHead(record) {
   if (state.lock) return { ...state.lock, locked: true, why: "" };
-  state.follows ??= readFollows();
-  if (state.follows) return { ...sharpest(record), locked: false, why: "the sharpest head of this step" };
+  if (isFollowing()) return { ...sharpest(record), locked: false, why: "the sharpest head of this step" };
   const { layer, head, step } = restingHead(record);
   return { layer, head, locked: false, why: `rests on the sharpest head of step ${step}` };
 }

@@ -73,6 +73,7 @@ function addPanels(stage) {
   stage.unlock = stage.root.querySelector(".one .unlock");
   stage.unlock.addEventListener("click", unlockHead);
   stage.follow = stage.root.querySelector(".one .follow");
+  stage.follow.firstElementChild.checked = isFollowing();
   stage.follow.firstElementChild.addEventListener("change", ({ target }) => setFollows(target.checked));
 }
 
@@ -148,7 +149,6 @@ function paintPanels(stage, record) {
   setText(stage.name, `One head: ${headName(layer, head)}`);
   stage.unlock.hidden = !locked;
   stage.follow.hidden = locked;
-  stage.follow.firstElementChild.checked = Boolean(state.follows);
   paintNear(stage.root.querySelector(".near"), record);
   for (const surface of stage.surfaces) {
     sayInto(surface.says, says[surface.name]);
