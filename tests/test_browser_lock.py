@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.heads import PANEL_BADGE, QUESTIONS, STRIP_BADGE, go_to, is_unlocked, live_tile, locked, matrix, tile
-from tests.stage import STAGE, lie_still
+from tests.stage import STAGE, lie_still, stage_number
 
 pytestmark = pytest.mark.browser
 DONE = """() => {
@@ -25,7 +25,7 @@ def speaks_of(page: Page, name: str) -> None:
 def test_a_head_locked_on_live_is_locked_and_framed_on_attention_and_let_go_there(live):
     live.mouse.click(*live_tile(live, 2, 4))
     expect(live.locator(PANEL_BADGE)).to_have_text("locked · Esc")
-    expect(live.locator(f"{STAGE} .one .name")).to_have_text("Layer 2 · head 4")
+    expect(live.locator(f"{STAGE} .one .name")).to_have_text("One head: L2·H4")
     expect(live.locator(f"{STAGE} .mosaic .says b").first).to_have_text("L2·H4")
     go_to(live, "Attention")
     expect(live.locator(STRIP_BADGE)).to_have_text("L2·H4 locked · Esc")
@@ -45,7 +45,7 @@ def test_a_head_locked_on_attention_is_locked_on_live_and_the_second_click_there
     expect(live.locator(STRIP_BADGE)).to_have_text("L3·H5 locked · Esc")
     speaks_of(live, "L3·H5")
     go_to(live, "Live")
-    expect(live.locator(f"{STAGE} .one .name")).to_have_text("Layer 3 · head 5")
+    expect(live.locator(f"{STAGE} .one .name")).to_have_text("One head: L3·H5")
     expect(live.locator(PANEL_BADGE)).to_be_visible()
     live.mouse.click(*live_tile(live, 3, 5))
     is_unlocked(live)
@@ -59,7 +59,7 @@ def test_a_head_locked_the_moment_before_another_page_is_clicked_is_locked_there
     x, y = tile(live, 1, 6)
     live.mouse.click(x, y)
     live.get_by_role("link", name="Live", exact=True).click()
-    expect(live.locator(f"{STAGE} .one .name")).to_have_text("Layer 1 · head 6", timeout=20_000)
+    expect(live.locator(f"{STAGE} .one .name")).to_have_text("One head: L1·H6", timeout=20_000)
     expect(live.locator(PANEL_BADGE)).to_be_visible()
     live.keyboard.press("ArrowUp")
     live.get_by_role("link", name="Attention", exact=True).click()
@@ -204,3 +204,24 @@ def answers(page: Page, key: str) -> bool:
         page.keyboard.press(" ")
         expect(page.locator(STAGE)).to_have_attribute("data-mode", "still")
     return bool(before != after)
+
+
+def test_the_large_head_rests_while_steps_change_and_follows_the_sharpest_if_asked(live):
+    name, says = live.locator(f"{STAGE} .one .name"), live.locator(f"{STAGE} .mosaic .says b").first
+    note, last = live.locator(f"{STAGE} .one .note"), stage_number(live, "step")
+    rest = name.inner_text()
+    expect(note).to_contain_text(f"Rests on the sharpest head of step {last}")
+    seen = set()
+    for step in range(last - 1, last - 6, -1):
+        live.keyboard.press("ArrowLeft")
+        expect(live.locator(STAGE)).to_have_attribute("data-step", str(step))
+        assert name.inner_text() == rest == f"One head: {says.inner_text()}"
+    follow = live.get_by_role("switch", name="follow the sharpest")
+    follow.check(force=True)
+    for step in range(last - 6, -1, -1):
+        live.keyboard.press("ArrowLeft")
+        expect(live.locator(STAGE)).to_have_attribute("data-step", str(step))
+        seen.add(name.inner_text())
+        assert name.inner_text() == f"One head: {says.inner_text()}"
+    assert len(seen) > 1
+    assert live.evaluate("localStorage.getItem('gpt2-follow-sharpest')") == "yes"  # for the visits to come

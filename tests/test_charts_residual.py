@@ -9,6 +9,7 @@ import pytest
 from gpt2.model.sampling import Sampling
 from gpt2.reading.lens import read_lens
 from gpt2.trace.captures import Captures
+from gpt2.trace.step import NORMS
 from pages.charts import lens, lens_watch, residual
 from pages.look.numbers import rounding_error, whole_percent
 from pages.look.palette import LIGHT
@@ -118,6 +119,8 @@ def test_the_axis_of_norms_holds_every_shown_bar(trace):
     for position in (0, 3, trace.seq - 1):
         longest = max(row["norm"] for row in residual.added(trace, position))
         assert longest <= residual.reach(trace, position)
+    rows = trace.norms[[NORMS.index("hook_attn_out"), NORMS.index("hook_mlp_out")], :, 1:]
+    assert residual.reach(trace, 3) <= 1.51 * rows.max()
 
 
 def test_the_stream_adds_up_in_the_operands(trace):

@@ -135,7 +135,7 @@ def test_sentences_quote_the_numbers_of_their_step(trace: Trace) -> None:
         newest = arrays["pattern"][layer, head, -1]
         share = newest[-1 - (meta["stop"] - 1 - key)] / FULL
         assert bold(says["heads"])[0] == f"L{layer}·H{head}"
-        assert f"({100 * share:.0f}\N{NO-BREAK SPACE}%)" in "".join(says["heads"])
+        assert f"({100 * share:.0f}\N{NARROW NO-BREAK SPACE}%)" in "".join(says["heads"])
         assert share == max(arrays["pattern"][:, :, -1, -(meta["stop"] - 1) :].max() / FULL, 0)
         largest = max(arrays["norms"][1].max(), arrays["norms"][3].max())
         assert f"norm {largest:.1f}" in "".join(says["residual"])

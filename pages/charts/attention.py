@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.trace.trace import Trace
+from pages.look.names import layer_name
 from pages.look.numbers import percent
 from pages.look.tokens import spoken_at
 from pages.matrix.blob import Picture
@@ -84,7 +85,7 @@ def mosaic_of_heads(trace: Trace, reading: Reading, height: int) -> Picture:
     )
     return Picture(
         tiles.values,
-        rows=[f"L{layer}" for layer in layers],
+        rows=[layer_name(layer) for layer in layers],
         columns=[f"H{head}" for head in heads],
         scale=share(reading.label, "attention", square_root=True),
         title="Every head",
@@ -126,7 +127,7 @@ def mosaic_of_layers(trace: Trace, reading: Reading, height: int) -> Picture:
     tiles = Tiles(
         pooled.reshape(-1, across, *pooled.shape[1:]),
         np.stack([mean[-1] for mean in means]).reshape(-1, across, trace.seq),
-        [[f"Mean of L{layer}" for layer in line] for line in lines],
+        [[Subject((layer,)).name for layer in line] for line in lines],
         factor,
     )
     return Picture(
@@ -138,7 +139,7 @@ def mosaic_of_layers(trace: Trace, reading: Reading, height: int) -> Picture:
         caption=tiles.caption(trace, reading),
         hook="hook_pattern, mean over the heads of a layer",
         mark_row=tiles.newest_row(trace),
-        text=[[f"L{layer}" for layer in line] for line in lines],
+        text=[[layer_name(layer) for layer in line] for line in lines],
         notes=tiles.notes(trace),
         height=height,
     )

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.trace.trace import Trace
+from pages.look.names import head_name
 from pages.look.numbers import fixed, percent, rounding_error
 from pages.look.tokens import spoken_at
 from pages.matrix.blob import Picture
@@ -55,7 +56,7 @@ class HeadMatrices:
     @property
     def name(self) -> str:
         """A short name, such as `L2·H4`."""
-        return f"L{self.layer}·H{self.head}"
+        return head_name(self.layer, self.head)
 
     @property
     def shape(self) -> tuple[int, int]:

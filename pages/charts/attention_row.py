@@ -10,7 +10,7 @@ from pages.look.tokens import spoken_at
 
 from .attention import look_phrase
 from .attention_shares import Reading, Subject, newest_row
-from .style import MONO, SMALL, ChartData, dressed, named, token_axis
+from .style import LABEL, MONO, ChartData, dressed, named, token_axis
 
 TITLE = "Where the newest token looks"
 BARS = 12
@@ -73,7 +73,7 @@ def attention_row(trace: Trace, subject: Subject, reading: Reading, palette: Pal
             legend=alt.Legend(title=None),
         ),
     )
-    text = base.mark_text(align="left", dx=4, font=MONO, fontSize=SMALL).encode(x="weight:Q", text="written:N")
+    text = base.mark_text(align="left", dx=4, font=MONO, fontSize=LABEL).encode(x="weight:Q", text="written:N")
     height = ROW_HEIGHT * (BARS + 1)
     return dressed(bars + text, palette, height, keys=key_rows(trace, subject, reading))
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gpt2.model.sampling import softmax
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Trace
+from pages.look.names import layer_name
 from pages.look.numbers import fixed, percent, rounding_error
 from pages.look.tokens import spoken, spoken_at
 from pages.matrix.blob import Picture
@@ -20,7 +21,7 @@ ReadLens = Callable[[Array], Array]
 TITLE = "What would each layer say next?"
 FORMULA = (
     r"p^{(l)} = \text{softmax}\!\left(W_{\text{lm\_head}} \, \text{ln}_f\big(x^{(l)}\big)\right), \qquad "
-    r"\text{ln}_f(x) = \frac{x - \bar{x}}{\sqrt{\text{var}(x) + \epsilon}} \odot w + b"
+    r"\text{ln}_f(x) = \frac{x - \mu}{\sqrt{\text{var}(x) + \epsilon}} \odot w + b, \qquad \mu = \text{mean of } x"
 )
 # The option that stands for the drawn token at every step.
 DRAWN = -1
@@ -32,7 +33,7 @@ MAX_LOGITS = 8_000_000
 def depths(n_layer: int) -> dict[str, str]:
     """Every depth that the lens reads, bottom first: its label and its hook."""
     return {"embed": "blocks.0.hook_resid_pre"} | {
-        f"L{layer}": f"blocks.{layer}.hook_resid_post" for layer in range(n_layer)
+        layer_name(layer): f"blocks.{layer}.hook_resid_post" for layer in range(n_layer)
     }
 
 

@@ -199,14 +199,14 @@ def columns_chart(
             .encode(x=x, y=y, text="token:N", color=quiet)
             for sign, weight in (("", "bold"), ("!", "normal"))
         ),
-        names.mark_text(align="right", baseline="middle", fontSize=style.SMALL, color=palette.muted).encode(
+        names.mark_text(align="right", baseline="middle", fontSize=style.LABEL, color=palette.muted).encode(
             x=alt.X("logit_x:Q", scale=plane, axis=None), y=y, text="logit:N"
         ),
         heads.transform_filter("datum.line == 'name' && datum.align == 'left'").mark_text(
             align="left", fontSize=style.TEXT, fontWeight="bold"
         ).encode(x=x, y=y, text="text:N"),
         heads.transform_filter("datum.align == 'right'").mark_text(
-            align="right", fontSize=style.SMALL, color=palette.muted
+            align="right", fontSize=style.LABEL, color=palette.muted
         ).encode(x=x, y=y, text="text:N"),
         heads.transform_filter("datum.line == 'note'").mark_text(
             align="left", fontSize=style.LABEL, color=palette.muted

@@ -43,6 +43,7 @@ class View:
         tables, read_lens: the embeddings and the logit lens of the model that made the run, or None if it is not
             loaded.
         head: (layer, head) that the visitor has locked, if any.
+        is_narrow: whether the window is too narrow for pictures that need much room.
     """
 
     name: str
@@ -53,6 +54,7 @@ class View:
     palette: Palette
     head: tuple[int, int] | None
     read_lens: Callable[[Array], Array] | None
+    is_narrow: bool = False
 
     def key(self, name: str) -> str:
         """A widget key of this page alone."""
@@ -86,7 +88,8 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
     """
     visit = this_visit()
     visit.refresh()
-    runs, (drawn, drawn_head), drawn_palette, drawn_size = count(), visit.view_key, palette(), type_size()
+    runs, (drawn, drawn_head), drawn_palette = count(), visit.view_key, palette()
+    drawn_size = type_size(), visit.is_narrow
     # Streamlit holds the function below for long; it must not hold the numbers of an evicted run.
     drawn_step = (lambda: None) if drawn is None else weakref.ref(drawn)
     del drawn
@@ -102,8 +105,8 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
         step, head = visit.view_key
         if view == "strip" and (step is not drawn_step() or head != drawn_head):
             st.rerun()  # the pictures below show another step or head than the strip
-        if view == "strip" and type_size() != drawn_size:
-            st.rerun()  # charts have letters of another size than the page around them
+        if view == "strip" and (type_size(), visit.is_narrow) != drawn_size:
+            st.rerun()  # charts have letters of another size than the page around them, or are too wide or too narrow
         if palette() is not drawn_palette:
             st.rerun()  # charts and logo have the colours of the theme before; the stage told of the new one
         if actions:
@@ -128,6 +131,7 @@ def open_page(name: str) -> View:
         palette=palette(),
         head=visit.head,
         read_lens=lens_of(model),
+        is_narrow=visit.is_narrow,
     )
 
 

@@ -18,6 +18,7 @@ from pages.visit.visit import Visit
 from .heading import CSS as HEADINGS
 from .layout import palette, plain_text
 from .logo import logo
+from .page_row import show_page_row
 
 WATCH = Path(__file__).parents[1] / "watch"
 # A visitor chooses light or dark in Streamlit's main menu, which a minimal toolbar shows only with an entry of ours.
@@ -82,17 +83,16 @@ def show() -> None:
     colours = palette()
     st.html(CSS + HEADINGS + CONTRAST.format(muted=colours.muted, text=colours.text, paper=colours.paper))
     st.logo(logo(colours), size="large")
-    page = st.navigation(
-        [
-            st.Page(WATCH / "live.py", title="Live", default=True),
-            st.Page(WATCH / "embeddings.py", title="Embeddings"),
-            st.Page(WATCH / "attention.py", title="Attention"),
-            st.Page(WATCH / "residual.py", title="Residual stream"),
-            st.Page(WATCH / "sampling.py", title="Sampling"),
-            st.Page(WATCH / "cost.py", title="Cost"),
-        ],
-        position="top",
-    )
+    pages = [
+        st.Page(WATCH / "live.py", title="Live", default=True),
+        st.Page(WATCH / "embeddings.py", title="Embeddings"),
+        st.Page(WATCH / "attention.py", title="Attention"),
+        st.Page(WATCH / "residual.py", title="Residual stream"),
+        st.Page(WATCH / "sampling.py", title="Sampling"),
+        st.Page(WATCH / "cost.py", title="Cost"),
+    ]
+    page = st.navigation(pages, position="top")
+    show_page_row(pages, page, colours.attention)
     with st.sidebar:
         show_runs(this_visit())
     page.run()

@@ -1,4 +1,4 @@
-"""What the browser's scripts share: rules for numbers and tokens, strokes, keys, titles, palettes, the glossary."""
+"""What the browser's scripts share: how numbers, names and tokens are written, strokes, keys, titles, palettes."""
 
 import json
 from dataclasses import asdict
@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 def shared_script() -> str:
     """The functions that the stage and the matrix both use; they come before all others."""
-    names = "numbers", "tokens", "canvas", "cells", "heading"
+    names = "numbers", "names", "tokens", "canvas", "cells", "heading"
     return "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 

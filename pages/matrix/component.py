@@ -19,11 +19,17 @@ def lean(source: str) -> str:
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
+def component_script() -> str:
+    """All of the component's code."""
+    own = ((HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    return lean("\n".join([shared_script(), *own]))
+
+
 _mount = st.components.v2.component(
     "gpt2_matrix",
     html='<div class="matrix"></div>',
     css=(HERE / "matrix.css").read_text(encoding="utf-8") + heading_sheet(),
-    js=lean("\n".join([shared_script(), *((HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)])),
+    js=component_script(),
 )
 
 

@@ -50,8 +50,8 @@ function fit(canvas, width, height, type) {
   const ratio = (globalThis.devicePixelRatio || 1) * type;
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
-  canvas.style.width = `${width * type}px`;
-  canvas.style.height = `${height * type}px`;
+  canvas.style.width = `${(canvas.width / ratio) * type}px`; // whole device pixels, or letters become soft
+  canvas.style.height = `${(canvas.height / ratio) * type}px`;
   const ctx = canvas.getContext('2d');
   ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
   return ctx;
@@ -107,7 +107,7 @@ function paintText(ctx, { header, data, ink, place }) {
       const light = Number.isFinite(value) && luminance(colourOf(ink, header.scale, value)) > 0.2;
       const isBold = header.bold && header.bold[r][c], amount = place.cellW > 92 ? numberText(header.scale, value) : '';
       ctx.fillStyle = !Number.isFinite(value) ? ink.muted : light ? '#14181c' : '#ffffff';
-      ctx.font = `11px ${ink.sans}`;
+      ctx.font = `12px ${ink.sans}`;
       ctx.textAlign = 'right';
       if (amount) ctx.fillText(amount, x + place.cellW - 6, y + place.cellH / 2 + 0.5);
       const inset = Math.min(6, place.cellW * 0.06);
@@ -119,11 +119,25 @@ function paintText(ctx, { header, data, ink, place }) {
   }
 }
 
+// Which labels are written, `step` apart: the marked one, or the last, and the first. Numbers count from 0.
+function writtenLabels(count, step, mark, isNumbers) {
+  const anchor = mark ?? (isNumbers ? 0 : count - 1);
+  const isDue = (index) => (index - anchor) % step === 0;
+  const written = [];
+  for (let index = 0; index < count; index++) {
+    const isFirst = index === 0 && (anchor === 0 || anchor >= step);
+    if (isFirst || index === anchor || (isDue(index) && index >= step)) written.push(index);
+  }
+  return new Set(written);
+}
+
 function paintLabels(ctx, { header, ink, place }) {
   const stepOf = (cell, least) => Math.max(1, Math.ceil(least / cell));
-  const rowStep = stepOf(place.cellH + place.gap, 13);
-  const columnStep = place.roomy ? 1 : stepOf(place.cellW + place.gap, 15);
-  const isDue = (index, step, mark, count) => (index - (mark ?? count - 1)) % step === 0;
+  const isNumbers = header.columns.every((text, c) => text === String(c));
+  const rowStep = stepOf(place.cellH + place.gap, 13), tight = stepOf(place.cellW + place.gap, 15);
+  const columnStep = place.roomy ? 1 : isNumbers ? roundAbove(tight, FEW_ENDS) : tight;
+  const rowsDue = writtenLabels(place.rows, rowStep, header.mark_row, false);
+  const columnsDue = writtenLabels(place.columns, columnStep, header.mark_column, isNumbers);
   const write = (text, index, mark) => {
     ctx.fillStyle = index === mark ? ink.mark : ink.muted;
     ctx.font = `${index === mark ? '700 ' : ''}12px ${ink.mono}`;
@@ -131,13 +145,13 @@ function paintLabels(ctx, { header, ink, place }) {
   };
   ctx.textBaseline = 'middle';
   header.rows.forEach((text, r) => {
-    if (!isDue(r, rowStep, header.mark_row, place.rows)) return;
+    if (!rowsDue.has(r)) return;
     write(text, r, place.isMosaic ? null : header.mark_row);
     ctx.textAlign = 'right';
     ctx.fillText(shorten(ctx, text, place.left - 8), place.left - 6, place.y(r) + place.cellH / 2);
   });
   header.columns.forEach((text, c) => {
-    if (!isDue(c, columnStep, header.mark_column, place.columns)) return;
+    if (!columnsDue.has(c)) return;
     write(text, c, place.isMosaic ? null : header.mark_column);
     const x = place.x(c) + place.cellW / 2;
     if (place.isMosaic || (place.roomy && !place.isTokens)) {
@@ -193,7 +207,7 @@ function ordinal(n) {
 function economies(rowStep, columnStep, [perRow, perColumn], header) {
   const said = [];
   const step = Math.max(rowStep, columnStep);
-  if (step > 1 && !header.tile) said.push(`Every ${ordinal(step)} label is written.`);
+  if (step > 1 && !header.tile) said.push(`Every ${ordinal(step)} label is written, and the first.`);
   if (perRow * perColumn > 1) said.push(`Each pixel shows the largest of ${perRow} × ${perColumn} cells.`);
   return said.join(' ');
 }

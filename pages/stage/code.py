@@ -16,6 +16,7 @@ SCRIPTS = (
     "playback",
     "address",
     "lock",
+    "rest",
     "watched",
     "size",
     "explain",

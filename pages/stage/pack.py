@@ -155,9 +155,15 @@ def lens_rows(step: Step, trace: Trace) -> dict[str, Any] | None:
     return {
         "labels": [[trace.vocabulary.label(int(token)) for token in row] for row in step.lens.tokens],
         "ids": step.lens.tokens.tolist(),
-        "probabilities": [[round(float(p), 7) for p in row] for row in step.lens.probabilities],
-        "drawn": [round(float(p), 7) for p in step.lens.drawn],
+        # With few digits, for the message's sake; a share that is not zero stays so.
+        "probabilities": [[short(p) for p in row] for row in step.lens.probabilities],
+        "drawn": [short(p) for p in step.lens.drawn],
     }
+
+
+def short(share: float) -> float:
+    """A probability with five digits, wherever the first of them is."""
+    return float(f"{share:.4e}")
 
 
 def next_token(draw: Draw | None, distribution: Distribution | None, vocabulary: Vocabulary) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gpt2.model.sampling import Distribution, Draw
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Step, Trace
+from pages.look.names import head_name, layer_name, part_name
 from pages.look.numbers import SPACE, bits, fixed, percent, whole_percent
 from pages.look.tokens import spoken, spoken_at
 
@@ -33,7 +34,7 @@ def say_heads(rows: Floats, trace: Trace) -> Sentence:
     share, back = whole_percent(rows[layer, head, key]), rows.shape[2] - 1 - key
     if rows.shape[2] == 1:
         return ("With one token, every head looks at it: ", share, "")
-    name = f"L{layer}·H{head}"
+    name = head_name(layer, head)
     if back == 0:
         return ("", name, f" looks at the newest token itself ({share})")
     if back == 1:
@@ -49,11 +50,11 @@ def say_embedding(trace: Trace, position: int) -> Sentence:
 
 def say_residual(attention: Floats, mlp: Floats) -> Sentence:
     """Which part of which layer writes the longest vector. Shapes: attention, mlp [layer], norms."""
-    name, norms = ("attention", attention) if attention.max() > mlp.max() else ("MLP", mlp)
+    name, norms = ("Attention", attention) if attention.max() > mlp.max() else ("MLP", mlp)
     layer = int(norms.argmax())
     return (
         "",
-        f"{name} {layer}".capitalize() if name == "attention" else f"MLP {layer}",
+        part_name(name, layer),
         f" writes the longest vector, norm {fixed(norms[layer], 1)}",
     )
 
@@ -70,7 +71,7 @@ def say_lens(step: Step, vocabulary: Vocabulary) -> Sentence:
         return ("The logit lens was not read at this step.",)
     tops = step.lens.tokens[:, 0]
     row, leader = lead_from(tops), int(tops[-1])
-    since = "leads from the embedding on" if row == 0 else f"leads from layer {row - 1} on"
+    since = "leads from the embedding on" if row == 0 else f"leads from {layer_name(row - 1)} on"
     if step.draw is None or step.draw.token == leader:
         return ("", spoken(vocabulary.label(leader)), f" {since} ({percent(step.lens.probabilities[-1, 0])})")
     ends = percent(step.lens.drawn[-1])

@@ -7,7 +7,6 @@ import streamlit as st
 from pages.charts import embeddings as parts
 from pages.charts import embeddings_map as flat
 from pages.charts import embeddings_positions as positions
-from pages.charts.embeddings_formula import FORMULA, embedding_operands
 from pages.frame import layout
 from pages.frame.badge import pick_from
 from pages.frame.chart import show_chart
@@ -39,7 +38,8 @@ else:
     with left, st.container(border=True, height="stretch"):
         heading(view.key("map"), "The run's tokens among their neighbours")
         layout.plain_text(flat.map_sentence(found))
-        show_chart(flat.map_chart(found, trace, view.palette), alt="Map of token embeddings", key=view.key("map"))
+        chart = flat.map_chart(found, trace, view.palette, view.is_narrow)
+        show_chart(chart, alt="Map of token embeddings", key=view.key("map"))
         st.caption(flat.map_caption(found))
     with right, st.container(border=True, height="stretch"):
         tokens = parts.option_labels(trace)
@@ -76,4 +76,4 @@ if tables is not None:
         chart = positions.position_chart(tables, view.newest, view.palette)
         show_chart(chart, alt="Line: cosine of the newest position with all others", key=view.key("newest"))
 
-layout.show_computation("How it is computed", FORMULA, embedding_operands(trace), LINES)
+layout.show_computation("How it is computed", parts.FORMULA, parts.embedding_operands(trace), LINES)

@@ -7,6 +7,7 @@ from pages.charts import sampling_columns as columns
 from pages.charts import sampling_cumulative as cumulative
 from pages.charts import sampling_draw as bar
 from pages.charts import sampling_entropy as entropy
+from pages.charts import sampling_stacked as stacked
 from pages.charts.sampling import HOTTEST, Outcome, chosen_sampling, control_values, outcome_sentence
 from pages.charts.sampling_formula import FORMULA, sampling_operands
 from pages.frame import layout
@@ -62,15 +63,17 @@ with controls, st.container(border=True, height="stretch"):
 with picture, st.container(border=True, height="stretch"):
     heading(view.key("columns"), "From logits to the draw, the same tokens in every column")
     layout.plain_text(columns.columns_sentence(preview, drawn, vocabulary))
-    chart = columns.columns_chart(preview, drawn, step.logits, vocabulary, view.palette)
-    show_chart(chart, alt="Bars: probabilities of the same tokens in five columns", key=view.key("columns"))
-    st.caption(columns.LEGEND)
+    draw_columns = stacked.stacked_chart if view.is_narrow else columns.columns_chart
+    chart = draw_columns(preview, drawn, step.logits, vocabulary, view.palette)
+    key = view.key("stacked columns" if view.is_narrow else "columns")
+    show_chart(chart, alt="Bars: probabilities of the same tokens in five columns", key=key)
+    st.caption(stacked.LEGEND if view.is_narrow else columns.LEGEND)
 
 with st.container(border=True):
     heading(view.key("draw"), "The draw: the remaining tokens end to end, and one seeded number u")
     layout.plain_text(bar.draw_sentence(preview, vocabulary))
     layout.plain_text(outcome_sentence(preview, vocabulary.label(preview.token)))
-    chart = bar.draw_chart(drawn, preview, vocabulary, view.palette)
+    chart = bar.draw_chart(drawn, preview, vocabulary, view.palette, view.is_narrow)
     show_chart(chart, alt="Cumulative bars with the mark of u", key=view.key("draw"))
 
 left, right = st.columns(2)

@@ -24,10 +24,11 @@ function signedColour(value, limit) {
   return signedShades.table[Math.round((Math.max(-1, Math.min(1, value / limit)) + 1) * SIGNED_STEPS)];
 }
 
-// A limit that seldom changes: most cells lie within it, the few beyond are drawn as far as the scale goes.
+// The limit of `shared_scale` in pages/charts/embeddings.py, so that a colour is the same number there: it seldom
+// changes, most cells lie within it, and the few beyond are drawn as far as the scale goes.
 function signedLimit(values) {
   const sizes = Float32Array.from(values, Math.abs).sort();
-  return niceAbove(sizes[Math.floor(sizes.length * 0.96)]);
+  return roundAbove(sizes[Math.floor(sizes.length * 0.96)], FEW_ENDS);
 }
 
 function drawEmbedding(surface, record, unit) {

@@ -23,8 +23,9 @@ const field = (name, label, hint, attributes) =>
     autocomplete="off"><small id="on-${name}" data-hint="${hint}">${hint}</small></label>`;
 const head = (name, title, body = "") =>
   `<div class="head"><h2>${title}</h2>${headingTools(`live.${name}`)}${body}</div>`;
-const panel = (name, title, body) =>
-  `<section class="panel ${name}" aria-label="${title}">${head(name, title)}<p class="says"></p>${body}</section>`;
+const panel = (name, title, body, beside = "") =>
+  `<section class="panel ${name}" aria-label="${title}">${head(name, title, beside)}<p class="says"></p>${body}
+  </section>`;
 const canvas = (name, label, press = "") =>
   `<div class="canvas"><canvas data-panel="${name}" role="application" aria-roledescription="picture"
     aria-label="${label}" aria-description="${KEYS_OF_CELLS}${press} Esc leaves."></canvas>
@@ -100,11 +101,12 @@ const PANELS = `
     </section>
     <section class="one" aria-label="One head">
       ${head("one", '<span class="name"></span>', `<button type="button" class="unlock"
-        title="Unlock this head (Esc)" hidden>locked · Esc</button>`)}
+        title="Unlock this head (Esc)" hidden>locked · Esc</button><label class="follow"><input
+        type="checkbox" role="switch">follow the sharpest</label>`)}
       <p class="says"></p>${canvas("one", "Attention pattern of one head")}<p class="note"></p>
     </section>
   </div>
-  ${panel("lens", "What each layer would say next", `${canvas("lens", "Logit lens")}`)}
+  ${panel("lens", "What each layer would say next", `${canvas("lens", "Logit lens")}`, '<small class="note"></small>')}
   ${panel("bars", "What comes next", `${canvas("bars", "Most likely next tokens")}<p class="note"></p>`)}
   ${panel("draw", "The draw", `${canvas("draw", "Cumulative probability and the draw")}`)}
 </div>`;

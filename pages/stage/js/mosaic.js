@@ -30,7 +30,7 @@ function drawMosaic(surface, record, unit) {
     }
     if (layer % every === 0) {
       surface.font(unit * 0.85);
-      surface.text(`L${layer}`, 0, y + cellY / 2, { colour: theme.muted });
+      surface.text(layerName(layer), 0, y + cellY / 2, { colour: theme.muted });
     }
   }
   surface.font(unit * 0.85);
@@ -49,7 +49,7 @@ function drawMosaic(surface, record, unit) {
     },
   };
   surface.find = (x, y) => surface.at(Math.floor((y - top) / pitchY), Math.floor((x - left) / pitch));
-  return mosaicNote(seq, from, pool);
+  return mosaicNote(seq, from, pool, isSharpest(shown, record) ? "" : headName(...record.sharpest));
 }
 
 // The column of a small triangle that stands for a position; null if none does.
@@ -65,9 +65,9 @@ function strongest(layer, head, record) {
   return { key: record.strongest[at], share: record.strongest_share[at] };
 }
 
-// The sentence under the title while a head is locked; else the step's own names the sharpest one.
-function sayLocked({ layer, head }, record) {
-  const { key, share } = strongest(layer, head, record), name = `L${layer}·H${head}`;
+// The sentence under the title on the head in the frame, where that is not the step's sharpest.
+function sayHead({ layer, head }, record) {
+  const { key, share } = strongest(layer, head, record), name = headName(layer, head);
   if (key === undefined) return ["", name, "'s weights are not kept at this step"];
   const back = record.stop - 1 - key, far = back === 1 ? "one token" : `${back} tokens`;
   const most = `(${wholePercent(share)})`;
@@ -78,16 +78,17 @@ function sayLocked({ layer, head }, record) {
 function headLines(layer, head, record) {
   const { key, share } = strongest(layer, head, record), seq = record.stop;
   const { labels } = state.header;
-  if (key === undefined) return [`L${layer}·H${head}: not kept`];
+  if (key === undefined) return [`${headName(layer, head)}: not kept`];
   return [
-    `L${layer}·H${head}: ${percent(share)} on ${spoken(labels[key])}`,
+    `${headName(layer, head)}: ${percent(share)} on ${spoken(labels[key])}`,
     `strongest weight of ${spoken(labels[seq - 1])}, ${seq - 1 - key} back`,
     `blocks.${layer}.attn.hook_pattern[${head}, ${seq - 1}, ${key}]`,
   ];
 }
 
-function mosaicNote(seq, from, pool) {
+function mosaicNote(seq, from, pool, sharpest) {
   const notes = ["Stronger blue = more attention, square-root scale"];
+  if (sharpest) notes.push(`sharpest now: ${sharpest}`);
   if (from) notes.push(`first token and the last ${seq - from} of ${seq} tokens`);
   if (pool > 1) notes.push(`each dot the largest of ${pool}\u00a0×\u00a0${pool}`);
   return notes.join(" · ");

@@ -11,12 +11,7 @@ function normScale(record, layers) {
     if (!other || (other.stop === 1 && record.stop !== 1)) continue;
     for (let at = layers; at < 5 * layers; at += 1) if (other.norms[at] > most) most = other.norms[at];
   }
-  return niceScale(most);
-}
-
-function niceScale(value) {
-  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
-  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= value);
+  return roundAbove(most);
 }
 
 function drawResidual(surface, record, unit) {
@@ -36,7 +31,7 @@ function drawResidual(surface, record, unit) {
     surface.box(left, top + bar * 0.53, norm(3, layer) * scale, bar * 0.33, theme.mlp, 1);
     if (layer % every === 0 || layer === layers - 1 && (layers - 1) % every > every / 2) {
       surface.font(unit * 0.9, { bold: layer === marked });
-      surface.text(`L${layer}`, 0, top + bar / 2, { colour: layer === marked ? theme.text : theme.muted });
+      surface.text(layerName(layer), 0, top + bar / 2, { colour: layer === marked ? theme.text : theme.muted });
       surface.font(unit * 0.85);
       surface.text(fixed(norm(4, layer), 1), width, top + bar / 2, { align: "right", colour: theme.muted });
     }

@@ -3,7 +3,7 @@
 // The stage takes it at once, as do Streamlit's own texts and the matrices, which follow the document's letters; Python
 // is told of it and draws the charts anew.
 
-const LEAST_TEXT = 11, LEAST_LARGE = 20; // CSS pixels; nothing is written smaller
+const LEAST_TEXT = 11, LEAST_NARROW = 12, LEAST_LARGE = 20; // CSS pixels; nothing is written smaller
 const LARGE_UNIT = 22, LARGE_ROOT = 27; // the stage's letters, and those that Streamlit's are shares of
 const LARGE_TYPE = 1.82; // how much larger a matrix is drawn: its smallest letters have 11 pixels
 const NARROW = 800; // a stage less wide than this stacks its panels, and knows one size

@@ -2,7 +2,7 @@
 // in its line. The rest goes under Streamlit's bar, and the stage keeps its height, so nothing on the page moves.
 
 const SLIM_GAP = 6; // pixels between the bar and the strip
-const BAR = "[data-testid=stHeader]", MAIN = "[data-testid=stMain]", CONTENT = "[data-testid=stMainBlockContainer]";
+const HEADER = "[data-testid=stHeader]", MAIN = "[data-testid=stMain]", CONTENT = "[data-testid=stMainBlockContainer]";
 
 // The part of the page that holds the stage and has all the rest of the page beside it.
 function holderOf(stage) {
@@ -23,7 +23,7 @@ function fitSlim(stage) {
   if (!holder) return;
   root.classList.remove("slim");
   root.style.setProperty("--top", `${parts.top.offsetHeight}px`);
-  const strip = root.querySelector(".strip"), bar = document.querySelector(BAR)?.offsetHeight ?? 0;
+  const strip = root.querySelector(".strip"), bar = document.querySelector(HEADER)?.offsetHeight ?? 0;
   stage.stop = bar + SLIM_GAP - strip.offsetTop;
   Object.assign(holder.style, { position: "sticky", top: `${stage.stop}px`, zIndex: "100" });
   const room = `${bar + 2 * SLIM_GAP + strip.offsetHeight}px`;

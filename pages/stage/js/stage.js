@@ -1,5 +1,6 @@
 // The stage: built once in its place, fed by messages, painted whole in one animation frame.
 
+const NARROW = 900; // pixels: charts that need more room have another form below this
 let stageNow = null;
 let paintAsked = 0;
 const stages = new WeakMap();
@@ -25,7 +26,7 @@ function build(parent, view) {
   for (const [name, selector] of Object.entries(ELEMENTS)) parts[name] = root.querySelector(selector);
   parent.append(sheet, root);
   const [tip, aloud] = [root.querySelector(".tip"), root.querySelector(".aloud")];
-  const stage = { parent, sheet, root, parts, view, surfaces: [], told: null, tip, aloud };
+  const stage = { parent, sheet, root, parts, view, surfaces: [], told: null, tip, aloud, isNarrow: false };
   stage.explain = root.querySelector(".explain");
   wirePrompt(parts);
   wireSettings(parts);
@@ -73,12 +74,15 @@ function addPanels(stage) {
     surface.description = section.querySelector("h2").title = canvas.getAttribute("aria-description");
     wirePointer(surface, stage);
     stage.surfaces.push(surface);
-    new ResizeObserver(() => { surface.measure(); requestPaint(); }).observe(canvas.parentElement);
+    surface.observe(requestPaint);
   }
   stage.root.querySelector(".residual .note").dataset.fixed = "Norms; they do not add up.";
   stage.name = stage.root.querySelector(".one .name");
   stage.unlock = stage.root.querySelector(".one .unlock");
   stage.unlock.addEventListener("click", unlockHead);
+  stage.follow = stage.root.querySelector(".one .follow");
+  stage.follow.firstElementChild.checked = isFollowing();
+  stage.follow.firstElementChild.addEventListener("change", ({ target }) => setFollows(target.checked));
 }
 
 // The live stage fills what the window has below Streamlit's bar; letters grow with it.
@@ -91,11 +95,17 @@ function fit(stage) {
   wearSize(stage);
   const scale = Math.min(1.7, Math.max(stacked ? 1 : 0.87, Math.min(innerWidth / 1280, innerHeight / 800)));
   root.classList.toggle("stacked", stacked);
+  for (const surface of stage.surfaces) surface.isNarrow = stacked;
+  fitPrompt(stage.parts);
   root.classList.toggle("bare", root.getBoundingClientRect().left < 8); // the page leaves no margin: make one
   root.style.setProperty("--unit", `${(isLarge() ? Math.max(LARGE_UNIT, 13 * scale) : 13 * scale).toFixed(2)}px`);
   fitUnfold(stage.parts);
   root.style.setProperty("--tall", view === "live" && !stacked && !isLarge() ? `${Math.floor(tall)}px` : "auto");
   fitSlim(stage);
+  if (stage.isNarrow !== wide < NARROW) {
+    stage.isNarrow = !stage.isNarrow;
+    if (stage === stageNow) tellView(); // Python draws other charts
+  }
   requestPaint();
 }
 
@@ -140,16 +150,19 @@ function paint() {
 }
 
 function paintPanels(stage, record) {
+  stage.root.style.setProperty("--depths", state.header.n_layer + 1);
   const unit = parseFloat(getComputedStyle(stage.root).getPropertyValue("--unit"));
-  const least = isLarge() ? LEAST_LARGE : LEAST_TEXT;
-  const { layer, head, locked } = shownHead(record);
-  const says = { ...record.says, mosaic: locked ? sayLocked(state.lock, record) : record.says.heads };
+  const least = isLarge() ? LEAST_LARGE : stage.root.classList.contains("stacked") ? LEAST_NARROW : LEAST_TEXT;
+  const shown = shownHead(record), { layer, head, locked } = shown;
+  const ofStep = !locked && isSharpest(shown, record); // then the step's own sentence is on this head
+  const says = { ...record.says, mosaic: ofStep ? record.says.heads : sayHead(shown, record) };
   const { key, share } = strongest(layer, head, record);
   const most = ["rows ask, columns answer · most on ", spoken(state.header.labels[key]), ` (${wholePercent(share)})`];
   says.one = key === undefined ? record.says.heads : most;
   if (state.watched) says.one = sayWatchedShare(layer, head, record) ?? says.one;
-  setText(stage.name, `Layer ${layer} · head ${head}`);
+  setText(stage.name, `One head: ${headName(layer, head)}`);
   stage.unlock.hidden = !locked;
+  stage.follow.hidden = locked;
   paintNear(stage.root.querySelector(".near"), record);
   for (const surface of stage.surfaces) {
     sayInto(surface.says, says[surface.name]);

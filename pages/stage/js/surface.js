@@ -5,23 +5,34 @@ class Surface {
     this.canvas = canvas;
     this.draw = draw;
     this.g = canvas.getContext("2d");
+    this.pixels = [0, 0];
     this.width = this.height = 0;
     this.least = 0; // CSS pixels: no text is smaller
+    this.isNarrow = false; // whether the panels are stacked, as on a phone
     // Set by each drawing: what lies at a point, and the cells that keys move among. A cell is told of by
     // { lines, where, click, state }: `where` and `state` are for the ear alone.
     this.find = null; // (x, y) -> a cell's, or null
     this.cells = null; // { rows, columns(row), start, box(row, column), tell(row, column) }
   }
 
-  measure() {
-    const { clientWidth, clientHeight } = this.canvas.parentElement;
-    this.width = clientWidth;
-    this.height = clientHeight;
+  // The browser knows how many device pixels the canvas covers; a size that is rounded twice makes soft letters.
+  observe(onChange) {
+    const box = "device-pixel-content-box";
+    const observer = new ResizeObserver(([{ devicePixelContentBoxSize: sizes, contentRect }]) => {
+      const scale = globalThis.devicePixelRatio || 1, { inlineSize, blockSize } = sizes?.[0] ?? {};
+      const [width, height] = [contentRect.width * scale, contentRect.height * scale];
+      const isTrue = Math.abs(inlineSize - width) < 2 && Math.abs(blockSize - height) < 2; // an emulated screen may not
+      this.pixels = isTrue ? [inlineSize, blockSize] : [Math.round(width), Math.round(height)];
+      onChange();
+    });
+    try { observer.observe(this.canvas, { box }); } catch { observer.observe(this.canvas); } // not every browser tells
   }
 
   paint(record, unit, least) {
     const scale = globalThis.devicePixelRatio || 1;
-    const width = Math.round(this.width * scale), height = Math.round(this.height * scale);
+    const [width, height] = this.pixels;
+    this.width = width / scale;
+    this.height = height / scale;
     if (this.canvas.width !== width || this.canvas.height !== height) {
       this.canvas.width = width;
       this.canvas.height = height;
@@ -66,10 +77,4 @@ class Surface {
     this.g.lineWidth = weight;
     this.g.strokeRect(x, y, width, height);
   }
-}
-
-// 1, 2 or 5 times a power of ten, at least `value`: a scale that seldom changes.
-function niceAbove(value) {
-  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value * 0.9999);
 }
