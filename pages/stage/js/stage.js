@@ -1,6 +1,6 @@
 // The stage: built once in its place, fed by messages, painted whole in one animation frame.
 
-const NARROW = 900; // pixels: charts that need more room have another form below this
+const CHARTS_ROOM = 900; // pixels: charts that need more room have another form below this
 let stageNow = null;
 let paintAsked = 0;
 const stages = new WeakMap();
@@ -102,7 +102,7 @@ function fit(stage) {
   fitUnfold(stage.parts);
   root.style.setProperty("--tall", view === "live" && !stacked && !isLarge() ? `${Math.floor(tall)}px` : "auto");
   fitSlim(stage);
-  if (stage.isNarrow !== wide < NARROW) {
+  if (stage.isNarrow !== wide < CHARTS_ROOM) {
     stage.isNarrow = !stage.isNarrow;
     if (stage === stageNow) tellView(); // Python draws other charts
   }
