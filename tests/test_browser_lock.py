@@ -1,75 +1,18 @@
 """One locked head and one picked cell, in a real Chromium: the same on every page, let go in every way, keys alive."""
 
 import re
-from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.stage import STAGE, lie_still
+from tests.heads import PANEL_BADGE, QUESTIONS, STRIP_BADGE, go_to, is_unlocked, live_tile, locked, matrix, tile
+from tests.stage import STAGE, lie_still, stage_number
 
 pytestmark = pytest.mark.browser
-STRIP_BADGE, PANEL_BADGE = f"{STAGE} .state .unlock", f"{STAGE} .one .unlock"
-QUESTIONS = {
-    "Embeddings": "What is each token before the model thinks?",
-    "Attention": "Who is each token looking at?",
-    "Residual stream": "What does each layer add?",
-    "Sampling": "How is the next token chosen?",
-    "Cost": "What does a token cost?",
-}
-FIND = """(node, [tip, name]) => {
-    const box = node.getBoundingClientRect(), found = [];
-    for (let x = box.left + 2; x < box.right; x += 4) for (let y = box.top + 2; y < box.bottom; y += 4) {
-        const at = { clientX: x, clientY: y, bubbles: true };
-        node.dispatchEvent(new PointerEvent("pointermove", at));
-        if (node.getRootNode().querySelector(tip)?.textContent.startsWith(name)) found.push([x, y]);
-    }
-    node.dispatchEvent(new PointerEvent("pointerleave"));
-    return [0, 1].map((axis) => found.reduce((sum, point) => sum + point[axis], 0) / found.length);
-}"""
 DONE = """() => {
     const { lock, cursor, playback } = globalThis.gpt2Stage.state;
     return JSON.stringify([lock, cursor, playback.kind]);
 }"""
-LOCK = "() => globalThis.gpt2Stage.state.lock"
-
-
-def go_to(page: Page, name: str) -> None:
-    """Click a page's name and wait for the page."""
-    page.get_by_role("link", name=name, exact=True).click()
-    if name == "Live":
-        expect(page.locator(f"{STAGE} .panels")).to_be_visible(timeout=20_000)
-    else:
-        expect(page.get_by_role("heading", name=QUESTIONS[name])).to_be_visible(timeout=20_000)
-    lie_still(page)
-
-
-def matrix(page: Page, title: str) -> Locator:
-    """The picture of this title."""
-    return page.locator(".matrix").filter(has=page.locator(".title", has_text=re.compile(f"^{title}$")))
-
-
-def locked(page: Page) -> tuple[int, int] | None:
-    """The head that is locked in the browser, as (layer, head)."""
-    lock: dict[str, Any] | None = page.evaluate(LOCK)
-    return None if lock is None else (lock["layer"], lock["head"])
-
-
-def middle_of(canvas: Locator, tip: str, name: str) -> tuple[float, float]:
-    """The middle of what a picture tells of under this name, on the screen; the pointer is moved over all of it."""
-    canvas.scroll_into_view_if_needed()
-    x, y = canvas.evaluate(FIND, [tip, name])
-    return float(x), float(y)
-
-
-def live_tile(page: Page, layer: int, head: int) -> tuple[float, float]:
-    """Where a head's tile lies on the Live page."""
-    return middle_of(page.locator(f"{STAGE} canvas[data-panel=mosaic]"), ".tip div", f"L{layer}·H{head}:")
-
-
-def tile(page: Page, layer: int, head: int) -> tuple[float, float]:
-    """Where a head's tile lies on the Attention page."""
-    return middle_of(matrix(page, "Every head").locator(".plot"), ".tip b", f"L{layer}·H{head}:")
 
 
 def speaks_of(page: Page, name: str) -> None:
@@ -79,18 +22,10 @@ def speaks_of(page: Page, name: str) -> None:
     expect(page.get_by_text(f"How {name} computes its weights")).to_be_visible(timeout=20_000)
 
 
-def is_unlocked(page: Page) -> None:
-    """Fail unless no head is shown as locked."""
-    expect(page.locator(STRIP_BADGE)).to_be_hidden()
-    if page.locator(PANEL_BADGE).count():
-        expect(page.locator(PANEL_BADGE)).to_be_hidden()
-    assert locked(page) is None
-
-
 def test_a_head_locked_on_live_is_locked_and_framed_on_attention_and_let_go_there(live):
     live.mouse.click(*live_tile(live, 2, 4))
     expect(live.locator(PANEL_BADGE)).to_have_text("locked · Esc")
-    expect(live.locator(f"{STAGE} .one .name")).to_have_text("Layer 2 · head 4")
+    expect(live.locator(f"{STAGE} .one .name")).to_have_text("One head: L2·H4")
     expect(live.locator(f"{STAGE} .mosaic .says b").first).to_have_text("L2·H4")
     go_to(live, "Attention")
     expect(live.locator(STRIP_BADGE)).to_have_text("L2·H4 locked · Esc")
@@ -110,7 +45,7 @@ def test_a_head_locked_on_attention_is_locked_on_live_and_the_second_click_there
     expect(live.locator(STRIP_BADGE)).to_have_text("L3·H5 locked · Esc")
     speaks_of(live, "L3·H5")
     go_to(live, "Live")
-    expect(live.locator(f"{STAGE} .one .name")).to_have_text("Layer 3 · head 5")
+    expect(live.locator(f"{STAGE} .one .name")).to_have_text("One head: L3·H5")
     expect(live.locator(PANEL_BADGE)).to_be_visible()
     live.mouse.click(*live_tile(live, 3, 5))
     is_unlocked(live)
@@ -124,7 +59,7 @@ def test_a_head_locked_the_moment_before_another_page_is_clicked_is_locked_there
     x, y = tile(live, 1, 6)
     live.mouse.click(x, y)
     live.get_by_role("link", name="Live", exact=True).click()
-    expect(live.locator(f"{STAGE} .one .name")).to_have_text("Layer 1 · head 6", timeout=20_000)
+    expect(live.locator(f"{STAGE} .one .name")).to_have_text("One head: L1·H6", timeout=20_000)
     expect(live.locator(PANEL_BADGE)).to_be_visible()
     live.keyboard.press("ArrowUp")
     live.get_by_role("link", name="Attention", exact=True).click()
@@ -252,7 +187,7 @@ def click(page: Page, what: str) -> None:
         chosen.scroll_into_view_if_needed()  # scrolling closes a list
         lie_still(page)
         chosen.click()
-        page.get_by_role("option").nth(2).click()
+        page.get_by_test_id("stSelectboxVirtualDropdown").get_by_role("option").nth(2).click()
     elif what == "slider":
         page.get_by_test_id("stSlider").first.click()
         page.get_by_role("slider").nth(1).focus()
@@ -269,3 +204,24 @@ def answers(page: Page, key: str) -> bool:
         page.keyboard.press(" ")
         expect(page.locator(STAGE)).to_have_attribute("data-mode", "still")
     return bool(before != after)
+
+
+def test_the_large_head_rests_while_steps_change_and_follows_the_sharpest_if_asked(live):
+    name, says = live.locator(f"{STAGE} .one .name"), live.locator(f"{STAGE} .mosaic .says b").first
+    note, last = live.locator(f"{STAGE} .one .note"), stage_number(live, "step")
+    rest = name.inner_text()
+    expect(note).to_contain_text(f"Rests on the sharpest head of step {last}")
+    seen = set()
+    for step in range(last - 1, last - 6, -1):
+        live.keyboard.press("ArrowLeft")
+        expect(live.locator(STAGE)).to_have_attribute("data-step", str(step))
+        assert name.inner_text() == rest == f"One head: {says.inner_text()}"
+    follow = live.get_by_role("switch", name="follow the sharpest")
+    follow.check(force=True)
+    for step in range(last - 6, -1, -1):
+        live.keyboard.press("ArrowLeft")
+        expect(live.locator(STAGE)).to_have_attribute("data-step", str(step))
+        seen.add(name.inner_text())
+        assert name.inner_text() == f"One head: {says.inner_text()}"
+    assert len(seen) > 1
+    assert live.evaluate("localStorage.getItem('gpt2-follow-sharpest')") == "yes"  # for the visits to come

@@ -10,6 +10,7 @@ from gpt2.trace.trace import Trace
 from pages.charts import attention, attention_head, attention_row
 from pages.charts.attention import Reading, Subject
 from pages.look.palette import LIGHT
+from pages.look.tokens import spoken, spoken_at
 
 AS_IT_IS = Reading()
 
@@ -83,7 +84,7 @@ def test_a_mosaics_caption_speaks_first_of_the_framed_tile(trace):
     assert attention.framing(mosaic, sharpest) is mosaic
     for head in ((0, 0), (3, 5)):
         caption = attention.framing(mosaic, attention.tile_of(trace, head)).caption
-        assert caption.startswith(f"L{head[0]}·H{head[1]}: {trace.labels[-1]} looks most at ")
+        assert caption.startswith(f"L{head[0]}·H{head[1]}: {spoken_at(trace, -1)} looks most at ")
         assert caption.endswith(mosaic.caption)
 
 
@@ -130,7 +131,7 @@ def test_the_mosaics_sentence_names_the_head_with_the_largest_weight(trace):
     newest = np.stack([pattern(trace, layer)[:, -1] for layer in range(trace.config.n_layer)])
     layer, head, key = np.unravel_index(newest.argmax(), newest.shape)
     caption = attention.mosaic_of_heads(trace, AS_IT_IS, 500).caption
-    assert caption.startswith(f"L{layer}·H{head}: {trace.labels[-1]} looks most at ")
+    assert caption.startswith(f"L{layer}·H{head}: {spoken_at(trace, -1)} looks most at ")
     assert trace.labels[key] in caption
     assert quoted_percent(caption) == pytest.approx(newest.max(), abs=6e-4)
 
@@ -145,13 +146,13 @@ def test_the_first_head_is_the_one_that_the_mosaics_sentence_names(trace, readin
     assert attention.first_head(trace, reading, (99, 0)) == attention.first_head(trace, reading, None)
 
 
-def test_punctuation_is_quoted_inside_sentences(engine):
+def test_punctuation_is_marked_as_a_token_inside_sentences(engine):
     run = engine.start("Once, there")
     run.advance(None)
     trace = run.trace.cut(1)
     row = np.zeros(trace.seq, np.float32)
     row[trace.labels.index(",")] = 1
-    assert attention.look_phrase(trace, row).startswith("looks most at “,” (")
+    assert attention.look_phrase(trace, row).startswith(f"looks most at {spoken(',')} (")
 
 
 def test_a_prompt_of_one_token_has_pictures_too(engine):
@@ -162,7 +163,7 @@ def test_a_prompt_of_one_token_has_pictures_too(engine):
     layer, head = attention.first_head(run.trace, AS_IT_IS, None)
     assert mosaic.values.max() == 1 and mosaic.caption.startswith(f"L{layer}·H{head}: ")
     left_out = attention.mosaic_of_heads(run.trace, Reading(without_first=True), 500).caption
-    assert left_out.startswith(f"{run.trace.labels[-1]} has nothing left to look at. Click")
+    assert left_out.startswith(f"{spoken_at(run.trace, -1)} has nothing left to look at. Click")
     said = attention_row.attention_row_sentence(run.trace, Subject((0,), 0), Reading(without_first=True))
     assert "has nothing left to look at" in said
 

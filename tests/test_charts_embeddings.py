@@ -14,10 +14,9 @@ from gpt2.model.interventions import Addition, Interventions
 from gpt2.reading.tables import Tables
 from gpt2.trace.trace import Trace
 from pages.charts import embeddings, embeddings_map, embeddings_positions
-from pages.charts.embeddings_formula import embedding_operands
-from pages.charts.style import spoken
 from pages.look.numbers import rounding_error
 from pages.look.palette import DARK, LIGHT
+from pages.look.tokens import spoken
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +47,17 @@ def test_a_long_run_shows_its_latest_rows_and_says_so(trace: Trace, monkeypatch:
     assert f"the latest 10 of {trace.seq} tokens" in picture.caption
 
 
-def test_all_three_matrices_share_one_scale_that_says_when_it_is_clipped(trace: Trace) -> None:
+def test_all_three_matrices_share_one_round_scale_that_says_when_it_is_clipped(trace: Trace) -> None:
     scales = [embeddings.part_picture(trace, part).scale for part in embeddings.PARTS]
     assert scales[0] == scales[1] == scales[2]
-    sizes = np.abs(np.stack([trace[hook] for hook in embeddings.PARTS.values()]))
-    assert (sizes > scales[0].limit).mean() == pytest.approx(1 - embeddings.CLIP_SHARE, abs=1e-3)
+    newest = np.abs(np.stack([trace[hook][-1] for hook in embeddings.PARTS.values()]))
+    assert (newest > scales[0].limit).mean() <= 1 - embeddings.CLIP_SHARE < (newest > scales[0].limit / 2.5).mean()
+    assert f"{scales[0].limit:.0e}"[0] in "125"
     assert scales[0].is_clipped
 
 
 def test_the_written_sum_adds_up_as_it_is_written(trace: Trace) -> None:
-    lines = [line for line in embedding_operands(trace) if line.startswith("dimension")]
+    lines = [line for line in embeddings.embedding_operands(trace) if line.startswith("dimension")]
     assert len(lines) == 6
     for index, line in enumerate(lines):
         found = re.search(r": (-?[\d.]+) ([+-]) ([\d.]+) ([=≈]) (-?[\d.]+)$", line.replace("−", "-"))
@@ -137,10 +137,6 @@ def test_neighbour_bars_are_the_exact_cosines_of_brute_force(trace: Trace, table
     assert f"{np.median(np.delete(cosines, token)):.3f}" in sentence
 
 
-def test_only_a_token_without_letters_is_quoted_in_a_sentence() -> None:
-    assert [spoken(label) for label in (",", "·King", "↵", "’s")] == ["“,”", "·King", "“↵”", "’s"]
-
-
 def test_the_choice_that_follows_the_newest_token_does_so_at_every_step(trace: Trace) -> None:
     for n_steps in (1, 7, 40):
         cut = trace.cut(n_steps)
@@ -162,7 +158,7 @@ def test_the_map_shows_the_latest_tokens_once_each_with_the_newest_first(
 def test_the_map_states_its_share_of_the_variance(flat: embeddings_map.EmbeddingMap, tables: Tables) -> None:
     values = np.linalg.svd(tables.wte[flat.tokens] - tables.wte[flat.tokens].mean(axis=0), compute_uv=False) ** 2
     share = values[:2].sum() / values.sum()
-    assert f"keep {100 * share:.1f}\u00a0% of the variance" in embeddings_map.map_sentence(flat)
+    assert f"keep {100 * share:.1f}\u202f% of the variance" in embeddings_map.map_sentence(flat)
 
 
 def test_labels_of_the_map_lie_clear_of_one_another(flat: embeddings_map.EmbeddingMap, trace: Trace) -> None:

@@ -9,9 +9,11 @@ import pytest
 from gpt2.model.sampling import Sampling
 from gpt2.reading.lens import read_lens
 from gpt2.trace.captures import Captures
+from gpt2.trace.step import NORMS
 from pages.charts import lens, lens_watch, residual
 from pages.look.numbers import rounding_error, whole_percent
 from pages.look.palette import LIGHT
+from pages.look.tokens import spoken_at
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,7 @@ def test_the_norm_sentence_quotes_the_shown_token(trace):
     bottom = np.linalg.norm(trace["blocks.0.hook_resid_pre"][position])
     top = np.linalg.norm(trace[f"blocks.{last}.hook_resid_post"][position])
     said = residual.norm_sentence(trace, position)
-    assert said.startswith(trace.labels[position])
+    assert said.startswith(spoken_at(trace, position))
     assert f"norm {bottom:.1f} and leaves the last with {top:.1f}, {top / bottom:.1f} times" in said
 
 
@@ -117,6 +119,8 @@ def test_the_axis_of_norms_holds_every_shown_bar(trace):
     for position in (0, 3, trace.seq - 1):
         longest = max(row["norm"] for row in residual.added(trace, position))
         assert longest <= residual.reach(trace, position)
+    rows = trace.norms[[NORMS.index("hook_attn_out"), NORMS.index("hook_mlp_out")], :, 1:]
+    assert residual.reach(trace, 3) <= 1.51 * rows.max()
 
 
 def test_the_stream_adds_up_in_the_operands(trace):

@@ -17,8 +17,8 @@ from pages.charts.sampling import (
     shown_tokens,
 )
 from pages.charts.sampling_formula import sampling_operands
-from pages.charts.style import spoken
 from pages.look.palette import LIGHT
+from pages.look.tokens import spoken
 
 SETTINGS = tuple(
     Sampling(*settings)
@@ -91,8 +91,8 @@ def test_the_head_of_a_column_quotes_what_its_filter_removed(step: Step, samplin
     _, _, top_k, top_p, final = columns_of(Outcome.preview(step, sampling))
     cut_k = expected["tempered"][expected["top_k"] == 0].sum()
     cut_p = expected["top_k"][expected["top_p"] == 0].sum()
-    assert top_k.note == (f"cuts {100 * cut_k:.1f}\u00a0%" if sampling.top_k else "off")
-    assert top_p.note == f"cuts {100 * cut_p:.1f}\u00a0%"
+    assert top_k.note == (f"cuts {100 * cut_k:.1f}\u202f%" if sampling.top_k else "off")
+    assert top_p.note == f"cuts {100 * cut_p:.1f}\u202f%"
     assert final.note == f"{(expected['top_p'] > 0).sum()} left, rescaled"
 
 
@@ -201,7 +201,7 @@ def test_rank_and_surprisal_are_the_models_own(trace: Trace, step: Step, drawn: 
     raw = softmax(step.logits.astype(np.float64))
     rank = 1 + int((raw > raw[drawn.token]).sum())
     sentence = outcome_sentence(drawn, "it")
-    assert f"rank {rank:,} with {100 * raw[drawn.token]:.1f}\u00a0%" in sentence
+    assert f"rank {rank:,} with {100 * raw[drawn.token]:.1f}\u202f%" in sentence
     assert f"surprisal {-np.log2(raw[drawn.token]):.2f}\u00a0bits" in sentence
 
 

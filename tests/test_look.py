@@ -27,6 +27,7 @@ def test_text_can_be_read_on_paper_and_panels(palette: Palette) -> None:
         assert min(contrast(colour, ground) for colour in (palette.text, palette.muted, palette.error)) >= 4.5
     drawn = (palette.attention, palette.mlp, palette.token, palette.residual, palette.sampling)
     assert min(contrast(colour, palette.paper) for colour in drawn) >= 3
+    assert contrast(palette.attention, palette.panel) >= 3  # the ring of the focus, which has a rim of the panel's
 
 
 def contrast(one: str, other: str) -> float:

@@ -8,6 +8,7 @@ import pytest
 
 from gpt2.errors import TraceError
 from pages.matrix.blob import Picture, pack
+from pages.matrix.component import component_script
 from pages.matrix.scale import share, signed, size
 
 
@@ -40,9 +41,9 @@ def test_cells_without_a_value_survive_the_blob():
 
 def test_a_caption_travels_in_parts_with_its_per_cents_apart():
     header, _ = unpack(
-        pack(picture(np.ones((1, 1)), caption="7 heads look at ·a, 99.3\u00a0% at most; 3 % is no quote."))
+        pack(picture(np.ones((1, 1)), caption="7 heads look at ·a, 99.3\u202f% at most; 3 % is no quote."))
     )
-    assert header["caption"] == ["7 heads look at ·a, ", "99.3\u00a0%", " at most; 3 % is no quote."]
+    assert header["caption"] == ["7 heads look at ·a, ", "99.3\u202f%", " at most; 3 % is no quote."]
     assert unpack(pack(picture(np.ones((1, 1)), caption="None")))[0]["caption"] == ["None"]
 
 
@@ -81,3 +82,23 @@ def test_scales_end_at_the_largest_value_and_signed_ones_stand_about_zero():
     assert signed("score", values).limit == 3.0
     assert size("norm", "residual", np.array([1.0, 7.0])).limit == 7.0
     assert size("norm", "residual", np.zeros(3)).limit == 1.0
+
+
+@pytest.mark.browser
+def test_a_picture_writes_both_ends_of_a_clipped_scale_and_the_first_label(chromium):
+    page = chromium.new_page()
+    ticks, tokens, marked, numbers = page.evaluate(
+        f"""() => {{
+            {component_script().replace("export default", "const show =")}
+            const scale = {{ kind: 'signed', limit: 3, is_clipped: true }};
+            return [
+                ticksOf(scale).map((tick) => tickText(scale, tick)), [...writtenLabels(32, 3, null, false)],
+                [...writtenLabels(9, 4, 3, false)], [...writtenLabels(256, 50, null, true)],
+            ];
+        }}"""
+    )
+    page.close()
+    assert ticks == ["≤ −3", "0", "≥ 3"]
+    assert tokens == [0, 4, 7, 10, 13, 16, 19, 22, 25, 28, 31]
+    assert marked == [3, 7]
+    assert numbers == [0, 50, 100, 150, 200, 250]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Browser
 
-from pages.look import numbers
+from pages.look import names, numbers
 from pages.look.palette import DARK, LIGHT
 from pages.look.scripts import palettes_script, shared_script
 
@@ -53,13 +53,41 @@ SHARES = (0, -1e-17, 1e-9, 9.99e-5, 1e-4, 0.00049, 5e-4, 9.99e-4, 1e-3, 0.0049, 
     ],
 )
 def test_every_kind_of_number_has_its_rule(write, value: float, text: str) -> None:
-    assert write(value) == text.replace(" ", "\N{NO-BREAK SPACE}")
+    assert write(value) == unbroken(text)
 
 
 def test_a_share_that_is_looked_up_has_two_decimals() -> None:
     assert [numbers.percent(share, 2) for share in (0.12344, 0.0004, 0.00009, 0)] == [
-        text.replace(" ", "\N{NO-BREAK SPACE}") for text in ("12.34 %", "0.04 %", "<0.01 %", "0.00 %")
+        unbroken(text) for text in ("12.34 %", "0.04 %", "<0.01 %", "0.00 %")
     ]
+
+
+def unbroken(text: str) -> str:
+    """The text with the spaces that a written number has."""
+    return text.replace(" %", "\N{NARROW NO-BREAK SPACE}%").replace(" ", "\N{NO-BREAK SPACE}")
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20), st.integers(0, 3))
+def test_parts_add_up_to_their_total_as_they_are_written(parts: list[float], digits: int) -> None:
+    rounded = numbers.adding_up(parts, digits)
+    assert round(sum(rounded), digits) == pytest.approx(round(sum(parts), digits), abs=1e-9)
+    assert all(abs(new - old) < 10**-digits + 1e-9 for new, old in zip(rounded, parts, strict=True))
+
+
+def test_listed_shares_add_up_and_none_but_nothing_reads_as_zero() -> None:
+    assert numbers.percent_parts([1 / 3, 1 / 3, 1 / 3], 0) == [unbroken(text) for text in ("34 %", "33 %", "33 %")]
+    assert numbers.percent_parts([0.2212, 0.0504]) == [unbroken(text) for text in ("22.1 %", "5.1 %")]
+    assert numbers.percent_parts([0.9999, 0.0001, 0]) == [unbroken(text) for text in ("100.0 %", "<0.1 %", "0.0 %")]
+
+
+@given(st.floats(1e-6, 1e9))
+def test_an_axis_ends_close_above_what_is_drawn(value: float) -> None:
+    assert value * 0.9998 <= numbers.round_above(value) <= 1.51 * value
+    assert value * 0.9998 <= numbers.round_above(value, numbers.FEW_ENDS) <= 2.51 * value
+
+
+def test_parts_of_the_model_have_one_name() -> None:
+    assert (names.layer_name(2), names.head_name(2, 4), names.part_name("MLP", 2)) == ("L2", "L2·H4", "MLP of L2")
 
 
 @given(FINITE, st.integers(0, 6))
@@ -101,6 +129,7 @@ def test_the_browser_writes_every_number_as_python_does(chromium: Browser) -> No
             {shared_script()}
             const writers = {{
               percent, whole_percent: wholePercent, bits, milliseconds, number, signed,
+              round_above: (value) => roundAbove(Math.abs(value)),
               percent_2: (value) => percent(value, 2), fixed_0: (value) => fixed(value, 0),
               fixed_1: (value) => fixed(value, 1), fixed_3: (value) => fixed(value, 3),
             }};
@@ -109,9 +138,15 @@ def test_the_browser_writes_every_number_as_python_does(chromium: Browser) -> No
         }}""",
         values,
     )
+    named = page.evaluate(f"() => {{ {shared_script()} return [layerName(2), headName(2, 4)]; }}")
     page.close()
+    assert named == [names.layer_name(2), names.head_name(2, 4)]
     for name, texts in written.items():
         function, _, digits = name.partition("_") if name[-1].isdigit() else (name, "", "")
+        if name == "round_above":
+            sizes = [(abs(value), end) for value, end in zip(values, texts, strict=True) if np.isfinite(value)]
+            assert [end for _, end in sizes] == pytest.approx([numbers.round_above(size) for size, _ in sizes])
+            continue
         write = getattr(numbers, function)
         expected = [write(value, int(digits)) if digits else write(value) for value in values]
         wrong = [found for found in zip(values, texts, expected, strict=True) if found[1] != found[2]]

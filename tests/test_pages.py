@@ -107,14 +107,13 @@ def test_a_run_of_a_model_that_is_not_loaded_still_opens(name, trace):
 
 @pytest.mark.parametrize("name", LENSES)
 def test_a_lens_looks_at_the_step_under_the_cursor(name, trace):
-    shown = [text.value for text in page(name, trace, cursor=5).text]
-    assert shown != [text.value for text in page(name, trace, cursor=30).text]
+    assert told(page(name, trace, cursor=5)) != told(page(name, trace, cursor=30))
 
 
 def told(test: AppTest) -> str:
     """All that a page says, the texts that stand for its charts too."""
     charts = [chart.proto.alt for chart in test.get("vega_lite_chart")]
-    return "\n".join([element.value for element in (*test.text, *test.caption)] + charts)
+    return "\n".join([element.value for element in (*test.text, *test.markdown, *test.caption)] + charts)
 
 
 def test_the_cost_of_a_run_is_measured_at_the_press_of_a_button(trace):

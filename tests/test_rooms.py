@@ -89,7 +89,7 @@ def test_the_reading_orders_name_every_room_and_every_file_of_the_model() -> Non
 @pytest.mark.parametrize("house", ["gpt2", "pages"])
 def test_a_house_shows_few_rooms_and_a_room_few_files(house: str) -> None:
     inside = {name.split("/")[1] for name in TRACKED if name.startswith(f"{house}/") and (ROOT / name).exists()}
-    assert len(inside) <= 12
+    assert len(inside) <= 15  # the course and serving have rooms of their own beside the model's
     for room in inside:
         files = {name for name in PYTHON if name.startswith(f"{house}/{room}/") and name.count("/") == 2}
         assert len(files) <= 24, room

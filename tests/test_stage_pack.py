@@ -1,5 +1,6 @@
 """What the stage is sent: numbers straight from the trace, each step once, and sentences that quote their own data."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,22 @@ from gpt2.model.sampling import Sampling, draw
 from gpt2.reading.tables import Tables
 from gpt2.trace.step import StepId
 from gpt2.trace.trace import Step, Trace
+from pages.look.tokens import spoken
 from pages.stage import sentences
 from pages.stage.actions import Pause, Play, Settings
 from pages.stage.code import HERE, SCRIPTS
 from pages.stage.message import MAX_MESSAGE_BYTES, RECENT, REPEATS, BrowserState, encode_message
-from pages.stage.pack import CUT_BY_TOP_K, CUT_BY_TOP_P, FULL, KEPT, PATTERN_WINDOW, pack_step, pattern_window, split
+from pages.stage.pack import (
+    CUT_BY_TOP_K,
+    CUT_BY_TOP_P,
+    FULL,
+    KEPT,
+    PATTERN_WINDOW,
+    pack_step,
+    pattern_window,
+    shared_characters,
+    split,
+)
 from pages.stage.record_cache import RecordCache
 from tests.messages import read, snapshot
 
@@ -68,6 +80,27 @@ def test_embedding_and_norms_are_those_of_the_newest_position(trace: Trace) -> N
     assert meta["labels"] == [trace.vocabulary.label(token) for token in trace.prompt_ids]
 
 
+def test_a_record_tells_the_bytes_of_its_tokens_and_the_characters_that_end_in_it(engine) -> None:
+    run = engine.start("A 😀")
+    run.advance(Sampling(seed=1))
+    labels = [run.trace.vocabulary.label(token) for token in range(len(run.trace.vocabulary))]
+    face = [labels.index(part) for part in ("⟨f0⟩", "⟨9f⟩", "⟨98⟩", "⟨80⟩")]
+    prompt, _ = split(pack_step(run.trace, 0, None))
+    assert "".join(prompt["bytes"]) == "A 😀".encode().hex()
+    assert prompt["split"] == [[len(prompt["ids"]) - 4, len(prompt["ids"]) - 1, "😀 (⟨f0 9f 98 80⟩)"]]
+    assert prompt["next"]["bytes"] == run.trace.vocabulary[prompt["next"]["token"]].hex()
+
+    # A face that is drawn byte by byte: the record of the step that draws its last byte tells of it first.
+    (step,), text = run.trace.steps, [32, *face, 32]
+    steps = [
+        replace(step, start=n, ids=(token,), draw=replace(step.draw, token=after))
+        for n, (token, after) in enumerate(itertools.pairwise(text))
+    ]
+    drawn = replace(run.trace, steps=tuple(steps))
+    told = [shared_characters(drawn.cut(n + 1), n) for n in range(5)]
+    assert told == [[], [], [], [[1, 4, "😀 (⟨f0 9f 98 80⟩)"]], [[1, 4, "😀 (⟨f0 9f 98 80⟩)"]]]
+
+
 @pytest.mark.parametrize("sampling", [Sampling(), Sampling(0.7, 5, 1.0, 3), Sampling(1.3, 40, 0.5, 4), Sampling(0.0)])
 def test_bars_and_segments_are_the_distribution(trace: Trace, sampling: Sampling) -> None:
     newest = trace.steps[3]
@@ -102,13 +135,13 @@ def test_sentences_quote_the_numbers_of_their_step(trace: Trace) -> None:
         newest = arrays["pattern"][layer, head, -1]
         share = newest[-1 - (meta["stop"] - 1 - key)] / FULL
         assert bold(says["heads"])[0] == f"L{layer}·H{head}"
-        assert f"({100 * share:.0f}\N{NO-BREAK SPACE}%)" in "".join(says["heads"])
+        assert f"({100 * share:.0f}\N{NARROW NO-BREAK SPACE}%)" in "".join(says["heads"])
         assert share == max(arrays["pattern"][:, :, -1, -(meta["stop"] - 1) :].max() / FULL, 0)
         largest = max(arrays["norms"][1].max(), arrays["norms"][3].max())
         assert f"norm {largest:.1f}" in "".join(says["residual"])
         assert bold(says["bars"])[0] == f"{sent['entropy']:.2f}\N{NO-BREAK SPACE}bits"
         assert bold(says["bars"])[1].replace("\N{NO-BREAK SPACE}", " ") == f"u = {sent['u']:.3f}"
-        assert bold(says["draw"])[0] == sent["label"]
+        assert bold(says["draw"])[0] == spoken(sent["label"])
         if sent["rank"] > 1:
             assert f"below {sent['from']:.3f}" in "".join(says["draw"])
 

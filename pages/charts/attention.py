@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.trace.trace import Trace
+from pages.look.names import layer_name
 from pages.look.numbers import percent
+from pages.look.tokens import spoken_at
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share
 
 from .attention_shares import Reading, Subject, all_layers, newest_rows, pool, pooled_heads, shares
-from .style import spoken
 
 Array = NDArray[np.float32]
 VIEWS = EVERY_HEAD, EVERY_LAYER, MEAN_OF_ALL = ("Every head", "Mean of each layer", "Mean of all")
@@ -28,7 +29,7 @@ def look_phrase(trace: Trace, row: Array) -> str:
     key = int(np.nanargmax(row))
     back = len(row) - 1 - key
     distance = "one token" if back == 1 else f"{back} tokens"
-    target = f"{spoken(trace.labels[key])} ({distance} back)" if back else "itself"
+    target = f"{spoken_at(trace, key)} ({distance} back)" if back else "itself"
     return f"looks most at {target}, {percent(float(row[key]))}"
 
 
@@ -56,7 +57,7 @@ class Tiles:
 
     def notes(self, trace: Trace) -> list[list[str]]:
         """One sentence for each tile: where its newest token looks most."""
-        token = spoken(trace.labels[-1])
+        token = spoken_at(trace, -1)
         return [
             [f"{name}: {token} {look_phrase(trace, row)}" for name, row in zip(names, rows, strict=True)]
             for names, rows in zip(self.names, self.newest, strict=True)
@@ -67,7 +68,7 @@ class Tiles:
         row, column = sharpest_tile(self.newest)
         sentence = f"{self.notes(trace)[row][column]}, the largest weight of all {sum(map(len, self.names))} tiles."
         if np.isnan(self.newest).all():
-            sentence = f"{spoken(trace.labels[-1])} has nothing left to look at."
+            sentence = f"{spoken_at(trace, -1)} has nothing left to look at."
         pooled = f"Each cell is the largest of {self.factor} × {self.factor} weights." if self.factor > 1 else ""
         return " ".join(filter(None, (sentence, "Click a tile to see it in detail.", reading.sentence, pooled)))
 
@@ -84,7 +85,7 @@ def mosaic_of_heads(trace: Trace, reading: Reading, height: int) -> Picture:
     )
     return Picture(
         tiles.values,
-        rows=[f"L{layer}" for layer in layers],
+        rows=[layer_name(layer) for layer in layers],
         columns=[f"H{head}" for head in heads],
         scale=share(reading.label, "attention", square_root=True),
         title="Every head",
@@ -126,7 +127,7 @@ def mosaic_of_layers(trace: Trace, reading: Reading, height: int) -> Picture:
     tiles = Tiles(
         pooled.reshape(-1, across, *pooled.shape[1:]),
         np.stack([mean[-1] for mean in means]).reshape(-1, across, trace.seq),
-        [[f"Mean of L{layer}" for layer in line] for line in lines],
+        [[Subject((layer,)).name for layer in line] for line in lines],
         factor,
     )
     return Picture(
@@ -138,7 +139,7 @@ def mosaic_of_layers(trace: Trace, reading: Reading, height: int) -> Picture:
         caption=tiles.caption(trace, reading),
         hook="hook_pattern, mean over the heads of a layer",
         mark_row=tiles.newest_row(trace),
-        text=[[f"L{layer}" for layer in line] for line in lines],
+        text=[[layer_name(layer) for layer in line] for line in lines],
         notes=tiles.notes(trace),
         height=height,
     )
@@ -159,7 +160,7 @@ def mean_of_all(trace: Trace, reading: Reading, height: int) -> Picture:
         labels,
         share(reading.label, "attention", square_root=True),
         f"All {trace.config.n_layer * trace.config.n_head} heads, mean",
-        f"On average {spoken(labels[-1])} {look_phrase(trace, mean[-1])}. {reading.sentence}".strip(),
+        f"On average {spoken_at(trace, -1)} {look_phrase(trace, mean[-1])}. {reading.sentence}".strip(),
         "hook_pattern, mean over layers and heads [{r}, {c}]",
         row_start=0,
         column_start=0,

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.trace.trace import Trace
+from pages.look.names import head_name
 from pages.look.numbers import fixed, percent, rounding_error
+from pages.look.tokens import spoken_at
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share, signed
-
-from .style import spoken
 
 Array = NDArray[np.float32]
 WINDOWS: dict[str, int | None] = {"Newest 32": 32, "Newest 64": 64, "All": None}
@@ -56,7 +56,7 @@ class HeadMatrices:
     @property
     def name(self) -> str:
         """A short name, such as `L2·H4`."""
-        return f"L{self.layer}·H{self.head}"
+        return head_name(self.layer, self.head)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -80,7 +80,7 @@ class HeadMatrices:
     def pictures(self, cell: tuple[int, int], height: int) -> list[Picture]:
         """The three matrices, from left to right; the captions quote `cell`, a (row, column) of them."""
         query, key = (at + self.start for at in cell)
-        pair = f"{spoken(self.trace.labels[query])} → {spoken(self.trace.labels[key])}"
+        pair = f"{spoken_at(self.trace, query)} → {spoken_at(self.trace, key)}"
         window = np.s_[self.start :, self.start :]
         shown, row_sum = self.trace.seq - self.start, float(self.pattern[query, self.start :].sum())
         before, weight = float(self.unmasked[query, key]), float(self.pattern[query, key])
@@ -127,16 +127,16 @@ class HeadMatrices:
     def operands(self, cell: tuple[int, int]) -> list[str]:
         """The numbers behind one cell, from the two vectors to its share of the row."""
         query, key = (at + self.start for at in cell)
-        name, labels = f"blocks.{self.layer}.attn", [spoken(label) for label in self.trace.labels]
+        name, asks, answers = f"blocks.{self.layer}.attn", spoken_at(self.trace, query), spoken_at(self.trace, key)
         q, k = (self.trace[f"{name}.hook_{part}"][at, self.head] for part, at in (("q", query), ("k", key)))
         dot, d_head = float(q @ k), self.trace.config.d_head
         lines = [
-            f"{name}.hook_q[{query}, {self.head}], {labels[query]} asks: {_vector(q)}",
-            f"{name}.hook_k[{key}, {self.head}], {labels[key]} answers: {_vector(k)}",
+            f"{name}.hook_q[{query}, {self.head}], {asks} asks: {_vector(q)}",
+            f"{name}.hook_k[{key}, {self.head}], {answers} answers: {_vector(k)}",
             f"q · k / √d_head = {fixed(dot, 4)} / √{d_head} = {fixed(dot / np.sqrt(d_head), 4)}",
         ]
         if key > query:
-            return [*lines, f"{labels[key]} comes after {labels[query]}: the score becomes −∞ and the weight 0."]
+            return [*lines, f"{answers} comes after {asks}: the score becomes −∞ and the weight 0."]
         scores = self.masked[query, : query + 1].astype(np.float64)
         top, score = scores.max(), scores[key]
         total = np.exp(scores - top).sum()

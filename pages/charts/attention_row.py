@@ -6,10 +6,11 @@ import numpy as np
 from gpt2.trace.trace import Trace
 from pages.look.numbers import percent
 from pages.look.palette import Palette
+from pages.look.tokens import spoken_at
 
 from .attention import look_phrase
 from .attention_shares import Reading, Subject, newest_row
-from .style import MONO, SMALL, ChartData, dressed, named, spoken, token_axis
+from .style import LABEL, MONO, ChartData, dressed, named, token_axis
 
 TITLE = "Where the newest token looks"
 BARS = 12
@@ -72,7 +73,7 @@ def attention_row(trace: Trace, subject: Subject, reading: Reading, palette: Pal
             legend=alt.Legend(title=None),
         ),
     )
-    text = base.mark_text(align="left", dx=4, font=MONO, fontSize=SMALL).encode(x="weight:Q", text="written:N")
+    text = base.mark_text(align="left", dx=4, font=MONO, fontSize=LABEL).encode(x="weight:Q", text="written:N")
     height = ROW_HEIGHT * (BARS + 1)
     return dressed(bars + text, palette, height, keys=key_rows(trace, subject, reading))
 
@@ -80,7 +81,7 @@ def attention_row(trace: Trace, subject: Subject, reading: Reading, palette: Pal
 def attention_row_sentence(trace: Trace, subject: Subject, reading: Reading) -> str:
     """The largest weight of the newest row, and the first token's."""
     row = newest_row(trace, subject, reading)
-    sentence = f"{subject.name}: {spoken(trace.labels[-1])} {look_phrase(trace, row)}."
+    sentence = f"{subject.name}: {spoken_at(trace, -1)} {look_phrase(trace, row)}."
     if not reading.without_first and trace.seq > 1:
-        sentence += f" The first token, {spoken(trace.labels[0])}, gets {percent(float(row[0]))}."
+        sentence += f" The first token, {spoken_at(trace, 0)}, gets {percent(float(row[0]))}."
     return sentence

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.trace.trace import Trace
+from pages.look.names import head_name, layer_name
+from pages.look.numbers import PER_CENT
 
 Array = NDArray[np.float32]
 # How many queries of all heads are read at a time.
@@ -38,7 +40,7 @@ class Reading:
         if self.without_first:
             changes.append("the first token is left out (hatched)")
         text = " and ".join(changes)
-        return f"{text[0].upper()}{text[1:]}; rows are rescaled to 100 %." if text else ""
+        return f"{text[0].upper()}{text[1:]}; rows are rescaled to 100{PER_CENT}." if text else ""
 
     @property
     def label(self) -> str:
@@ -57,9 +59,9 @@ class Subject:
     def name(self) -> str:
         """A short name, such as `L2·H4`."""
         if self.head is not None:
-            return f"L{self.layers[0]}·H{self.head}"
-        last = "" if len(self.layers) == 1 else f" to L{self.layers[-1]}"
-        return f"Mean of L{self.layers[0]}{last}"
+            return head_name(self.layers[0], self.head)
+        last = "" if len(self.layers) == 1 else f" to {layer_name(self.layers[-1])}"
+        return f"Mean of {layer_name(self.layers[0])}{last}"
 
 
 def shares(trace: Trace, subject: Subject, reading: Reading) -> Array:

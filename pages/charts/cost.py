@@ -12,9 +12,10 @@ from gpt2.trace.timing import Timing
 from gpt2.trace.trace import Trace
 from pages.look.numbers import milliseconds
 from pages.look.palette import Palette
+from pages.look.tokens import spoken_at
 
 from . import style
-from .style import ChartData, spoken
+from .style import ChartData
 from .token_time import NAMES, TokenTime, is_split, total_ms
 
 TITLE = "How each step spent its time"
@@ -118,9 +119,7 @@ def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
         fills, edges = [palette.muted], [palette.muted]
     dashes = [[1, 0]] * (len(names) - 1) + [[2, 2] if len(names) > 1 else [1, 0]]
     across, up = alt.Scale(zero=False, nice=False), alt.Scale(nice=False)
-    x = alt.X("x:Q", scale=across).axis(
-        title="step (0 reads the prompt, each later step one token)", grid=False, tickMinStep=1, format="d"
-    )
+    x = alt.X("x:Q", scale=across).axis(title="step (0 reads the prompt)", grid=False, tickMinStep=1, format="d")
     y = alt.Y("y:Q", scale=up, title="milliseconds")
     box = {"x": x, "x2": "x2:Q", "y": y, "y2": "y2:Q"}
     tip = [
@@ -130,7 +129,8 @@ def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
         alt.Tooltip("ms:Q", title="ms", format=".3f"),
         alt.Tooltip("total:Q", title="whole step, ms", format=".3f"),
     ]
-    legend = alt.Legend(title=None, symbolType="square", symbolSize=110, symbolStrokeWidth=1, columns=6)
+    shape = {"symbolType": "square", "symbolSize": 110, "symbolStrokeWidth": 1}
+    legend = alt.Legend(title=None, columns=style.legend_columns(2, 6), **shape)
     pieces, mark, beyond, frame = (style.named(name) for name in ("pieces", "mark", "beyond", "frame"))
     layers = [
         frame.mark_point(opacity=0).encode(x=x, y=y),
@@ -153,7 +153,7 @@ def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
 def cost_sentence(run: Trace, shown: int) -> str:
     """The time of a token, the model's part of it, and the time of the shown step."""
     step, split, token_time = run.steps[shown], is_split(run), TokenTime.of(run)
-    token, took = spoken(run.vocabulary.label(step.ids[-1])), milliseconds(total_ms(step, split))
+    token, took = spoken_at(run, step.stop - 1), milliseconds(total_ms(step, split))
     this = f"step {shown}, {token}," if shown else f"step 0, the prompt of {len(step.ids)} tokens,"
     if not split:
         passes = token_time or TokenTime(step.ms, 1, is_whole=False)

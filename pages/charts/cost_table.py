@@ -7,6 +7,7 @@ import altair as alt
 
 from gpt2.trace.captures import Level
 from gpt2.trace.trace import Trace
+from pages.look.numbers import adding_up, fixed
 from pages.look.palette import Palette
 
 from . import style
@@ -147,9 +148,10 @@ def kv_operands(run: Trace) -> list[str]:
         f"{in_bytes(each * config.n_positions)}",
     ]
     if step.timing is not None:
+        model, capture = adding_up((step.timing.model, step.timing.capture), 3)
         lines.append(
-            f"step {len(run.steps) - 1}: model {step.timing.model:.3f} + capture {step.timing.capture:.3f} = "
-            f"{step.timing.forward:.3f} ms, the forward pass"
+            f"step {len(run.steps) - 1}: model {fixed(model, 3)} + capture {fixed(capture, 3)} = "
+            f"{fixed(step.timing.forward, 3)} ms, the forward pass"
         )
     return lines
 

@@ -7,20 +7,23 @@ from gpt2.model.inputs import RESID_PRE
 from gpt2.reading.tables import Tables
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Trace
-from pages.look.numbers import MINUS, fixed, rounding_error
+from pages.look.numbers import FEW_ENDS, MINUS, fixed, round_above, rounding_error
 from pages.look.palette import Palette
+from pages.look.tokens import spoken, spoken_at
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
 
 from . import style
-from .style import ChartData, spoken
+from .style import ChartData
 
 TOKEN, POSITION, SUM = "token", "position", "sum"
 # Each part of the sum and its hook.
 PARTS = {TOKEN: "hook_embed", POSITION: "hook_pos_embed", SUM: "blocks.0.hook_resid_pre"}
-TITLES = {TOKEN: "Token: what it is", POSITION: "+ Position: where it stands", SUM: "= Sum: what block 0 reads"}
-# One value in a hundred thousand of GPT-2's is far larger than the rest; the colours cover the others.
-CLIP_SHARE = 0.995
+TITLES = {TOKEN: "Token: what it is", POSITION: "+ Position: where it stands", SUM: "= Sum: what L0 reads"}
+FORMULA = r"x = \mathrm{wte}[\text{token}] + \mathrm{wpe}[\text{position}]"
+SHOWN_DIMENSIONS = 6
+# The share of the newest token's numbers that the colours cover; the few others are far larger.
+CLIP_SHARE = 0.96
 NEIGHBOURS = 12
 # How many rows of a matrix are sent to the browser at most.
 SHOWN_ROWS = 192
@@ -40,10 +43,14 @@ def own_tables(trace: Trace, tables: Tables | None) -> Tables | None:
 
 
 def shared_scale(trace: Trace) -> Scale:
-    """One signed scale for all three matrices, so that a colour is the same number in each of them."""
-    sizes = np.abs(np.concatenate([trace[hook].ravel() for hook in PARTS.values()]))
-    limit = float(np.quantile(sizes, CLIP_SHARE)) or 1.0
-    return Scale("signed", limit, "value", is_clipped=bool(sizes.max() > limit))
+    """One signed scale for all three matrices and for the Live page: a colour is the same number in each of them.
+
+    Its limit is that of `signedLimit` in pages/stage/js/embedding.js.
+    """
+    newest = np.sort(np.abs(np.concatenate([trace.row(hook, trace.seq - 1) for hook in PARTS.values()])))
+    limit = round_above(float(newest[int(len(newest) * CLIP_SHARE)]), FEW_ENDS)
+    most = max(float(np.abs(trace[hook]).max()) for hook in PARTS.values())
+    return Scale("signed", limit, "value", is_clipped=most > limit)
 
 
 def part_picture(trace: Trace, part: str) -> Picture:
@@ -96,8 +103,7 @@ def parts_sentence(trace: Trace) -> str:
     token, position, total = (trace[hook] for hook in PARTS.values())
     first = equation(*(float(part[-1, 0]) for part in (token, position, total)))
     start = (
-        f"{spoken(trace.labels[-1])} at position {trace.seq - 1} enters as {total.shape[1]} numbers; "
-        f"the first is {first}"
+        f"{spoken_at(trace, -1)} at position {trace.seq - 1} enters as {total.shape[1]} numbers; the first is {first}"
     )
     if steered := steered_positions(trace):
         return f"{start}. At {len(steered)} of {trace.seq} positions an intervention changed the sum."
@@ -151,9 +157,9 @@ def norms_sentence(trace: Trace) -> str:
     longest = int(np.argmax(total))
     longer = int((token > position).sum())
     return (
-        f"{spoken(trace.labels[-1])}: token {token[-1]:.2f}, position {position[-1]:.2f}, sum {total[-1]:.2f}. "
+        f"{spoken_at(trace, -1)}: token {token[-1]:.2f}, position {position[-1]:.2f}, sum {total[-1]:.2f}. "
         f"The token's vector is longer than the position's at {longer} of {trace.seq} positions; "
-        f"the longest sum is {total[longest]:.2f}, {spoken(trace.labels[longest])} at position {longest}."
+        f"the longest sum is {total[longest]:.2f}, {spoken_at(trace, longest)} at position {longest}."
         + (f" The latest {SHOWN_ROWS} positions are shown." if trace.seq > SHOWN_ROWS else "")
     )
 
@@ -211,3 +217,17 @@ def option_label(labels: dict[int, str], at: int) -> str:
 def chosen_token(trace: Trace, at: int) -> int:
     """The token id of one option; the newest token's if the run has become shorter."""
     return trace.computed_ids[at if at < trace.seq else NEWEST]
+
+
+def embedding_operands(trace: Trace) -> list[str]:
+    """The token and its position, and the first dimensions of their sum."""
+    token, position, total = (trace.row(hook, trace.seq - 1) for hook in PARTS.values())
+    at = trace.seq - 1
+    lines = [f"{trace.labels[-1]} is token {trace.computed_ids[-1]}, at position {at}"]
+    lines += [
+        f"dimension {index}: {equation(float(token[index]), float(position[index]), float(total[index]))}"
+        for index in range(min(SHOWN_DIMENSIONS, len(total)))
+    ]
+    if at in steered_positions(trace):
+        lines.append("An intervention added a vector to this sum before L0 read it.")
+    return lines

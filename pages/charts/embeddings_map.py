@@ -7,7 +7,7 @@ import numpy as np
 
 from gpt2.reading.tables import Projection, Tables
 from gpt2.trace.trace import Trace
-from pages.look.numbers import percent
+from pages.look.numbers import percent, percent_parts
 from pages.look.palette import Palette
 
 from . import style
@@ -15,8 +15,8 @@ from .style import ChartData
 
 # The map shows the latest tokens, each once, with the nearest few of each; the caption says how many.
 MAPPED_TOKENS, NEIGHBOURS = 14, 4
-# The smallest plot the page has, in pixels: labels that do not overlap here overlap nowhere.
-WIDTH, HEIGHT, MARGIN = 560, 400, 0.06
+# The smallest plot of the page, and of a phone, in pixels: labels that do not overlap here overlap nowhere.
+WIDTH, NARROW_WIDTH, HEIGHT, MARGIN = 560, 300, 400, 0.06
 LETTER, LINE, DOT, OFFSET = 7.2, 15, 8, 8
 SIDES = ("right", "left", "above", "below")
 
@@ -48,7 +48,7 @@ def overlap(one: Box, other: Box) -> float:
     return max(0.0, across) * max(0.0, down)
 
 
-def place_labels(points: np.ndarray, labels: list[str], needed: int) -> list[str]:
+def place_labels(points: np.ndarray, labels: list[str], needed: int, width: int = WIDTH) -> list[str]:
     """Choose a side for every label, in order; past the first `needed` a label without room gets none ("").
 
     Shapes: points [row, 2], in pixels.
@@ -62,7 +62,7 @@ def place_labels(points: np.ndarray, labels: list[str], needed: int) -> list[str
         costs = [
             sum(overlap(box, other) for other in taken)
             + sum(overlap(box, dot) for place, dot in enumerate(dots) if place != at)
-            + (1e6 if box[0] < 0 or box[1] < 0 or box[2] > WIDTH or box[3] > HEIGHT else 0)
+            + (1e6 if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > HEIGHT else 0)
             for box in boxes
         ]
         best = int(np.argmin(costs))
@@ -95,13 +95,13 @@ class EmbeddingMap:
         return cls(tokens, len(own), len(different), Projection.of(tables.wte[tokens]))
 
 
-def map_rows(found: EmbeddingMap, trace: Trace) -> ChartData:
+def map_rows(found: EmbeddingMap, trace: Trace, width: int = WIDTH) -> ChartData:
     """One row for each token: its place on [0, 1] in both directions, its true coordinates, and its label's side."""
     points = found.projection.points.astype(np.float64)
     low, span = points.min(axis=0), np.maximum(np.ptp(points, axis=0), 1e-9)
     flat = MARGIN + (1 - 2 * MARGIN) * (points - low) / span
     labels = [trace.vocabulary.label(token) for token in found.tokens]
-    sides = place_labels(flat * (1, -1) * (WIDTH, HEIGHT) + (0, HEIGHT), labels, found.own)
+    sides = place_labels(flat * (1, -1) * (width, HEIGHT) + (0, HEIGHT), labels, found.own, width)
     kinds = ["newest" if place == 0 else "run" if place < found.own else "neighbour" for place in range(len(labels))]
     return [
         {"x": float(x), "y": float(y), "pc1": float(first), "pc2": float(second), "token": label, "id": token}
@@ -112,7 +112,7 @@ def map_rows(found: EmbeddingMap, trace: Trace) -> ChartData:
     ]
 
 
-def map_chart(found: EmbeddingMap, trace: Trace, palette: Palette) -> alt.LayerChart:
+def map_chart(found: EmbeddingMap, trace: Trace, palette: Palette, is_narrow: bool = False) -> alt.LayerChart:
     """Points and their tokens: the run's in the token colour, neighbours muted, the newest in the step's colour."""
     axis = alt.Axis(labels=False, ticks=False, grid=False, title=None)
     x = alt.X("x:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=axis)
@@ -151,17 +151,17 @@ def map_chart(found: EmbeddingMap, trace: Trace, palette: Palette) -> alt.LayerC
             for side, anchor in anchors.items()
         ),
     ]
-    return style.dressed(
-        alt.layer(*layers).resolve_scale(color="independent"), palette, 440, points=map_rows(found, trace)
-    )
+    rows = map_rows(found, trace, NARROW_WIDTH if is_narrow else WIDTH)
+    return style.dressed(alt.layer(*layers).resolve_scale(color="independent"), palette, 440, points=rows)
 
 
 def map_sentence(found: EmbeddingMap) -> str:
     """How much of the variance the flat map keeps."""
-    first, second = (float(share) for share in found.projection.shares)
+    shares = [float(share) for share in found.projection.shares]
+    (first, second), both = percent_parts(shares), percent(sum(shares))
     return (
-        f"Two directions keep {percent(first + second)} of the variance of these {len(found.tokens)} embeddings "
-        f"({percent(first)} across, {percent(second)} up); distances in the other directions are not visible here."
+        f"Two directions keep {both} of the variance of these {len(found.tokens)} embeddings ({first} across, {second} "
+        f"up); distances in the other directions are not visible here."
     )
 
 
@@ -170,5 +170,5 @@ def map_caption(found: EmbeddingMap) -> str:
     which = f"all {found.own}" if found.own == found.seen else f"the latest {found.own} of {found.seen}"
     return (
         f"The map shows {which} different tokens of the run, and the {NEIGHBOURS} nearest tokens to each by cosine. "
-        "If a label has no room, point at its dot to read it."
+        "If a label has no room, point at its dot or tap it to read it."
     )

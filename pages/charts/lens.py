@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from gpt2.model.sampling import softmax
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Trace
+from pages.look.names import layer_name
 from pages.look.numbers import fixed, percent, rounding_error
+from pages.look.tokens import spoken, spoken_at
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share
-
-from .style import spoken
 
 Array = NDArray[np.float32]
 ReadLens = Callable[[Array], Array]
@@ -21,7 +21,7 @@ ReadLens = Callable[[Array], Array]
 TITLE = "What would each layer say next?"
 FORMULA = (
     r"p^{(l)} = \text{softmax}\!\left(W_{\text{lm\_head}} \, \text{ln}_f\big(x^{(l)}\big)\right), \qquad "
-    r"\text{ln}_f(x) = \frac{x - \bar{x}}{\sqrt{\text{var}(x) + \epsilon}} \odot w + b"
+    r"\text{ln}_f(x) = \frac{x - \mu}{\sqrt{\text{var}(x) + \epsilon}} \odot w + b, \qquad \mu = \text{mean of } x"
 )
 # The option that stands for the drawn token at every step.
 DRAWN = -1
@@ -33,7 +33,7 @@ MAX_LOGITS = 8_000_000
 def depths(n_layer: int) -> dict[str, str]:
     """Every depth that the lens reads, bottom first: its label and its hook."""
     return {"embed": "blocks.0.hook_resid_pre"} | {
-        f"L{layer}": f"blocks.{layer}.hook_resid_post" for layer in range(n_layer)
+        layer_name(layer): f"blocks.{layer}.hook_resid_post" for layer in range(n_layer)
     }
 
 
@@ -114,7 +114,7 @@ def lens_sentence(trace: Trace, grid: LensGrid) -> str:
     since = next(depth for depth in range(len(row)) if (row[depth:] == final).all())
     first = "from the embedding on" if since == 0 else f"from {labels[since]} on"
     return (
-        f"After {spoken(trace.labels[-1])} the model's first choice is {spoken(trace.vocabulary.label(final))} "
+        f"After {spoken_at(trace, -1)} the model's first choice is {spoken(trace.vocabulary.label(final))} "
         f"({percent(float(grid.probabilities[-1, -1]))}); it leads {first}."
     )
 
@@ -179,7 +179,7 @@ def no_lens_sentence(trace: Trace) -> str:
 
 def operands(trace: Trace, logits: Array, watched: Watch) -> list[str]:
     """The watched token's numbers at the top of the stack, and the check against the model's own logits."""
-    top, label = logits[-1].astype(np.float64), trace.vocabulary.label(watched.token)
+    top, label = logits[-1].astype(np.float64), spoken(trace.vocabulary.label(watched.token))
     hook = list(depths(trace.config.n_layer).values())[-1]
     apart = float(np.abs(logits[-1] - trace.step(-1).logits).max())
     score, most = float(top[watched.token]), float(top.max())

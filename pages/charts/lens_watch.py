@@ -5,9 +5,10 @@ import altair as alt
 from gpt2.trace.trace import Trace
 from pages.look.numbers import percent
 from pages.look.palette import Palette
+from pages.look.tokens import spoken
 
 from .lens import Watch, depths
-from .style import ChartData, dressed, named, spoken
+from .style import ChartData, dressed, named
 
 PROBABILITY_TITLE = "The watched token's probability, layer by layer"
 RANK_TITLE = "Its rank among all tokens"

@@ -6,12 +6,14 @@ from numpy.typing import NDArray
 
 from gpt2.trace.step import NORMS
 from gpt2.trace.trace import Trace
-from pages.look.numbers import fixed, rounding_error, whole_percent
+from pages.look.names import layer_name, part_name
+from pages.look.numbers import fixed, percent_parts, round_above, rounding_error
 from pages.look.palette import Palette
+from pages.look.tokens import spoken_at
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
 
-from .style import ChartData, dressed, named, spoken
+from .style import ChartData, dressed, named
 
 Array = NDArray[np.float32]
 NORMS_TITLE = "How long is each token's vector?"
@@ -29,7 +31,7 @@ PARTS = {"attention": ("hook_attn_out", "hook_resid_pre"), "MLP": ("hook_mlp_out
 def points(n_layer: int) -> dict[str, str]:
     """The shown points of the stream, bottom first: a short label and the hook of each."""
     blocks = {
-        f"L{layer} {part}": f"blocks.{layer}.hook_resid_{part}"
+        f"{layer_name(layer)} {part}": f"blocks.{layer}.hook_resid_{part}"
         for layer in range(n_layer)
         for part in ("pre", "mid", "post")
     }
@@ -87,8 +89,8 @@ def norm_sentence(trace: Trace, position: int) -> str:
     bottom, top = (float(np.linalg.norm(trace.row(hook, position))) for hook in ends)
     longest = max(added(trace, position), key=lambda row: row["norm"])
     return (
-        f"{spoken(trace.labels[position])} enters the first block with norm {bottom:.1f} and leaves the last with "
-        f"{top:.1f}, {top / bottom:.1f} times as long; {longest['part']} of {longest['layer']} adds the longest "
+        f"{spoken_at(trace, position)} enters the first block with norm {bottom:.1f} and leaves the last with "
+        f"{top:.1f}, {top / bottom:.1f} times as long; {longest['name']} adds the longest "
         f"vector, {longest['norm']:.1f}."
     )
 
@@ -103,7 +105,8 @@ def added(trace: Trace, position: int) -> ChartData:
             scale = length * stream_length
             rows.append(
                 {
-                    "layer": f"L{layer}",
+                    "layer": layer_name(layer),
+                    "name": part_name(part, layer),
                     "part": part,
                     "norm": length,
                     "before": stream_length,
@@ -115,7 +118,7 @@ def added(trace: Trace, position: int) -> ChartData:
 
 
 def _bars(trace: Trace, position: int, palette: Palette, x: alt.X) -> alt.Chart | alt.LayerChart:
-    layers = [f"L{layer}" for layer in reversed(range(trace.config.n_layer))]
+    layers = [layer_name(layer) for layer in reversed(range(trace.config.n_layer))]
     parts = list(PARTS)
     bars = (
         named("added")
@@ -149,19 +152,18 @@ def added_bars(trace: Trace, position: int, palette: Palette) -> alt.Chart | alt
 
 
 def reach(trace: Trace, position: int) -> float:
-    """A round end for the axis of norms: 1, 2 or 5 times a power of ten above what any token gets.
+    """A round end for the axis of norms, close above what any token gets.
 
     The first token's vectors can be a hundred times as long as all others; they count only if it is the shown one.
     """
     first = 0 if position == 0 or trace.seq == 1 else 1
     longest = float(trace.norms[[NORMS.index(out) for out, _ in PARTS.values()], :, first:].max())
-    power = 10.0 ** np.floor(np.log10(max(longest, 1e-6)))
-    return float(next(power * step for step in (1, 2, 5, 10) if power * step >= longest))
+    return round_above(longest)
 
 
 def direction_bars(trace: Trace, position: int, palette: Palette) -> alt.Chart | alt.LayerChart:
     """Cosines of the same outputs with the stream they are added to, on [-1, 1]: below 0 they cancel."""
-    axis = alt.Axis(title="cosine with the stream before (below 0: cancels)", tickCount=5)
+    axis = alt.Axis(title="cosine with the stream (below 0: cancels)", tickCount=5)
     return _bars(trace, position, palette, alt.X("cosine:Q", scale=alt.Scale(domain=[-1, 1]), axis=axis))
 
 
@@ -169,22 +171,23 @@ def added_sentence(trace: Trace, position: int) -> str:
     """The shares of attention and the MLPs in all that is added, by norm."""
     rows = added(trace, position)
     total = {part: sum(row["norm"] for row in rows if row["part"] == part) for part in PARTS}
-    shares = {part: whole_percent(norms / sum(total.values())) for part, norms in total.items()}
+    written = percent_parts([norms / sum(total.values()) for norms in total.values()], 0)
+    shares = dict(zip(total, written, strict=True))
     longest = max(rows, key=lambda row: row["norm"])
     return (
-        f"The MLPs add {shares['MLP']} of the norms at {spoken(trace.labels[position])}, attention "
-        f"{shares['attention']}; {longest['part']} of {longest['layer']} adds most, "
+        f"The MLPs add {shares['MLP']} of the norms at {spoken_at(trace, position)}, attention "
+        f"{shares['attention']}; {longest['name']} adds most, "
         f"{longest['norm']:.1f}."
     )
 
 
 def direction_sentence(trace: Trace, position: int) -> str:
     """The part that points most against the stream, if any does."""
-    token, least = spoken(trace.labels[position]), min(added(trace, position), key=lambda row: row["cosine"])
+    token, least = spoken_at(trace, position), min(added(trace, position), key=lambda row: row["cosine"])
     if least["cosine"] >= 0:
         return f"At {token}, no part points against the stream: the lowest cosine is {fixed(least['cosine'], 2)}."
     return (
-        f"At {token}, {least['part']} of {least['layer']} points most against the stream: "
+        f"At {token}, {least['name']} points most against the stream: "
         f"its cosine with the stream before it is {fixed(least['cosine'], 2)}."
     )
 

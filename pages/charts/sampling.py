@@ -8,8 +8,7 @@ import numpy as np
 from gpt2.model.sampling import Distribution, Sampling, entropy_bits
 from gpt2.trace.trace import Step
 from pages.look.numbers import bits, percent
-
-from .style import spoken
+from pages.look.tokens import spoken
 
 SHOWN_TOKENS = 16
 # The limits of the page's controls: a slider's end, and the largest whole number that a browser holds exactly.

@@ -9,10 +9,11 @@ from gpt2.model.sampling import Distribution
 from gpt2.text.vocabulary import Vocabulary
 from pages.look.numbers import bits, fixed, percent
 from pages.look.palette import Palette
+from pages.look.tokens import spoken
 
 from . import style
 from .sampling import SHOWN_TOKENS, Column, Outcome, columns_of, shown_tokens
-from .style import ChartData, spoken
+from .style import ChartData
 
 # The picture has its own units: x counts columns (the first holds the token and its logit), y counts rows.
 FIRST, BAR, VALUE = 1.28, 0.52, 0.86
@@ -198,14 +199,14 @@ def columns_chart(
             .encode(x=x, y=y, text="token:N", color=quiet)
             for sign, weight in (("", "bold"), ("!", "normal"))
         ),
-        names.mark_text(align="right", baseline="middle", fontSize=style.SMALL, color=palette.muted).encode(
+        names.mark_text(align="right", baseline="middle", fontSize=style.LABEL, color=palette.muted).encode(
             x=alt.X("logit_x:Q", scale=plane, axis=None), y=y, text="logit:N"
         ),
         heads.transform_filter("datum.line == 'name' && datum.align == 'left'").mark_text(
             align="left", fontSize=style.TEXT, fontWeight="bold"
         ).encode(x=x, y=y, text="text:N"),
         heads.transform_filter("datum.align == 'right'").mark_text(
-            align="right", fontSize=style.SMALL, color=palette.muted
+            align="right", fontSize=style.LABEL, color=palette.muted
         ).encode(x=x, y=y, text="text:N"),
         heads.transform_filter("datum.line == 'note'").mark_text(
             align="left", fontSize=style.LABEL, color=palette.muted

@@ -6,19 +6,20 @@ import numpy as np
 from gpt2.text.vocabulary import Vocabulary
 from pages.look.numbers import percent
 from pages.look.palette import Palette
+from pages.look.tokens import spoken
 
 from . import style
 from .sampling import Outcome
-from .style import ChartData, spoken
+from .style import ChartData
 
 # The tokens past this many share one segment: each of them would be thinner than a pixel.
 SHOWN_SEGMENTS = 48
-# A label needs this share of the bar for each of its letters, at the page's narrowest width.
-LETTER = 0.0075
+# A label needs this share of the bar for each of its letters, at the narrowest width of the page and of a phone.
+LETTER, NARROW_LETTER = 0.0075, 0.034
 AS_DRAWN, WHAT_IF = "As drawn", "What if"
 
 
-def segments(outcome: Outcome, row: str, vocabulary: Vocabulary) -> ChartData:
+def segments(outcome: Outcome, row: str, vocabulary: Vocabulary, letter: float = LETTER) -> ChartData:
     """The bar's segments, most likely first. Tokens past the first few share one; the drawn token has its own."""
     distribution = outcome.distribution
     left = int(np.count_nonzero(distribution.final))
@@ -29,7 +30,7 @@ def segments(outcome: Outcome, row: str, vocabulary: Vocabulary) -> ChartData:
     for before, last in zip([-1, *lasts], lasts, strict=False):
         start, end, count = float(ends[before]) if before >= 0 else 0.0, float(ends[last]), last - before
         label = vocabulary.label(int(distribution.order[last])) if count == 1 else f"{count:,} tokens"
-        room = int((end - start) / LETTER) - 1
+        room = int((end - start) / letter) - 1
         rows.append(
             {
                 "row": row,
@@ -46,9 +47,12 @@ def segments(outcome: Outcome, row: str, vocabulary: Vocabulary) -> ChartData:
     return rows
 
 
-def draw_chart(as_drawn: Outcome, preview: Outcome, vocabulary: Vocabulary, palette: Palette) -> alt.LayerChart:
+def draw_chart(
+    as_drawn: Outcome, preview: Outcome, vocabulary: Vocabulary, palette: Palette, is_narrow: bool = False
+) -> alt.LayerChart:
     """Two bars, the run's own draw and the preview's, each with its uniform number `u` marked."""
-    x = alt.X("x:Q", scale=alt.Scale(domain=[0, 1]), title="u", axis=alt.Axis(format=".1f", grid=False, tickCount=10))
+    x = alt.X("x:Q", scale=alt.Scale(domain=[0, 1]), title="u")
+    x = x.axis(format=".1f", grid=False, tickCount=alt.ExprRef(f"width < {style.NARROW} ? 5 : 10"))
     order = [AS_DRAWN, WHAT_IF]
     y = alt.Y("row:N", sort=order, title=None, scale=alt.Scale(domain=order, paddingInner=0.55, paddingOuter=0.4))
     y = y.axis(domain=False, ticks=False, labelColor=palette.text, labelFontSize=style.LABEL)
@@ -83,8 +87,9 @@ def draw_chart(as_drawn: Outcome, preview: Outcome, vocabulary: Vocabulary, pale
         ),
     ]  # fmt: skip
     pairs = ((AS_DRAWN, as_drawn), (WHAT_IF, preview))
+    letter = NARROW_LETTER if is_narrow else LETTER
     rows = {
-        "segments": [segment for row, outcome in pairs for segment in segments(outcome, row, vocabulary)],
+        "segments": [segment for row, outcome in pairs for segment in segments(outcome, row, vocabulary, letter)],
         "marks": [
             {"row": row, "x": outcome.u, "text": f"u = {outcome.u:.3f} → {vocabulary.label(outcome.token)}"}
             for row, outcome in pairs

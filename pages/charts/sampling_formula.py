@@ -4,6 +4,7 @@ import numpy as np
 
 from gpt2.text.vocabulary import Vocabulary
 from pages.look.numbers import fixed, percent
+from pages.look.tokens import spoken
 
 from .sampling import Outcome
 
@@ -20,7 +21,7 @@ def sampling_operands(outcome: Outcome, logits: np.ndarray, vocabulary: Vocabula
     Shapes: logits [vocab].
     """
     distribution, sampling, token = outcome.distribution, outcome.sampling, outcome.token
-    label, highest = vocabulary.label(token), float(logits.max())
+    label, highest = spoken(vocabulary.label(token)), float(logits.max())
     logit = float(logits[token])
     lines = [f"logit z of {label} = {fixed(logit, 4)}; the highest logit is {fixed(highest, 4)}"]
     if sampling.temperature:

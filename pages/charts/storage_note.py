@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from gpt2.trace.captures import Storage
 from gpt2.trace.trace import Trace
+from pages.look.numbers import PER_CENT
 
 SENTENCES = {
     Storage.DIFFERENCE: "{hooks} {are} the difference of two points of the stream",
-    Storage.FLOAT16: "{hooks} {are} stored in half precision, within 0.05 % of each weight",
-    Storage.DROPPED: "{hooks} {are} recomputed from the stream when shown, within 0.001 %",
+    Storage.FLOAT16: "{hooks} {are} stored in half precision, within 0.05{per_cent} of each weight",
+    Storage.DROPPED: "{hooks} {are} recomputed from the stream when shown, within 0.001{per_cent}",
 }
 MISSING = "{hooks} {are} not stored, and the model that could recompute them is not loaded"
 
@@ -27,7 +28,11 @@ def storage_sentence(trace: Trace, hooks: Sequence[str]) -> str:
         if found:
             listed = " and ".join(filter(None, (", ".join(found[:-1]), found[-1])))
             sentence = MISSING if storage == Storage.DROPPED and trace.recomputer is None else phrase
-            phrases.append(sentence.format(hooks=listed, are="are" if len(found) > 1 or listed == "logits" else "is"))
+            phrases.append(
+                sentence.format(
+                    hooks=listed, per_cent=PER_CENT, are="are" if len(found) > 1 or listed == "logits" else "is"
+                )
+            )
     if not phrases:
         return ""
     changed = [

@@ -11,6 +11,7 @@ from typing import Any
 import altair as alt
 import pandas  # noqa: F401 - see above
 
+from pages.look.numbers import MINUS, PER_CENT
 from pages.look.palette import Palette
 
 SANS = '"Source Sans", "Source Sans Pro", "DejaVu Sans", sans-serif'
@@ -21,7 +22,16 @@ ChartData = list[dict[str, Any]]
 # Sizes in pixels. A presenter's page multiplies them; nothing else in a chart states a font size of its own.
 TEXT = 13
 LABEL = 12
-SMALL = 11
+# A plot that is less wide is on a phone.
+NARROW = 440
+LOCALE = {
+    "decimal": ".",
+    "thousands": ",",
+    "grouping": [3],
+    "currency": ["", ""],
+    "percent": PER_CENT,
+    "minus": MINUS,
+}
 
 
 def config(palette: Palette) -> dict[str, Any]:
@@ -50,6 +60,7 @@ def config(palette: Palette) -> dict[str, Any]:
         "orient": "bottom",
         "labelLimit": 260,
         "symbolStrokeWidth": 2,
+        "columns": legend_columns(1),
     }
     title = {
         "font": SANS,
@@ -63,7 +74,8 @@ def config(palette: Palette) -> dict[str, Any]:
     return {
         "background": "transparent",
         # Vega names marks, empty layers too, without a word; each chart has a sentence that tells of it.
-        "mark": {"aria": False},
+        # A mark that is told nothing of would show its place on the axes under the pointer.
+        "mark": {"aria": False, "tooltip": None},
         "font": SANS,
         "view": {"stroke": None},
         "axis": axis,
@@ -74,7 +86,14 @@ def config(palette: Palette) -> dict[str, Any]:
         "rule": {"color": palette.muted},
         "bar": {"cornerRadiusEnd": 2},
         "line": {"strokeWidth": 2},
+        # Vega's own formats, on axes and in tooltips, as numbers.py writes them.
+        "locale": {"number": LOCALE},
     }
+
+
+def legend_columns(narrow: int, wide: int = 0) -> alt.ExprRef:
+    """How many entries of a legend stand side by side, on a phone and elsewhere; 0 is all of them."""
+    return alt.ExprRef(f"width < {NARROW} ? {narrow} : {wide}")
 
 
 def named(dataset: str) -> alt.Chart:
@@ -93,11 +112,6 @@ def dressed(
     sized = chart.properties(width="container", height=height, padding=padding).configure(**config(palette))
     sized.datasets = datasets  # as a property, a thousand rows would be checked twice against the whole schema
     return sized
-
-
-def spoken(label: str) -> str:
-    """A token inside a sentence: in quotation marks where it would be taken for the sentence's own punctuation."""
-    return label if any(char.isalnum() for char in label) else f"“{label}”"
 
 
 def token_axis(**settings: Any) -> alt.Axis:

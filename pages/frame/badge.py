@@ -6,12 +6,14 @@ from pathlib import Path
 
 import streamlit as st
 
+from .heading import heading as draw_heading
 from .layout import palette
 
 CSS = """
-button { display: block; margin: 0 0 0 auto; padding: 0 0.6em; border: 1px solid var(--mark); border-radius: 1em;
-  background: var(--st-background-color); color: var(--mark); cursor: pointer; white-space: nowrap;
-  font: 11px / 18px var(--st-font); }
+button { display: block; position: relative; margin: 0 0 0 auto; padding: 0 0.6em; border: 1px solid var(--mark);
+  border-radius: 1em; background: var(--st-background-color); color: var(--mark); cursor: pointer; white-space: nowrap;
+  font: max(var(--least, 12px), calc(12px * var(--type, 1))) / 1.5 var(--st-font); }
+button::after { content: ""; position: absolute; inset: -5px -2px; } /* room for a finger */
 button[hidden] { display: block; visibility: hidden; }
 """
 _mount = st.components.v2.component(
@@ -34,13 +36,13 @@ def pick_from(
         key: the list's.
         otherwise: the choice if a person has made none.
     """
-    heading = st.container(horizontal=True, vertical_alignment="center")
+    heading = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
     # The badge is drawn after the list: before, the session may hold a text that no option has any more.
     choice = st.selectbox(
         title, options, format_func=format_func, key=key, persist_state="session", label_visibility="collapsed"
     )
     with heading:
-        st.markdown(f"**{title}**", width="stretch")
+        draw_heading(key, title, width="content")
         _mount(
             key=f"{key}.badge",
             data={"picked": choice != otherwise, "mark": palette().sampling},

@@ -5,6 +5,8 @@ import streamlit as st
 from pages.charts import cost_cache
 from pages.visit.session import this_visit
 
+from .chart import show_chart
+from .heading import heading
 from .layout import View, plain_text
 
 SECONDS = 0.5
@@ -26,12 +28,12 @@ def show_saving(view: View) -> None:
             return
         own = measurement if measurement is not None and measurement.run_id == run.run_id else None
         reruns = own.reruns if own is not None else ()
-        st.markdown(f"**{cost_cache.TITLE}**")
+        heading(chart_key, cost_cache.TITLE)
         left, right = st.columns([5, 2.2])
         with left:
             plain_text(cost_cache.cache_sentence(run, reruns))
             chart = cost_cache.cache_chart(run, reruns, palette)
-            st.altair_chart(chart, theme=None, alt=cost_cache.TITLE, key=chart_key)
+            show_chart(chart, alt=cost_cache.TITLE, key=chart_key)
         with right:
             if own is not None and own.is_running:
                 st.progress(len(reruns) / own.total, f"{len(reruns)} of {own.total} passes timed")

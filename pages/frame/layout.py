@@ -20,10 +20,11 @@ from gpt2.trace.step import Step
 from gpt2.trace.trace import Trace
 from pages.charts.storage_note import storage_sentence
 from pages.look.palette import DARK, LIGHT, Palette
+from pages.look.tokens import BEGIN, markdown
 from pages.matrix.blob import Picture
 from pages.server.caches import PICTURES, with_recomputer
 from pages.server.job import ModelJob
-from pages.stage.component import stage
+from pages.stage.component import stage, type_size
 from pages.visit.session import this_visit
 from pages.visit.visit import Visit
 
@@ -43,6 +44,7 @@ class View:
         tables, read_lens, checkpoint: the embeddings, the logit lens and the weights of the model that made the run,
             or None if it is not loaded.
         head: (layer, head) that the visitor has locked, if any.
+        is_narrow: whether the window is too narrow for pictures that need much room.
     """
 
     name: str
@@ -54,6 +56,7 @@ class View:
     head: tuple[int, int] | None
     read_lens: Callable[[Array], Array] | None
     checkpoint: Checkpoint | None
+    is_narrow: bool = False
 
     def key(self, name: str) -> str:
         """A widget key of this page alone."""
@@ -88,6 +91,7 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
     visit = this_visit()
     visit.refresh()
     runs, (drawn, drawn_head), drawn_palette = count(), visit.view_key, palette()
+    drawn_size = type_size(), visit.is_narrow
     # Streamlit holds the function below for long; it must not hold the numbers of an evicted run.
     drawn_step = (lambda: None) if drawn is None else weakref.ref(drawn)
     del drawn
@@ -103,6 +107,8 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
         step, head = visit.view_key
         if view == "strip" and (step is not drawn_step() or head != drawn_head):
             st.rerun()  # the pictures below show another step or head than the strip
+        if view == "strip" and (type_size(), visit.is_narrow) != drawn_size:
+            st.rerun()  # charts have letters of another size than the page around them, or are too wide or too narrow
         if palette() is not drawn_palette:
             st.rerun()  # charts and logo have the colours of the theme before; the stage told of the new one
         if actions:
@@ -128,6 +134,7 @@ def open_page(name: str) -> View:
         head=visit.head,
         read_lens=lens_of(model),
         checkpoint=model.checkpoint if model else None,
+        is_narrow=visit.is_narrow,
     )
 
 
@@ -168,8 +175,11 @@ def stop_if_missing(view: View, *hooks: str) -> None:
 
 
 def plain_text(text: str) -> None:
-    """Show a generated sentence as plain text: a token in it is never read as markup."""
-    st.text(text)
+    """Show a generated sentence letter by letter, its tokens as code: nothing in it is ever read as markup."""
+    if BEGIN in text:
+        st.markdown(markdown(text))
+    else:
+        st.text(text)
 
 
 def show_computation(title: str, formula: str, operands: Sequence[str], excerpts: Sequence[Excerpt]) -> None:
@@ -177,7 +187,7 @@ def show_computation(title: str, formula: str, operands: Sequence[str], excerpts
     with st.expander(title, icon=":material/function:"):
         st.latex(formula)
         for operand in operands:
-            st.text(operand)
+            plain_text(operand)
         lines, *files = st.tabs(["The lines that compute it", *(f"gpt2/{excerpt.file}" for excerpt in excerpts)])
         with lines:
             for excerpt in excerpts:

@@ -16,8 +16,10 @@ from pages.visit.saving import Saving
 from pages.visit.session import this_visit
 from pages.visit.visit import Visit
 
+from .heading import CSS as HEADINGS
 from .layout import palette, plain_text
 from .logo import logo
+from .page_row import show_page_row
 
 WATCH = Path(__file__).parents[1] / "watch"
 LEARN = WATCH.parent / "learn"
@@ -38,11 +40,29 @@ CSS = """<style>
 [data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.25rem 0 0.5rem; }
 [data-testid="stText"] { font-size: 0.95rem; line-height: 1.45; }
 @media (max-width: 640px) { [data-testid="stToolbar"] div:has(> [data-testid="stMainMenu"]) { min-width: 0; } }
+/* A panel that fills the window, and a presenter's page: one idea a screen. See pages/stage/js/fill.js and size.js. */
+.gpt2-filled [data-testid="stHeader"] { visibility: hidden; }
+.stVerticalBlock.filled { position: fixed; inset: 0; z-index: 1000; padding: 1.5rem 2rem; overflow-y: auto; }
+.filled [data-testid="stImage"] img { width: auto; max-height: calc(100vh - 12rem); }
+.gpt2-large .stMainBlockContainer > .stVerticalBlock > * > .stHorizontalBlock {
+  > .stColumn { flex: 1 0 100%; }
+  > .stColumn:has([data-testid="stImage"]) { flex: 3 0 0; }
+  > .stColumn:has([data-testid="stImage"]) + .stColumn { flex: 5 0 0; }
+}
+.gpt2-large #vg-tooltip-element { font-size: var(--least); }
 /* What is in the closed sidebar is not reached by Tab. */
 [data-testid="stSidebar"][data-collapsed="true"] { visibility: hidden; }
+/* A label written on a bar does not keep the pointer from the bar. */
+.stVegaLiteChart .role-mark.mark-text { pointer-events: none; }
+/* Room for a finger, and letters on which a phone does not zoom in. */
+[data-testid="stCheckbox"] label { min-height: 24px; }
+[data-testid="stSlider"] div:has(> [data-testid="stSliderThumbValue"])::after {
+  content: ""; position: absolute; inset: -6px; }
+@media (max-width: 640px), (pointer: coarse) { .stApp :is(input, textarea) { font-size: max(16px, 1em) !important; } }
 </style>"""
 # Streamlit's greys and the tint of a chosen button leave too little contrast.
 CONTRAST = """<style>
+.stVerticalBlock.filled {{ background: {paper}; }}
 [data-testid="stCaptionContainer"] {{ opacity: 1; }}
 [data-testid="stCaptionContainer"] p {{ color: {muted}; }}
 [data-testid="stButtonGroup"] [data-selected="true"] p {{ color: {text}; }}
@@ -63,7 +83,7 @@ def show() -> None:
     """Draw the navigation, the sidebar and the chosen page."""
     reload_if_page_not_found()
     colours = palette()
-    st.html(CSS + CONTRAST.format(muted=colours.muted, text=colours.text))
+    st.html(CSS + HEADINGS + CONTRAST.format(muted=colours.muted, text=colours.text, paper=colours.paper))
     st.logo(logo(colours), size="large")
     watch = [
         st.Page(WATCH / "live.py", title="Live", default=True),
@@ -78,6 +98,8 @@ def show() -> None:
         *(st.Page(LEARN / f"{lesson.name}.py", title=f"{lesson.number} {lesson.title}") for lesson in LESSONS),
     ]
     page = st.navigation({"": watch, "Learn": learn}, position="top")
+    course = learn[0]  # on a narrow screen it stands for all lessons, which it links
+    show_page_row([*watch, course], course if page in learn else page, colours.attention)
     with st.sidebar:
         show_runs(this_visit())
     page.run()

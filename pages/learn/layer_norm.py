@@ -1,4 +1,4 @@
-"""Lesson 3: how every layer gets numbers of the same size."""
+"""Lesson 3: how does every layer get numbers of the same size?"""
 
 from gpt2.learn.lessons import lesson_of
 from pages.learn.lesson import show

@@ -11,13 +11,13 @@ import streamlit as st
 from gpt2.learn.lesson import MODEL, Blank, Failure, Lesson
 from gpt2.learn.lessons import LESSONS
 from gpt2.learn.verdict import describe, equal
-from .line_value import LineValue
 from pages.frame import layout
 from pages.frame.layout import View
 from pages.look.numbers import rounding_error
 from pages.matrix.component import matrix
 from pages.matrix.scale import Concept
 
+from .line_value import LineValue
 from .listing import ListedLine, ListedValue, listing
 
 if TYPE_CHECKING:

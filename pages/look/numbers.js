@@ -21,13 +21,20 @@ function signed(value) {
 
 function percent(share, digits = 1) {
   const hundredths = 100 * Math.max(share, 0);
-  if (hundredths > 0 && hundredths < 0.01) return "<0.01\u00a0%";
-  return `${fixed(hundredths, hundredths > 0 && hundredths < 0.1 ? 2 : digits)}\u00a0%`;
+  if (hundredths > 0 && hundredths < 0.01) return "<0.01\u202f%";
+  return `${fixed(hundredths, hundredths > 0 && hundredths < 0.1 ? 2 : digits)}\u202f%`;
 }
 
 function wholePercent(share) {
   const hundredths = 100 * Math.max(share, 0);
-  return hundredths > 0 && hundredths <= 0.5 ? "<1\u00a0%" : `${fixed(hundredths, 0)}\u00a0%`;
+  return hundredths > 0 && hundredths <= 0.5 ? "<1\u202f%" : `${fixed(hundredths, 0)}\u202f%`;
+}
+
+const ENDS = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10], FEW_ENDS = [1, 2, 5, 10];
+
+function roundAbove(value, steps = ENDS) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
+  return steps.map((step) => step * power).find((end) => end >= value * 0.9999) ?? 10 * power;
 }
 
 function bits(value) { return `${fixed(value, 2)}\u00a0bits`; }

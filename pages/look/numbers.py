@@ -14,16 +14,23 @@
 Positions, steps, layers, heads and dimensions count from 0, as in the names of hooks; ranks count from 1.
 
 A half is rounded to the even digit, as Python does it. A minus is U+2212. Between a number and its unit is a space that
-does not break, U+00A0.
+does not break: U+00A0, and the narrow U+202F before the sign for per cent. Parts that are listed with their total are
+written so that they add up to it.
 """
 
 import math
 import re
+from collections.abc import Sequence
 
 SPACE, MINUS = "\N{NO-BREAK SPACE}", "\N{MINUS SIGN}"
+PER_CENT = "\N{NARROW NO-BREAK SPACE}%"
+
+# An axis ends close above what is drawn; a colour scale that should seldom change has few ends.
+ENDS = 1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10
+FEW_ENDS = 1, 2, 5, 10
 
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-_PERCENT = re.compile(rf"(<?\d[\d.]*{SPACE}%)")
+_PERCENT = re.compile(rf"(<?\d[\d.]*{PER_CENT})")
 
 
 def fixed(value: float, digits: int) -> str:
@@ -57,14 +64,44 @@ def percent(share: float, digits: int = 1) -> str:
     """A share in per cent: '12.3 %', '0.04 %', '<0.01 %'; `digits` is 2 where the number is looked up."""
     hundredths = 100 * max(float(share), 0.0)
     if 0 < hundredths < 0.01:
-        return f"<0.01{SPACE}%"
-    return f"{fixed(hundredths, 2 if 0 < hundredths < 0.1 else digits)}{SPACE}%"
+        return f"<0.01{PER_CENT}"
+    return f"{fixed(hundredths, 2 if 0 < hundredths < 0.1 else digits)}{PER_CENT}"
 
 
 def whole_percent(share: float) -> str:
     """A share in per cent, at a glance: '92 %', '<1 %'."""
     hundredths = 100 * max(float(share), 0.0)
-    return f"<1{SPACE}%" if 0 < hundredths <= 0.5 else f"{fixed(hundredths, 0)}{SPACE}%"
+    return f"<1{PER_CENT}" if 0 < hundredths <= 0.5 else f"{fixed(hundredths, 0)}{PER_CENT}"
+
+
+def adding_up(parts: Sequence[float], digits: int) -> list[float]:
+    """The parts rounded so that they add up to their rounded total: those with the largest remainders are rounded up.
+
+    The parts must not be negative.
+    """
+    scaled = [part * 10**digits for part in parts]
+    units = [math.floor(part) for part in scaled]
+    missing = round(sum(scaled)) - sum(units)
+    by_remainder = sorted(range(len(parts)), key=lambda at: units[at] - scaled[at])
+    for at in by_remainder[:missing]:
+        units[at] += 1
+    return [unit / 10**digits for unit in units]
+
+
+def percent_parts(shares: Sequence[float], digits: int = 1) -> list[str]:
+    """Shares that are listed with their total, in per cent; one that is not zero never reads as zero."""
+    written = adding_up([100 * share for share in shares], digits)
+    least = f"<{fixed(10**-digits, digits)}{PER_CENT}"
+    return [
+        least if share > 0 and not part else f"{fixed(part, digits)}{PER_CENT}"
+        for share, part in zip(shares, written, strict=True)
+    ]
+
+
+def round_above(value: float, steps: Sequence[float] = ENDS) -> float:
+    """The end of an axis or a colour scale: the first of `steps` times a power of ten that is at least `value`."""
+    power = 10.0 ** math.floor(math.log10(max(value, 1e-9)))
+    return next((power * step for step in steps if power * step >= value * 0.9999), 10 * power)
 
 
 def bits(value: float) -> str:

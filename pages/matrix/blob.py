@@ -85,12 +85,17 @@ class Picture:
 
 
 def pack(
-    picture: Picture, selectable: bool = False, selected: tuple[int, int] | None = None, is_picked: bool = False
+    picture: Picture,
+    panel: str = "",
+    selectable: bool = False,
+    selected: tuple[int, int] | None = None,
+    is_picked: bool = False,
 ) -> bytes:
     """The picture as the browser takes it; the values start at a multiple of four bytes.
 
     Args:
         picture: what to draw.
+        panel: its name in `pages.look.panels`.
         selectable: whether the cell that a visitor picks is sent back.
         selected: the cell in a frame.
         is_picked: whether a visitor has picked that cell, and can let it go.
@@ -107,6 +112,7 @@ def pack(
         "caption": bold_percents(picture.caption),
         "bold": None if picture.bold is None else picture.bold.astype(int).tolist(),
         "scale": asdict(picture.scale),
+        "panel": panel,
         "shape": list(values.shape),
         "tile": tile,
         "selectable": selectable,
@@ -127,5 +133,6 @@ def _colours(palette: Palette, scale: Scale) -> dict[str, str]:
         "negative": palette.negative,
         "positive": palette.positive,
         "mark": palette.sampling,
+        "watched": palette.watched,
         "muted": palette.muted,
     }

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.look.scripts import shared_script
+from pages.look.scripts import heading_sheet, shared_script
 
 from .blob import Picture, pack
 
 Cell = tuple[int, int]
 HERE = Path(__file__).parent
-SCRIPTS = ("paint", "panel", "matrix")
+SCRIPTS = ("paint", "panel", "keys", "matrix")
 
 
 def lean(source: str) -> str:
@@ -19,11 +19,17 @@ def lean(source: str) -> str:
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
+def component_script() -> str:
+    """All of the component's code."""
+    own = ((HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    return lean("\n".join([shared_script(), *own]))
+
+
 _mount = st.components.v2.component(
     "gpt2_matrix",
     html='<div class="matrix"></div>',
-    css=(HERE / "matrix.css").read_text(encoding="utf-8"),
-    js=lean("\n".join([shared_script(), *((HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)])),
+    css=(HERE / "matrix.css").read_text(encoding="utf-8") + heading_sheet(),
+    js=component_script(),
 )
 
 
@@ -61,5 +67,5 @@ def picked_cell(key: str, shape: tuple[int, int], start: Cell = (0, 0)) -> Cell 
 
 
 def _draw(picture: Picture, key: str, selectable: bool, selected: Cell | None, is_picked: bool) -> None:
-    data = pack(picture, selectable, selected, is_picked)
+    data = pack(picture, key, selectable, selected, is_picked)
     _mount(key=key, data=data, default={"cell": None}, on_cell_change=lambda: None)

@@ -1,7 +1,9 @@
 // The matrix on the page: one mount for each key, repainted whenever data, size or theme change.
 const views = (globalThis.gpt2Matrices ??= new WeakMap());
 const SHARED = 'gpt2-matrix-cell';
-const LOCK_CHANGED = 'gpt2-lock', LET_GO = 'gpt2-let-go'; // what the stage says; see pages/stage/js/lock.js
+const TRIES = 6, ANSWER_MS = 500; // how often, and how long after, a pick is told again
+// What the stage says; see lock.js and watched.js in pages/stage/js.
+const LOCK_CHANGED = 'gpt2-lock', LET_GO = 'gpt2-let-go', WATCH_CHANGED = 'gpt2-watch';
 
 function decode(data) {
   const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
@@ -24,7 +26,7 @@ function nameOf(view, axis, index) {
   const { header } = view;
   const label = (header[`${axis}_names`] || header[`${axis}s`])[index];
   const start = header[`${axis}_start`];
-  return start === null ? label : `${label} (position ${start + index})`;
+  return start === null ? label : `${spoken(label)} (position ${start + index})`;
 }
 
 function describe(view, [r, c]) {
@@ -34,30 +36,46 @@ function describe(view, [r, c]) {
     .replaceAll('{row}', () => (header.row_names || header.rows)[r])
     .replaceAll('{column}', () => (header.column_names || header.columns)[c])
     .replaceAll('{r}', r + (header.row_start ?? 0)).replaceAll('{c}', c + (header.column_start ?? 0));
-  const text = header.text && !header.tile ? `${header.text[r][c]} ` : '';
+  const text = header.text && !header.tile ? `${spoken(header.text[r][c])} ` : '';
   const value = header.tile ? '' : text + numberText(header.scale, data[r * header.shape[1] + c]);
   const names = [header.row_title, row, '→', header.column_title, column].filter(Boolean).join(' ');
   return { value, where: header.tile ? header.notes[r][c] : names, hook };
 }
 
-function showCell(view, cell, { tip = false, speak = false } = {}) {
+const KEYS_OF_CELLS = 'Arrow keys move from cell to cell.', BAR = 52; // pixels of the window under Streamlit's bar
+
+function keysOf({ locks }) { return `${KEYS_OF_CELLS} Enter ${locks ? 'locks a head' : 'holds a cell'}. Esc leaves.`; }
+
+function showCell(view, cell, { tip = false, speak = false, hint = '' } = {}) {
   view.cursor = cell;
-  paintCursor(view, view.width);
+  paintCursor(view);
   const shown = cell || view.chosen;
   const said = shown && shown[0] < view.place.rows && shown[1] < view.place.columns ? describe(view, shown) : null;
-  view.readout.textContent = said ? [said.value, said.where, said.hook].filter(Boolean).join(' · ') : '';
+  const readout = said ? [said.value, said.where, said.hook].filter(Boolean).join(' · ') : '';
+  view.readout.replaceChildren(...tokenNodes(readout));
   view.tip.hidden = !(tip && cell);
   if (tip && cell) {
     view.tip.replaceChildren();
     const [first, second] = said.value ? [said.value, said.where] : [said.where, ''];
-    for (const [tag, text] of [['b', first], ['span', second], ['i', said.hook]]) {
-      if (text) element(view.tip, tag, '').textContent = text;
+    for (const [tag, text] of [['b', first], ['span', second], ['i', said.hook], ['span', hint]]) {
+      if (text) element(view.tip, tag, '').append(...tokenNodes(text));
     }
-    const x = view.place.x(cell[1]) + view.place.cellW / 2, y = view.place.y(cell[0]) + view.place.cellH;
-    view.tip.style.left = `${Math.max(0, Math.min(x + 10, view.width - view.tip.offsetWidth))}px`;
-    view.tip.style.top = `${y + 10}px`;
+    placeTip(view, cell);
   }
-  if (speak && said) view.spoken.textContent = [said.value, said.where].filter(Boolean).join(', ');
+  if (!speak || !said || !globalThis.gpt2Stage?.say) return;
+  const held = view.isPicked && isSame(cell, view.chosen) ? (view.header.locks ? 'locked' : 'picked') : '';
+  globalThis.gpt2Stage.say(unmarked([said.value, said.where, held].filter(Boolean).join(', ')));
+}
+
+// Below the cell and inside the window, or above it where a finger covers what is below.
+function placeTip({ place, plot, tip, width, isTouch, sizes: { type } }, [row, column]) {
+  const x = type * (place.x(column) + place.cellW / 2), y = type * place.y(row), high = type * place.cellH;
+  const gap = isTouch ? 24 : 10, edge = plot.getBoundingClientRect().top;
+  const above = y - tip.offsetHeight - gap, below = y + high + gap;
+  const fitsAbove = edge + above >= BAR, fitsBelow = edge + below + tip.offsetHeight <= innerHeight;
+  const left = isTouch ? x - tip.offsetWidth / 2 : x + 10;
+  tip.style.left = `${Math.max(0, Math.min(left, width - tip.offsetWidth))}px`;
+  tip.style.top = `${(isTouch ? fitsAbove : !fitsBelow && fitsAbove) ? above : below}px`;
 }
 
 function share(view, kind, cell) {
@@ -77,8 +95,35 @@ function followLock(view) {
   view.badge.hidden = !view.isPicked;
 }
 
+// A picture whose columns alone are positions has the watched one picked, as if by a click, and lets it go with it.
+function followWatch(view) {
+  const { header } = view, watched = globalThis.gpt2Stage?.state?.watched?.position;
+  if (!header.selectable || header.column_start === null || header.row_start !== null) return;
+  const column = (watched ?? -1) - header.column_start, before = view.follows;
+  if (watched === before || (watched !== undefined && (column < 0 || column >= header.columns.length))) return;
+  view.follows = watched;
+  const isOthers = view.isPicked && view.chosen[1] + header.column_start !== before;
+  if (watched !== undefined) pick(view, [view.chosen ? view.chosen[0] : 0, column]);
+  else if (!isOthers) letGo(view);
+  else return;
+  askAgain(view, { cell: view.isPicked ? view.chosen : null, tries: TRIES });
+}
+
+// While a page is being drawn Streamlit may take a pick and not draw the page for it: tell it until the frame is there.
+function askAgain(view, wanted) {
+  view.wanted = wanted;
+  setTimeout(() => {
+    const { selected, is_picked: isPicked } = view.header, { cell, tries } = wanted;
+    const isAnswered = cell ? isPicked && isSame(cell, selected) : !isPicked;
+    if (view.wanted !== wanted || isAnswered || !tries || !view.root.isConnected) return;
+    view.send(cell);
+    askAgain(view, { cell, tries: tries - 1 });
+  }, ANSWER_MS);
+}
+
 // A cell that is let go stays in its frame until Python says which cell comes instead.
 function pick(view, cell) {
+  view.wanted = null;
   if (cell || !view.header.selected) view.chosen = cell;
   view.isPicked = Boolean(cell);
   view.badge.hidden = !view.isPicked;
@@ -95,57 +140,49 @@ function letGo(view) {
 
 function press(view, cell) {
   const { header } = view;
-  if (header.locks) return globalThis.gpt2Stage?.toggleHead?.(header.rows.length - 1 - cell[0], cell[1]);
-  if (isSame(cell, view.isPicked ? view.chosen : view.pinned)) return letGo(view);
+  if (header.locks) {
+    globalThis.gpt2Stage?.toggleHead?.(header.rows.length - 1 - cell[0], cell[1]);
+    view.pinned = view.isTouch ? cell : null; // no pointer rests on it to hold its value up
+    if (view.isTouch || view.entered) showCell(view, cell, { tip: true, speak: true });
+    return;
+  }
+  const isUnread = view.isTouch && view.tip.hidden; // a finger may want to read what another picture has picked
+  if (!isUnread && isSame(cell, view.isPicked ? view.chosen : view.pinned)) return letGo(view);
   view.pinned = cell;
   if (header.selectable || header.group) pick(view, cell);
   showCell(view, cell, { tip: true, speak: true });
   share(view, 'pick', cell);
 }
 
-function onKey(view, event) {
-  const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-  const { rows, columns } = view.place, [r, c] = view.cursor || view.chosen || [rows - 1, 0];
-  const clamp = (value, size) => Math.min(size - 1, Math.max(0, value));
-  const move = (cell) => {
-    showCell(view, cell, { tip: true, speak: true });
-    share(view, 'hover', cell);
-  };
-  const isHeld = view.pinned || (view.isPicked && !view.header.locks);
-  if (event.key === 'Escape' && isHeld) {
-    letGo(view);
-  } else if (view.isPointed) {
-    return; // came by a click: all other keys are the stage's
-  } else if (event.key === 'Escape' && view.cursor) {
-    move(null);
-  } else if (steps[event.key]) {
-    const [down, right] = steps[event.key];
-    view.pinned = null;
-    const next = view.cursor ? [r + down, c + right] : [r, c];
-    move([clamp(next[0], rows), clamp(next[1], columns)]);
-  } else if (event.key === 'Home' || event.key === 'End') {
-    move([clamp(r, rows), event.key === 'Home' ? 0 : columns - 1]);
-  } else if (event.key === 'Enter' && view.cursor) {
-    press(view, view.cursor);
-  } else {
-    return;
-  }
-  event.preventDefault();
-  event.stopPropagation();
-}
-
 function listen(view) {
   const { plot } = view;
   const at = (event) => {
     const box = plot.getBoundingClientRect();
-    return view.place.hit(event.clientX - box.left, event.clientY - box.top);
+    const { place, sizes: { type } } = view;
+    return place.hit((event.clientX - box.left) / type, (event.clientY - box.top) / type);
   };
-  const move = (cell, how) => { showCell(view, cell, how); share(view, 'hover', cell); };
-  plot.addEventListener('pointermove', (event) => { if (!view.pinned) move(at(event), { tip: true }); });
-  plot.addEventListener('pointerleave', () => { if (!view.pinned) move(null); });
-  plot.addEventListener('pointerdown', () => { view.isPointed = true; });
-  plot.addEventListener('click', (event) => { const cell = at(event); if (cell) press(view, cell); });
-  plot.addEventListener('blur', () => { view.pinned = null; view.isPointed = false; move(null); });
+  const hovers = (event) => event.pointerType !== 'touch' && !view.pinned;
+  plot.addEventListener('pointermove', (event) => {
+    plot.style.cursor = at(event) ? 'pointer' : 'default';
+    if (hovers(event)) move(view, at(event), { tip: true });
+  });
+  plot.addEventListener('pointerleave', (event) => {
+    if (hovers(event)) move(view, view.entered, { tip: Boolean(view.entered) });
+  });
+  plot.addEventListener('pointerdown', (event) => {
+    Object.assign(view, { isPointed: true, entered: null, isTouch: event.pointerType === 'touch' });
+  });
+  plot.addEventListener('click', (event) => {
+    const cell = at(event);
+    if (cell) press(view, cell);
+    else if (view.isTouch) leave(view);
+  });
+  plot.addEventListener('focus', () => { if (!view.isPointed) enter(view); });
+  plot.addEventListener('blur', () => {
+    if (plot.getRootNode().activeElement === plot) return; // the whole window has lost the focus
+    view.isPointed = false;
+    leave(view);
+  });
   plot.addEventListener('keydown', (event) => onKey(view, event));
   view.badge.addEventListener('click', () => letGo(view));
   const answers = {
@@ -154,15 +191,21 @@ function listen(view) {
       if (detail.kind === 'pick') pick(view, detail.cell);
       showCell(view, detail.cell);
     },
+    [WATCH_CHANGED]: () => { followWatch(view); repaint(view); },
     [LOCK_CHANGED]: () => { followLock(view); showCell(view, view.cursor, { tip: !view.tip.hidden }); },
     [LET_GO]: (event) => {
       if (event.defaultPrevented || !view.isPicked || view.header.locks) return;
       event.preventDefault();
       letGo(view);
     },
+    pointerup: (event) => {
+      const isElsewhere = view.isTouch && view.cursor && !event.composedPath().includes(plot);
+      if (isElsewhere && event.pointerType === 'touch') leave(view);
+    },
   };
   for (const [name, answer] of Object.entries(answers)) globalThis.addEventListener(name, answer);
-  const watcher = new ResizeObserver(() => { if (Math.floor(view.root.clientWidth) !== view.width) repaint(view); });
+  const isOld = () => Math.floor(view.root.clientWidth) !== view.width || sizesOf(view.root).key !== view.sizes?.key;
+  const watcher = new ResizeObserver(() => { if (isOld()) repaint(view); });
   watcher.observe(view.root);
   view.stop = () => {
     watcher.disconnect();
@@ -172,8 +215,12 @@ function listen(view) {
 
 function mount(parent) {
   const root = parent.querySelector('.matrix');
-  const view = { root, generation: 0, cursor: null, pinned: null, chosen: null, isPicked: false, isPointed: false };
-  for (const name of ['title', 'caption']) view[name] = element(root, 'div', name);
+  const view = { root, generation: 0, cursor: null, pinned: null, chosen: null, isPicked: false };
+  Object.assign(view, { entered: null, isPointed: false, isTouch: false });
+  const head = element(root, 'div', 'head');
+  view.title = element(head, 'span', 'title');
+  view.tools = element(head, 'span', '');
+  view.caption = element(root, 'div', 'caption');
   view.badge = element(root, 'button', 'badge');
   view.badge.type = 'button';
   view.plot = element(root, 'div', 'plot');
@@ -181,10 +228,10 @@ function mount(parent) {
   view.over = element(view.plot, 'canvas', '');
   view.tip = element(view.plot, 'div', 'tip');
   view.tip.hidden = true;
-  for (const name of ['readout', 'note', 'spoken']) view[name] = element(root, 'div', name);
+  for (const name of ['readout', 'note']) view[name] = element(root, 'div', name);
   view.plot.tabIndex = 0;
   view.plot.setAttribute('role', 'application');
-  view.spoken.setAttribute('aria-live', 'polite');
+  view.plot.setAttribute('aria-roledescription', 'picture');
   listen(view);
   // The first picture asks for the page's letters and may be drawn before they are here.
   requestAnimationFrame(() => document.fonts.ready.then(() => repaint(view)));
@@ -195,11 +242,12 @@ function repaint(view) {
   const width = Math.floor(view.root.clientWidth);
   if (!view.header || width < 40) return;
   view.width = width;
-  view.note.textContent = paintPicture(view, width);
+  view.note.textContent = paintPicture(view);
   const { rows, columns } = view.place;
   const isGone = (cell) => cell && (cell[0] >= rows || cell[1] >= columns);
   if (isGone(view.cursor) || isGone(view.pinned)) view.cursor = view.pinned = null;
-  showCell(view, view.cursor, { tip: Boolean(view.pinned) });
+  if (view.entered) view.cursor = view.entered = nearestCell(view.entered, rows, () => columns);
+  showCell(view, view.cursor, { tip: Boolean(view.pinned || view.entered) });
 }
 
 // The frame of a new picture: as Python says, or where a person has put it if Python is not told of picks here.
@@ -233,12 +281,14 @@ export default function (component) {
   [view.header, view.data] = decode(data);
   takePick(view, before);
   view.title.textContent = view.header.title;
+  if (before?.panel !== view.header.panel) view.tools.outerHTML = headingTools(view.header.panel);
   view.caption.replaceChildren();
   for (const [at, part] of view.header.caption.entries()) {
-    element(view.caption, at % 2 ? 'b' : 'span', '').textContent = part;
+    element(view.caption, at % 2 ? 'b' : 'span', '').append(...tokenNodes(part));
   }
-  const spoken = `${view.header.title}. ${view.header.caption.join('')} Arrow keys move from cell to cell.`;
-  view.plot.setAttribute('aria-label', spoken);
+  view.plot.setAttribute('aria-label', `${view.header.title}. ${unmarked(view.header.caption.join(''))}`);
+  view.plot.setAttribute('aria-description', (view.title.title = keysOf(view.header)));
+  followWatch(view);
   repaint(view);
   // A superseded call may be cleaned up while the component lives: only the newest may take it down.
   return () => {

@@ -8,6 +8,7 @@ function inkOf(root, header) {
   const ink = {
     ...(isDark(paper) ? header.dark : header.light),
     panel: read('--st-secondary-background-color'), text: read('--st-text-color'), line: read('--st-border-color'),
+    focus: read('--st-primary-color'),
     sans: read('--st-font') || 'sans-serif', mono: read('--st-code-font') || 'monospace',
   };
   const mix = (to, t) => paper.map((from, i) => Math.round(from + (to[i] - from) * t));
@@ -83,8 +84,9 @@ function ticksOf(scale) {
 
 function tickText(scale, value) {
   if (scale.percent) return wholePercent(value);
-  const text = Math.abs(value) >= 10 ? fixed(value, 0) : String(Number(value.toPrecision(2)));
-  return (scale.is_clipped && value === scale.limit ? '≥ ' : '') + text.replace('-', '−');
+  const text = Math.abs(value) >= 10 ? fixed(value, 0) : String(Number(value.toPrecision(2))).replace('-', '−');
+  if (!scale.is_clipped || Math.abs(value) !== scale.limit) return text;
+  return value < 0 ? `≤ ${text}` : `≥ ${text}`;
 }
 
 function legend(ctx, header, ink, x, y, width) {
@@ -102,7 +104,7 @@ function legend(ctx, header, ink, x, y, width) {
   ctx.strokeStyle = ink.line;
   ctx.lineWidth = 1;
   ctx.strokeRect(x + 0.5, y + 17.5, wide, 8);
-  ctx.font = `11px ${ink.sans}`;
+  ctx.font = `12px ${ink.sans}`;
   ctx.fillStyle = ink.muted;
   for (const [index, tick] of ticksOf(scale).entries()) {
     ctx.textAlign = index ? (tick === scale.limit ? 'right' : 'center') : 'left';

@@ -34,11 +34,24 @@ function geometry(ctx, header, ink, width) {
   };
 }
 
-function fit(canvas, width, height, ratio) {
+// A presenter's picture is drawn as a small one and enlarged: all its strokes and letters grow alike, and stay crisp.
+function sizesOf(root) {
+  const css = getComputedStyle(root), read = (name) => parseFloat(css.getPropertyValue(name)) || 0;
+  const type = read('--type') || 1, tall = read('--fill-tall'); // the height that there is for a picture alone
+  return { type, tall: tall / type, key: `${type} ${tall}` };
+}
+
+// Squares shrink until all of a picture is in the window; rows of text keep the height that they need.
+function heightOf({ height, tile, square }, tall) {
+  return tall && (tile || square) ? tall : Math.max(height, tall);
+}
+
+function fit(canvas, width, height, type) {
+  const ratio = (globalThis.devicePixelRatio || 1) * type;
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
-  canvas.style.width = `${width}px`;
-  canvas.style.height = `${height}px`;
+  canvas.style.width = `${(canvas.width / ratio) * type}px`; // whole device pixels, or letters become soft
+  canvas.style.height = `${(canvas.height / ratio) * type}px`;
   const ctx = canvas.getContext('2d');
   ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
   return ctx;
@@ -94,7 +107,7 @@ function paintText(ctx, { header, data, ink, place }) {
       const light = Number.isFinite(value) && luminance(colourOf(ink, header.scale, value)) > 0.2;
       const isBold = header.bold && header.bold[r][c], amount = place.cellW > 92 ? numberText(header.scale, value) : '';
       ctx.fillStyle = !Number.isFinite(value) ? ink.muted : light ? '#14181c' : '#ffffff';
-      ctx.font = `11px ${ink.sans}`;
+      ctx.font = `12px ${ink.sans}`;
       ctx.textAlign = 'right';
       if (amount) ctx.fillText(amount, x + place.cellW - 6, y + place.cellH / 2 + 0.5);
       const inset = Math.min(6, place.cellW * 0.06);
@@ -106,11 +119,25 @@ function paintText(ctx, { header, data, ink, place }) {
   }
 }
 
+// Which labels are written, `step` apart: the marked one, or the last, and the first. Numbers count from 0.
+function writtenLabels(count, step, mark, isNumbers) {
+  const anchor = mark ?? (isNumbers ? 0 : count - 1);
+  const isDue = (index) => (index - anchor) % step === 0;
+  const written = [];
+  for (let index = 0; index < count; index++) {
+    const isFirst = index === 0 && (anchor === 0 || anchor >= step);
+    if (isFirst || index === anchor || (isDue(index) && index >= step)) written.push(index);
+  }
+  return new Set(written);
+}
+
 function paintLabels(ctx, { header, ink, place }) {
   const stepOf = (cell, least) => Math.max(1, Math.ceil(least / cell));
-  const rowStep = stepOf(place.cellH + place.gap, 13);
-  const columnStep = place.roomy ? 1 : stepOf(place.cellW + place.gap, 15);
-  const isDue = (index, step, mark, count) => (index - (mark ?? count - 1)) % step === 0;
+  const isNumbers = header.columns.every((text, c) => text === String(c));
+  const rowStep = stepOf(place.cellH + place.gap, 13), tight = stepOf(place.cellW + place.gap, 15);
+  const columnStep = place.roomy ? 1 : isNumbers ? roundAbove(tight, FEW_ENDS) : tight;
+  const rowsDue = writtenLabels(place.rows, rowStep, header.mark_row, false);
+  const columnsDue = writtenLabels(place.columns, columnStep, header.mark_column, isNumbers);
   const write = (text, index, mark) => {
     ctx.fillStyle = index === mark ? ink.mark : ink.muted;
     ctx.font = `${index === mark ? '700 ' : ''}12px ${ink.mono}`;
@@ -118,13 +145,13 @@ function paintLabels(ctx, { header, ink, place }) {
   };
   ctx.textBaseline = 'middle';
   header.rows.forEach((text, r) => {
-    if (!isDue(r, rowStep, header.mark_row, place.rows)) return;
+    if (!rowsDue.has(r)) return;
     write(text, r, place.isMosaic ? null : header.mark_row);
     ctx.textAlign = 'right';
     ctx.fillText(shorten(ctx, text, place.left - 8), place.left - 6, place.y(r) + place.cellH / 2);
   });
   header.columns.forEach((text, c) => {
-    if (!isDue(c, columnStep, header.mark_column, place.columns)) return;
+    if (!columnsDue.has(c)) return;
     write(text, c, place.isMosaic ? null : header.mark_column);
     const x = place.x(c) + place.cellW / 2;
     if (place.isMosaic || (place.roomy && !place.isTokens)) {
@@ -157,6 +184,21 @@ function paintMarks(ctx, { header, ink, place }) {
   if (header.mark_column !== null) frame(place.x(header.mark_column), place.top, place.cellW, place.h);
 }
 
+// Row and column of the position that a person watches on the strip; see pages/stage/js/watched.js.
+function paintWatched(ctx, { header, ink, place }) {
+  const watched = globalThis.gpt2Stage?.state?.watched?.position;
+  if (watched === undefined || place.isMosaic) return;
+  const index = (start, size) => {
+    const at = start === null ? -1 : watched - start;
+    return at >= 0 && at < size ? at : null;
+  };
+  const row = index(header.row_start, place.rows), column = index(header.column_start, place.columns);
+  ctx.strokeStyle = ink.watched;
+  ctx.lineWidth = 2;
+  if (row !== null) ctx.strokeRect(place.left - 1, place.y(row) - 1, place.w + 2, place.cellH + 2);
+  if (column !== null) ctx.strokeRect(place.x(column) - 1, place.top - 1, place.cellW + 2, place.h + 2);
+}
+
 function ordinal(n) {
   return `${n}${n % 10 === 2 && n % 100 !== 12 ? 'nd' : n % 10 === 3 && n % 100 !== 13 ? 'rd' : 'th'}`;
 }
@@ -165,31 +207,33 @@ function ordinal(n) {
 function economies(rowStep, columnStep, [perRow, perColumn], header) {
   const said = [];
   const step = Math.max(rowStep, columnStep);
-  if (step > 1 && !header.tile) said.push(`Every ${ordinal(step)} label is written.`);
+  if (step > 1 && !header.tile) said.push(`Every ${ordinal(step)} label is written, and the first.`);
   if (perRow * perColumn > 1) said.push(`Each pixel shows the largest of ${perRow} × ${perColumn} cells.`);
   return said.join(' ');
 }
 
-function paintPicture(view, width) {
-  const ratio = globalThis.devicePixelRatio || 1;
+function paintPicture(view) {
+  const { type, tall } = (view.sizes = sizesOf(view.root));
+  const width = Math.floor(view.width / type), ratio = (globalThis.devicePixelRatio || 1) * type;
   const probe = view.base.getContext('2d');
   view.ink = inkOf(view.root, view.header);
-  view.place = geometry(probe, view.header, view.ink, width);
-  const ctx = fit(view.base, width, view.place.total, ratio);
+  view.place = geometry(probe, { ...view.header, height: heightOf(view.header, tall) }, view.ink, width);
+  const ctx = fit(view.base, width, view.place.total, type);
   const pooled = paintCells(ctx, view, ratio);
   paintGrid(ctx, view);
   paintText(ctx, view);
   const [rowStep, columnStep] = paintLabels(ctx, view);
   paintMarks(ctx, view);
+  paintWatched(ctx, view);
   legend(ctx, view.header, view.ink, view.place.left, view.place.legendY, width - view.place.left - 6);
   view.root.style.setProperty('--matrix-muted', view.ink.muted);
   view.root.style.setProperty('--matrix-mark', view.ink.mark);
   return economies(rowStep, columnStep, pooled, view.header);
 }
 
-function paintCursor(view, width) {
-  const { place, ink, chosen, cursor } = view;
-  const ctx = fit(view.over, width, place.total, globalThis.devicePixelRatio || 1);
+function paintCursor(view) {
+  const { place, ink, chosen, cursor, sizes: { type } } = view;
+  const ctx = fit(view.over, Math.floor(view.width / type), place.total, type);
   const outline = (cell, colour, thick) => {
     if (!cell || cell[0] >= place.rows || cell[1] >= place.columns) return;
     ctx.strokeStyle = colour;
@@ -197,5 +241,7 @@ function paintCursor(view, width) {
     ctx.strokeRect(place.x(cell[1]) - 1, place.y(cell[0]) - 1, place.cellW + 2, place.cellH + 2);
   };
   outline(chosen, ink.text, 2.5);
-  outline(cursor, ink.text, 1.5);
+  if (!view.entered || cursor?.join() !== view.entered.join()) return outline(cursor, ink.text, 1.5);
+  outline(cursor, ink.panel, 6); // so that the ring of the keys can be told from cells of any colour
+  outline(cursor, ink.focus, 2.5);
 }

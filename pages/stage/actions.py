@@ -78,11 +78,15 @@ class Draft:
 
 @dataclass(frozen=True)
 class View:
-    """What the visitor looks at: the step under the cursor, the locked (layer, head), and the time to paint a step."""
+    """What the visitor looks at: the step under the cursor, the locked (layer, head), and the time to paint a step.
+
+    Attributes: `is_narrow` is whether the window is too narrow for pictures that need much room.
+    """
 
     cursor: int | None
     head: tuple[int, int] | None
     paint_ms: float | None
+    is_narrow: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,8 @@ def parse(name: str, values: Values) -> Action | None:
             case "view":
                 layer, head = whole(values, "layer", "The layer"), whole(values, "head", "The head")
                 locked = None if layer is None or head is None else (layer, head)
-                return View(whole(values, "cursor", "The step"), locked, paint_time(values.get("paint_ms")))
+                cursor, is_narrow = whole(values, "cursor", "The step"), bool(switch(values, "is_narrow"))
+                return View(cursor, locked, paint_time(values.get("paint_ms")), is_narrow)
             case "draft":
                 return Draft(_text(values))
             case "model":

@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from pages.look.scripts import palettes_script, shared_script
+from pages.look.scripts import glossary_script, heading_sheet, palettes_script, shared_script
 
 HERE = Path(__file__).parent
 SCRIPTS = (
@@ -16,14 +16,27 @@ SCRIPTS = (
     "playback",
     "address",
     "lock",
+    "rest",
+    "watched",
+    "size",
+    "explain",
+    "fill",
+    "help",
     "keyboard",
     "markup",
     "prompt",
     "settings",
     "models",
+    "token_facts",
+    "token_list",
+    "unfold",
+    "slim",
     "strip",
     "surface",
+    "voice",
+    "roving",
     "pointer",
+    "touch",
     "patterns",
     "embedding",
     "residual",
@@ -34,7 +47,7 @@ SCRIPTS = (
     "sample_bar",
     "stage",
 )
-SHEETS = ("layout", "controls", "panels")
+SHEETS = ("layout", "controls", "strip", "slim", "panels", "help", "touch")
 
 # Streamlit sends a component's own script with every message, so the stage's is only this: wait for the code, pass
 # on what came. Calls overtake each other, and the clean-up of an overtaken call runs while the stage still stands:
@@ -53,8 +66,9 @@ export default async function (component) {
 def joined() -> str:
     """The module that puts the stage's code on `globalThis`, once for each version of it."""
     own = ((HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
-    scripts = "\n".join([palettes_script(), shared_script(), *own])
-    css = "\n".join((HERE / "css" / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
+    scripts = "\n".join([palettes_script(), glossary_script(), shared_script(), *own])
+    sheets = ((HERE / "css" / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
+    css = "\n".join([*sheets, heading_sheet()])
     version = hashlib.sha256((scripts + css).encode()).hexdigest()[:12]
     constants = f"const VERSION = {json.dumps(version)};\nconst CSS = {json.dumps(css)};"
     return f"{constants}\n{scripts}\nexport default () => {{}};\n"

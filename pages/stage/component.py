@@ -6,13 +6,19 @@ import streamlit as st
 
 from .actions import Action
 from .code import MOUNT, joined
-from .message import BrowserState, encode_message
+from .message import BrowserState, TypeSize, encode_message
 from .record_cache import RecordCache
 from .snapshot import Snapshot
 
 RECORDS = RecordCache()
 CODE = st.components.v2.component("gpt2_stage_code", js=joined(), isolate_styles=False)
 STAGE = st.components.v2.component("gpt2_stage", html="<div></div>", js=MOUNT)
+
+
+def type_size(key: str = "stage") -> TypeSize:
+    """How large the letters of this visitor's page are, as its browser has told last."""
+    browser: BrowserState | None = st.session_state.get(f"{key}.browser")
+    return TypeSize() if browser is None else browser.size
 
 
 def stage(snapshot: Snapshot, *, view: Literal["live", "strip"], key: str = "stage") -> tuple[Action, ...]:

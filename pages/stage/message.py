@@ -5,6 +5,7 @@ A message may be lost, so the newest steps go out several times, and the browser
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -18,7 +19,23 @@ from .snapshot import Snapshot
 RECENT, REPEATS = 8, 3
 MAX_MESSAGE_BYTES = 1_500_000
 MAX_REMEMBERED = 4096
+TALLEST = 4000  # CSS pixels: no window is higher
 MAX_UNSEEN = 16  # more messages than are on their way at a time; the browser remembers as many
+
+
+@dataclass(frozen=True)
+class TypeSize:
+    """How large a page's letters are.
+
+    Attributes:
+        large: whether they are a presenter's, to be read from the last row.
+        filled: the panel that fills the window; empty if none does.
+        tall: the window's height in CSS pixels while one does.
+    """
+
+    large: bool = False
+    filled: str = ""
+    tall: int = 0
 
 
 @dataclass
@@ -31,6 +48,7 @@ class BrowserState:
         wanted: steps of a run that the browser has asked for.
         sent: how often each step, by its stamp, has been sent.
         number: of the newest message.
+        size: how large its letters are.
         unseen: the stamps of the records in each of the newest messages, by its number, until the browser has answered.
     """
 
@@ -39,6 +57,7 @@ class BrowserState:
     wanted: tuple[str, tuple[int, ...]] = ("", ())
     sent: Counter[int] = field(default_factory=Counter)
     number: int = 0
+    size: TypeSize = TypeSize()
     unseen: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     def take(self, received: object) -> tuple[Action, ...]:
@@ -57,11 +76,18 @@ class BrowserState:
                     self.wanted = run, tuple(step for step in steps if isinstance(step, int))
             elif name == "code":
                 self.has_code = True
+            elif name == "size":
+                self._take_size(values)
             elif name == "tick":
                 self._note_seen(values.get("seen"))
             elif (action := parse(name, values)) is not None:
                 actions.append(action)
         return tuple(actions)
+
+    def _take_size(self, values: Mapping[str, object]) -> None:
+        match values:
+            case {"large": bool(large), "filled": str(filled), "tall": int(tall)}:
+                self.size = TypeSize(large, filled, min(max(tall, 0), TALLEST))
 
     def note_sent(self, stamps: list[int]) -> None:
         """Count the records of a message that goes out now, the next `number`."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gpt2.model.sampling import Distribution, Draw, entropy_bits
 from gpt2.reading.tables import Tables
+from gpt2.text.characters import MOST_BYTES, split_characters
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Step, Trace
 
@@ -34,14 +35,16 @@ def pack_step(trace: Trace, index: int, tables: Tables | None) -> bytes:
     newest = patterns[:, :, -1]  # [layer, head, key]
     embedding = np.stack([step.captures[name][-1] for name in ("hook_embed", "hook_pos_embed")])
     norms = step.norms[:, :, -1].astype("<f4")  # [5, layer]
-    labels = trace.labels[: step.stop]
+    text = trace.cut(index + 1)
     has_patterns = newest.size > 0
     window, first = pattern_window(patterns, step.stop - patterns.shape[2])
     meta = {
         "start": step.start,
         "stop": step.stop,
         "ids": step.ids,
-        "labels": labels[step.start :],
+        "labels": [vocabulary.label(token) for token in step.ids],
+        "bytes": [vocabulary[token].hex() for token in step.ids],
+        "split": shared_characters(text, step.start),
         "ms": step.ms,
         "changed": bool(step.interventions),
         "sharpest": sentences.sharpest_head(newest) if has_patterns else [0, 0, 0],
@@ -49,9 +52,9 @@ def pack_step(trace: Trace, index: int, tables: Tables | None) -> bytes:
         "lens": lens_rows(step, trace),
         "next": next_token(step.draw, distribution, vocabulary),
         "says": {
-            "embedding": sentences.say_embedding(labels[-1], trace.config.n_embd, step.stop - 1),
+            "embedding": sentences.say_embedding(text, step.stop - 1),
             "residual": sentences.say_residual(norms[1], norms[3]),
-            "heads": sentences.say_heads(newest, labels) if has_patterns else (DROPPED.format("patterns"),),
+            "heads": sentences.say_heads(newest, text) if has_patterns else (DROPPED.format("patterns"),),
             "lens": sentences.say_lens(step, vocabulary),
             **say_next(step, distribution, vocabulary),
         },
@@ -66,6 +69,19 @@ def pack_step(trace: Trace, index: int, tables: Tables | None) -> bytes:
         "norms": norms,
     }
     return join(meta, arrays)
+
+
+def shared_characters(text: Trace, start: int) -> list[list[Any]]:
+    """The characters that several tokens share, if they end at position `start` or later.
+
+    One that an earlier token ends is in the record of that token's step, or of the draw before it.
+
+    Returns:
+        First position, last position and label of each.
+    """
+    first = max(0, start - MOST_BYTES + 1)
+    shared = split_characters([text.vocabulary[token] for token in text.ids[first:]], first)
+    return [[one.first, one.last, one.label] for one in shared if one.last >= start]
 
 
 def pattern_rows(trace: Trace, step: Step, first: int) -> NDArray[np.float32]:
@@ -139,9 +155,15 @@ def lens_rows(step: Step, trace: Trace) -> dict[str, Any] | None:
     return {
         "labels": [[trace.vocabulary.label(int(token)) for token in row] for row in step.lens.tokens],
         "ids": step.lens.tokens.tolist(),
-        "probabilities": [[round(float(p), 7) for p in row] for row in step.lens.probabilities],
-        "drawn": [round(float(p), 7) for p in step.lens.drawn],
+        # With few digits, for the message's sake; a share that is not zero stays so.
+        "probabilities": [[short(p) for p in row] for row in step.lens.probabilities],
+        "drawn": [short(p) for p in step.lens.drawn],
     }
+
+
+def short(share: float) -> float:
+    """A probability with five digits, wherever the first of them is."""
+    return float(f"{share:.4e}")
 
 
 def next_token(draw: Draw | None, distribution: Distribution | None, vocabulary: Vocabulary) -> dict[str, Any] | None:
@@ -155,6 +177,7 @@ def next_token(draw: Draw | None, distribution: Distribution | None, vocabulary:
     return {
         "token": draw.token,
         "label": vocabulary.label(draw.token),
+        "bytes": vocabulary[draw.token].hex(),
         "u": draw.u,
         "sampling": draw.sampling.to_dict(),
         "raw": float(distribution.raw[draw.token]),

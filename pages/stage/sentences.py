@@ -1,12 +1,17 @@
-"""The generated sentence of each panel: plain text whose every second part is bold, quoting the step's numbers."""
+"""The generated sentence of each panel: plain text whose every second part is bold, quoting the step's numbers.
+
+Tokens in it are marked as in `pages/look/tokens.py`.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.model.sampling import Distribution, Draw
 from gpt2.text.vocabulary import Vocabulary
-from gpt2.trace.trace import Step
+from gpt2.trace.trace import Step, Trace
+from pages.look.names import head_name, layer_name, part_name
 from pages.look.numbers import SPACE, bits, fixed, percent, whole_percent
+from pages.look.tokens import spoken, spoken_at
 
 # Plain, bold, plain, bold, ...: user text stays text all the way to the screen.
 Sentence = tuple[str, ...]
@@ -23,32 +28,33 @@ def sharpest_head(rows: Floats) -> tuple[int, int, int]:
     return int(layer), int(head), int(key) + first
 
 
-def say_heads(rows: Floats, labels: list[str]) -> Sentence:
-    """Which head looks most sharply at one token, and at which."""
+def say_heads(rows: Floats, trace: Trace) -> Sentence:
+    """Which head looks most sharply at one token of the text, and at which."""
     layer, head, key = sharpest_head(rows)
     share, back = whole_percent(rows[layer, head, key]), rows.shape[2] - 1 - key
     if rows.shape[2] == 1:
         return ("With one token, every head looks at it: ", share, "")
-    name = f"L{layer}·H{head}"
+    name = head_name(layer, head)
     if back == 0:
         return ("", name, f" looks at the newest token itself ({share})")
     if back == 1:
-        return ("", name, " looks one token back, at ", labels[key], f" ({share})")
-    return ("", name, " looks at ", labels[key], f", {back} tokens back ({share})")
+        return ("", name, " looks one token back, at ", spoken_at(trace, key), f" ({share})")
+    return ("", name, " looks at ", spoken_at(trace, key), f", {back} tokens back ({share})")
 
 
-def say_embedding(label: str, width: int, position: int) -> Sentence:
-    """What the newest token's vector is made of."""
-    return ("", label, f" = its token + position {position}, {width} numbers each")
+def say_embedding(trace: Trace, position: int) -> Sentence:
+    """What the vector of the token at this position is made of."""
+    width = trace.config.n_embd
+    return ("", spoken_at(trace, position), f" = its token + position {position}, {width} numbers each")
 
 
 def say_residual(attention: Floats, mlp: Floats) -> Sentence:
     """Which part of which layer writes the longest vector. Shapes: attention, mlp [layer], norms."""
-    name, norms = ("attention", attention) if attention.max() > mlp.max() else ("MLP", mlp)
+    name, norms = ("Attention", attention) if attention.max() > mlp.max() else ("MLP", mlp)
     layer = int(norms.argmax())
     return (
         "",
-        f"{name} {layer}".capitalize() if name == "attention" else f"MLP {layer}",
+        part_name(name, layer),
         f" writes the longest vector, norm {fixed(norms[layer], 1)}",
     )
 
@@ -65,15 +71,15 @@ def say_lens(step: Step, vocabulary: Vocabulary) -> Sentence:
         return ("The logit lens was not read at this step.",)
     tops = step.lens.tokens[:, 0]
     row, leader = lead_from(tops), int(tops[-1])
-    since = "leads from the embedding on" if row == 0 else f"leads from layer {row - 1} on"
+    since = "leads from the embedding on" if row == 0 else f"leads from {layer_name(row - 1)} on"
     if step.draw is None or step.draw.token == leader:
-        return ("", vocabulary.label(leader), f" {since} ({percent(step.lens.probabilities[-1, 0])})")
+        return ("", spoken(vocabulary.label(leader)), f" {since} ({percent(step.lens.probabilities[-1, 0])})")
     ends = percent(step.lens.drawn[-1])
     return (
         "",
-        vocabulary.label(leader),
+        spoken(vocabulary.label(leader)),
         f" {since}; the drawn ",
-        vocabulary.label(step.draw.token),
+        spoken(vocabulary.label(step.draw.token)),
         f" ends at {ends}",
     )
 
@@ -107,18 +113,18 @@ def stretch(distribution: Distribution, token: int) -> tuple[float, float]:
 
 def say_draw(distribution: Distribution, draw: Draw, vocabulary: Vocabulary) -> Sentence:
     """Into whose stretch of the bar `u` fell, and which neighbour it would have been otherwise."""
-    label = vocabulary.label(draw.token)
+    label = spoken(vocabulary.label(draw.token))
     if draw.sampling.temperature == 0:
         return ("Greedy: ", label, " has the whole bar, whatever u is.")
     begin, end = stretch(distribution, draw.token)
     place = distribution.rank(draw.token) - 1
     start = ("u falls in ", label)
     if place:
-        before = vocabulary.label(int(distribution.order[place - 1]))
+        before = spoken(vocabulary.label(int(distribution.order[place - 1])))
         if place == 1:
             return (*start, f"; below {fixed(begin, 3)} it would have been ", before, "")
         return (*start, f"; just below {fixed(begin, 3)} lies ", before, "")
     if end < 1 and place + 1 < len(distribution.order) and distribution.final[distribution.order[place + 1]] > 0:
-        after = vocabulary.label(int(distribution.order[place + 1]))
+        after = spoken(vocabulary.label(int(distribution.order[place + 1])))
         return (*start, f"; just above {fixed(end, 3)} lies ", after, "")
     return (*start, ", the only token left")

@@ -66,6 +66,7 @@ class Visit:
     setting_errors: Mapping[str, str] = field(default_factory=dict)  # of settings that were refused, by name
     draft: TypedPrompt = field(default_factory=TypedPrompt)
     paint_ms: float | None = None  # to draw a step on the Live page, as this browser has timed it
+    is_narrow: bool = False  # whether the browser's window is too narrow for pictures that need much room
     measurement: Measurement | None = None  # what tokens of a run would cost without the cache
     session: str | None = None  # the browser session that it is of
 
@@ -271,7 +272,7 @@ class Visit:
 
     def _take_view(self, view: View) -> None:
         self.cursor = self.cursor if view.cursor is None else max(0, view.cursor)
-        self.paint_ms = view.paint_ms
+        self.paint_ms, self.is_narrow = view.paint_ms, view.is_narrow
         config, self.head = self.player.trace.config, None
         if view.head is not None and view.head[0] in range(config.n_layer) and view.head[1] in range(config.n_head):
             self.head = view.head

@@ -4,7 +4,9 @@ import streamlit as st
 
 from pages.charts import attention, attention_head, attention_row
 from pages.frame import layout
+from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
+from pages.frame.heading import heading
 from pages.matrix.component import matrix, picked_cell, selectable_matrix
 
 MOSAIC, SQUARE = 760, 620  # pixels at most; narrow screens take less
@@ -50,14 +52,14 @@ with large, st.container(border=True):
         subject = attention.all_layers(view.trace)
 
 with beside, st.container(border=True):
-    st.markdown(f"**{attention_row.TITLE}**")
+    heading(view.key("row"), attention_row.TITLE)
     layout.plain_text(attention_row.attention_row_sentence(view.trace, subject, reading))
     chart = attention_row.attention_row(view.trace, subject, reading, view.palette)
-    st.altair_chart(chart, theme=None, alt=attention_row.TITLE, key=view.key("row"))
+    show_chart(chart, alt=attention_row.TITLE, key=view.key("row"))
 
 with layout.explain_missing():
     with st.container(border=True):
-        heading, window = st.columns([3, 2], vertical_alignment="center")
+        title, window = st.columns([3, 2], vertical_alignment="center")
         positions = window.segmented_control(
             "Positions shown",
             list(attention_head.WINDOWS),
@@ -67,8 +69,8 @@ with layout.explain_missing():
             persist_state="session",
         )
         matrices = attention_head.HeadMatrices.of(view.trace, *head, attention_head.WINDOWS[positions])
-        with heading:
-            st.markdown(f"**How {matrices.name} computes its weights**")
+        with title:
+            heading(view.key("head"), f"How {matrices.name} computes its weights")
             layout.plain_text(matrices.sentence)
         key = view.key("cell")
         start = matrices.start, matrices.start

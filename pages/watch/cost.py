@@ -5,7 +5,9 @@ import streamlit as st
 from pages.charts import cost, cost_table
 from pages.frame import layout
 from pages.frame.cache_savings import show_saving
+from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
+from pages.frame.heading import heading
 from pages.visit.cost_facts import cost_facts_of
 from pages.visit.session import this_visit
 
@@ -25,16 +27,16 @@ if view.step is None:
 run, shown = view.run, view.step_index
 left, right = st.columns([5, 2.2])
 with left, st.container(border=True, height="stretch"):
-    st.markdown(f"**{cost.TITLE}**")
+    heading(view.key("steps"), cost.TITLE)
     layout.plain_text(cost.cost_sentence(run, shown))
     chart = cost.cost_chart(run, shown, view.palette)
-    st.altair_chart(chart, theme=None, alt="Stacked bars: milliseconds of every step", key=view.key("steps"))
+    show_chart(chart, alt="Stacked bars: milliseconds of every step", key=view.key("steps"))
     st.caption(cost.cost_caption(run))
 with right, st.container(border=True, height="stretch"):
-    st.markdown(f"**{cost_table.TITLE}**")
+    heading(view.key("table"), cost_table.TITLE)
     table = cost_table.cost_table(run, facts)
     chart = cost_table.cost_table_chart(table, view.palette)
-    st.altair_chart(chart, theme=None, alt=cost_table.in_words(table), key=view.key("table"))
+    show_chart(chart, alt=cost_table.in_words(table), key=view.key("table"))
 
 show_saving(view)
 layout.show_computation("How it is computed", cost_table.FORMULA, cost_table.kv_operands(run), LINES)

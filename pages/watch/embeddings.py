@@ -7,10 +7,11 @@ import streamlit as st
 from pages.charts import embeddings as parts
 from pages.charts import embeddings_map as flat
 from pages.charts import embeddings_positions as positions
-from pages.charts.embeddings_formula import FORMULA, embedding_operands
 from pages.frame import layout
 from pages.frame.badge import pick_from
+from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
+from pages.frame.heading import heading
 from pages.matrix.component import matrix
 
 ALIKE = "How alike positions are"
@@ -35,11 +36,10 @@ if tables is None:
 else:
     found = flat.EmbeddingMap.of(trace, tables)
     with left, st.container(border=True, height="stretch"):
-        st.markdown("**The run's tokens among their neighbours**")
+        heading(view.key("map"), "The run's tokens among their neighbours")
         layout.plain_text(flat.map_sentence(found))
-        st.altair_chart(
-            flat.map_chart(found, trace, view.palette), theme=None, alt="Map of token embeddings", key=view.key("map")
-        )
+        chart = flat.map_chart(found, trace, view.palette, view.is_narrow)
+        show_chart(chart, alt="Map of token embeddings", key=view.key("map"))
         st.caption(flat.map_caption(found))
     with right, st.container(border=True, height="stretch"):
         tokens = parts.option_labels(trace)
@@ -53,30 +53,27 @@ else:
         token = parts.chosen_token(trace, at)
         layout.plain_text(parts.neighbours_sentence(tables, trace.vocabulary, token))
         chart = parts.neighbours_chart(tables, trace.vocabulary, token, view.palette)
-        st.altair_chart(chart, theme=None, alt="Bars: cosines of the nearest tokens", key=view.key("neighbours"))
+        show_chart(chart, alt="Bars: cosines of the nearest tokens", key=view.key("neighbours"))
 
 left, middle, right = st.columns([5, 3, 5])
 with left, st.container(border=True, height="stretch"):
-    st.markdown("**How long each part is**")
+    heading(view.key("norms"), "How long each part is")
     layout.plain_text(parts.norms_sentence(trace))
-    st.altair_chart(
+    show_chart(
         parts.norms_chart(trace, view.palette),
-        theme=None,
         alt="Lines: norms of token, position and sum",
         key=view.key("norms"),
     )
 if tables is not None:
     with middle, st.container(border=True, height="stretch"):
-        st.markdown(f"**{ALIKE}**")
+        heading(view.key("alike"), ALIKE)
         layout.plain_text(positions.positions_sentence(tables))
         picture = positions.position_png(tables, view.newest, view.palette)
         st.image(picture, output_format="PNG", width="stretch", caption=positions.positions_caption(tables), alt=ALIKE)
     with right, st.container(border=True, height="stretch"):
-        st.markdown("**The newest position against all others**")
+        heading(view.key("newest"), "The newest position against all others")
         layout.plain_text(positions.position_sentence(tables, view.newest))
         chart = positions.position_chart(tables, view.newest, view.palette)
-        st.altair_chart(
-            chart, theme=None, alt="Line: cosine of the newest position with all others", key=view.key("position")
-        )
+        show_chart(chart, alt="Line: cosine of the newest position with all others", key=view.key("newest"))
 
-layout.show_computation("How it is computed", FORMULA, embedding_operands(trace), LINES)
+layout.show_computation("How it is computed", parts.FORMULA, parts.embedding_operands(trace), LINES)

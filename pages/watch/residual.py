@@ -7,7 +7,9 @@ import streamlit as st
 from pages.charts import lens, lens_watch, residual
 from pages.frame import layout
 from pages.frame.badge import pick_from
+from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
+from pages.frame.heading import heading
 from pages.matrix.component import matrix, picked_cell, selectable_matrix
 
 STREAM = Excerpt("model/embeddings.py", ("Embeddings.forward",)), Excerpt("model/block.py", ("Block.forward",))
@@ -37,15 +39,15 @@ with st.container(border=True):
 
 added, direction = st.columns(2, gap="medium")
 with added, st.container(border=True, height="stretch"):
-    st.markdown(f"**{residual.ADDED_TITLE}**")
+    heading(view.key("added"), residual.ADDED_TITLE)
     layout.plain_text(residual.added_sentence(view.trace, position))
     chart = residual.added_bars(view.trace, position, view.palette)
-    st.altair_chart(chart, theme=None, alt=residual.ADDED_TITLE, key=view.key("added"))
+    show_chart(chart, alt=residual.ADDED_TITLE, key=view.key("added"))
 with direction, st.container(border=True, height="stretch"):
-    st.markdown(f"**{residual.DIRECTION_TITLE}**")
+    heading(view.key("direction"), residual.DIRECTION_TITLE)
     layout.plain_text(residual.direction_sentence(view.trace, position))
     chart = residual.direction_bars(view.trace, position, view.palette)
-    st.altair_chart(chart, theme=None, alt=residual.DIRECTION_TITLE, key=view.key("direction"))
+    show_chart(chart, alt=residual.DIRECTION_TITLE, key=view.key("direction"))
 
 if view.read_lens is None:
     layout.plain_text(lens.no_lens_sentence(view.trace))
@@ -68,14 +70,14 @@ with beside, st.container(border=True):
         otherwise=lens.DRAWN,
     )
     watched = lens.watch(logits, lens.candidate(view.trace, logits, choice))
-    st.markdown(f"**{lens_watch.PROBABILITY_TITLE}**")
+    heading(view.key("probability"), lens_watch.PROBABILITY_TITLE)
     layout.plain_text(lens_watch.watched_sentence(view.trace, watched))
     chart = lens_watch.probability_line(view.trace, watched, view.palette)
-    st.altair_chart(chart, theme=None, alt=lens_watch.PROBABILITY_TITLE, key=view.key("probability"))
-    st.markdown(f"**{lens_watch.RANK_TITLE}**")
+    show_chart(chart, alt=lens_watch.PROBABILITY_TITLE, key=view.key("probability"))
+    heading(view.key("rank"), lens_watch.RANK_TITLE)
     layout.plain_text(lens_watch.rank_sentence(view.trace, watched))
     chart = lens_watch.rank_line(view.trace, watched, view.palette)
-    st.altair_chart(chart, theme=None, alt=lens_watch.RANK_TITLE, key=view.key("rank"))
+    show_chart(chart, alt=lens_watch.RANK_TITLE, key=view.key("rank"))
 
 layout.show_computation("How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), STREAM)
 layout.show_computation(

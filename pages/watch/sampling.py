@@ -7,10 +7,13 @@ from pages.charts import sampling_columns as columns
 from pages.charts import sampling_cumulative as cumulative
 from pages.charts import sampling_draw as bar
 from pages.charts import sampling_entropy as entropy
+from pages.charts import sampling_stacked as stacked
 from pages.charts.sampling import HOTTEST, Outcome, chosen_sampling, control_values, outcome_sentence
 from pages.charts.sampling_formula import FORMULA, sampling_operands
 from pages.frame import layout
+from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
+from pages.frame.heading import heading
 
 LINES = [Excerpt("model/sampling.py", ("Distribution.of", "temper", "cut_top_k", "cut_top_p", "keep", "place_of"))]
 
@@ -29,7 +32,7 @@ step, vocabulary = view.step, view.trace.vocabulary
 drawn = Outcome.drawn(step)
 picture, controls = st.columns([5, 1.35])
 with controls, st.container(border=True, height="stretch"):
-    st.markdown("**What if**")
+    heading(view.key("settings"), "What if")
     # The keys contain the run's own settings: if those change, the preview starts from them again.
     keys = {name: view.key(f"{name} {drawn.settings}") for name in ("temperature", "top_k", "top_p", "seed")}
     start = control_values(drawn.sampling)
@@ -58,34 +61,33 @@ with controls, st.container(border=True, height="stretch"):
     layout.plain_text(bar.as_drawn_sentence(drawn, vocabulary))
 
 with picture, st.container(border=True, height="stretch"):
-    st.markdown("**From logits to the draw, the same tokens in every column**")
+    heading(view.key("columns"), "From logits to the draw, the same tokens in every column")
     layout.plain_text(columns.columns_sentence(preview, drawn, vocabulary))
-    chart = columns.columns_chart(preview, drawn, step.logits, vocabulary, view.palette)
-    st.altair_chart(
-        chart, theme=None, alt="Bars: probabilities of the same tokens in five columns", key=view.key("columns")
-    )
-    st.caption(columns.LEGEND)
+    draw_columns = stacked.stacked_chart if view.is_narrow else columns.columns_chart
+    chart = draw_columns(preview, drawn, step.logits, vocabulary, view.palette)
+    key = view.key("stacked columns" if view.is_narrow else "columns")
+    show_chart(chart, alt="Bars: probabilities of the same tokens in five columns", key=key)
+    st.caption(stacked.LEGEND if view.is_narrow else columns.LEGEND)
 
 with st.container(border=True):
-    st.markdown("**The draw: the remaining tokens end to end, and one seeded number u**")
+    heading(view.key("draw"), "The draw: the remaining tokens end to end, and one seeded number u")
     layout.plain_text(bar.draw_sentence(preview, vocabulary))
     layout.plain_text(outcome_sentence(preview, vocabulary.label(preview.token)))
-    chart = bar.draw_chart(drawn, preview, vocabulary, view.palette)
-    st.altair_chart(chart, theme=None, alt="Cumulative bars with the mark of u", key=view.key("draw"))
+    chart = bar.draw_chart(drawn, preview, vocabulary, view.palette, view.is_narrow)
+    show_chart(chart, alt="Cumulative bars with the mark of u", key=view.key("draw"))
 
 left, right = st.columns(2)
 with left, st.container(border=True, height="stretch"):
-    st.markdown("**The whole vocabulary by rank**")
+    heading(view.key("cumulative"), "The whole vocabulary by rank")
     layout.plain_text(cumulative.cumulative_sentence(preview))
     chart = cumulative.cumulative_chart(preview, vocabulary, view.palette)
-    st.altair_chart(chart, theme=None, alt="Curves: cumulative probability by rank", key=view.key("cumulative"))
+    show_chart(chart, alt="Curves: cumulative probability by rank", key=view.key("cumulative"))
 with right, st.container(border=True, height="stretch"):
-    st.markdown("**How open the choice was at every step**")
+    heading(view.key("entropy"), "How open the choice was at every step")
     rows = entropy.entropy_rows(view.trace)
     layout.plain_text(entropy.entropy_sentence(rows))
-    st.altair_chart(
+    show_chart(
         entropy.entropy_chart(rows, view.palette),
-        theme=None,
         alt="Line and points: entropy and surprisal by step",
         key=view.key("entropy"),
     )

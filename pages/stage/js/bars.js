@@ -43,16 +43,17 @@ function drawBars(surface, record, unit) {
   if (drawn.rank > shown.length) {
     surface.box(0, (shown.length - 1) * pitch - 0.5, width, 1, theme.line);
   }
-  surface.find = (x, y) => {
-    const row = shown[Math.floor(y / pitch)];
-    if (!row) return null;
+  surface.find = (x, y) => surface.at(Math.floor(y / pitch), 0);
+  const tell = (n) => {
+    const row = shown[n];
     const fate = row.cut ? CUTS[row.cut] : `${percent(row.final, 2)} in the draw`;
-    return {
-      lines: [`${percent(row.raw, 2)} ${row.label}`, `rank ${row.rank} · ${fate}${row.chosen ? " · drawn" : ""}`,
-        `softmax(logits)[${row.token}]`],
-    };
+    const place = `rank ${row.rank} · ${fate}${row.chosen ? " · drawn" : ""}`;
+    return { lines: [`${percent(row.raw, 2)} ${spoken(row.label)}`, place, `softmax(logits)[${row.token}]`] };
   };
-  const beyond = drawn.rank > shown.length ? `; ${drawn.label} is rank ${drawn.rank}` : "";
+  surface.cells = {
+    rows: shown.length, columns: () => 1, start: [0, 0], tell, box: (n) => [0, n * pitch, width, pitch],
+  };
+  const beyond = drawn.rank > shown.length ? `; ${spoken(drawn.label)} is rank ${drawn.rank}` : "";
   const cut = shown.some((row) => row.cut) ? " · hatched: cut" : "";
   return `Bars and per cent: the model's own, T 1 · tick: in the draw${cut}${beyond}`;
 }

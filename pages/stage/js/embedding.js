@@ -24,10 +24,11 @@ function signedColour(value, limit) {
   return signedShades.table[Math.round((Math.max(-1, Math.min(1, value / limit)) + 1) * SIGNED_STEPS)];
 }
 
-// A limit that seldom changes: most cells lie within it, the few beyond are drawn as far as the scale goes.
+// The limit of `shared_scale` in pages/charts/embeddings.py, so that a colour is the same number there: it seldom
+// changes, most cells lie within it, and the few beyond are drawn as far as the scale goes.
 function signedLimit(values) {
   const sizes = Float32Array.from(values, Math.abs).sort();
-  return niceAbove(sizes[Math.floor(sizes.length * 0.96)]);
+  return roundAbove(sizes[Math.floor(sizes.length * 0.96)], FEW_ENDS);
 }
 
 function drawEmbedding(surface, record, unit) {
@@ -59,10 +60,20 @@ function drawEmbedding(surface, record, unit) {
   surface.find = (x, y) => {
     const n = Math.floor(y / (tall + label + gap));
     const row = Math.floor(((y - n * (tall + label + gap) - label) / (tall - 2)) * rows);
-    const d = row * columns + Math.floor((x / width) * columns);
-    if (n < 0 || n > 2 || row < 0 || row >= rows || d >= size || x < 0 || x >= width) return null;
+    if (row < 0 || row >= rows || x < 0 || x >= width) return null;
+    return surface.at(n, row * columns + Math.floor((x / width) * columns));
+  };
+  const tell = (n, d) => {
     const { label: name, hook } = STRIPS[n], value = signed(values[n * size + d]);
     return { lines: [`${name} ${value}`, `dimension ${d} (0 to ${size - 1})`, `${hook}[${record.stop - 1}, ${d}]`] };
+  };
+  const wide = width / columns, high = (tall - 2) / rows;
+  surface.cells = {
+    rows: STRIPS.length, columns: () => size, start: [0, 0], tell,
+    box: (n, d) => {
+      const top = n * (tall + label + gap) + label;
+      return [(d % columns) * wide, top + Math.floor(d / columns) * high, wide, high];
+    },
   };
 }
 
@@ -85,7 +96,8 @@ function paintNear(element, record) {
   if (!record.nearest.length) return sayInto(element, ["Nearest tokens need the model's weights."]);
   const parts = ["Nearest (cosine): "];
   record.nearest.forEach(([label, cosine], n) => {
-    parts.push(label, `\u00a0${fixed(cosine, 2).replace(/^0/, "")}${n < record.nearest.length - 1 ? "  " : ""}`);
+    parts.push(spoken(label));
+    parts.push(`\u00a0${fixed(cosine, 2).replace(/^0/, "")}${n < record.nearest.length - 1 ? "  " : ""}`);
   });
   sayInto(element, parts);
 }

@@ -1,4 +1,5 @@
-// Keys, wherever the focus is: Space, arrows, Home, End, Esc. What has the focus keeps the keys that it has a use for.
+// Keys, wherever the focus is: Space, arrows, Home, End, Esc, F, P and ?. What has the focus keeps the keys that it has
+// a use for.
 
 const KEYS = {
   " ": togglePlay,
@@ -9,6 +10,9 @@ const KEYS = {
   Home: () => goTo(0),
   End: () => goTo(lastStep()),
   Escape: letGo,
+  f: fillHere,
+  p: toggleSize,
+  "?": openHelp,
 };
 
 const TYPED_IN = "textarea, [contenteditable=true], input:not([type=range], [type=checkbox], [type=radio])";
@@ -18,7 +22,9 @@ const SLID = "input[type=range], [role=slider]";
 const PRESSED = "button, summary, input[type=checkbox], [role=button], [role=switch]";
 
 function isKept(node, key) {
-  if (node === stageNow.parts.scrubber) return false; // its arrows are the stage's
+  const { scrubber, tokens, helpButton } = stageNow.parts;
+  if (node === scrubber || node === tokens) return false; // their arrows are the stage's, or have been used
+  if (node === helpButton) return key === " " && node.matches(":focus-visible"); // not after a click
   if (node.matches(OPENED)) return true;
   if (node.matches(CHOSEN_FROM)) return key !== "Escape";
   if (node.matches(TYPED_IN)) return true;
@@ -29,23 +35,25 @@ function onKey(event) {
   const action = KEYS[event.key];
   if (!action || !stageNow || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.composedPath().some((node) => node instanceof Element && isKept(node, event.key))) return;
-  if (event.shiftKey || !state.header) return;
+  if ((event.shiftKey && event.key !== "?") || !state.header) return;
   event.preventDefault();
   event.stopPropagation();
   action();
 }
 
 // After a click of the mouse the keys are the stage's again: a link, a button, a switch or a closed list gives up the
-// focus. A field, a slider, an open dialog and a picture, which holds a value up while it has the focus, keep it.
-const GIVES_UP = `${PRESSED}, a, input[type=radio], [role=radio], [role=tab]`;
+// focus, and so does the page itself, which would wear a ring from the next key on. A field, a slider, an open dialog
+// and a picture, which holds a value up while it has the focus, keep it.
+const GIVES_UP = `${PRESSED}, a, main, input[type=radio], [role=radio], [role=tab]`;
 
 function giveUpFocus(event) {
   if (!stageNow || !event.detail) return; // a key has pressed it
+  if (event.composedPath().includes(stageNow.parts.help)) return; // it gives the focus back to its button
   const isChoice = event.composedPath().some((node) => node instanceof Element && node.matches("[role=option]"));
   setTimeout(() => {
     let active = document.activeElement;
     while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
-    if (!active || active.closest("[role=menu], [role=dialog]")) return;
+    if (!active || active.closest("[role=menu], [role=dialog], dialog")) return;
     if (isChoice || active.matches(GIVES_UP)) active.blur();
   });
 }

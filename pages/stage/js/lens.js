@@ -9,48 +9,91 @@ function lensColumns(rows, most) {
   return [...columns].sort((a, b) => a - b);
 }
 
+const DEPTH = { from: "embed", room: 3.8 }; // the name of the embedding's depth, and the room for names in `unit`s
+
 function drawLens(surface, record, unit) {
-  const { width, height } = surface;
   const { lens } = record;
   if (!lens) {
     surface.font(unit);
     return surface.text("This run was made without the logit lens.", 0, unit, { colour: theme.muted });
   }
+  return surface.isNarrow ? drawLensDown(surface, record, unit) : drawLensAcross(surface, record, unit);
+}
+
+// A depth a column, the bottom of the stack on the left.
+function drawLensAcross(surface, record, unit) {
+  const { width, height } = surface, { lens } = record;
   const rows = lens.labels.length;
   const columns = lensColumns(rows, Math.floor(width / (unit * 4)));
   const head = unit * 1.5, pitch = width / columns.length, gap = unit * 0.3;
   const lines = Math.max(1, Math.min(lens.labels[0].length, Math.floor((height - head) / (unit * 1.65))));
   const tall = (height - head) / lines;
-  const drawn = record.next ? record.next.token : -1, wide = pitch > unit * 6.4;
-  const marked = state.lock ? state.lock.layer + 1 : -1;
   columns.forEach((row, n) => {
-    const x = n * pitch;
-    surface.font(unit * 0.9, { bold: row === marked });
-    surface.text(row === 0 ? "embedding" : `L${row - 1}`, x, head * 0.4, {
-      colour: row === marked ? theme.text : theme.muted, most: pitch - gap,
-    });
+    nameDepth(surface, row, n * pitch, head * 0.4, pitch - gap, unit);
     for (let line = 0; line < lines; line += 1) {
-      const share = lens.probabilities[row][line], isDrawn = lens.ids[row][line] === drawn;
-      const y = head + line * tall, middle = y + (tall - gap * 0.6) / 2;
-      const colour = isDrawn ? theme.sampling : theme.residual;
-      const depth = (isDrawn ? 0.16 : 0.06) + 0.5 * Math.sqrt(share);
-      surface.box(x, y, pitch - gap, tall - gap * 0.6, mix(theme.panel, colour, depth), 2);
-      surface.font(unit * 0.92, { mono: true, bold: isDrawn });
-      surface.text(lens.labels[row][line], x + unit * 0.4, middle, { most: pitch - gap - unit * (wide ? 3.3 : 0.6) });
-      surface.font(unit * 0.8);
-      if (!wide) continue;
-      surface.text(wholePercent(share), x + pitch - gap - unit * 0.4, middle, {
-        align: "right", colour: mix(theme.text, theme.panel, 0.25),
-      });
+      drawGuess(surface, record, row, line, [n * pitch, head + line * tall, pitch - gap, tall - gap * 0.6], unit);
     }
   });
-  surface.find = (x, y) => {
-    const row = columns[Math.floor(x / pitch)], line = Math.floor((y - head) / tall);
-    if (row === undefined || line < 0 || line >= lines) return null;
-    const hook = row === 0 ? "blocks.0.hook_resid_pre" : `blocks.${row - 1}.hook_resid_post`;
-    const lines_ = [`${percent(lens.probabilities[row][line], 2)} ${lens.labels[row][line]}`];
-    if (record.next) lines_.push(`${record.next.label}, drawn: ${percent(lens.drawn[row], 2)}`);
-    return { lines: [...lines_, `softmax(lm_head(ln_f(${hook}[${record.stop - 1}])))`] };
+  surface.cells = {
+    rows: lines, columns: () => columns.length, start: [0, columns.length - 1],
+    box: (line, n) => [n * pitch, head + line * tall, pitch - gap, tall - gap * 0.6],
+    tell: (line, n) => tellGuess(record, columns[n], line),
   };
-  return columns.length < rows ? `${columns.length} of ${rows} rows shown` : "";
+  surface.find = (x, y) => surface.at(Math.floor((y - head) / tall), Math.floor(x / pitch));
+  return columns.length < rows ? `${columns.length} of ${rows} depths shown` : "";
+}
+
+// On a narrow screen a depth is a line, the top of the stack on top, and as many guesses as fit are beside one another.
+function drawLensDown(surface, record, unit) {
+  const { width, height } = surface, { lens } = record;
+  const rows = lens.labels.length, tall = Math.min(height / rows, unit * 2.2), left = unit * DEPTH.room;
+  const columns = Math.max(1, Math.min(lens.labels[0].length, Math.floor((width - left) / (unit * 6.5))));
+  const pitch = (width - left) / columns, gap = unit * 0.3;
+  for (let row = 0; row < rows; row += 1) {
+    const y = (rows - 1 - row) * tall;
+    nameDepth(surface, row, 0, y + tall / 2, left - gap, unit);
+    for (let line = 0; line < columns; line += 1) {
+      drawGuess(surface, record, row, line, [left + line * pitch, y, pitch - gap, tall - gap * 0.6], unit);
+    }
+  }
+  surface.cells = {
+    rows, columns: () => columns, start: [0, 0],
+    box: (n, line) => [left + line * pitch, n * tall, pitch - gap, tall - gap * 0.6],
+    tell: (n, line) => tellGuess(record, rows - 1 - n, line),
+  };
+  surface.find = (x, y) => surface.at(Math.floor(y / tall), Math.floor((x - left) / pitch));
+  return "";
+}
+
+function nameDepth(surface, row, x, middle, most, unit) {
+  const isMarked = state.lock && row === state.lock.layer + 1;
+  surface.font(unit * 0.9, { bold: isMarked });
+  surface.text(row === 0 ? DEPTH.from : layerName(row - 1), x, middle, {
+    colour: isMarked ? theme.text : theme.muted, most,
+  });
+}
+
+// One guess of one depth: its token, and its probability where there is room.
+function drawGuess(surface, record, row, line, [x, y, width, tall], unit) {
+  const { lens, next } = record;
+  const share = lens.probabilities[row][line], isDrawn = next ? lens.ids[row][line] === next.token : false;
+  const wide = width > unit * 6.1, middle = y + tall / 2;
+  const depth = (isDrawn ? 0.16 : 0.06) + 0.5 * Math.sqrt(share);
+  surface.box(x, y, width, tall, mix(theme.panel, isDrawn ? theme.sampling : theme.residual, depth), 2);
+  surface.font(unit * 0.92, { mono: true, bold: isDrawn });
+  surface.text(lens.labels[row][line], x + unit * 0.4, middle, { most: width - unit * (wide ? 3.3 : 0.6) });
+  if (!wide) return;
+  surface.font(unit * 0.8);
+  surface.text(wholePercent(share), x + width - unit * 0.4, middle, {
+    align: "right", colour: mix(theme.text, theme.panel, 0.25),
+  });
+}
+
+function tellGuess(record, row, line) {
+  const { lens, next, stop } = record;
+  const hook = row === 0 ? "blocks.0.hook_resid_pre" : `blocks.${row - 1}.hook_resid_post`;
+  const said = [`${percent(lens.probabilities[row][line], 2)} ${spoken(lens.labels[row][line])}`];
+  if (next) said.push(`${spoken(next.label)}, drawn: ${percent(lens.drawn[row], 2)}`);
+  const where = row === 0 ? "after the embedding" : `after ${layerName(row - 1)}`;
+  return { lines: [...said, `softmax(lm_head(ln_f(${hook}[${stop - 1}])))`], where };
 }

@@ -26,14 +26,15 @@ function moveLayer(by) {
   lockHead(Math.min(state.header.n_layer - 1, Math.max(0, layer + by)), head);
 }
 
-// Esc lets go what was taken last: an open dialog, a draft (by two presses), then a cell or token picked on the page,
-// then the head.
+// Esc lets go what was taken last: an open dialog or note, the unfolded text, the window that a panel fills, a draft
+// (by two presses), the watched position, then a cell or token picked on the page, then the head.
 function letGo() {
-  if (closePopover() || discardTwice()) return;
+  if (closeHelp() || closePopover() || hideExplained() || foldStrip() || unfill()) return;
+  if (discardTwice() || unwatch()) return;
   if (dispatchEvent(new CustomEvent(LET_GO, { cancelable: true }))) unlockHead();
 }
 
 function paintLock(parts, view) {
   parts.unlock.hidden = !state.lock || view === "live"; // there the panel of the head has it
-  if (state.lock) setText(parts.unlock, `L${state.lock.layer}·H${state.lock.head} locked · Esc`);
+  if (state.lock) setText(parts.unlock, `${headName(state.lock.layer, state.lock.head)} locked · Esc`);
 }

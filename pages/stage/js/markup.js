@@ -1,5 +1,6 @@
 // The stage's fixed skeleton. No text of a prompt or a token ever passes through here.
 
+const KEYS_OF_CELLS = "Arrow keys move from cell to cell.";
 const icon = (path) => `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${path}"/></svg>`;
 const ICONS = {
   first: icon("M3 3h2v10H3zM13 3v10L6 8z"),
@@ -8,6 +9,7 @@ const ICONS = {
   pause: icon("M4 3h3v10H4zM9 3h3v10H9z"),
   forward: icon("M4 3v10l8-5z"),
   run: icon("M14 3v7H7v3.5L1.5 8.8 7 4v3.5h4.5V3z"),
+  unfold: icon("M3 5h10l-5 6z"),
   last: icon("M11 3h2v10h-2zM3 3v10l7-5z"),
   link: icon(
     "M7.2 4.6 9 2.8a3 3 0 0 1 4.2 4.2L11.4 8.8 10.3 7.7 12.1 5.9a1.5 1.5 0 0 0-2-2L8.3 5.7zM8.8 11.4 7 13.2"
@@ -19,15 +21,20 @@ const button = (name, label, keys) =>
 const field = (name, label, hint, attributes) =>
   `<label><span>${label}</span><input name="${name}" ${attributes} aria-label="${label}" aria-describedby="on-${name}"
     autocomplete="off"><small id="on-${name}" data-hint="${hint}">${hint}</small></label>`;
-const panel = (name, title, body) =>
-  `<section class="panel ${name}" aria-label="${title}"><h2>${title}</h2><p class="says"></p>${body}</section>`;
-const canvas = (name, label) =>
-  `<div class="canvas"><canvas data-panel="${name}" role="img" aria-label="${label}"></canvas></div>`;
+const head = (name, title, body = "") =>
+  `<div class="head"><h2>${title}</h2>${headingTools(`live.${name}`)}${body}</div>`;
+const panel = (name, title, body, beside = "") =>
+  `<section class="panel ${name}" aria-label="${title}">${head(name, title, beside)}<p class="says"></p>${body}
+  </section>`;
+const canvas = (name, label, press = "") =>
+  `<div class="canvas"><canvas data-panel="${name}" role="application" aria-roledescription="picture"
+    aria-label="${label}" aria-description="${KEYS_OF_CELLS}${press} Esc leaves."></canvas>
+    <i class="ring" aria-hidden="true" hidden></i></div>`;
 
 const TOP = `
 <div class="top">
   <div class="prompt"><div class="box">
-    <textarea rows="1" aria-label="Prompt" aria-describedby="on-draft on-prompt" spellcheck="false"
+    <textarea rows="1" aria-label="Prompt" aria-describedby="on-draft on-prompt" spellcheck="false" dir="auto"
       autocapitalize="off" autocomplete="off"></textarea>
     <span class="unrun" id="on-draft" hidden>not run yet</span><span class="count" aria-live="off"></span>
   </div></div>
@@ -38,6 +45,7 @@ const TOP = `
   </div>
   <button type="button" class="run">Run</button>
   <div class="settings">
+    <button type="button" class="help-button" aria-label="Help" aria-haspopup="dialog" title="Help (?)">?</button>
     <button type="button" class="copy-link" aria-label="Copy link">${ICONS.link}</button>
     <button type="button" class="chip" aria-haspopup="dialog" aria-expanded="false"></button>
     <div class="copied" role="status" hidden><span></span><input aria-label="Link" readonly hidden></div>
@@ -72,10 +80,15 @@ const TOP = `
   </div>
   <div class="error" id="on-prompt" role="alert"></div>
 </div>
-<div class="strip">
-  <div class="tokens" role="group" aria-label="Tokens"></div>
+<div class="strip"><div class="sheet">
+  <div class="line">
+    <div class="tokens" id="tokens" role="listbox" aria-label="Tokens" aria-orientation="horizontal"></div>
+    <button type="button" class="watching" hidden></button>
+    <button type="button" class="unfold" aria-label="Whole text" title="Whole text" aria-expanded="false"
+      aria-controls="tokens">${ICONS.unfold}</button>
+  </div>
   <input class="scrubber" type="range" min="0" max="0" step="1" value="0" aria-label="Step">
-</div>`;
+</div></div>`;
 
 const PANELS = `
 <div class="panels">
@@ -83,22 +96,24 @@ const PANELS = `
   ${panel("residual", "Residual stream", `${canvas("residual", "Norms by layer")}<p class="note"></p>`)}
   <div class="panel heads">
     <section class="mosaic" aria-label="Every head, this step">
-      <h2>Every head, this step</h2><p class="says"></p>
-      ${canvas("mosaic", "Attention patterns of all heads")}<p class="note"></p>
+      ${head("mosaic", "Every head, this step")}<p class="says"></p>
+      ${canvas("mosaic", "Attention patterns of all heads", " Enter locks a head.")}<p class="note"></p>
     </section>
     <section class="one" aria-label="One head">
-      <h2><span class="name"></span><button type="button" class="unlock"
-        title="Unlock this head (Esc)" hidden>locked · Esc</button></h2>
+      ${head("one", '<span class="name"></span>', `<button type="button" class="unlock"
+        title="Unlock this head (Esc)" hidden>locked · Esc</button><label class="follow"><input
+        type="checkbox" role="switch">follow the sharpest</label>`)}
       <p class="says"></p>${canvas("one", "Attention pattern of one head")}<p class="note"></p>
     </section>
   </div>
-  ${panel("lens", "What each layer would say next", `${canvas("lens", "Logit lens")}`)}
+  ${panel("lens", "What each layer would say next", `${canvas("lens", "Logit lens")}`, '<small class="note"></small>')}
   ${panel("bars", "What comes next", `${canvas("bars", "Most likely next tokens")}<p class="note"></p>`)}
   ${panel("draw", "The draw", `${canvas("draw", "Cumulative probability and the draw")}`)}
 </div>`;
 
 const FLOATING = `
 <div class="tip" role="tooltip" hidden></div>
+<div class="explain" role="tooltip" popover="manual"></div>
 <div class="aloud" aria-live="polite"></div>`;
 
 // Parts of a sentence: every second one is bold.
@@ -108,13 +123,12 @@ function sayInto(element, parts) {
   element.dataset.said = key;
   element.replaceChildren(
     ...parts.map((text, n) => {
-      if (n % 2 === 0) return document.createTextNode(text);
-      const bold = document.createElement("b");
-      bold.textContent = text;
+      const bold = document.createElement(n % 2 ? "b" : "span");
+      bold.append(...tokenNodes(text));
       return bold;
     }),
   );
-  element.title = parts.join("");
+  element.title = unmarked(parts.join(""));
 }
 
 function setText(element, text) {

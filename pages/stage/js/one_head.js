@@ -2,7 +2,7 @@
 
 function drawOneHead(surface, record, unit) {
   const seq = record.stop, newest = seq - 1, { labels } = state.header;
-  const { layer, head } = shownHead(record);
+  const { layer, head, why } = shownHead(record);
   const { from, left, cell, tall, line, keyX } = layOutHead(surface, seq, unit);
   const { g } = surface;
   for (let query = from; query < seq; query += 1) {
@@ -14,11 +14,12 @@ function drawOneHead(surface, record, unit) {
       g.fillRect(keyX(key < from ? 0 : key), y, cell - line, tall - line);
     }
   }
-  const letters = Math.max(7, Math.min(unit * 0.9, tall * 0.98));
+  const letters = Math.max(surface.least, Math.min(unit * 0.9, tall * 0.98));
   const every = Math.max(1, Math.ceil(letters / tall)), across = Math.max(1, Math.ceil(letters / cell));
   for (let query = from; query < seq; query += 1) {
     const isNewest = query === newest;
-    if (!isNewest && ((newest - query) % every || newest - query < every)) continue;
+    if (!isNewest && query && ((newest - query) % every || newest - query < every || query < every)) continue;
+    if (!query && newest && newest < every) continue; // the newest has its place
     surface.font(letters, { mono: true, bold: isNewest });
     surface.text(labels[query], left - 4, (query - from + 0.5) * tall, {
       align: "right", colour: isNewest ? theme.sampling : theme.muted, most: left - 6,
@@ -29,24 +30,46 @@ function drawOneHead(surface, record, unit) {
     surface.font(letters, { mono: true, bold: key === top });
     slanted(surface, labels[key], keyX(key) + cell / 2, below, room, letters, key === top ? theme.text : theme.muted);
   }
-  const frame = keyX(newest) + cell - left + 0.5;
-  surface.outline(left - 0.5, (newest - from) * tall - 0.5, frame, tall, theme.sampling, 1.6);
+  const frame = keyX(newest) + cell - line - left; // its line lies outside the cells, which may be as thin as itself
+  surface.outline(left - 0.8, (newest - from) * tall - 0.8, frame + 1.6, tall - line + 1.6, theme.sampling, 1.6);
+  markWatched(surface, seq, { from, left, cell, tall, keyX });
   surface.find = (x, y) => {
     const query = from + Math.floor(y / tall);
     const key = from && x >= left && x < left + cell ? 0 : from + Math.floor((x - keyX(from)) / cell);
     if (query < from || query >= seq || key < 0 || key > query || (key < from && key !== 0)) return null;
+    return tellWeight(query, key);
+  };
+  const tellWeight = (query, key) => {
     const value = weight(layer, head, query, key);
     const name = `blocks.${layer}.attn.hook_pattern[${head}, ${query}, ${key}]`;
     if (value === undefined) return { lines: [recordAt(stepOfPosition(query)) ? "not kept" : "on its way", name] };
-    return { lines: [percent(value / 65535, 2), `${labels[query]} (${query}) looks at ${labels[key]} (${key})`, name] };
+    const looks = `${spoken(labels[query])} (${query}) looks at ${spoken(labels[key])} (${key})`;
+    return { lines: [percent(value / 65535, 2), looks, name] };
   };
-  return from ? `First token and the last ${seq - from} of ${seq} tokens; the gap stands for the others` : "";
+  const keyOf = (column) => (!from ? column : column ? from + column - 1 : 0), pinned = from ? 1 : 0;
+  surface.cells = {
+    rows: seq - from, columns: (row) => row + 1 + pinned,
+    start: [seq - 1 - from, !top || top < from ? 0 : top - from + pinned],
+    box: (row, column) => [keyX(keyOf(column)), row * tall, cell, tall],
+    tell: (row, column) => tellWeight(from + row, keyOf(column)),
+  };
+  const gap = from ? `First token and the last ${seq - from} of ${seq} tokens; the gap stands for the others` : "";
+  return [why && why[0].toUpperCase() + why.slice(1), gap].filter(Boolean).join(" · ");
 }
 
-// The keys whose names fit: the newest token's strongest one first of all, then as many of the others as have room.
+// The row in which the watched token asks, and the column in which it answers.
+function markWatched(surface, seq, { from, left, cell, tall, keyX }) {
+  const at = state.watched?.position;
+  if (at === undefined || at >= seq || (at < from && at !== 0)) return;
+  const top = Math.max(0, at - from) * tall;
+  surface.outline(keyX(at) - 0.5, top - 0.5, cell, (seq - from) * tall - top, theme.watched, 1.6);
+  if (at >= from) surface.outline(left - 0.5, top - 0.5, keyX(at) + cell - left, tall, theme.watched, 1.6);
+}
+
+// The keys whose names fit: the newest token's strongest one, the first and the newest, then those that have room.
 function namedKeys(from, newest, across, top) {
   const keys = top >= from || top === 0 ? [top] : [];
-  const candidates = from ? [0] : [];
+  const candidates = [0];
   for (let key = newest; key >= from; key -= across) candidates.push(key);
   const isFree = (key) => keys.every((other) => Math.abs(other - key) >= across || (from && !other !== !key));
   for (const key of candidates) if (isFree(key)) keys.push(key);

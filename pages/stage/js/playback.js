@@ -23,7 +23,7 @@ function tellView() {
   const tell = state.header.view === "strip" ? sendSoon : sendLater; // the pictures under a strip follow as they can
   tell("view", 150, () => ({
     cursor: state.cursor, layer: state.lock ? state.lock.layer : null, head: state.lock ? state.lock.head : null,
-    paint_ms: paintTime(),
+    paint_ms: paintTime(), is_narrow: stageNow ? stageNow.isNarrow : false,
   }));
 }
 
@@ -149,6 +149,7 @@ function takeRun(header) {
   state.run = header.run;
   state.paints = [];
   state.arrived = "";
+  unwatchIfGone(header);
   if (!isAnswer(header)) {
     state.cursor = lastStep();
     state.playback = header.status.kind === "running" ? { kind: "generate", asked: 0 } : STILL;

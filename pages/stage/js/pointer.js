@@ -1,49 +1,131 @@
-// Hover shows the value and its hook's name in one small box; a click does what the panel says it does.
+// The value of a cell and its hook's name, in one small box: of the cell under the pointer, of the one that a finger
+// tapped last, or of the one that the keys have reached. A click does what the panel says it does.
 
-function wirePointer(surface, tip, root) {
+function wirePointer(surface, stage) {
   const { canvas } = surface;
-  const found = (event) => {
+  let isTouch = false;
+  const placeOf = (event) => {
     const area = canvas.getBoundingClientRect();
-    return surface.find ? surface.find(event.clientX - area.left, event.clientY - area.top) : null;
+    return { x: event.clientX - area.left, y: event.clientY - area.top };
   };
+  canvas.addEventListener("pointerdown", (event) => { isTouch = event.pointerType === "touch"; });
   canvas.addEventListener("pointermove", (event) => {
-    const what = found(event);
+    if (event.pointerType === "touch") return;
+    const what = tell(stage, { surface, by: "pointer", ...placeOf(event) });
     canvas.style.cursor = what && what.click ? "pointer" : "default";
-    surface.hovered = { x: event.clientX, y: event.clientY };
-    showTip(tip, root, what, event);
   });
-  canvas.addEventListener("pointerleave", () => {
-    surface.hovered = null;
-    tip.hidden = true;
-  });
+  canvas.addEventListener("pointerleave", () => { if (stage.told?.by === "pointer") tellCursor(stage); });
   canvas.addEventListener("click", (event) => {
-    const what = found(event);
+    const place = placeOf(event), what = surface.find ? surface.find(place.x, place.y) : null;
     if (what && what.click) what.click();
+    if (isTouch) tell(stage, { surface, by: "touch", ...place });
+  });
+  surface.roving = new Roving(canvas, {
+    cells: () => surface.cells,
+    show: (cell, how) => showCursor(surface, stage, cell, how),
+    press: ([row, column]) => {
+      const what = surface.at(row, column);
+      if (!what || !what.click) return false;
+      what.click();
+      say(inWords(surface.at(row, column)));
+      return true;
+    },
+    release: ([row, column]) => {
+      if (!surface.locks || !state.lock) return false;
+      unlockHead();
+      say(inWords(surface.at(row, column)));
+      return true;
+    },
   });
 }
 
-// What lies under a resting pointer changes with the step.
-function refreshTip(surface, tip, root) {
-  if (!surface.hovered) return;
-  const area = surface.canvas.getBoundingClientRect(), { x, y } = surface.hovered;
-  showTip(tip, root, surface.find ? surface.find(x - area.left, y - area.top) : null, { clientX: x, clientY: y });
+// What a listener hears of a cell: where it is, its value and what it means, without the hook's name.
+function inWords({ where, lines, state: held }) {
+  return unmarked([where, ...lines.slice(0, Math.max(1, lines.length - 1)), held].filter(Boolean).join(", "));
 }
 
-// Lines of text; the first is the value, the last the technical name.
-function showTip(tip, root, what, { clientX, clientY }) {
-  tip.hidden = !what;
-  if (!what) return;
+// The ring on the cell that the keys have reached, and the box beside it.
+function showCursor(surface, stage, cell, how) {
+  const { ring, says } = surface;
+  ring.hidden = !cell;
+  if (!cell) { if (stage.told?.by === "keys") tell(stage, null); return; }
+  const [x, y, width, height] = surface.cells.box(...cell);
+  const [wide, tall] = [Math.max(8, width), Math.max(8, height)], room = 4; // of the ring, inside the canvas
+  const left = Math.max(room, Math.min(x + (width - wide) / 2, surface.width - wide - room));
+  const top = Math.max(room, Math.min(y + (height - tall) / 2, surface.height - tall - room));
+  const right = Math.min(left + wide, surface.width - room), foot = Math.min(top + tall, surface.height - room);
+  Object.assign(ring.style, {
+    left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${foot - top}px`,
+  });
+  if (how === "redrawn") return;
+  ring.scrollIntoView({ block: "nearest", inline: "nearest" });
+  const what = tell(stage, { surface, by: "keys", cell, hint: how === "entered" ? surface.description : "" });
+  if (what) say(how === "entered" ? `${says.textContent} ${inWords(what)}` : inWords(what));
+}
+
+// The pointer has left: the box goes back to the cell of the keys, if there is one.
+function tellCursor(stage) {
+  const surface = stage.surfaces.find(({ roving }) => roving.cursor);
+  tell(stage, surface ? { surface, by: "keys", cell: surface.roving.cursor } : null);
+}
+
+function tell(stage, told) {
+  stage.told = told;
+  return showTip(stage);
+}
+
+// What lies under a resting pointer, or under the ring, changes with the step.
+function showTip(stage) {
+  const { told, tip, root } = stage;
+  const what = told && findTold(told);
+  if (!what) {
+    if (tip.of !== "token") tip.hidden = true; // else it is the strip's
+    return null;
+  }
+  fillTip(tip, what.lines, told.hint);
+  tip.of = "picture";
+  placeTip(tip, root.getBoundingClientRect(), placeTold(told), told.by === "touch");
+  return what;
+}
+
+// The lines of the box, tokens in them marked: the first is the value, the last the technical name; then what keys do.
+function fillTip(tip, lines, hint = "") {
+  tip.hidden = false;
   tip.replaceChildren(
-    ...what.lines.map((text) => {
+    ...[...lines, ...(hint ? [hint] : [])].map((text, n) => {
       const line = document.createElement("div");
-      line.textContent = text;
+      line.append(...tokenNodes(text));
+      line.className = n === lines.length - 1 ? "name" : n >= lines.length ? "keys" : "";
       return line;
     }),
   );
-  const area = root.getBoundingClientRect();
+}
+
+function findTold({ surface, cell, x, y }) {
+  if (cell) return surface.at(...cell);
+  return surface.find ? surface.find(x, y) : null;
+}
+
+// The part of the window that the box keeps clear of: the pointer, a fingertip, or the cell.
+function placeTold({ surface, by, cell, x, y }) {
+  const area = surface.canvas.getBoundingClientRect();
+  if (cell) {
+    const ring = surface.ring.getBoundingClientRect();
+    return { x: ring.left, top: ring.top - 8, foot: ring.bottom + 8 };
+  }
+  const far = by === "touch" ? [30, 40, 0] : [10, 18, 14];
+  return { x: area.left + x + far[2], top: area.top + y - far[0], foot: area.top + y + far[1] };
+}
+
+const BAR = 52; // pixels of the window that Streamlit's bar covers
+
+// Beside what it tells of and inside the window: below it, or above it where a hand would cover what is below.
+function placeTip(tip, area, { x, top, foot }, isAbove) {
   const { offsetWidth: width, offsetHeight: height } = tip;
-  const x = Math.min(clientX - area.left + 14, area.width - width - 6);
-  const below = clientY - area.top + 18;
-  tip.style.left = `${Math.max(6, x)}px`;
-  tip.style.top = `${below + height > area.height ? clientY - area.top - height - 10 : below}px`;
+  const from = Math.max(0, area.left) + 6, to = Math.min(innerWidth, area.right) - width - 6;
+  const left = Math.max(from, Math.min(isAbove ? x - width / 2 : x, to));
+  const fitsAbove = top - height >= BAR, fitsBelow = foot + height <= innerHeight - 4;
+  const y = (isAbove ? fitsAbove : !fitsBelow && fitsAbove) ? top - height : foot;
+  tip.style.left = `${left - area.left}px`;
+  tip.style.top = `${y - area.top}px`;
 }

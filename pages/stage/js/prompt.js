@@ -57,11 +57,12 @@ function wirePrompt(parts) {
   text.addEventListener("blur", () => { fitPrompt(parts); text.scrollTop = 0; });
 }
 
-// While it has the focus the field may grow to three lines, over what lies below.
+// While it has the focus the field may grow to three lines, over what lies below. On a narrow screen it is as high
+// without the focus too: a button that is tapped must not move when the tap takes the focus away.
 function fitPrompt({ text, root }) {
-  const focused = root.activeElement === text;
+  const grows = root.activeElement === text || text.closest(".stacked");
   text.style.height = "";
-  if (!focused) return;
+  if (!grows) return;
   const line = parseFloat(getComputedStyle(text).lineHeight);
   const room = text.scrollHeight - text.clientHeight;
   if (room > 1) text.style.height = `${text.offsetHeight + Math.min(Math.ceil(room) + 2, Math.round(2 * line))}px`;

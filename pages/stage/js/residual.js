@@ -1,6 +1,7 @@
 // The residual stream: how long it is after each layer, and how long are the vectors that attention and MLP add.
 
 const NORM_NAMES = ["hook_resid_pre", "hook_attn_out", "hook_resid_mid", "hook_mlp_out", "hook_resid_post"];
+const KINDS = { 1: "attention adds", 3: "MLP adds", 4: "stream" }; // by their place among the names
 
 // The largest norm of the run so far, at any step that has come, past the first token's, which are often far larger.
 function normScale(record, layers) {
@@ -10,12 +11,7 @@ function normScale(record, layers) {
     if (!other || (other.stop === 1 && record.stop !== 1)) continue;
     for (let at = layers; at < 5 * layers; at += 1) if (other.norms[at] > most) most = other.norms[at];
   }
-  return niceScale(most);
-}
-
-function niceScale(value) {
-  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
-  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= value);
+  return roundAbove(most);
 }
 
 function drawResidual(surface, record, unit) {
@@ -35,7 +31,7 @@ function drawResidual(surface, record, unit) {
     surface.box(left, top + bar * 0.53, norm(3, layer) * scale, bar * 0.33, theme.mlp, 1);
     if (layer % every === 0 || layer === layers - 1 && (layers - 1) % every > every / 2) {
       surface.font(unit * 0.9, { bold: layer === marked });
-      surface.text(`L${layer}`, 0, top + bar / 2, { colour: layer === marked ? theme.text : theme.muted });
+      surface.text(layerName(layer), 0, top + bar / 2, { colour: layer === marked ? theme.text : theme.muted });
       surface.font(unit * 0.85);
       surface.text(fixed(norm(4, layer), 1), width, top + bar / 2, { align: "right", colour: theme.muted });
     }
@@ -49,14 +45,26 @@ function drawResidual(surface, record, unit) {
     if (layer < 0 || layer >= layers || y > height - axis) return null;
     const inside = y - layerTop(layer);
     const part = inside < bar * 0.5 ? 1 : 3;
-    const kind = x < left + norm(part, layer) * scale ? part : 4;
+    return tellNorm(layer, x < left + norm(part, layer) * scale ? part : 4);
+  };
+  const tellNorm = (layer, kind) => {
     const [before, middle, after] = [0, 2, 4].map((at) => fixed(norm(at, layer), 2));
     return {
       lines: [
         `norm ${fixed(norm(kind, layer), 2)}`, `before ${before} · + attention ${middle} · + MLP ${after}`,
         `‖blocks.${layer}.${NORM_NAMES[kind]}[${record.stop - 1}]‖`,
       ],
+      where: `layer ${layer}, ${KINDS[kind]}`,
     };
+  };
+  const kinds = Object.keys(KINDS).map(Number), inset = { 1: [0.14, 0.33], 3: [0.53, 0.33], 4: [0, 1] };
+  surface.cells = {
+    rows: layers, columns: () => kinds.length, start: [layers - 1 - Math.max(0, marked), 0],
+    box: (row, column) => {
+      const kind = kinds[column], layer = layers - 1 - row, [from, part] = inset[kind];
+      return [left, layerTop(layer) + from * bar, norm(kind, layer) * scale, part * bar];
+    },
+    tell: (row, column) => tellNorm(layers - 1 - row, kinds[column]),
   };
 }
 

@@ -52,9 +52,16 @@ function drawSampleBar(surface, record, unit) {
   surface.find = (x, y) => {
     if (y < top - unit || y > top + tall + 4) return null;
     const share = x / width;
-    const place = places.filter((one) => share >= one.from && share < one.to).pop();
-    if (!place) return null;
+    return surface.at(0, places.findLastIndex((one) => share >= one.from && share < one.to));
+  };
+  const tell = (row, n) => {
+    const place = places[n];
     const span = `u from ${fixed(place.from, 3)} to ${fixed(place.to, 3)}`;
-    return { lines: [`${percent(place.share, 2)} ${place.label}`, span, "after temperature, top-k and top-p"] };
+    const name = place.rest ? place.label : spoken(place.label);
+    return { lines: [`${percent(place.share, 2)} ${name}`, span, "after temperature, top-k and top-p"] };
+  };
+  surface.cells = {
+    rows: 1, columns: () => places.length, start: [0, Math.max(0, places.findLastIndex((one) => one.drawn))], tell,
+    box: (row, n) => [places[n].from * width, top, (places[n].to - places[n].from) * width, tall],
   };
 }

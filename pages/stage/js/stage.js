@@ -1,5 +1,6 @@
 // The stage: built once in its place, fed by messages, painted whole in one animation frame.
 
+const CHARTS_ROOM = 900; // pixels: charts that need more room have another form below this
 let stageNow = null;
 let paintAsked = 0;
 const stages = new WeakMap();
@@ -10,8 +11,9 @@ const ELEMENTS = {
   chip: ".chip", popover: ".popover", fields: ".fields", examples: ".examples", status: ".status", facts: ".facts",
   coming: ".coming", cancel: ".cancel", models: ".models", other: ".other", modelNote: ".model-note",
   badge: ".state b", statusText: ".state span", tokens: ".tokens", scrubber: ".scrubber",
+  watching: ".watching", unfold: ".unfold",
   unlock: ".state .unlock", copyLink: ".copy-link", copied: ".copied", copiedText: ".copied span",
-  copiedLink: ".copied input",
+  copiedLink: ".copied input", help: ".help", helpButton: ".help-button", size: ".size",
 };
 
 function build(parent, view) {
@@ -19,17 +21,21 @@ function build(parent, view) {
   sheet.textContent = CSS;
   const root = document.createElement("div");
   root.className = `stage ${view}`;
-  root.innerHTML = `${TOP}${view === "live" ? PANELS : ""}${FLOATING}`;
+  root.innerHTML = `${TOP}${view === "live" ? PANELS : ""}${FLOATING}${HELP}`;
   const parts = { root: parent.getRootNode() };
   for (const [name, selector] of Object.entries(ELEMENTS)) parts[name] = root.querySelector(selector);
   parent.append(sheet, root);
   const [tip, aloud] = [root.querySelector(".tip"), root.querySelector(".aloud")];
-  const stage = { parent, sheet, root, parts, view, surfaces: [], tip, aloud };
+  const stage = { parent, sheet, root, parts, view, surfaces: [], told: null, tip, aloud, isNarrow: false };
+  stage.explain = root.querySelector(".explain");
   wirePrompt(parts);
   wireSettings(parts);
   wireModels(parts);
-  wireStrip(parts);
+  wireStrip(stage);
+  wireSlim(stage);
   wireCopyLink(parts);
+  wireHelp(parts);
+  wireHeadings(true);
   parts.unlock.addEventListener("click", unlockHead);
   if (view === "live") addPanels(stage);
   root.addEventListener("keydown", onKey);
@@ -44,6 +50,7 @@ function build(parent, view) {
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", onLinkClick, true); // before Streamlit asks for the page
   document.addEventListener("click", giveUpFocus, true);
+  listenToTaps();
   document.fonts.ready.then(requestPaint);
   state.mounts += 1;
   return stage;
@@ -60,17 +67,22 @@ function addPanels(stage) {
     const surface = new Surface(canvas, (...drawn) => {
       const note = draw(...drawn);
       const element = section.querySelector(".note");
-      if (element) setText(element, note || element.dataset.fixed || "");
+      if (element) sayInto(element, [note || element.dataset.fixed || ""]);
     });
-    Object.assign(surface, { name, section, says: section.querySelector(".says") });
-    wirePointer(surface, stage.tip, stage.root);
+    const [says, ring] = [".says", ".ring"].map((part) => section.querySelector(part));
+    Object.assign(surface, { name, section, says, ring, locks: name === "mosaic" });
+    surface.description = section.querySelector("h2").title = canvas.getAttribute("aria-description");
+    wirePointer(surface, stage);
     stage.surfaces.push(surface);
-    new ResizeObserver(() => { surface.measure(); requestPaint(); }).observe(canvas.parentElement);
+    surface.observe(requestPaint);
   }
   stage.root.querySelector(".residual .note").dataset.fixed = "Norms; they do not add up.";
   stage.name = stage.root.querySelector(".one .name");
   stage.unlock = stage.root.querySelector(".one .unlock");
   stage.unlock.addEventListener("click", unlockHead);
+  stage.follow = stage.root.querySelector(".one .follow");
+  stage.follow.firstElementChild.checked = isFollowing();
+  stage.follow.firstElementChild.addEventListener("change", ({ target }) => setFollows(target.checked));
 }
 
 // The live stage fills what the window has below Streamlit's bar; letters grow with it.
@@ -80,11 +92,20 @@ function fit(stage) {
   const below = root.getBoundingClientRect().top + document.documentElement.scrollTop;
   const wide = root.clientWidth, stacked = wide < 800;
   const tall = Math.max(stacked ? 0 : 560, innerHeight - Math.max(0, below));
+  wearSize(stage);
   const scale = Math.min(1.7, Math.max(stacked ? 1 : 0.87, Math.min(innerWidth / 1280, innerHeight / 800)));
   root.classList.toggle("stacked", stacked);
+  for (const surface of stage.surfaces) surface.isNarrow = stacked;
+  fitPrompt(stage.parts);
   root.classList.toggle("bare", root.getBoundingClientRect().left < 8); // the page leaves no margin: make one
-  root.style.setProperty("--unit", `${(13 * scale).toFixed(2)}px`);
-  root.style.setProperty("--tall", view === "live" && !stacked ? `${Math.floor(tall)}px` : "auto");
+  root.style.setProperty("--unit", `${(isLarge() ? Math.max(LARGE_UNIT, 13 * scale) : 13 * scale).toFixed(2)}px`);
+  fitUnfold(stage.parts);
+  root.style.setProperty("--tall", view === "live" && !stacked && !isLarge() ? `${Math.floor(tall)}px` : "auto");
+  fitSlim(stage);
+  if (stage.isNarrow !== wide < CHARTS_ROOM) {
+    stage.isNarrow = !stage.isNarrow;
+    if (stage === stageNow) tellView(); // Python draws other charts
+  }
   requestPaint();
 }
 
@@ -105,6 +126,7 @@ function paint() {
     send("theme"); // Python has drawn the charts and the logo
   }
   const { parts, root } = stage;
+  tendFill();
   const record = shownAt(state.cursor);
   const isNew = record && record !== stage.record, since = performance.now();
   if (record) Object.assign(stage, { record, run: state.run });
@@ -112,7 +134,7 @@ function paint() {
   paintPrompt(parts);
   paintSettings(parts);
   paintModels(parts, stage);
-  paintStrip(parts, record);
+  paintStrip(stage, record);
   paintTransport(parts);
   paintCopyLink(parts);
   keepAddress();
@@ -124,35 +146,30 @@ function paint() {
     step: state.cursor, steps: stepCount(), run: state.run, painted: state.painted, mounts: state.mounts,
     mode: state.playback.kind, known: stepCount() - missingSteps().length,
   });
-  if (record) sayAloud(stage, record);
+  if (record) sayStep(stage, record);
 }
 
 function paintPanels(stage, record) {
+  stage.root.style.setProperty("--depths", state.header.n_layer + 1);
   const unit = parseFloat(getComputedStyle(stage.root).getPropertyValue("--unit"));
-  const { layer, head, locked } = shownHead(record);
-  const says = { ...record.says, mosaic: locked ? sayLocked(state.lock, record) : record.says.heads };
+  const least = isLarge() ? LEAST_LARGE : stage.root.classList.contains("stacked") ? LEAST_NARROW : LEAST_TEXT;
+  const shown = shownHead(record), { layer, head, locked } = shown;
+  const ofStep = !locked && isSharpest(shown, record); // then the step's own sentence is on this head
+  const says = { ...record.says, mosaic: ofStep ? record.says.heads : sayHead(shown, record) };
   const { key, share } = strongest(layer, head, record);
-  const most = ["rows ask, columns answer · most on ", state.header.labels[key], ` (${wholePercent(share)})`];
+  const most = ["rows ask, columns answer · most on ", spoken(state.header.labels[key]), ` (${wholePercent(share)})`];
   says.one = key === undefined ? record.says.heads : most;
-  setText(stage.name, `Layer ${layer} · head ${head}`);
+  if (state.watched) says.one = sayWatchedShare(layer, head, record) ?? says.one;
+  setText(stage.name, `One head: ${headName(layer, head)}`);
   stage.unlock.hidden = !locked;
+  stage.follow.hidden = locked;
   paintNear(stage.root.querySelector(".near"), record);
   for (const surface of stage.surfaces) {
     sayInto(surface.says, says[surface.name]);
-    surface.paint(record, unit);
-    refreshTip(surface, stage.tip, stage.root);
+    surface.paint(record, surface.section === filled?.box ? unit * FILLED_TYPE : unit, least);
+    surface.roving.redraw();
   }
-}
-
-// One line for those who listen instead of look, once the cursor rests.
-function sayAloud(stage, record) {
-  clearTimeout(stage.aloudTimer);
-  stage.aloudTimer = setTimeout(() => {
-    const { next } = record;
-    const token = state.header.labels[record.stop - 1];
-    const drawn = next ? `; drawn next: ${next.label}, ${percent(next.raw)} by the model` : "";
-    setText(stage.aloud, `Step ${state.cursor} (0 to ${lastStep()}): newest token ${token}${drawn}.`);
-  }, 400);
+  showTip(stage);
 }
 
 function show(component) {
@@ -167,7 +184,7 @@ function show(component) {
   if (!stage) {
     stage = build(parent, header.view);
     stages.set(parent, stage);
-    if (stageNow && stageNow !== stage) stageNow.tip.hidden = true;
+    if (stageNow && stageNow !== stage) tell(stageNow, null);
     stageNow = stage;
     fit(stage);
     tellView();
@@ -186,12 +203,16 @@ function leave(parent) {
   if (!stage) return;
   stages.delete(parent);
   stage.observer.disconnect();
+  if (filled && stage.root.contains(filled.box)) unfill();
+  unwireSlim(stage);
   removeEventListener("resize", stage.onResize);
   if (stageNow === stage) stageNow = null;
   if (!stageNow) {
     document.removeEventListener("keydown", onKey);
     document.removeEventListener("click", onLinkClick, true);
     document.removeEventListener("click", giveUpFocus, true);
+    stopListeningToTaps();
+    wireHeadings(false);
   }
   stage.sheet.remove();
   stage.root.remove();
@@ -199,6 +220,7 @@ function leave(parent) {
 
 // A newer version of the code replaces an older one; what was waiting for it goes on.
 if (shared.version !== VERSION) {
-  Object.assign(shared, { version: VERSION, show, leave, toggleHead, unlockHead });
+  const isFilled = () => Boolean(filled);
+  Object.assign(shared, { version: VERSION, show, leave, toggleHead, unlockHead, say, isFilled });
   for (const go of shared.waiting.splice(0)) go();
 }

@@ -12,6 +12,9 @@ const state = (shared.state ??= {
   run: "", // the id of the run on the stage
   cursor: 0, // the step shown
   lock: null, // the head that a click has locked, as { layer, head }
+  watched: null, // the position of the prompt that a person looks at, as { position, label }; see watched.js
+  rest: null, // the head that is shown large while none is locked; see rest.js
+  follows: null, // whether that is each step's sharpest instead; null until the browser was asked
   playback: { kind: "still" }, // what moves the cursor; see playback.js
   held: false, // settings were changed before the last step: Play goes on from the cursor with them
   visit: "", // which visit of the server's the newest message is of
@@ -113,12 +116,6 @@ function keepPaint(ms) { state.paints = [...state.paints, ms].slice(-KEPT_PAINTS
 function paintTime() {
   const paints = [...state.paints].sort((a, b) => a - b);
   return paints.length ? paints[paints.length >> 1] : null;
-}
-
-// The head shown large: the locked one, else the one that this step's sentence names.
-function shownHead(record) {
-  if (state.lock) return { ...state.lock, locked: true };
-  return { layer: record.sharpest[0], head: record.sharpest[1], locked: false };
 }
 
 // The range of positions that fits; it moves on in blocks of eight, so that the picture does not slide at every step.

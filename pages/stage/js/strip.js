@@ -15,13 +15,11 @@ const REST_MS = 400;
 let wasPlaying = false;
 let rests = false;
 
-const END_OF_TEXT = "<|endoftext|>";
-
-function wireStrip(parts) {
-  parts.tokens.addEventListener("click", (event) => {
-    const at = event.target.dataset.at;
-    if (at !== undefined) goTo(Math.min(lastStep(), stepOfPosition(Number(at))));
-  });
+function wireStrip(stage) {
+  const { parts } = stage;
+  wireTokens(stage);
+  wireUnfold(parts);
+  parts.watching.addEventListener("click", unwatch);
   parts.scrubber.addEventListener("input", () => goTo(Number(parts.scrubber.value)));
   const clicks = {
     first: () => goTo(0), back: () => goTo(state.cursor - 1), play: togglePlay, forward, last: () => goTo(lastStep()),
@@ -30,42 +28,14 @@ function wireStrip(parts) {
   for (const [name, action] of Object.entries(clicks)) parts[name].addEventListener("click", () => action());
 }
 
-function paintStrip(parts, record) {
-  const { labels, prompt_tokens: prompt } = state.header;
-  const { tokens, scrubber } = parts;
-  while (tokens.children.length > labels.length) tokens.lastElementChild.remove();
-  while (tokens.children.length < labels.length) {
-    const span = document.createElement("span");
-    span.dataset.at = tokens.children.length;
-    tokens.append(span);
-  }
-  const current = record ? record.stop - 1 : -1;
-  let mark = null;
-  labels.forEach((label, at) => {
-    const span = tokens.children[at];
-    setText(span, label);
-    const kind = [at < prompt ? "given" : "made"];
-    if (label === END_OF_TEXT) kind.push("end");
-    if (at === current) { kind.push("current"); mark = span; }
-    else if (at === current + 1 && record && record.next) kind.push("next");
-    else if (at > current) kind.push("later");
-    const name = kind.join(" ");
-    if (span.className !== name) span.className = name;
-  });
-  keepInView(tokens, mark);
+function paintStrip(stage, record) {
+  const { scrubber } = stage.parts;
+  paintTokens(stage, record);
+  paintWatched(stage.parts);
   scrubber.max = lastStep();
   scrubber.value = state.cursor;
   scrubber.style.setProperty("--done", `${lastStep() ? (100 * state.cursor) / lastStep() : 100}%`);
   scrubber.setAttribute("aria-valuetext", `step ${state.cursor} (0 to ${lastStep()})`);
-}
-
-function keepInView(tokens, mark) {
-  if (!mark || tokens.scrollWidth <= tokens.clientWidth) return;
-  const right = mark.offsetLeft + mark.offsetWidth - tokens.scrollLeft;
-  const room = tokens.clientWidth;
-  if (right > room * 0.85 || mark.offsetLeft - tokens.scrollLeft < room * 0.15) {
-    tokens.scrollLeft = mark.offsetLeft - room * 0.7;
-  }
 }
 
 // A draft is run by the large button, and discarded by the small one; while a run goes on the large one is Pause, and

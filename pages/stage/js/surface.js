@@ -5,31 +5,54 @@ class Surface {
     this.canvas = canvas;
     this.draw = draw;
     this.g = canvas.getContext("2d");
+    this.pixels = [0, 0];
     this.width = this.height = 0;
-    this.find = null; // (x, y) -> { lines, click } or null, set by each drawing
+    this.least = 0; // CSS pixels: no text is smaller
+    this.isNarrow = false; // whether the panels are stacked, as on a phone
+    // Set by each drawing: what lies at a point, and the cells that keys move among. A cell is told of by
+    // { lines, where, click, state }: `where` and `state` are for the ear alone.
+    this.find = null; // (x, y) -> a cell's, or null
+    this.cells = null; // { rows, columns(row), start, box(row, column), tell(row, column) }
   }
 
-  measure() {
-    const { clientWidth, clientHeight } = this.canvas.parentElement;
-    this.width = clientWidth;
-    this.height = clientHeight;
+  // The browser knows how many device pixels the canvas covers; a size that is rounded twice makes soft letters.
+  observe(onChange) {
+    const box = "device-pixel-content-box";
+    const observer = new ResizeObserver(([{ devicePixelContentBoxSize: sizes, contentRect }]) => {
+      const scale = globalThis.devicePixelRatio || 1, { inlineSize, blockSize } = sizes?.[0] ?? {};
+      const [width, height] = [contentRect.width * scale, contentRect.height * scale];
+      const isTrue = Math.abs(inlineSize - width) < 2 && Math.abs(blockSize - height) < 2; // an emulated screen may not
+      this.pixels = isTrue ? [inlineSize, blockSize] : [Math.round(width), Math.round(height)];
+      onChange();
+    });
+    try { observer.observe(this.canvas, { box }); } catch { observer.observe(this.canvas); } // not every browser tells
   }
 
-  paint(record, unit) {
+  paint(record, unit, least) {
     const scale = globalThis.devicePixelRatio || 1;
-    const width = Math.round(this.width * scale), height = Math.round(this.height * scale);
+    const [width, height] = this.pixels;
+    this.width = width / scale;
+    this.height = height / scale;
     if (this.canvas.width !== width || this.canvas.height !== height) {
       this.canvas.width = width;
       this.canvas.height = height;
     }
     this.g.setTransform(scale, 0, 0, scale, 0, 0);
     this.g.clearRect(0, 0, this.width, this.height);
-    this.find = null;
+    this.find = this.cells = null;
+    this.least = least;
     if (this.width > 8 && this.height > 8) this.draw(this, record, unit);
   }
 
+  // What is told of the cell in a row and column, or null if there is none.
+  at(row, column) {
+    const { cells } = this;
+    if (!cells || !(row >= 0 && row < cells.rows && column >= 0 && column < cells.columns(row))) return null;
+    return cells.tell(row, column);
+  }
+
   font(size, { mono = false, bold = false } = {}) {
-    this.g.font = `${bold ? "600 " : ""}${size}px ${mono ? theme.mono : theme.sans}`;
+    this.g.font = `${bold ? "600 " : ""}${Math.max(this.least, size)}px ${mono ? theme.mono : theme.sans}`;
   }
 
   text(text, x, y, { colour = theme.text, align = "left", most = Infinity } = {}) {
@@ -54,10 +77,4 @@ class Surface {
     this.g.lineWidth = weight;
     this.g.strokeRect(x, y, width, height);
   }
-}
-
-// 1, 2 or 5 times a power of ten, at least `value`: a scale that seldom changes.
-function niceAbove(value) {
-  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1e-9)));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value * 0.9999);
 }

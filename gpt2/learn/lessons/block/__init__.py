@@ -1,5 +1,6 @@
 """Lesson 9, the transformer block: its blanks and the mistakes that people make; it is tried on lesson 8's cases."""
 
+from gpt2.learn import on_stage
 from gpt2.learn.lesson import Blank, Lesson, Mistake
 from gpt2.learn.lessons.residual import AFTER_NORM, ATTENTION, FIRST_SUM, MLP, POST_NORM, SECOND_SUM, cases
 
@@ -97,4 +98,6 @@ LESSON = Lesson(
         "There are two norms, and each is used once. What comes first: looking around, or thinking?",
     ),
     cases=cases,
+    on_stage=on_stage.block,
+    has_layers=True,
 )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gpt2.learn import on_stage
 from gpt2.learn.lesson import Blank, Case, Lesson, Mistake
 
 COUNTED = "F.unsqueeze(F.arange(0, int(positions.shape[0]), dtype=DType.int64), 0)"
@@ -101,4 +102,5 @@ LESSON = Lesson(
         "A column compared with a row gives a square: MAX repeats each along the other's axis.",
     ),
     cases=cases,
+    on_stage=on_stage.mask,
 )

@@ -1,5 +1,6 @@
 """Lesson 4, the MLP: its blanks, the mistakes that people make, and what it is tried on."""
 
+from gpt2.learn import on_stage
 from gpt2.learn.lesson import Array, Blank, Case, Lesson, Mistake, random
 
 GELU = 'F.gelu(pre, approximate="tanh")'
@@ -129,4 +130,6 @@ LESSON = Lesson(
         "MAX has GELU in three forms, and its argument `approximate` chooses; GPT-2's form has a tanh in it.",
     ),
     cases=cases,
+    on_stage=on_stage.mlp,
+    has_layers=True,
 )

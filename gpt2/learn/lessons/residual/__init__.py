@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gpt2.learn import on_stage
 from gpt2.learn.lesson import Array, Blank, Case, Lesson, Mistake, random
 
 ATTENTION = "self.attn(self.ln_1(resid_pre), mask, past, changes.z)"
@@ -123,4 +124,6 @@ LESSON = Lesson(
         "The stream that goes on is the stream that came in, with something added to it.",
     ),
     cases=cases,
+    on_stage=on_stage.block,
+    has_layers=True,
 )

@@ -1,0 +1,51 @@
+"""A chart on a page: as it was drawn, or with a presenter's letters, or as high as the window that its panel fills."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import streamlit as st
+
+from pages.stage.component import type_size
+
+SCALE, LEAST_TEXT = 1.6, 20  # of a presenter's chart; the least is in CSS pixels
+FONTS = ("fontSize", "labelFontSize", "titleFontSize", "subtitleFontSize")
+LENGTHS = (
+    *("dx", "dy", "height", "labelLimit", "labelPadding", "limit", "offset", "padding", "strokeWidth"),
+    *("symbolStrokeWidth", "titleLimit", "titlePadding", "xOffset", "yOffset", "left", "right", "top", "bottom"),
+)
+AREAS = "size", "symbolSize"
+# What a panel that fills the window needs beside its chart: heading, sentence, caption and margins.
+BESIDE = 360
+Spec = dict[str, Any]
+
+
+def show_chart(chart: alt.Chart | alt.LayerChart, *, alt: str, key: str) -> None:
+    """Draw a chart under a fixed key; `alt` says in words what it is."""
+    size = type_size()
+    if not size.large:
+        st.altair_chart(chart, theme=None, alt=alt, key=key)
+        return
+    spec = enlarged(chart.to_dict())
+    if size.filled == key:
+        spec["height"] = max(spec["height"], size.tall - BESIDE)
+    st.vega_lite_chart(spec, theme=None, alt=alt, key=key)
+
+
+def enlarged(spec: Mapping[str, Any]) -> Spec:
+    """The same chart with larger letters, lines, marks and distances; data and scales stay as they are."""
+    return {
+        name: value if name in ("datasets", "data", "scale") else _grown(name, value) for name, value in spec.items()
+    }
+
+
+def _grown(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return enlarged(value)
+    if isinstance(value, list):
+        return [_grown("", part) for part in value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if name in FONTS:
+        return max(LEAST_TEXT, SCALE * value)
+    return value * SCALE if name in LENGTHS else value * SCALE**2 if name in AREAS else value

@@ -1,0 +1,117 @@
+"""What each panel shows, in one sentence, and the terms of the glossary that its heading explains.
+
+A panel's name is its page's and its own; on the lens pages it is the key of its picture.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What one panel shows, and the terms that it uses."""
+
+    shows: str
+    terms: tuple[str, ...]
+
+
+PANELS = {
+    "live.embedding": Panel(
+        "The newest token's vector before the first layer: what it is, where it stands, and their sum.",
+        ("token", "embedding", "position embedding", "cosine"),
+    ),
+    "live.residual": Panel(
+        "The length of the newest token's vector after each layer, and of what attention and MLP add to it.",
+        ("residual stream", "layer", "MLP", "norm"),
+    ),
+    "live.mosaic": Panel(
+        "The attention pattern of every head: layers upwards, heads across. A click locks one.",
+        ("head", "layer", "attention pattern"),
+    ),
+    "live.one": Panel(
+        "One head large: each row is a token that looks, each column a token that it looks at.",
+        ("attention pattern", "query and key"),
+    ),
+    "live.lens": Panel(
+        "The likeliest next tokens if the model ended after each layer.",
+        ("logit lens", "layer", "residual stream"),
+    ),
+    "live.bars": Panel(
+        "The likeliest next tokens with the model's own probabilities; hatched ones were cut by a filter.",
+        ("logit", "softmax", "entropy", "top-k", "top-p"),
+    ),
+    "live.draw": Panel(
+        "The tokens that remain, end to end as wide as they are likely; u falls on the one that is drawn.",
+        ("u", "temperature", "surprisal"),
+    ),
+    "embeddings.token": Panel("The vector of each token of the run, one row each.", ("token", "embedding")),
+    "embeddings.position": Panel("The vector of each place in the text, one row each.", ("position embedding",)),
+    "embeddings.sum": Panel("Both added: what the first layer reads.", ("residual stream", "layer")),
+    "embeddings.map": Panel(
+        "The run's tokens and their neighbours on a flat map: what lies close has similar vectors.",
+        ("embedding", "token"),
+    ),
+    "embeddings.chosen": Panel(
+        "The tokens of the whole vocabulary whose vectors point most nearly the same way.", ("cosine", "embedding")
+    ),
+    "embeddings.norms": Panel("The length of each token's vectors, along the text.", ("norm",)),
+    "embeddings.alike": Panel(
+        "Every position against every other: how nearly their vectors point the same way.",
+        ("cosine", "position embedding"),
+    ),
+    "embeddings.newest": Panel("The newest position against all others, as one line.", ("cosine",)),
+    "attention.heads": Panel(
+        "The attention pattern of every head: layers upwards, heads across. A click locks one.",
+        ("head", "layer", "attention pattern"),
+    ),
+    "attention.layers": Panel(
+        "The mean of each layer's heads. A click picks a layer.", ("layer", "head", "attention pattern")
+    ),
+    "attention.all": Panel("The mean of all heads of all layers.", ("head", "attention pattern")),
+    "attention.row": Panel(
+        "The tokens that the newest token reads most, and with which weight.", ("attention pattern",)
+    ),
+    "attention.head": Panel(
+        "One head from left to right: scores, the mask, and the weights that softmax makes of them.",
+        ("head", "query and key", "mask", "softmax"),
+    ),
+    "attention.unmasked": Panel("How well each query fits each key.", ("query and key",)),
+    "attention.masked": Panel("The same scores, with all later tokens hidden.", ("mask",)),
+    "attention.cell": Panel("The weights of this head. A click picks a cell.", ("softmax", "attention pattern")),
+    "residual.norms": Panel(
+        "The length of every token's vector after each layer. A click picks one.",
+        ("residual stream", "layer", "norm"),
+    ),
+    "residual.added": Panel(
+        "The length of what attention and MLP of each layer add to the picked token's vector.", ("MLP", "norm")
+    ),
+    "residual.direction": Panel(
+        "Whether what is added points along the vector so far, or against it.", ("cosine", "residual stream")
+    ),
+    "residual.lens": Panel(
+        "The likeliest next token after each position, read at each depth.", ("logit lens", "unembedding", "layer")
+    ),
+    "residual.watched": Panel("Chooses the token that the two lines below follow.", ("token",)),
+    "residual.probability": Panel("The watched token's probability at each depth.", ("logit lens", "softmax")),
+    "residual.rank": Panel("The watched token's rank at each depth.", ("rank",)),
+    "sampling.settings": Panel(
+        "Other settings for this one draw; the run itself stays as it is.",
+        ("temperature", "top-k", "top-p", "seed"),
+    ),
+    "sampling.columns": Panel(
+        "The same tokens in five columns, from the model's logits to what the draw sees; a removed one is hatched.",
+        ("logit", "softmax", "temperature", "top-k", "top-p", "entropy"),
+    ),
+    "sampling.draw": Panel(
+        "The tokens that remain, end to end as wide as they are likely; u falls on the one that is drawn.",
+        ("u", "seed"),
+    ),
+    "sampling.cumulative": Panel(
+        "The probability of the likeliest tokens together, along the whole vocabulary.", ("rank", "top-k", "top-p")
+    ),
+    "sampling.entropy": Panel(
+        "How open the choice was at every step, and how unexpected the drawn token.", ("entropy", "surprisal")
+    ),
+    "cost.steps": Panel("The milliseconds of each step, by what they were spent on.", ("prefill", "decode")),
+    "cost.table": Panel("The time and the memory of this run, in numbers.", ("KV cache", "prefill", "decode")),
+    "cost.saving": Panel("The time of a step with the cache, and without it.", ("KV cache", "decode")),
+}

@@ -1,0 +1,208 @@
+"""Everything that can be pointed at is reached and read by keys alone and by a finger, in a real Chromium."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import Server, open_tab
+from tests.heads import PANEL_BADGE, QUESTIONS, STRIP_BADGE, go_to, is_unlocked, live_tile, locked, matrix
+from tests.stage import STAGE, begin, lie_still, ready, run_id, stage_number, wait_for_new_run
+
+pytestmark = pytest.mark.browser
+PICTURES = ("embedding", "residual", "mosaic", "one", "lens", "bars", "draw")
+# The name of what has the focus.
+FOCUSED = """() => {
+    let active = document.activeElement;
+    while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
+    return active.dataset.panel ?? active.getAttribute("aria-label") ?? active.textContent.trim();
+}"""
+# What is pressed, dragged or typed in and takes less than 24 x 24 pixels, with what its `::after` adds to it; and the
+# fields whose letters are smaller than 16. A switch is pressed by its label, a slider dragged by its thumb; what only
+# Tab brings into view, and the tokens, which are a line of text, do not count.
+TOO_SMALL = """() => {
+    const all = (root) =>
+        [...root.querySelectorAll("*")].flatMap((node) => [node, ...(node.shadowRoot ? all(node.shadowRoot) : [])]);
+    const pressed = 'button, a[href], input, select, textarea, summary, [role=button], [role=tab], [role=radio], '
+        + '[tabindex="0"], label:has(input), div:has(> [data-testid="stSliderThumbValue"])';
+    const size = (node) => {
+        const box = node.getBoundingClientRect(), after = getComputedStyle(node, "::after");
+        const grows = after.position === "absolute" && after.content !== "none" ? 1 : 0;
+        const sum = (...sides) => grows * sides.reduce((total, side) => total - (parseFloat(after[side]) || 0), 0);
+        return [box.width + sum("left", "right"), box.height + sum("top", "bottom")];
+    };
+    const other = "[data-testid=stSkipToContent], .tokens *, label input[type=checkbox], [data-testid=stSlider] input";
+    const found = all(document).filter((node) =>
+        node.matches(pressed) && !node.matches(other) && node.checkVisibility({ visibilityProperty: true }));
+    const small = found.filter((node) => size(node).some((side) => side > 0 && side < 24));
+    const typed = "input:not([type=range], [type=checkbox], [type=radio], [type=file]), select, textarea";
+    const fine = matchMedia("(max-width: 640px)").matches
+        ? found.filter((node) => node.matches(typed) && parseFloat(getComputedStyle(node).fontSize) < 16) : [];
+    return [...small, ...fine].map((node) => [node.outerHTML.slice(0, 120), ...size(node)]);
+}"""
+
+
+def tab_to(page: Page, name: str, key: str = "Tab") -> None:
+    """Press Tab, or another key, until what has this name has the focus."""
+    for _ in range(60):
+        if page.evaluate(FOCUSED) == name:
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{name} is not reached by {key}")
+
+
+def says(page: Page, words: str) -> None:
+    """Fail unless the page's one voice says something like this."""
+    expect(page.locator("[aria-live]:not([aria-live=off])")).to_have_count(1)
+    expect(page.locator(f"{STAGE} .aloud")).to_have_text(re.compile(words))
+
+
+def test_by_keys_alone_one_runs_a_prompt_steps_back_locks_a_head_hears_of_it_and_opens_sampling(live):
+    before = run_id(live)
+    tab_to(live, "Prompt")
+    live.keyboard.press("ControlOrMeta+a")
+    live.keyboard.type("The old king")
+    live.keyboard.press("Enter")
+    wait_for_new_run(live, before, 4)
+    tab_to(live, "Pause")
+    live.keyboard.press("Enter")
+    expect(live.locator(STAGE)).to_have_attribute("data-mode", "still")
+    lie_still(live)
+    step = stage_number(live, "step")
+    live.keyboard.press("ArrowLeft")
+    expect(live.locator(STAGE)).to_have_attribute("data-step", str(step - 1))
+    says(live, f"^Step {step - 1} ")
+    # Each picture is one tab stop, with a ring on a cell, its value in the box, and the keys told of.
+    ring, tip = live.locator(f"{STAGE} .ring:visible"), live.locator(f"{STAGE} .tip")
+    for name in PICTURES:
+        tab_to(live, name)
+        expect(ring).to_have_count(1)
+        expect(tip).to_contain_text("Arrow keys move from cell to cell.")
+        value = tip.locator("div").first.inner_text()
+        says(live, re.escape(value))
+        live.keyboard.press("Tab")
+        assert live.evaluate(FOCUSED) != name
+    tab_to(live, "mosaic", "Shift+Tab")
+    for key in ("Home", *["ArrowDown"] * 9, "ArrowUp", "End", "ArrowLeft"):  # L1·H6 of six layers with eight heads
+        live.keyboard.press(key)
+    expect(tip).to_contain_text("L1·H6: ")
+    says(live, "^L1·H6: .* on ")
+    assert stage_number(live, "step") == step - 1 and locked(live) is None
+    live.keyboard.press("Enter")
+    expect(live.locator(PANEL_BADGE)).to_be_visible()
+    says(live, "^L1·H6: .*, locked$")
+    live.keyboard.press("Escape")
+    is_unlocked(live)
+    assert live.evaluate(FOCUSED) == "mosaic"
+    expect(tip).to_contain_text("L1·H6: ")
+    live.keyboard.press("Space")
+    assert locked(live) == (1, 6)
+    tab_to(live, "Sampling", "Shift+Tab")
+    live.keyboard.press("Enter")
+    expect(live.get_by_role("heading", name=QUESTIONS["Sampling"])).to_be_visible(timeout=20_000)
+    expect(live.locator(STRIP_BADGE)).to_have_text("L1·H6 locked · Esc")
+
+
+def test_after_a_click_the_arrows_are_the_stages_until_enter_and_the_ring_lies_on_what_has_the_focus(live):
+    live.mouse.click(*live_tile(live, 2, 4))
+    live.keyboard.press("ArrowUp")
+    assert locked(live) == (3, 4)
+    expect(live.locator(f"{STAGE} .ring:visible")).to_have_count(0)
+    live.keyboard.press("Enter")  # into the cells, at the locked head
+    live.keyboard.press("ArrowRight")
+    expect(live.locator(f"{STAGE} .tip")).to_contain_text("L3·H5: ")
+    assert locked(live) == (3, 4)
+    for _ in range(2):  # the head, then the cells
+        live.keyboard.press("Escape")
+    expect(live.locator(f"{STAGE} .ring:visible")).to_have_count(0)
+    assert live.evaluate(FOCUSED) == "mosaic"
+    live.keyboard.press("ArrowDown")
+    assert locked(live) is not None
+    live.locator(f"{STAGE} h2").first.click()
+    live.keyboard.press("Escape")
+    assert live.evaluate("document.activeElement === document.body")  # not the whole page
+
+    go_to(live, "Attention")
+    heads = matrix(live, "Every head")
+    heads.locator(".plot").focus()
+    for key in ("Home", *["ArrowDown"] * 9, "ArrowRight", "Enter"):
+        live.keyboard.press(key)
+    assert locked(live) == (0, 1)
+    says(live, "^L0·H1: .*, locked$")
+    live.keyboard.press("Escape")
+    is_unlocked(live)
+    expect(heads.locator(".tip")).to_contain_text("L0·H1: ")
+    pattern = matrix(live, "3 · Pattern, after softmax")
+    pattern.locator(".plot").focus()
+    for key in ("Home", *["ArrowDown"] * 99, "ArrowUp", "Space"):
+        live.keyboard.press(key)
+    expect(pattern.locator(".badge")).to_be_visible()
+    says(live, ", picked$")
+    live.keyboard.press("Escape")
+    expect(pattern.locator(".badge")).to_be_hidden()
+    expect(pattern.locator(".tip")).to_be_visible()
+
+
+def touch(chromium: Browser, server: Server) -> Page:
+    """A visitor with a phone on the Live page."""
+    size = {"width": 390, "height": 844}
+    page = open_tab(chromium.new_context(viewport=size, has_touch=True, is_mobile=True), server.url)  # type: ignore
+    ready(page)
+    lie_still(page)
+    return page
+
+
+def tap(page: Page, x: float, y: float) -> None:
+    """Tap the screen, in pixels from its corner."""
+    page.touchscreen.tap(x, y)
+
+
+def is_read_above(page: Page, box: str, y: float) -> None:
+    """Fail unless a box is inside the window and above the finger."""
+    place = page.locator(box).bounding_box()
+    assert place is not None
+    assert place["x"] >= 0 and place["x"] + place["width"] <= 390 and 0 <= place["y"] <= y - place["height"]
+
+
+def test_a_tap_shows_a_value_until_the_next_one_and_locks_a_head_and_all_targets_are_large_enough(chromium, server):
+    page = touch(chromium, server)
+    tip = page.locator(f"{STAGE} .tip")
+    bars = page.locator(f"{STAGE} canvas[data-panel=bars]").bounding_box()
+    assert bars is not None
+    tap(page, bars["x"] + 150, bars["y"] + 100)
+    expect(tip).to_contain_text(re.compile(r"%.*rank \d+ · .* in the draw.*softmax\(logits\)", re.DOTALL))
+    is_read_above(page, f"{STAGE} .tip", bars["y"] + 100)
+    page.keyboard.press("ArrowLeft")  # what it tells changes with the step
+    expect(tip).to_be_visible()
+    page.locator(f"{STAGE} .bars h2").tap()
+    expect(tip).to_be_hidden()
+    x, y = live_tile(page, 3, 7)
+    tap(page, x, y)
+    expect(tip).to_contain_text("L3·H7: ")
+    assert locked(page) == (3, 7)
+    is_read_above(page, f"{STAGE} .tip", y)
+    begin(page, "")  # a sentence of refusal is on the screen too
+    page.locator("button.chip").tap()
+    assert page.evaluate(TOO_SMALL) == []
+    page.keyboard.press("Escape")
+    for name in QUESTIONS:
+        page.set_viewport_size({"width": 1280, "height": 800})
+        go_to(page, name)
+        assert page.evaluate(TOO_SMALL) == [], name
+        page.set_viewport_size({"width": 390, "height": 844})
+        lie_still(page)
+        assert page.evaluate(TOO_SMALL) == [], name
+        if name == "Attention":
+            plot = matrix(page, "Every head").locator(".plot")
+            plot.tap(position={"x": 120, "y": 100})
+            expect(matrix(page, "Every head").locator(".tip")).to_contain_text(re.compile(r"^L\d·H\d: "))
+            page.get_by_role("heading", name=QUESTIONS[name]).tap()
+            expect(page.locator(".matrix .tip:visible")).to_have_count(0)
+        if name == "Sampling":
+            page.locator(".stVegaLiteChart .mark-rect.role-mark path").nth(1).tap()
+            value = page.locator("#vg-tooltip-element.visible")
+            expect(value).to_contain_text(re.compile("token.*probability", re.DOTALL))
+            page.get_by_role("heading", name=QUESTIONS[name]).tap()
+            expect(value).to_have_count(0)
+    assert page.errors == []  # type: ignore[attr-defined]
+    page.context.close()

@@ -1,0 +1,31 @@
+"""Claims about the glossary: every term has a sentence, every panel a line, and the browser gets them."""
+
+import json
+import re
+
+import pytest
+
+from pages.look.glossary import TERMS
+from pages.look.panels import PANELS
+from pages.look.scripts import glossary_script
+
+
+def test_every_term_that_a_panel_uses_is_explained_and_none_is_left_over() -> None:
+    used = {term for panel in PANELS.values() for term in panel.terms}
+    assert used == set(TERMS)
+    assert all(panel.terms and len(set(panel.terms)) == len(panel.terms) for panel in PANELS.values())
+
+
+@pytest.mark.parametrize("sentence", [*TERMS.values(), *(panel.shows for panel in PANELS.values())])
+def test_an_explanation_is_a_line_or_two(sentence: str) -> None:
+    assert sentence[0].isupper() or sentence.startswith("u ")
+    assert sentence.endswith(".")
+    assert len(sentence) <= 130
+
+
+def test_the_browser_gets_the_same_words() -> None:
+    terms, shown = re.findall(r"^const \w+ = (.+);$", glossary_script(), re.MULTILINE)
+    assert json.loads(terms) == TERMS
+    assert {name: panel["shows"] for name, panel in json.loads(shown).items()} == {
+        name: panel.shows for name, panel in PANELS.items()
+    }
