@@ -4,6 +4,7 @@ import streamlit as st
 
 from gpt2.learn.lessons import LESSONS
 from pages.frame import layout
+from pages.learn.lesson import page_of
 
 layout.open_page("course")
 layout.headline("How is GPT-2 built?")
@@ -14,7 +15,7 @@ layout.plain_text(
 )
 for lesson in LESSONS:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.page_link(f"pages/learn/{lesson.name}.py", label=f"**{lesson.number} {lesson.title}**")
+        st.page_link(page_of(lesson), label=f"**{lesson.number} {lesson.title}**")
         layout.plain_text(lesson.question)
 st.code(
     "python -m gpt2 learn start 3     # writes the skeleton of a lesson into my_gpt2/\n"

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from gpt2.learn.lesson import MODEL, Blank, Failure, Lesson
 from gpt2.learn.lessons import LESSONS
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 CONCEPTS: dict[str, Concept] = {"attention": "attention", "mask": "attention", "mlp": "mlp", "embeddings": "token"}
 CHOOSE = "Choose…"
 HEIGHT = 360
+HERE = Path(__file__).parent
 
 
 def show(lesson: Lesson) -> None:
@@ -52,7 +55,12 @@ def show_neighbours(lesson: Lesson) -> None:
         st.caption(f"Lesson {lesson.number} of 12 · {lesson.title}")
         for other in (*LESSONS[max(0, at - 1) : at], *LESSONS[at + 1 : at + 2]):
             arrow = "arrow_back" if other.number < lesson.number else "arrow_forward"
-            st.page_link(f"pages/learn/{other.name}.py", label=other.title, icon=f":material/{arrow}:")
+            st.page_link(page_of(other), label=other.title, icon=f":material/{arrow}:")
+
+
+def page_of(lesson: Lesson) -> StreamlitPage:
+    """The page of a lesson, to link to."""
+    return st.Page(HERE / f"{lesson.name}.py", title=f"{lesson.number} {lesson.title}")
 
 
 def show_source(lesson: Lesson) -> None:
@@ -157,8 +165,7 @@ def show_outcome(lesson: Lesson, view: View, choices: list[str]) -> None:
     found = with_choices(lesson, stage, choices)
     expected = with_choices(lesson, stage, [blank.right for blank in lesson.blanks])
     assert not isinstance(expected, Failure)
-    is_right = not isinstance(found, Failure) and equal(found, expected)
-    if is_right:
+    if choices == [blank.right for blank in lesson.blanks]:
         st.success(f"Right: this is {lesson.defines}.", icon=":material/check:")
     for blank, chosen in zip(lesson.blanks, choices, strict=True):
         if chosen in blank.wrong:
@@ -166,8 +173,10 @@ def show_outcome(lesson: Lesson, view: View, choices: list[str]) -> None:
     if isinstance(found, Failure):
         layout.plain_text(f"MAX cannot run this: {found.says}")
         return
-    if not is_right:
+    if not equal(found, expected):
         layout.plain_text(describe("your prompt", found, expected)[0])
+    elif any(chosen in blank.wrong for blank, chosen in zip(lesson.blanks, choices, strict=True)):
+        layout.plain_text("This prompt in this model happens to give the same numbers all the same; others do not.")
     left, right = st.columns(2, gap="medium")
     for column, title, value in ((left, "Yours", found), (right, "Right", expected)):
         made = LineValue("output", (), value, view.trace.labels)
