@@ -8,13 +8,15 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from .lesson import Failure, Lesson, unfilled
+from .lesson import Array, Failure, Lesson, unfilled
 from .lessons import lesson_of
 from .verdict import Verdict, all_equal, right, stopped, untouched, wrong
+
+Tried = Sequence[Sequence[Array]] | Failure
 
 MEMORY_BYTES, CPU_SECONDS, FILE_BYTES = 1_500_000_000, 10, 1_000_000
 
@@ -33,7 +35,7 @@ class Examiner:
     """One lesson, ready to be checked: what is right, and what each known mistake gives."""
 
     def __init__(self, lesson: Lesson) -> None:
-        """Run the solution and every wrong variant on the cases."""
+        """Run the solution on all cases, and every wrong variant on the first: on all only where that is not enough."""
         from gpt2.interpreter.kernels import adopt
 
         from .trial import attempt
@@ -43,7 +45,8 @@ class Examiner:
         solution = attempt(lesson.solution, lesson.file_name, self._cases)
         assert not isinstance(solution, Failure), solution
         self._expected = solution
-        self._variants = [(attempt(text, lesson.file_name, self._cases), why) for text, why in lesson.variants()]
+        first = self._cases[:1]
+        self._variants = [(attempt(text, lesson.file_name, first), text, why) for text, why in lesson.variants()]
 
     def verdict(self, source: str, path: str) -> Verdict:
         """What is told of a reader's source."""
@@ -54,19 +57,50 @@ class Examiner:
             line = error.lineno if isinstance(error, SyntaxError) else None
             return stopped(Failure("SyntaxError", str(getattr(error, "msg", error)), line), self.lesson)
         found = self._attempt(source, path, self._cases)
+        if not isinstance(found, Failure) and all_equal(found, self._expected):
+            return right(self.lesson, len(self._cases))
+        why = self._explanation(found)
         if isinstance(found, Failure):
-            why = next((why for variant, why in self._variants if is_same_failure(variant, found)), "")
             told = stopped(found, self.lesson)
             return Verdict(False, told.says, why, told.line)
-        if all_equal(found, self._expected):
-            return right(self.lesson, len(self._cases))
-        known = [(outputs, why) for outputs, why in self._variants if not isinstance(outputs, Failure)]
-        return wrong(self.lesson, [case.label for case in self._cases], found, self._expected, known)
+        return wrong(self.lesson, [case.label for case in self._cases], found, self._expected, why)
+
+    def _explanation(self, found: Tried) -> str:
+        """Which known mistake gives just this; if none does, one that gives the same wrong numbers in the first case.
+
+        The second is for readers who have made two mistakes: they hear of one after the other.
+        """
+        first = outputs_of(found)[:1]
+        if not first:
+            return next((why for begun, _, why in self._variants if is_same_failure(begun, found)), "")
+        alike = [
+            (text, why)
+            for begun, text, why in self._variants
+            if not isinstance(begun, Failure) and all_equal(first, begun)
+        ]
+        is_wrong = not all_equal(first, self._expected[:1])
+        one_of_two = alike[0][1] if alike and is_wrong else ""
+        return next((why for text, why in alike if self._is_this(text, found)), one_of_two)
+
+    def _is_this(self, text: str, found: Tried) -> bool:
+        """Whether a known mistake gives the same in all cases."""
+        variant = self._attempt(text, self.lesson.file_name, self._cases)
+        outputs, own = outputs_of(variant), outputs_of(found)
+        if len(outputs) != len(own) or not all_equal(own, outputs):
+            return False
+        return not isinstance(found, Failure) or is_same_failure(variant, found)
 
 
-def is_same_failure(variant: Any, found: Failure) -> bool:
-    """Whether a known mistake stops in the same way."""
-    return isinstance(variant, Failure) and (variant.kind, variant.says) == (found.kind, found.says)
+def outputs_of(tried: Tried) -> Sequence[Sequence[Array]]:
+    """The outputs of the cases that went well."""
+    return tried.before if isinstance(tried, Failure) else tried
+
+
+def is_same_failure(variant: Tried, found: Tried) -> bool:
+    """Whether both stop in the same way."""
+    if not isinstance(variant, Failure) or not isinstance(found, Failure):
+        return False
+    return (variant.kind, variant.says) == (found.kind, found.says)
 
 
 def main() -> None:

@@ -4,9 +4,11 @@ A verdict must not depend on names that a reader may choose: weights go by their
 else by their order and shape.
 """
 
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -41,13 +43,16 @@ def define(source: str, path: str) -> Mapping[str, Any]:
 
 def attempt(source: str, path: str, cases: Sequence[Case]) -> list[list[Array]] | Failure:
     """The outputs of a source on each case, or why there are none."""
+    outputs: list[list[Array]] = []
     try:
         names = define(source, path)
-        return [list(case.compute(names)) for case in cases]
+        for case in cases:
+            outputs.append(list(case.compute(names)))
     except WrongKind as error:
-        return Failure("WrongKind", str(error), None)
+        return Failure("WrongKind", str(error), None, outputs)
     except BaseException as error:  # whatever a reader's code raises, SystemExit and KeyboardInterrupt too
-        return failure(error, path)
+        return replace(failure(error, path), before=outputs)
+    return outputs
 
 
 def failure(error: BaseException, path: str) -> Failure:
@@ -55,8 +60,20 @@ def failure(error: BaseException, path: str) -> Failure:
     if isinstance(error, SyntaxError):
         return Failure("SyntaxError", str(error.msg), error.lineno)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    said = (str(error).strip() or type(error).__name__).splitlines()
-    return Failure(type(error).__name__, said[0][:300], frames[-1].lineno if frames else None)
+    said = in_one_line(str(error).strip() or type(error).__name__)
+    return Failure(type(error).__name__, said[:300], frames[-1].lineno if frames else None)
+
+
+def in_one_line(said: str) -> str:
+    """An error's first line; of an operation that MAX refuses, what is wrong with its tensors."""
+    if index := re.search(r"index (-?\d+) is out of bounds for axis \d+ with size (\d+)", said):
+        return f"index {index[1]} was asked for where there are only 0 to {int(index[2]) - 1}"
+    if (operation := re.match(r"Failed to create op '(?:Mo)?(\w+?)(?:Op)?'", said)) is None:
+        return said.splitlines()[0]
+    if kind := re.search(r"must be tensor with integer .*, (\w+)>'", said):
+        return f"{operation[1]} takes whole numbers there, not {kind[1]}"
+    shapes = [re.sub(r"Dim\((.*?)\)", r"\1", shape) for shape in re.findall(r"TensorValue\(.*?shape=(\[.*?\])", said)]
+    return f"{operation[1]} does not fit the shape{'s' * (len(shapes) > 1)} {' and '.join(shapes)}"
 
 
 def defined(names: Mapping[str, Any], name: str) -> Any:
@@ -110,6 +127,7 @@ def run(trying: Callable[[], Trying], weights: Mapping[str, Array], arguments: t
     inputs = list(leaves(arguments))
     with F.lazy(), default_device(CPU()), default_dtype(DType.float32):
         module = trying()
+        full_names = {name.removeprefix("component."): name for name, _ in module.parameters}  # one may have no prefix
         shapes = {
             name.removeprefix("component."): tuple(int(size) for size in parameter.shape)
             for name, parameter in module.parameters
@@ -118,7 +136,7 @@ def run(trying: Callable[[], Trying], weights: Mapping[str, Array], arguments: t
         graph = module.trace(*types, allow_subgraphs=False).graph
     if len(graph.output_types) != 1:
         raise WrongKind(f"It gave {len(graph.output_types)} tensors where it should give one; is a return missing?")
-    own = {f"component.{name}": weight for name, weight in assigned(weights, shapes).items()}
+    own = {full_names[name]: weight for name, weight in assigned(weights, shapes).items()}
     return Interpreter(graph).run(inputs, own)
 
 

@@ -45,10 +45,11 @@ def all_equal(found: Sequence[Sequence[Array]], expected: Sequence[Sequence[Arra
 
 
 def difference(found: Array, expected: Array) -> Array:
-    """How far each number is off: 0 where both are one infinity, infinite where only one is or one is no number."""
+    """How far each number is off: 0 where both are one infinity or no number, infinite where only one of them is."""
+    own, right = found.astype(np.float64), expected.astype(np.float64)
     with np.errstate(all="ignore"):
-        off = found.astype(np.float64) - expected.astype(np.float64)
-    off[np.asarray(found == expected)] = 0
+        off = own - right
+    off[(own == right) | (np.isnan(own) & np.isnan(right))] = 0
     return np.where(np.isnan(off), np.inf, off)
 
 
@@ -106,10 +107,9 @@ def wrong(
     labels: Sequence[str],
     found: Sequence[Sequence[Array]],
     expected: Sequence[Sequence[Array]],
-    variants: Sequence[tuple[Sequence[Sequence[Array]], str]],
+    why: str,
 ) -> Verdict:
-    """The verdict on a source that ran and gave something else: the mistake that gives just this, or what is known."""
-    why = next((explanation for outputs, explanation in variants if all_equal(found, outputs)), "")
+    """The verdict on a source that ran and gave something else, with the explanation if the mistake is a known one."""
     are_right = [all_equal([own], [true]) for own, true in zip(found, expected, strict=True)]
     at = are_right.index(False)
     says, details = describe(labels[at], found[at][0], expected[at][0])
