@@ -3,9 +3,13 @@
 from gpt2.errors import SettingsError
 from gpt2.learn.lesson import Lesson
 
+from .attention import LESSON as ATTENTION
 from .layer_norm import LESSON as LAYER_NORM
 
-LESSONS = (LAYER_NORM,)
+LESSONS = (
+    LAYER_NORM,
+    ATTENTION,
+)
 
 
 def lesson_of(number: int) -> Lesson:
