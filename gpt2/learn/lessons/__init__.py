@@ -5,9 +5,11 @@ from gpt2.learn.lesson import Lesson
 
 from .attention import LESSON as ATTENTION
 from .layer_norm import LESSON as LAYER_NORM
+from .token_embeddings import LESSON as TOKEN_EMBEDDINGS
 
 LESSONS = (
     LAYER_NORM,
+    TOKEN_EMBEDDINGS,
     ATTENTION,
 )
 
