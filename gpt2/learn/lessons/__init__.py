@@ -5,11 +5,13 @@ from gpt2.learn.lesson import Lesson
 
 from .attention import LESSON as ATTENTION
 from .layer_norm import LESSON as LAYER_NORM
+from .position_embeddings import LESSON as POSITION_EMBEDDINGS
 from .token_embeddings import LESSON as TOKEN_EMBEDDINGS
 
 LESSONS = (
     LAYER_NORM,
     TOKEN_EMBEDDINGS,
+    POSITION_EMBEDDINGS,
     ATTENTION,
 )
 
