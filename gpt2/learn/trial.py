@@ -27,7 +27,7 @@ from .reasons import failure
 READER = "reader"  # the module that a reader's file becomes
 KINDS = {type(None): "nothing (is a return missing?)", np.ndarray: "a NumPy array", int: "a number", float: "a number"}
 KINDS |= {tuple: "a tuple", list: "a list", dict: "a dictionary"}
-PREFIX = "component."  # of the names of its parameters
+PREFIX = "component."  # of the names of its parameters, unless it is a transparent module
 
 
 class WrongKind(Exception):
@@ -116,16 +116,18 @@ def run(trying: Callable[[], Trying], weights: Mapping[str, Array], arguments: t
     with F.lazy(), default_device(CPU()), default_dtype(DType.float32):
         module = trying()
         shapes = {name: tuple(int(size) for size in parameter.shape) for name, parameter in module.parameters}
-        given = {f"{PREFIX}{name}": weight for name, weight in weights.items()}
-        known = assigned(given, shapes)
+        known = assigned(weights, shapes)
         others = [name for name in shapes if name not in known]
         graph = module.trace(*types, allow_subgraphs=False).graph
-        made = Made(trying, others).trace(allow_subgraphs=False).graph if others else None
+        try:
+            made = Made(trying, others).trace(allow_subgraphs=False).graph if others else None
+        except RuntimeError:  # random numbers have no seed here: they are what a weight should replace
+            raise unknown(others[0], shapes[others[0]], weights) from None
     if (dtype := graph.output_types[0].dtype) == DType.bfloat16:
         raise WrongKind(f"The output is {dtype.name}; it should be float32.")
     if made is not None:
         known |= dict(zip(others, Interpreter(made).run([]), strict=True))
-        refuse_unfilled({name: known[name] for name in others}, given)
+        refuse_unfilled({name: known[name] for name in others}, weights)
     return Interpreter(graph).run(inputs, known)
 
 
@@ -165,8 +167,14 @@ def assigned(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]
     Raises:
         WrongKind: if a parameter is left and a weight is too.
     """
-    found = {name: weights[name] for name in shapes if name in weights and weights[name].shape == shapes[name]}
-    left, others = {name: weight for name, weight in weights.items() if name not in found}, []
+    own = {name: name.removeprefix(PREFIX) for name in shapes}
+    found = {
+        name: weights[known] for name, known in own.items() if known in weights and weights[known].shape == shapes[name]
+    }
+    left, others = (
+        {known: weight for known, weight in weights.items() if not {known, PREFIX + known} & found.keys()},
+        [],
+    )
     for name in shapes:
         if name in found:
             continue
@@ -192,7 +200,7 @@ def refuse_unfilled(tensors: Mapping[str, Array], weights: Mapping[str, Array]) 
 
 def unknown(name: str, shape: tuple[int, ...], weights: Mapping[str, Array]) -> WrongKind:
     """What is told of a parameter that the component does not have."""
-    wanted = ", ".join(f"{known.removeprefix(PREFIX)} {list(weight.shape)}" for known, weight in weights.items())
+    wanted = ", ".join(f"{known} {list(weight.shape)}" for known, weight in weights.items())
     return WrongKind(
         f"The parameter {name.removeprefix(PREFIX)} has the shape {list(shape)}; the component has {wanted}."
     )

@@ -4,8 +4,12 @@ from gpt2.errors import SettingsError
 from gpt2.learn.lesson import Lesson
 
 from .layer_norm import LESSON as LAYER_NORM
+from .lm_head import LESSON as LM_HEAD
 
-LESSONS = (LAYER_NORM,)
+LESSONS = (
+    LAYER_NORM,
+    LM_HEAD,
+)
 
 
 def lesson_of(number: int) -> Lesson:
