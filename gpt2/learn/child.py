@@ -3,29 +3,37 @@
 It is started anew for each check, never forked: a process that has imported MAX cannot be.
 """
 
+import faulthandler
 import json
 import os
+import queue
 import resource
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from .lesson import Array, Failure, Lesson, unfilled
 from .lessons import lesson_of
+from .patches import Modules
 from .verdict import Verdict, all_equal, right, stopped, untouched, wrong
 
 Tried = Sequence[Sequence[Array]] | Failure
 
-MEMORY_BYTES, CPU_SECONDS, FILE_BYTES = 1_500_000_000, 10, 1_000_000
+MEMORY_BYTES, FILE_BYTES = 1_500_000_000, 1_000_000
 
 
-def limit() -> None:
-    """Bound what the reader's code may take from here on: memory beyond what MAX holds, time, and files."""
+def limit(seconds: float) -> None:
+    """Bound what the reader's code may take from here on: memory beyond what MAX holds, time, and files.
+
+    The process is ended from outside when the time is up. The system ends it a little later, if nobody else does.
+    """
     held = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY_BYTES, held + MEMORY_BYTES))
-    used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2])) + CPU_SECONDS
+    used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]) + seconds) + 2
     resource.setrlimit(resource.RLIMIT_CPU, (used, used + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -53,10 +61,12 @@ class Examiner:
         try:
             if lines := unfilled(source):
                 return untouched(lines)
-        except (SyntaxError, ValueError, RecursionError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = error.lineno if isinstance(error, SyntaxError) else None
             return stopped(Failure("SyntaxError", str(getattr(error, "msg", error)), line), self.lesson)
+        modules = Modules()
         found = self._attempt(source, path, self._cases)
+        modules.restore()
         if not isinstance(found, Failure) and all_equal(found, self._expected):
             return right(self.lesson, len(self._cases))
         why = self._explanation(found)
@@ -103,16 +113,48 @@ def is_same_failure(variant: Tried, found: Tried) -> bool:
     return (variant.kind, variant.says) == (found.kind, found.says)
 
 
+def jobs() -> "queue.Queue[dict[str, Any]]":
+    """What the parent asks for, as it comes; when the parent ends, this process does.
+
+    The reader's code finds nothing on standard input.
+    """
+    asked: queue.Queue[dict[str, Any]] = queue.Queue()
+    parent = os.fdopen(os.dup(0), encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+
+    def listen() -> None:
+        for line in parent:
+            asked.put(json.loads(line))
+        end_group()
+
+    threading.Thread(target=listen, daemon=True).start()
+    return asked
+
+
+def end_group() -> None:
+    """End this process, and all that the reader's code has started."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
 def main() -> None:
-    """Serve one check: the lesson's number is the argument, the source comes as a line of JSON, so does the verdict."""
+    """Serve one check: the lesson's number is the argument, the source comes as a line of JSON, so does the verdict.
+
+    If it comes to no verdict, where the code was is written in its place: after a crash, and when the time is up.
+    """
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what the reader's code prints goes to standard error
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    asked = jobs()
     examiner = Examiner(lesson_of(int(sys.argv[1])))
     print(json.dumps({"ready": True}), file=answers, flush=True)
-    job = json.loads(sys.stdin.readline())
-    limit()
+    job = asked.get()
+    limit(job["seconds"])
+    faulthandler.enable(answers, all_threads=False)
+    faulthandler.dump_traceback_later(job["seconds"], file=answers)
     told = examiner.verdict(job["source"], job["path"])
+    faulthandler.cancel_dump_traceback_later()
     print(json.dumps(asdict(told)), file=answers, flush=True)
     os._exit(0)  # threads that the reader's code left behind do not matter
 

@@ -4,11 +4,10 @@ A verdict must not depend on names that a reader may choose: weights go by their
 else by their order and shape.
 """
 
-import re
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -18,14 +17,18 @@ from max.dtype import DType
 from max.experimental import functional as F
 from max.experimental.nn import Module
 from max.experimental.tensor import Tensor, default_device, default_dtype
-from max.graph import DeviceRef, TensorType
+from max.graph import DeviceRef, TensorType, TensorValue
 from numpy.typing import NDArray
 
 from gpt2.interpreter.interpreter import Interpreter
 
 from .lesson import Array, Case, Failure
+from .reasons import failure
 
 READER = "reader"  # the module that a reader's file becomes
+KINDS = {type(None): "nothing (is a return missing?)", np.ndarray: "a NumPy array", int: "a number", float: "a number"}
+KINDS |= {tuple: "a tuple", list: "a list", dict: "a dictionary"}
+PREFIX = "component."  # of the names of its parameters, unless it is a transparent module
 
 
 class WrongKind(Exception):
@@ -33,8 +36,10 @@ class WrongKind(Exception):
 
 
 def define(source: str, path: str) -> Mapping[str, Any]:
-    """The names that a source defines."""
+    """The names that a source defines; it may import other files of its folder."""
     module = ModuleType(READER)
+    if (folder := str(Path(path).resolve().parent)) not in sys.path:
+        sys.path.append(folder)
     module.__file__ = path
     sys.modules[READER] = module  # dataclasses look their module up
     exec(compile(source, path, "exec"), module.__dict__)
@@ -53,27 +58,6 @@ def attempt(source: str, path: str, cases: Sequence[Case]) -> list[list[Array]] 
     except BaseException as error:  # whatever a reader's code raises, SystemExit and KeyboardInterrupt too
         return replace(failure(error, path), before=outputs)
     return outputs
-
-
-def failure(error: BaseException, path: str) -> Failure:
-    """What is told of an error: where in the reader's own file it arose."""
-    if isinstance(error, SyntaxError):
-        return Failure("SyntaxError", str(error.msg), error.lineno)
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    said = in_one_line(str(error).strip() or type(error).__name__)
-    return Failure(type(error).__name__, said[:300], frames[-1].lineno if frames else None)
-
-
-def in_one_line(said: str) -> str:
-    """An error's first line; of an operation that MAX refuses, what is wrong with its tensors."""
-    if index := re.search(r"index (-?\d+) is out of bounds for axis \d+ with size (\d+)", said):
-        return f"index {index[1]} was asked for where there are only 0 to {int(index[2]) - 1}"
-    if (operation := re.match(r"Failed to create op '(?:Mo)?(\w+?)(?:Op)?'", said)) is None:
-        return said.splitlines()[0]
-    if kind := re.search(r"must be tensor with integer .*, (\w+)>'", said):
-        return f"{operation[1]} takes whole numbers there, not {kind[1]}"
-    shapes = [re.sub(r"Dim\((.*?)\)", r"\1", shape) for shape in re.findall(r"TensorValue\(.*?shape=(\[.*?\])", said)]
-    return f"{operation[1]} does not fit the shape{'s' * (len(shapes) > 1)} {' and '.join(shapes)}"
 
 
 def defined(names: Mapping[str, Any], name: str) -> Any:
@@ -95,8 +79,15 @@ class Trying(Module[..., Any]):
         self.component, self.arguments = component, arguments
 
     def forward(self, *tensors: Tensor) -> Any:
-        """Call it with the tensors in the places of the arrays."""
-        return self.component(*with_leaves(self.arguments, iter(tensors)))
+        """Call it with the tensors in the places of the arrays.
+
+        Raises:
+            WrongKind: if it gives anything else than one tensor.
+        """
+        given = self.component(*with_leaves(self.arguments, iter(tensors)))
+        if not isinstance(given, Tensor | TensorValue):
+            raise WrongKind(f"It gives {KINDS.get(type(given), type(given).__name__)} where it should give one tensor.")
+        return given
 
 
 def leaves(value: Any) -> Iterator[Array]:
@@ -125,19 +116,36 @@ def run(trying: Callable[[], Trying], weights: Mapping[str, Array], arguments: t
         WrongKind: if it gives no tensor, or has a parameter that no weight is for.
     """
     inputs = list(leaves(arguments))
+    types = [TensorType(DType.from_numpy(array.dtype), array.shape, DeviceRef.CPU()) for array in inputs]
     with F.lazy(), default_device(CPU()), default_dtype(DType.float32):
         module = trying()
-        full_names = {name.removeprefix("component."): name for name, _ in module.parameters}  # one may have no prefix
-        shapes = {
-            name.removeprefix("component."): tuple(int(size) for size in parameter.shape)
-            for name, parameter in module.parameters
-        }
-        types = [TensorType(DType.from_numpy(array.dtype), array.shape, DeviceRef.CPU()) for array in inputs]
+        shapes = {name: tuple(int(size) for size in parameter.shape) for name, parameter in module.parameters}
+        known = assigned(weights, shapes)
+        others = [name for name in shapes if name not in known]
         graph = module.trace(*types, allow_subgraphs=False).graph
-    if len(graph.output_types) != 1:
-        raise WrongKind(f"It gave {len(graph.output_types)} tensors where it should give one; is a return missing?")
-    own = {full_names[name]: weight for name, weight in assigned(weights, shapes).items()}
-    return Interpreter(graph).run(inputs, own)
+        try:
+            made = Made(trying, others).trace(allow_subgraphs=False).graph if others else None
+        except RuntimeError:  # random numbers have no seed here: they are what a weight should replace
+            raise unknown(others[0], shapes[others[0]], weights) from None
+    if (dtype := graph.output_types[0].dtype) == DType.bfloat16:
+        raise WrongKind(f"The output is {dtype.name}; it should be float32.")
+    if made is not None:
+        known |= dict(zip(others, Interpreter(made).run([]), strict=True))
+        refuse_unfilled({name: known[name] for name in others}, weights)
+    return Interpreter(graph).run(inputs, known)
+
+
+class Made(Module[..., Any]):
+    """Tensors that a component makes itself, such as a mask: MAX counts them as parameters, but they have values."""
+
+    def __init__(self, trying: Callable[[], Trying], names: Sequence[str]) -> None:
+        """Take how the component is made, and the names of the tensors."""
+        self.trying, self.names = trying, names
+
+    def forward(self) -> list[Tensor]:
+        """Make it anew, now as a part of the graph."""
+        parameters = dict(self.trying().parameters)
+        return [parameters[name] for name in self.names]
 
 
 def of_module(
@@ -156,21 +164,50 @@ def of_function(name: str, *arguments: Any) -> Callable[[Mapping[str, Any]], Seq
 
 
 def assigned(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
-    """The weights under the module's own names: by name where all are known, else in order, shape by shape.
+    """The weights under the module's own names: by name where that is known, the others in order, shape by shape.
+
+    Parameters that are left once all weights are taken get none: they keep the values that the module gave them.
 
     Raises:
-        WrongKind: if there is no weight for a parameter.
+        WrongKind: if a parameter is left and a weight is too.
     """
-    if all(name in weights and weights[name].shape == shape for name, shape in shapes.items()):
-        return {name: weights[name] for name in shapes}
-    left, found = list(weights.values()), {}
-    for name, shape in shapes.items():
-        at = next((index for index, weight in enumerate(left) if weight.shape == shape), None)
-        if at is None:
-            wanted = ", ".join(f"{known} {list(weight.shape)}" for known, weight in weights.items())
-            raise WrongKind(f"The parameter {name} has the shape {list(shape)}; the component has {wanted}.")
-        found[name] = left.pop(at)
+    own = {name: name.removeprefix(PREFIX) for name in shapes}
+    found = {
+        name: weights[known] for name, known in own.items() if known in weights and weights[known].shape == shapes[name]
+    }
+    left, others = (
+        {known: weight for known, weight in weights.items() if not {known, PREFIX + known} & found.keys()},
+        [],
+    )
+    for name in shapes:
+        if name in found:
+            continue
+        if (at := next((known for known, weight in left.items() if weight.shape == shapes[name]), None)) is None:
+            others.append(name)
+        else:
+            found[name] = left.pop(at)
+    if others and left:
+        raise unknown(others[0], shapes[others[0]], weights)
     return found
+
+
+def refuse_unfilled(tensors: Mapping[str, Array], weights: Mapping[str, Array]) -> None:
+    """Refuse a row of zeros that a component made for itself: a bias that no weight would ever fill.
+
+    Raises:
+        WrongKind: if there is one.
+    """
+    for name, tensor in tensors.items():
+        if tensor.ndim == 1 and not tensor.any():
+            raise unknown(name, tensor.shape, weights)
+
+
+def unknown(name: str, shape: tuple[int, ...], weights: Mapping[str, Array]) -> WrongKind:
+    """What is told of a parameter that the component does not have."""
+    wanted = ", ".join(f"{known} {list(weight.shape)}" for known, weight in weights.items())
+    return WrongKind(
+        f"The parameter {name.removeprefix(PREFIX)} has the shape {list(shape)}; the component has {wanted}."
+    )
 
 
 def gains_and_shifts(seed: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

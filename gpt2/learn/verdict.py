@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .lesson import Array, Failure, Lesson
+from .reasons import IN_WORDS
 
 # Of the largest value: a sum in another order differs by a hundredth of this, the exact GELU by ten times as much.
 TOLERANCE = 2e-5
@@ -72,12 +73,14 @@ def describe(label: str, found: Array, expected: Array) -> tuple[str, tuple[str,
         f"For {label}, {wrong} of {off.size} numbers are wrong; the worst, at {list(at)}, is {found[at]:.6g} where "
         f"{expected[at]:.6g} is right."
     )
-    return says, tuple(signs(found, expected))
+    with np.errstate(all="ignore"):
+        return says, tuple(signs(found, expected))
 
 
 def signs(found: Array, expected: Array) -> list[str]:
     """What is known of a wrong output of the right shape: how its numbers relate to the right ones."""
     told, size = [], scale_of(expected)
+    found, expected = (np.atleast_1d(array).astype(np.float64) for array in (found, expected))
     if not np.isfinite(found).all() and np.isfinite(expected).all():
         return ["Some numbers are not finite: something was divided by 0, or a whole row was masked."]
     if not (np.isfinite(found).all() and np.isfinite(expected).all()):
@@ -126,6 +129,8 @@ def stopped(failure: Failure, lesson: Lesson) -> Verdict:
         return Verdict(False, failure.says)
     if failure.kind == "SyntaxError":
         return Verdict(False, f"{where}Python cannot read this: {failure.says}.", line=failure.line)
+    if failure.kind == IN_WORDS:
+        return Verdict(False, f"{where}{lesson.defines} {failure.says}", line=failure.line)
     if failure.kind == "SystemExit":
         return Verdict(False, f"{where}the file ends the program itself; a component only computes.", line=failure.line)
     return Verdict(False, f"{where}{lesson.defines} stopped with {failure.kind}: {failure.says}", line=failure.line)

@@ -5,6 +5,7 @@ from gpt2.learn.lesson import Lesson
 
 from .attention import LESSON as ATTENTION
 from .layer_norm import LESSON as LAYER_NORM
+from .lm_head import LESSON as LM_HEAD
 from .position_embeddings import LESSON as POSITION_EMBEDDINGS
 from .token_embeddings import LESSON as TOKEN_EMBEDDINGS
 
@@ -13,6 +14,7 @@ LESSONS = (
     TOKEN_EMBEDDINGS,
     POSITION_EMBEDDINGS,
     ATTENTION,
+    LM_HEAD,
 )
 
 
