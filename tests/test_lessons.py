@@ -41,6 +41,10 @@ def test_every_mistake_is_refused_and_named_for_what_it_is(examiner: Examiner) -
         assert not told.passed and told.why == why, (why, told)
 
 
+def test_an_ellipsis_that_python_means_is_no_blank() -> None:
+    assert unfilled("class A(Module[..., int]):\n    def f(self, x): ...\n    y = x[..., 0] + ...\n") == [3]
+
+
 @pytest.mark.parametrize("lesson", BY_NAME)
 def test_hints_and_questions_hold_no_answer(lesson: Lesson) -> None:
     def plain(text: str) -> str:

@@ -147,6 +147,7 @@ def main() -> None:
     os.dup2(2, 1)  # what the reader's code prints goes to standard error
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     asked = jobs()
+    sys.dont_write_bytecode = True  # importing an earlier lesson leaves nothing in the reader's folder
     examiner = Examiner(lesson_of(int(sys.argv[1])))
     print(json.dumps({"ready": True}), file=answers, flush=True)
     job = asked.get()

@@ -164,7 +164,7 @@ def of_function(name: str, *arguments: Any) -> Callable[[Mapping[str, Any]], Seq
 
 
 def assigned(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
-    """The weights under the module's own names: by name where that is known, the others in order, shape by shape.
+    """The weights under the module's own names: by name where all are known, else part by part, in order.
 
     Parameters that are left once all weights are taken get none: they keep the values that the module gave them.
 
@@ -172,22 +172,42 @@ def assigned(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]
         WrongKind: if a parameter is left and a weight is too.
     """
     own = {name: name.removeprefix(PREFIX) for name in shapes}
-    found = {
-        name: weights[known] for name, known in own.items() if known in weights and weights[known].shape == shapes[name]
-    }
-    left, others = (
-        {known: weight for known, weight in weights.items() if not {known, PREFIX + known} & found.keys()},
-        [],
-    )
-    for name in shapes:
-        if name in found:
-            continue
-        if (at := next((known for known, weight in left.items() if weight.shape == shapes[name]), None)) is None:
-            others.append(name)
-        else:
-            found[name] = left.pop(at)
-    if others and left:
-        raise unknown(others[0], shapes[others[0]], weights)
+    if all(known in weights and weights[known].shape == shapes[name] for name, known in own.items()):
+        return {name: weights[known] for name, known in own.items()}
+    found: dict[str, Array] = {}
+    left = by_part({known: weight.shape for known, weight in weights.items()})
+    parts = by_part({known: shapes[name] for name, known in own.items()})
+    for part, inside in sorted(parts.items(), key=lambda named: named[0] not in left):  # known names choose
+        same = [name for name, given in left.items() if sorted(given.values()) == sorted(inside.values())]
+        if same:
+            given = left.pop(part if part in same else same[0])
+            found |= in_order({name: weights[name] for name in given}, inside)
+    missing = {known: shapes[name] for name, known in own.items() if known not in found}
+    unused = {name: weights[name] for given in left.values() for name in given}
+    taken = in_order(unused, missing)
+    if len(taken) < len(missing) and len(taken) < len(unused):
+        name = next(name for name in missing if name not in taken)
+        raise unknown(name, missing[name], weights)
+    found |= taken
+    return {name: found[known] for name, known in own.items() if known in found}
+
+
+def by_part(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """The parameters that lie in one part of a module together, such as a norm's, by the part's name."""
+    parts: dict[str, dict[str, tuple[int, ...]]] = {}
+    for name, shape in shapes.items():
+        parts.setdefault(name.rpartition(".")[0], {})[name] = shape
+    return parts
+
+
+def in_order(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+    """A weight for each parameter that one is left for: that with the same last word, else the first of its shape."""
+    left, found = dict(weights), {}
+    for name, shape in shapes.items():
+        if fits := [known for known, weight in left.items() if weight.shape == shape]:
+            words = [known.rpartition(".")[2] for known in fits]
+            last = name.rpartition(".")[2]
+            found[name] = left.pop(fits[words.index(last) if last in words else 0])
     return found
 
 

@@ -81,6 +81,9 @@ def signs(found: Array, expected: Array) -> list[str]:
     """What is known of a wrong output of the right shape: how its numbers relate to the right ones."""
     told, size = [], scale_of(expected)
     found, expected = (np.atleast_1d(array).astype(np.float64) for array in (found, expected))
+    instead = found[np.isneginf(expected)]
+    if instead.size and np.isfinite(instead).all() and instead.max() < 0:
+        return [f"Where minus infinity is right stands a number, {instead.min():.6g}: it only nearly forbids."]
     if not np.isfinite(found).all() and np.isfinite(expected).all():
         return ["Some numbers are not finite: something was divided by 0, or a whole row was masked."]
     if not (np.isfinite(found).all() and np.isfinite(expected).all()):
