@@ -2,6 +2,8 @@
 
 import json
 import queue
+import re
+import signal
 import subprocess
 import threading
 import time
@@ -14,16 +16,21 @@ from gpt2.errors import GPT2Error
 from .lesson import Lesson
 from .verdict import Verdict
 
-READY_SECONDS, CHECK_SECONDS = 120.0, 10.0
+READY_SECONDS, CHECK_SECONDS, GRACE_SECONDS = 120.0, 10.0, 0.5
 MAX_SOURCE_BYTES = 200_000
+BEGIN = "python -m gpt2 learn start"
+
+
+class UnreadableError(GPT2Error):
+    """A reader's file that cannot be read as text: one sentence."""
 
 
 class Checker:
     """A process that is ready to check one file of one lesson; it ends after that."""
 
-    def __init__(self, lesson: Lesson) -> None:
-        """Start it; it is ready after about a second."""
-        self.lesson = lesson
+    def __init__(self, lesson: Lesson, seconds: float = CHECK_SECONDS) -> None:
+        """Start it; it is ready after about a second. A check is given up after so many seconds."""
+        self.lesson, self._seconds = lesson, seconds
         # As one core: MAX's threads would wait for each other, and the limit on time counts them all.
         variables = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._child = Child(["gpt2.learn.child", str(lesson.number)], variables, subprocess.PIPE, leads_group=True)
@@ -46,27 +53,25 @@ class Checker:
         """The verdict on a file.
 
         Raises:
-            GPT2Error: if the file cannot be read, or the process fails before it has seen the file.
+            UnreadableError: if the file cannot be read.
+            GPT2Error: if the process fails before it has seen the file.
         """
-        source = read_source(path)
-        if self._line(READY_SECONDS) is None:
+        source = read_source(path, self.lesson)
+        if not self._line(READY_SECONDS):
             raise GPT2Error(f"The checker cannot start ({self._child.last_words()}).")
-        since = time.monotonic()
         with suppress(OSError):
             assert self._child.stdin is not None
-            self._child.stdin.write(json.dumps({"source": source, "path": str(path)}) + "\n")
+            job = {"source": source, "path": str(path), "seconds": self._seconds}
+            self._child.stdin.write(json.dumps(job) + "\n")
             self._child.stdin.flush()
-        line = self._line(CHECK_SECONDS)
-        if line is not None:
-            told = json.loads(line)
-            return Verdict(**{**told, "details": tuple(told["details"])})
-        if self._child.poll() is None:
-            return Verdict(False, f"{self.lesson.defines} did not end within {CHECK_SECONDS:.0f} s: is a loop endless?")
-        return Verdict(
-            False,
-            f"{self.lesson.defines} ended the whole process after {time.monotonic() - since:.1f} s "
-            f"({self._child.last_words()}).",
-        )
+        until, trace = time.monotonic() + self._seconds + GRACE_SECONDS, ""
+        while line := self._line(until - time.monotonic()):
+            if line.startswith("{"):
+                told = json.loads(line)
+                return Verdict(**{**told, "details": tuple(told["details"])})
+            trace += line  # it is stuck or has crashed: where
+        status = None if line is None else self._child.wait()
+        return without_verdict(self.lesson, status, self._seconds, line_in(trace, path))
 
     def _read(self) -> None:
         assert self._child.stdout is not None
@@ -76,23 +81,46 @@ class Checker:
         self._lines.put("")
 
     def _line(self, seconds: float) -> str | None:
+        """The next line, empty at the end; None if none comes in this time."""
         try:
-            return self._lines.get(timeout=seconds) or None
+            return self._lines.get(timeout=max(0.0, seconds))
         except queue.Empty:
             return None
 
 
-def read_source(path: Path) -> str:
+def without_verdict(lesson: Lesson, status: int | None, seconds: float, line: int | None) -> Verdict:
+    """What is told if the process came to no verdict: it did not end (no status), or ended on the way."""
+    where = f"Line {line}: " if line else ""
+    if status is None or status == -signal.SIGXCPU:
+        says = f"{where}{lesson.defines} did not end within {seconds:g} s: is a loop endless?"
+    else:
+        how = f"with status {status}" if status >= 0 else f"by a signal: {signal.strsignal(-status)}"
+        says = f"{where}the file ended the whole process ({how}); a component only computes."
+    return Verdict(False, says, line=line)
+
+
+def line_in(trace: str, path: Path) -> int | None:
+    """The innermost line of a reader's file in what Python's `faulthandler` wrote."""
+    name = str(path).encode("ascii", "backslashreplace").decode()
+    found = re.search(rf'File "{re.escape(name)}", line (\d+) in', trace)
+    return int(found[1]) if found else None
+
+
+def read_source(path: Path, lesson: Lesson) -> str:
     """The text of a reader's file.
 
     Raises:
-        GPT2Error: if it is not there, no text, or too long.
+        UnreadableError: if it is not there, no text, or too long.
     """
     try:
+        if not path.is_file() and path.exists():
+            raise UnreadableError(f"{path} is not a file; move it away, and begin with {BEGIN} {lesson.number}.")
         if path.stat().st_size > MAX_SOURCE_BYTES:
-            raise GPT2Error(f"{path} is longer than {MAX_SOURCE_BYTES // 1000} kB; a lesson fits in a page.")
-        return path.read_text(encoding="utf-8")
+            raise UnreadableError(f"{path} is longer than {MAX_SOURCE_BYTES // 1000} kB; a lesson fits in a page.")
+        return path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
     except FileNotFoundError:
-        raise GPT2Error(f"{path} is not there; begin the lesson with python -m gpt2 learn start.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise GPT2Error(f"{path} cannot be read as text: {error}.") from None
+        raise UnreadableError(f"{path} is not there; begin the lesson with {BEGIN} {lesson.number}.") from None
+    except UnicodeDecodeError as error:
+        raise UnreadableError(f"{path} is not text in UTF-8, from byte {error.start} on; save it as UTF-8.") from None
+    except OSError as error:
+        raise UnreadableError(f"{path} cannot be read: {error.strerror or error}.") from None

@@ -3,27 +3,37 @@
 It is started anew for each check, never forked: a process that has imported MAX cannot be.
 """
 
+import faulthandler
 import json
 import os
+import queue
 import resource
 import signal
 import sys
+import threading
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .lesson import Failure, Lesson, unfilled
+from .lesson import Array, Failure, Lesson, unfilled
 from .lessons import lesson_of
+from .patches import Modules
 from .verdict import Verdict, all_equal, right, stopped, untouched, wrong
 
-MEMORY_BYTES, CPU_SECONDS, FILE_BYTES = 1_500_000_000, 10, 1_000_000
+Tried = Sequence[Sequence[Array]] | Failure
+
+MEMORY_BYTES, FILE_BYTES = 1_500_000_000, 1_000_000
 
 
-def limit() -> None:
-    """Bound what the reader's code may take from here on: memory beyond what MAX holds, time, and files."""
+def limit(seconds: float) -> None:
+    """Bound what the reader's code may take from here on: memory beyond what MAX holds, time, and files.
+
+    The process is ended from outside when the time is up. The system ends it a little later, if nobody else does.
+    """
     held = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY_BYTES, held + MEMORY_BYTES))
-    used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2])) + CPU_SECONDS
+    used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]) + seconds) + 2
     resource.setrlimit(resource.RLIMIT_CPU, (used, used + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -33,7 +43,7 @@ class Examiner:
     """One lesson, ready to be checked: what is right, and what each known mistake gives."""
 
     def __init__(self, lesson: Lesson) -> None:
-        """Run the solution and every wrong variant on the cases."""
+        """Run the solution on all cases, and every wrong variant on the first: on all only where that is not enough."""
         from gpt2.interpreter.kernels import adopt
 
         from .trial import attempt
@@ -43,43 +53,109 @@ class Examiner:
         solution = attempt(lesson.solution, lesson.file_name, self._cases)
         assert not isinstance(solution, Failure), solution
         self._expected = solution
-        self._variants = [(attempt(text, lesson.file_name, self._cases), why) for text, why in lesson.variants()]
+        first = self._cases[:1]
+        self._variants = [(attempt(text, lesson.file_name, first), text, why) for text, why in lesson.variants()]
 
     def verdict(self, source: str, path: str) -> Verdict:
         """What is told of a reader's source."""
         try:
             if lines := unfilled(source):
                 return untouched(lines)
-        except (SyntaxError, ValueError, RecursionError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = error.lineno if isinstance(error, SyntaxError) else None
             return stopped(Failure("SyntaxError", str(getattr(error, "msg", error)), line), self.lesson)
+        modules = Modules()
         found = self._attempt(source, path, self._cases)
+        modules.restore()
+        if not isinstance(found, Failure) and all_equal(found, self._expected):
+            return right(self.lesson, len(self._cases))
+        why = self._explanation(found)
         if isinstance(found, Failure):
-            why = next((why for variant, why in self._variants if is_same_failure(variant, found)), "")
             told = stopped(found, self.lesson)
             return Verdict(False, told.says, why, told.line)
-        if all_equal(found, self._expected):
-            return right(self.lesson, len(self._cases))
-        known = [(outputs, why) for outputs, why in self._variants if not isinstance(outputs, Failure)]
-        return wrong(self.lesson, [case.label for case in self._cases], found, self._expected, known)
+        return wrong(self.lesson, [case.label for case in self._cases], found, self._expected, why)
+
+    def _explanation(self, found: Tried) -> str:
+        """Which known mistake gives just this; if none does, one that gives the same wrong numbers in the first case.
+
+        The second is for readers who have made two mistakes: they hear of one after the other.
+        """
+        first = outputs_of(found)[:1]
+        if not first:
+            return next((why for begun, _, why in self._variants if is_same_failure(begun, found)), "")
+        alike = [
+            (text, why)
+            for begun, text, why in self._variants
+            if not isinstance(begun, Failure) and all_equal(first, begun)
+        ]
+        is_wrong = not all_equal(first, self._expected[:1])
+        one_of_two = alike[0][1] if alike and is_wrong else ""
+        return next((why for text, why in alike if self._is_this(text, found)), one_of_two)
+
+    def _is_this(self, text: str, found: Tried) -> bool:
+        """Whether a known mistake gives the same in all cases."""
+        variant = self._attempt(text, self.lesson.file_name, self._cases)
+        outputs, own = outputs_of(variant), outputs_of(found)
+        if len(outputs) != len(own) or not all_equal(own, outputs):
+            return False
+        return not isinstance(found, Failure) or is_same_failure(variant, found)
 
 
-def is_same_failure(variant: Any, found: Failure) -> bool:
-    """Whether a known mistake stops in the same way."""
-    return isinstance(variant, Failure) and (variant.kind, variant.says) == (found.kind, found.says)
+def outputs_of(tried: Tried) -> Sequence[Sequence[Array]]:
+    """The outputs of the cases that went well."""
+    return tried.before if isinstance(tried, Failure) else tried
+
+
+def is_same_failure(variant: Tried, found: Tried) -> bool:
+    """Whether both stop in the same way."""
+    if not isinstance(variant, Failure) or not isinstance(found, Failure):
+        return False
+    return (variant.kind, variant.says) == (found.kind, found.says)
+
+
+def jobs() -> "queue.Queue[dict[str, Any]]":
+    """What the parent asks for, as it comes; when the parent ends, this process does.
+
+    The reader's code finds nothing on standard input.
+    """
+    asked: queue.Queue[dict[str, Any]] = queue.Queue()
+    parent = os.fdopen(os.dup(0), encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+
+    def listen() -> None:
+        for line in parent:
+            asked.put(json.loads(line))
+        end_group()
+
+    threading.Thread(target=listen, daemon=True).start()
+    return asked
+
+
+def end_group() -> None:
+    """End this process, and all that the reader's code has started."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
 
 
 def main() -> None:
-    """Serve one check: the lesson's number is the argument, the source comes as a line of JSON, so does the verdict."""
+    """Serve one check: the lesson's number is the argument, the source comes as a line of JSON, so does the verdict.
+
+    If it comes to no verdict, where the code was is written in its place: after a crash, and when the time is up.
+    """
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what the reader's code prints goes to standard error
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    asked = jobs()
     sys.dont_write_bytecode = True  # importing an earlier lesson leaves nothing in the reader's folder
     examiner = Examiner(lesson_of(int(sys.argv[1])))
     print(json.dumps({"ready": True}), file=answers, flush=True)
-    job = json.loads(sys.stdin.readline())
-    limit()
+    job = asked.get()
+    limit(job["seconds"])
+    faulthandler.enable(answers, all_threads=False)
+    faulthandler.dump_traceback_later(job["seconds"], file=answers)
     told = examiner.verdict(job["source"], job["path"])
+    faulthandler.cancel_dump_traceback_later()
     print(json.dumps(asdict(told)), file=answers, flush=True)
     os._exit(0)  # threads that the reader's code left behind do not matter
 

@@ -5,10 +5,11 @@ import json
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 from gpt2.errors import SettingsError
 
-from .checker import Checker
+from .checker import Checker, UnreadableError
 from .lesson import Lesson
 from .lessons import LESSONS, lesson_of
 from .verdict import Verdict
@@ -76,27 +77,27 @@ def check(workbook: Workbook, lesson: Lesson, as_json: bool) -> Verdict:
     with Checker(lesson) as checker:
         told = checker.check(workbook.path(lesson))
     take(workbook, lesson, told)
-    print(json.dumps({"lesson": lesson.number, **asdict(told)}) if as_json else in_words(told))
+    path = workbook.path(lesson)
+    print(json.dumps({"lesson": lesson.number, "file": str(path), **asdict(told)}) if as_json else in_words(told, path))
     return told
 
 
 def watch(workbook: Workbook, lesson: Lesson) -> None:
     """Check the reader's file at every save, until it is stopped; the next checker is always ready before the save."""
-    seen, checker = 0.0, Checker(lesson)
-    print(f"Watching {workbook.path(lesson)}; Ctrl+C ends it.", flush=True)
-    try:
-        while True:
-            saved = workbook.changed(lesson)
-            if saved and saved != seen:
-                seen, since = saved, time.monotonic()
-                with checker:
-                    told = checker.check(workbook.path(lesson))
-                take(workbook, lesson, told)
-                print(f"\n{in_words(told)}\n({time.monotonic() - since:.2f} s)", flush=True)
-                checker = Checker(lesson)
-            time.sleep(LOOK_SECONDS)
-    finally:
-        checker.close()
+    seen, path = 0, workbook.path(lesson)
+    print(f"Watching {path}; Ctrl+C ends it.", flush=True)
+    while True:
+        with Checker(lesson) as checker:
+            while (saved := workbook.changed(lesson)) in (0, seen):
+                time.sleep(LOOK_SECONDS)
+            seen, since = saved, time.monotonic()
+            try:
+                told = checker.check(path)
+            except UnreadableError as error:  # it may be there again at the next save
+                print(f"\n✗ {error}", flush=True)
+                continue
+        take(workbook, lesson, told)
+        print(f"\n{in_words(told, path)}\n({time.monotonic() - since:.2f} s)", flush=True)
 
 
 def take(workbook: Workbook, lesson: Lesson, told: Verdict) -> None:
@@ -105,7 +106,7 @@ def take(workbook: Workbook, lesson: Lesson, told: Verdict) -> None:
         workbook.note(lesson)
 
 
-def in_words(told: Verdict) -> str:
-    """A verdict as text."""
-    sign = "✓" if told.passed else "✗"
-    return "\n".join([f"{sign} {told.says}", *filter(None, [told.why]), *told.details])
+def in_words(told: Verdict, path: Path) -> str:
+    """A verdict as text; a place in the file stands at the end, as editors and terminals can open it."""
+    sign, place = "✓" if told.passed else "✗", f"{path}:{told.line}" if told.line else ""
+    return "\n".join(filter(None, [f"{sign} {told.says}", told.why, *told.details, place]))

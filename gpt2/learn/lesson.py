@@ -60,11 +60,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a source did not run: the kind of error, what it says, and the line of the source, if it is known."""
+    """Why a source did not run: the kind of error, what it says, and the line of the source, if it is known.
+
+    `before` are the outputs of the cases that came before it.
+    """
 
     kind: str
     says: str
     line: int | None
+    before: Sequence[Sequence[Array]] = ()
 
 
 @dataclass(frozen=True)
@@ -191,8 +195,8 @@ def unfilled(source: str) -> list[int]:
     tree = ast.parse(source)
     meant = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # a body of `...` alone
     for node in ast.walk(tree):
-        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
-            meant.update(map(id, node.slice.elts))  # `x[..., 0]` and `Module[..., Tensor]`
+        if isinstance(node, ast.Subscript):  # x[..., 0], Module[..., Tensor]
+            meant |= {id(part) for part in (node.slice, *getattr(node.slice, "elts", ()))}
     return sorted(
         node.lineno
         for node in ast.walk(tree)

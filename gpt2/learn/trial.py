@@ -5,8 +5,8 @@ else by their order and shape.
 """
 
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,14 +18,18 @@ from max.dtype import DType
 from max.experimental import functional as F
 from max.experimental.nn import Module
 from max.experimental.tensor import Tensor, default_device, default_dtype
-from max.graph import DeviceRef, TensorType
+from max.graph import DeviceRef, TensorType, TensorValue
 from numpy.typing import NDArray
 
 from gpt2.interpreter.interpreter import Interpreter
 
 from .lesson import Array, Case, Failure
+from .reasons import failure
 
 READER = "reader"  # the module that a reader's file becomes
+KINDS = {type(None): "nothing (is a return missing?)", np.ndarray: "a NumPy array", int: "a number", float: "a number"}
+KINDS |= {tuple: "a tuple", list: "a list", dict: "a dictionary"}
+PREFIX = "component."  # of the names of its parameters, unless it is a transparent module
 
 
 class WrongKind(Exception):
@@ -33,11 +37,10 @@ class WrongKind(Exception):
 
 
 def define(source: str, path: str) -> Mapping[str, Any]:
-    """The names that a source defines; it may import other files that lie beside it, such as an earlier lesson's."""
-    folder = str(Path(path).resolve().parent)
-    if folder not in sys.path:
-        sys.path.append(folder)
+    """The names that a source defines; it may import other files of its folder."""
     module = ModuleType(READER)
+    if (folder := str(Path(path).resolve().parent)) not in sys.path:
+        sys.path.append(folder)
     module.__file__ = path
     sys.modules[READER] = module  # dataclasses look their module up
     exec(compile(source, path, "exec"), module.__dict__)
@@ -46,23 +49,16 @@ def define(source: str, path: str) -> Mapping[str, Any]:
 
 def attempt(source: str, path: str, cases: Sequence[Case]) -> list[list[Array]] | Failure:
     """The outputs of a source on each case, or why there are none."""
+    outputs: list[list[Array]] = []
     try:
         names = define(source, path)
-        return [list(case.compute(names)) for case in cases]
+        for case in cases:
+            outputs.append(list(case.compute(names)))
     except WrongKind as error:
-        return Failure("WrongKind", str(error), None)
+        return Failure("WrongKind", str(error), None, outputs)
     except BaseException as error:  # whatever a reader's code raises, SystemExit and KeyboardInterrupt too
-        return failure(error, path)
-
-
-def failure(error: BaseException, path: str) -> Failure:
-    """What is told of an error: where in the reader's own file it arose."""
-    if isinstance(error, SyntaxError):
-        return Failure("SyntaxError", str(error.msg), error.lineno)
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    told = str(error).strip() or type(error).__name__
-    said = (told.partition("Diagnostics:\n")[2].strip() or told).splitlines()  # where MAX says which sizes do not fit
-    return Failure(type(error).__name__, said[0][:300], frames[-1].lineno if frames else None)
+        return replace(failure(error, path), before=outputs)
+    return outputs
 
 
 def defined(names: Mapping[str, Any], name: str) -> Any:
@@ -84,8 +80,15 @@ class Trying(Module[..., Any]):
         self.component, self.arguments = component, arguments
 
     def forward(self, *tensors: Tensor) -> Any:
-        """Call it with the tensors in the places of the arrays."""
-        return self.component(*with_leaves(self.arguments, iter(tensors)))
+        """Call it with the tensors in the places of the arrays.
+
+        Raises:
+            WrongKind: if it gives anything else than one tensor.
+        """
+        given = self.component(*with_leaves(self.arguments, iter(tensors)))
+        if not isinstance(given, Tensor | TensorValue):
+            raise WrongKind(f"It gives {KINDS.get(type(given), type(given).__name__)} where it should give one tensor.")
+        return given
 
 
 def types_of(inputs: Sequence[Array]) -> list[TensorType]:
@@ -122,17 +125,33 @@ def run(trying: Callable[[], Trying], weights: Mapping[str, Array], arguments: t
     inputs = list(leaves(arguments))
     with F.lazy(), default_device(CPU()), default_dtype(DType.float32):
         module = trying()
-        shapes = {
-            name.removeprefix("component."): tuple(int(size) for size in parameter.shape)
-            for name, parameter in module.parameters
-        }
+        shapes = {name: tuple(int(size) for size in parameter.shape) for name, parameter in module.parameters}
+        known = assigned(weights, shapes)
+        others = [name for name in shapes if name not in known]
         graph = module.trace(*types_of(inputs), allow_subgraphs=False).graph
-    if len(graph.output_types) != 1:
-        raise WrongKind(f"It gave {len(graph.output_types)} tensors where it should give one; is a return missing?")
-    given = assigned(
-        weights, shapes
-    )  # a transparent module's parameters keep their names, those of others are within it
-    return Interpreter(graph).run(inputs, {**given, **{f"component.{name}": one for name, one in given.items()}})
+        try:
+            made = Made(trying, others).trace(allow_subgraphs=False).graph if others else None
+        except RuntimeError:  # random numbers have no seed here: they are what a weight should replace
+            raise unknown(others[0], shapes[others[0]], weights) from None
+    if (dtype := graph.output_types[0].dtype) == DType.bfloat16:
+        raise WrongKind(f"The output is {dtype.name}; it should be float32.")
+    if made is not None:
+        known |= dict(zip(others, Interpreter(made).run([]), strict=True))
+        refuse_unfilled({name: known[name] for name in others}, weights)
+    return Interpreter(graph).run(inputs, known)
+
+
+class Made(Module[..., Any]):
+    """Tensors that a component makes itself, such as a mask: MAX counts them as parameters, but they have values."""
+
+    def __init__(self, trying: Callable[[], Trying], names: Sequence[str]) -> None:
+        """Take how the component is made, and the names of the tensors."""
+        self.trying, self.names = trying, names
+
+    def forward(self) -> list[Tensor]:
+        """Make it anew, now as a part of the graph."""
+        parameters = dict(self.trying().parameters)
+        return [parameters[name] for name in self.names]
 
 
 def of_module(
@@ -153,20 +172,30 @@ def of_function(name: str, *arguments: Any) -> Callable[[Mapping[str, Any]], Seq
 def assigned(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
     """The weights under the module's own names: by name where all are known, else part by part, in order.
 
+    Parameters that are left once all weights are taken get none: they keep the values that the module gave them.
+
     Raises:
-        WrongKind: if there is no weight for a parameter.
+        WrongKind: if a parameter is left and a weight is too.
     """
-    if all(name in weights and weights[name].shape == shape for name, shape in shapes.items()):
-        return {name: weights[name] for name in shapes}
+    own = {name: name.removeprefix(PREFIX) for name in shapes}
+    if all(known in weights and weights[known].shape == shapes[name] for name, known in own.items()):
+        return {name: weights[known] for name, known in own.items()}
     found: dict[str, Array] = {}
-    left = by_part({name: weight.shape for name, weight in weights.items()})
-    for part, own in sorted(by_part(shapes).items(), key=lambda named: named[0] not in left):  # known names choose
-        same = [name for name, given in left.items() if sorted(given.values()) == sorted(own.values())]
+    left = by_part({known: weight.shape for known, weight in weights.items()})
+    parts = by_part({known: shapes[name] for name, known in own.items()})
+    for part, inside in sorted(parts.items(), key=lambda named: named[0] not in left):  # known names choose
+        same = [name for name, given in left.items() if sorted(given.values()) == sorted(inside.values())]
         if same:
             given = left.pop(part if part in same else same[0])
-            found |= in_order({name: weights[name] for name in given}, own)
-    missing = {name: shape for name, shape in shapes.items() if name not in found}
-    return found | in_order({name: weights[name] for given in left.values() for name in given}, missing)
+            found |= in_order({name: weights[name] for name in given}, inside)
+    missing = {known: shapes[name] for name, known in own.items() if known not in found}
+    unused = {name: weights[name] for given in left.values() for name in given}
+    taken = in_order(unused, missing)
+    if len(taken) < len(missing) and len(taken) < len(unused):
+        name = next(name for name in missing if name not in taken)
+        raise unknown(name, missing[name], weights)
+    found |= taken
+    return {name: found[known] for name, known in own.items() if known in found}
 
 
 def by_part(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, dict[str, tuple[int, ...]]]:
@@ -178,21 +207,33 @@ def by_part(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, dict[str, tuple[
 
 
 def in_order(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
-    """A weight for each parameter: the one with the same last word if it fits, else the first of its shape.
-
-    Raises:
-        WrongKind: if there is none.
-    """
+    """A weight for each parameter that one is left for: that with the same last word, else the first of its shape."""
     left, found = dict(weights), {}
     for name, shape in shapes.items():
-        fits = [known for known, weight in left.items() if weight.shape == shape]
-        if not fits:
-            wanted = ", ".join(f"{known} {list(weight.shape)}" for known, weight in weights.items()) or "no more"
-            raise WrongKind(f"The parameter {name} has the shape {list(shape)}; the component has {wanted}.")
-        words = [known.rpartition(".")[2] for known in fits]
-        last = name.rpartition(".")[2]
-        found[name] = left.pop(fits[words.index(last) if last in words else 0])
+        if fits := [known for known, weight in left.items() if weight.shape == shape]:
+            words = [known.rpartition(".")[2] for known in fits]
+            last = name.rpartition(".")[2]
+            found[name] = left.pop(fits[words.index(last) if last in words else 0])
     return found
+
+
+def refuse_unfilled(tensors: Mapping[str, Array], weights: Mapping[str, Array]) -> None:
+    """Refuse a row of zeros that a component made for itself: a bias that no weight would ever fill.
+
+    Raises:
+        WrongKind: if there is one.
+    """
+    for name, tensor in tensors.items():
+        if tensor.ndim == 1 and not tensor.any():
+            raise unknown(name, tensor.shape, weights)
+
+
+def unknown(name: str, shape: tuple[int, ...], weights: Mapping[str, Array]) -> WrongKind:
+    """What is told of a parameter that the component does not have."""
+    wanted = ", ".join(f"{known} {list(weight.shape)}" for known, weight in weights.items())
+    return WrongKind(
+        f"The parameter {name.removeprefix(PREFIX)} has the shape {list(shape)}; the component has {wanted}."
+    )
 
 
 def gains_and_shifts(seed: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

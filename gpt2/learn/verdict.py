@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .lesson import Array, Failure, Lesson
+from .reasons import IN_WORDS
 
 # Of the largest value: a sum in another order differs by a hundredth of this, the exact GELU by ten times as much.
 TOLERANCE = 2e-5
@@ -72,12 +73,14 @@ def describe(label: str, found: Array, expected: Array) -> tuple[str, tuple[str,
         f"For {label}, {wrong} of {off.size} numbers are wrong; the worst, at {list(at)}, is {found[at]:.6g} where "
         f"{expected[at]:.6g} is right."
     )
-    return says, tuple(signs(found, expected))
+    with np.errstate(all="ignore"):
+        return says, tuple(signs(found, expected))
 
 
 def signs(found: Array, expected: Array) -> list[str]:
     """What is known of a wrong output of the right shape: how its numbers relate to the right ones."""
     told, size = [], scale_of(expected)
+    found, expected = (np.atleast_1d(array).astype(np.float64) for array in (found, expected))
     instead = found[np.isneginf(expected)]
     if instead.size and np.isfinite(instead).all() and instead.max() < 0:
         return [f"Where minus infinity is right stands a number, {instead.min():.6g}: it only nearly forbids."]
@@ -110,10 +113,9 @@ def wrong(
     labels: Sequence[str],
     found: Sequence[Sequence[Array]],
     expected: Sequence[Sequence[Array]],
-    variants: Sequence[tuple[Sequence[Sequence[Array]], str]],
+    why: str,
 ) -> Verdict:
-    """The verdict on a source that ran and gave something else: the mistake that gives just this, or what is known."""
-    why = next((explanation for outputs, explanation in variants if all_equal(found, outputs)), "")
+    """The verdict on a source that ran and gave something else, with the explanation if the mistake is a known one."""
     are_right = [all_equal([own], [true]) for own, true in zip(found, expected, strict=True)]
     at = are_right.index(False)
     says, details = describe(labels[at], found[at][0], expected[at][0])
@@ -130,6 +132,8 @@ def stopped(failure: Failure, lesson: Lesson) -> Verdict:
         return Verdict(False, failure.says)
     if failure.kind == "SyntaxError":
         return Verdict(False, f"{where}Python cannot read this: {failure.says}.", line=failure.line)
+    if failure.kind == IN_WORDS:
+        return Verdict(False, f"{where}{lesson.defines} {failure.says}", line=failure.line)
     if failure.kind == "SystemExit":
         return Verdict(False, f"{where}the file ends the program itself; a component only computes.", line=failure.line)
     return Verdict(False, f"{where}{lesson.defines} stopped with {failure.kind}: {failure.says}", line=failure.line)

@@ -53,8 +53,8 @@ class Workbook:
         with suppress(OSError), whole_file(self.folder / PROGRESS) as file:
             file.write(json.dumps({"passed": sorted({*self.passed, lesson.number})}).encode() + b"\n")
 
-    def changed(self, lesson: Lesson) -> float:
-        """When the reader's file was last saved; 0 if it is not there."""
+    def changed(self, lesson: Lesson) -> int:
+        """When the reader's file was last saved, in nanoseconds; 0 if it is not there."""
         with suppress(OSError):
-            return self.path(lesson).stat().st_mtime_ns / 1e9
-        return 0.0
+            return self.path(lesson).stat().st_mtime_ns
+        return 0

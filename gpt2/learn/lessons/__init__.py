@@ -3,18 +3,26 @@
 from gpt2.errors import SettingsError
 from gpt2.learn.lesson import Lesson
 
+from .attention import LESSON as ATTENTION
 from .block import LESSON as BLOCK
 from .causal_mask import LESSON as CAUSAL_MASK
 from .layer_norm import LESSON as LAYER_NORM
+from .lm_head import LESSON as LM_HEAD
 from .mlp import LESSON as MLP
+from .position_embeddings import LESSON as POSITION_EMBEDDINGS
 from .residual import LESSON as RESIDUAL
+from .token_embeddings import LESSON as TOKEN_EMBEDDINGS
 
 LESSONS = (
     CAUSAL_MASK,
     LAYER_NORM,
     MLP,
+    TOKEN_EMBEDDINGS,
+    POSITION_EMBEDDINGS,
+    ATTENTION,
     RESIDUAL,
     BLOCK,
+    LM_HEAD,
 )
 
 

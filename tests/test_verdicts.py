@@ -1,0 +1,141 @@
+"""Claims about the verdict on a reader's source: one clear sentence and its line, whatever the source is."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gpt2.learn.child import Examiner
+from tests.test_checker import LESSON, RETURN, SOLUTION, at_return, line_of
+
+IN_INIT = "        self.epsilon = config.layer_norm_epsilon\n"
+VALUE = "normalized * self.weight + self.bias"
+FLOATS = SOLUTION.replace("from max.exp", "from max.dtype import DType\nfrom max.exp", 1)
+
+
+def in_init(code: str) -> str:
+    """The solution with a line more in `__init__`."""
+    return SOLUTION.replace(IN_INIT, f"{IN_INIT}        {code}\n")
+
+
+def as_type(name: str) -> str:
+    """The solution with an output of another type."""
+    return FLOATS.replace(RETURN, f"        return ({VALUE}).cast(DType.{name})\n")
+
+
+@pytest.fixture(scope="module")
+def examiner() -> Examiner:
+    return Examiner(LESSON)
+
+
+REFUSED = {
+    "a syntax error": (SOLUTION.replace("return normalized", "retrun normalized"), "retrun", "Python cannot read this"),
+    "a null byte": ("x = 1\0", "", "null bytes"),
+    "an error in __init__": (in_init("raise ValueError('mine')"), "raise ValueError", "stopped with ValueError: mine"),
+    "an error in forward": (at_return("raise ValueError('mine')"), "raise ValueError", "stopped with ValueError: mine"),
+    "an error without words": (
+        "class Mine(Exception):\n    def __str__(self): return 1\nraise Mine\n",
+        "raise Mine",
+        "Mine",
+    ),
+    "an end of the program": (SOLUTION + "\nraise SystemExit\n", "raise SystemExit", "ends the program itself"),
+    "an interrupt of its own": (
+        SOLUTION + "\nraise KeyboardInterrupt\n",
+        "raise Keyb",
+        "stopped with KeyboardInterrupt",
+    ),
+    "a call without end": (SOLUTION + "\ndef f(): f()\nf()\n", "f(): f()", "calls itself without end"),
+    "item of an input": (at_return("return x[0, 0].item() * x"), "return x[0", "Keep it a tensor"),
+    "item of a weight": (at_return("return self.weight.item() * x"), "return self.weight.item", "Keep it a tensor"),
+    "an if on a tensor": (at_return("if x[0, 0] > 0:", "    return x", "return x"), "if x[0", "F.where"),
+    "float64": (as_type("float64"), "", "output is float64; it should be float32"),
+    "bfloat16": (as_type("bfloat16"), "", "output is bfloat16; it should be float32"),
+    "another shape": (at_return(f"return ({VALUE}).T"), "", "has the shape [12, 7]; it should be [7, 12]"),
+    "nothing": (at_return(VALUE), "", "It gives nothing (is a return missing?) where it should give one tensor"),
+    "NumPy": (
+        at_return("import numpy", "return numpy.zeros((7, 12))"),
+        "",
+        "a NumPy array where it should give one tensor",
+    ),
+    "two tensors": (at_return("return x, x"), "", "a tuple where it should give one tensor"),
+    "a tensor in a tuple": (at_return(f"return ({VALUE},)"), "", "a tuple where it should give one tensor"),
+    "a dictionary": (at_return(f"return {{'y': {VALUE}}}"), "", "a dictionary where it should give one tensor"),
+    "a bias that nothing fills": (
+        in_init("self.more = Tensor.zeros([3])"),
+        "",
+        "parameter more has the shape [3]; the component has weight",
+    ),
+    "a parameter of another shape": (
+        SOLUTION.replace("ones([config.n_embd])", "ones([2, config.n_embd])"),
+        "",
+        "parameter weight has the shape [2, 12]",
+    ),
+    "an empty file": ("", "", "defines no LayerNorm"),
+    "another name": (SOLUTION.replace("class LayerNorm", "class Norm"), "", "defines no LayerNorm"),
+    "no class": ("LayerNorm = 3\n", "", "not callable"),
+    "no forward": (SOLUTION.replace("def forward", "def forwards"), "", "LayerNorm has no method forward"),
+    "too few arguments": (SOLUTION.replace("GPT2Config, name: str", "GPT2Config"), "", "positional arguments"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_goes_wrong_is_told_in_a_sentence_with_its_line(examiner: Examiner, case: str) -> None:
+    source, at, words = REFUSED[case]
+    told = examiner.verdict(source, "own.py")
+    assert not told.passed and words in told.says and len(told.says.splitlines()) == 1, told
+    assert told.line == (line_of(source, at) if at else None)
+    assert not at or f"Line {told.line}" in told.says
+
+
+def test_an_untouched_skeleton_names_its_blanks(examiner: Examiner) -> None:
+    told = examiner.verdict(LESSON.skeleton, "own.py")
+    assert not told.passed and "still have `...`: put code there" in told.says
+    assert told.line == line_of(LESSON.skeleton, "centred = ...")
+
+
+ACCEPTED = {
+    "a mask made in __init__": in_init("self.mask = F.band_part(Tensor.ones([6, 6]), -1, 0)"),
+    "a number made in __init__": in_init("self.zero = Tensor.zeros([])").replace(
+        "variance +", "variance + self.zero +"
+    ),
+    "a gain and a shift of other names": SOLUTION.replace("self.weight", "self.gain").replace(
+        "self.bias", "self.shift"
+    ),
+    "printed tensors": at_return("print(x, self.weight)", f"return {VALUE}"),
+    "another folder to work in": SOLUTION + "\nimport os\nos.chdir(os.getcwd())\n",
+}
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+def test_what_is_right_passes_however_it_is_made(examiner: Examiner, case: str) -> None:
+    told = examiner.verdict(ACCEPTED[case], "own.py")
+    assert told.passed, told
+
+
+def test_a_reader_may_import_their_own_earlier_parts(examiner: Examiner, tmp_path: Path) -> None:
+    (tmp_path / "earlier_norm.py").write_text(SOLUTION)
+    path = str(tmp_path / "own.py")
+    assert examiner.verdict("from earlier_norm import LayerNorm\n", path).passed
+    told = examiner.verdict("\nfrom earlier_norm import Layernorm\n", path)
+    assert told.line == 2 and "cannot import name 'Layernorm'" in told.says
+
+
+def test_what_a_file_patches_does_not_make_a_wrong_answer_right(examiner: Examiner) -> None:
+    """Against accidents: code that wants to deceive a checker on its own machine can."""
+    wrong = at_return("return normalized")
+    patches = (
+        "import numpy as np\nnp.all = lambda *a, **k: True\nnp.abs = lambda x: x * 0\n",
+        "from gpt2.learn import verdict, child\nverdict.equal = child.all_equal = lambda *a: True\n",
+    )
+    for patch in patches:
+        told = examiner.verdict(f"{wrong}\n{patch}", "own.py")
+        assert not told.passed and told.why.startswith("Gain and shift are missing"), told
+    assert examiner.verdict(SOLUTION, "own.py").passed
+
+
+@settings(max_examples=300)
+@given(st.text() | st.from_regex(r"(class|def) LayerNorm(\(.{0,9}\))?: ?(\.\.\.|pass|return .{0,9})\n", fullmatch=True))
+def test_no_text_is_too_strange_for_a_verdict(examiner: Examiner, text: str) -> None:
+    told = examiner.verdict(text, "own.py")
+    assert not told.passed and told.says
