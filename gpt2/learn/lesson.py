@@ -126,7 +126,12 @@ class Lesson:
     @property
     def file_name(self) -> str:
         """The reader's file."""
-        return f"step_{self.number:02}_{self.name}.py"
+        return f"step_{self.slug}.py"
+
+    @property
+    def slug(self) -> str:
+        """Number and name in one word, as files are called: `03_layer_norm`."""
+        return f"{self.number:02}_{self.name}"
 
     @cached_property
     def solution(self) -> str:

@@ -95,7 +95,7 @@ def show() -> None:
     ]
     learn = [
         st.Page(LEARN / "course.py", title="The course"),
-        *(st.Page(LEARN / f"{lesson.name}.py", title=f"{lesson.number} {lesson.title}") for lesson in LESSONS),
+        *(st.Page(LEARN / f"lesson_{lesson.slug}.py", title=f"{lesson.number} {lesson.title}") for lesson in LESSONS),
     ]
     page = st.navigation({"": watch, "Learn": learn}, position="top")
     course = learn[0]  # on a narrow screen it stands for all lessons, which it links

@@ -60,7 +60,7 @@ def show_neighbours(lesson: Lesson) -> None:
 
 def page_of(lesson: Lesson) -> StreamlitPage:
     """The page of a lesson, to link to."""
-    return st.Page(HERE / f"{lesson.name}.py", title=f"{lesson.number} {lesson.title}")
+    return st.Page(HERE / f"lesson_{lesson.slug}.py", title=f"{lesson.number} {lesson.title}")
 
 
 def show_source(lesson: Lesson) -> None:
