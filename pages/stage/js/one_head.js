@@ -21,7 +21,7 @@ function drawOneHead(surface, record, unit) {
     if (!isNewest && query && ((newest - query) % every || newest - query < every || query < every)) continue;
     if (!query && newest && newest < every) continue; // the newest has its place
     surface.font(letters, { mono: true, bold: isNewest });
-    surface.text(labels[query], left - 4, (query - from + 0.5) * tall, {
+    surface.text(labels[query], left - 4, Math.max(letters * 0.55, (query - from + 0.5) * tall), {
       align: "right", colour: isNewest ? theme.sampling : theme.muted, most: left - 6,
     });
   }

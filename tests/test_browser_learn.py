@@ -1,0 +1,46 @@
+"""A lesson in a real Chromium, as a reader takes it: by keyboard through the lines, wrong first, then right."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from gpt2.learn.lessons import lesson_of
+
+pytestmark = pytest.mark.browser
+LESSON = lesson_of(3)
+
+
+def choose(page: Page, at: int, text: str) -> None:
+    """Choose an expression for a blank."""
+    box = page.get_by_role("combobox").nth(at)
+    box.click()
+    page.get_by_role("option", name=text, exact=True).click()
+    expect(page.get_by_role("combobox").nth(at)).to_have_value(text, timeout=20_000)
+
+
+def test_a_reader_steps_through_the_lines_is_wrong_reads_why_and_is_right(live: Page) -> None:
+    live.get_by_role("button", name="Learn").click()
+    live.get_by_role("menuitem", name=f"3 {LESSON.title}").click()
+    expect(live.get_by_role("heading", name=LESSON.question)).to_be_visible(timeout=60_000)
+
+    # Under glass: the arrow keys go from value to value, and the map follows.
+    lines = live.get_by_role("listbox", name="Lines of layer_norm.py")
+    expect(lines.get_by_role("option", selected=True)).to_have_accessible_name(re.compile("^Line 31: return"))
+    lines.focus()
+    live.keyboard.press("ArrowUp")
+    live.keyboard.press("ArrowUp")
+    expect(lines.get_by_role("option", selected=True)).to_have_accessible_name(re.compile("^Line 29: scale"))
+    value = live.locator(".matrix").filter(has=live.locator(".title", has_text=re.compile("^scale$")))
+    expect(value.locator(".caption")).to_contain_text("scale [seq", timeout=20_000)
+    expect(live.get_by_text(re.compile("in scale and normalized the two differ by"))).to_be_visible()
+
+    # Put it together: a wrong line is told for what it is, beside what it makes.
+    wrong, why = next(iter(LESSON.blanks[0].wrong.items()))
+    for at, blank in enumerate(LESSON.blanks):
+        choose(live, at, blank.right if at else wrong)
+    expect(live.get_by_text(why)).to_be_visible(timeout=20_000)
+    expect(live.get_by_text(re.compile("numbers are wrong"))).to_be_visible()
+    choose(live, 0, LESSON.blanks[0].right)
+    expect(live.get_by_text("Right: this is LayerNorm.")).to_be_visible(timeout=20_000)
+    expect(live.get_by_text(why)).to_be_hidden()
