@@ -111,6 +111,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what the reader's code prints goes to standard error
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sys.dont_write_bytecode = True  # importing an earlier lesson leaves nothing in the reader's folder
     asked = jobs()
     examiner = Examiner(lesson_of(int(sys.argv[1])))
     print(json.dumps({"ready": True}), file=answers, flush=True)

@@ -152,11 +152,14 @@ def unfilled(source: str) -> list[int]:
         SyntaxError: if it is no Python.
     """
     tree = ast.parse(source)
-    statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # a body of `...` alone
+    meant = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # a body of `...` alone
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
+            meant.update(map(id, node.slice.elts))  # `x[..., 0]` and `Module[..., Tensor]`
     return sorted(
         node.lineno
         for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and node.value is Ellipsis and id(node) not in statements
+        if isinstance(node, ast.Constant) and node.value is Ellipsis and id(node) not in meant
     )
 
 

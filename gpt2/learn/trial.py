@@ -160,31 +160,34 @@ def of_function(name: str, *arguments: Any) -> Callable[[Mapping[str, Any]], Seq
 
 
 def assigned(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
-    """The weights under the module's own names: by name where that is known, the others in order, shape by shape.
+    """The weights under the module's own names: of those of one shape, the names that end most alike go together.
 
-    Parameters that are left once all weights are taken get none: they keep the values that the module gave them.
+    Names that have nothing in common go in their order. Parameters that are left once all weights are taken get none:
+    they keep the values that the module gave them.
 
     Raises:
         WrongKind: if a parameter is left and a weight is too.
     """
-    own = {name: name.removeprefix(PREFIX) for name in shapes}
-    found = {
-        name: weights[known] for name, known in own.items() if known in weights and weights[known].shape == shapes[name]
-    }
-    left, others = (
-        {known: weight for known, weight in weights.items() if not {known, PREFIX + known} & found.keys()},
-        [],
-    )
-    for name in shapes:
-        if name in found:
-            continue
-        if (at := next((known for known, weight in left.items() if weight.shape == shapes[name]), None)) is None:
-            others.append(name)
-        else:
-            found[name] = left.pop(at)
-    if others and left:
+    pairs = [
+        (-alike(name.removeprefix(PREFIX), known), name, known)
+        for name, shape in shapes.items()
+        for known, weight in weights.items()
+        if weight.shape == shape
+    ]
+    found: dict[str, str] = {}
+    for _, name, known in sorted(pairs, key=lambda pair: pair[0]):  # stable: else in their order
+        if name not in found and known not in found.values():
+            found[name] = known
+    others = [name for name in shapes if name not in found]
+    if others and len(found) < len(weights):
         raise unknown(others[0], shapes[others[0]], weights)
-    return found
+    return {name: weights[known] for name, known in found.items()}
+
+
+def alike(name: str, known: str) -> int:
+    """How many parts at the end of two names are equal, as two of `blocks.0.weight` and `h.0.weight` are."""
+    parts = zip(reversed(name.split(".")), reversed(known.split(".")), strict=False)
+    return 1000 * (name == known) + next((at for at, (one, other) in enumerate(parts) if one != other), 100)
 
 
 def refuse_unfilled(tensors: Mapping[str, Array], weights: Mapping[str, Array]) -> None:

@@ -5,9 +5,11 @@ from gpt2.learn.lesson import Lesson
 
 from .layer_norm import LESSON as LAYER_NORM
 from .lm_head import LESSON as LM_HEAD
+from .stack import LESSON as STACK
 
 LESSONS = (
     LAYER_NORM,
+    STACK,
     LM_HEAD,
 )
 
