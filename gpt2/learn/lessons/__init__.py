@@ -3,11 +3,13 @@
 from gpt2.errors import SettingsError
 from gpt2.learn.lesson import Lesson
 
+from .configuration import LESSON as CONFIGURATION
 from .layer_norm import LESSON as LAYER_NORM
 from .lm_head import LESSON as LM_HEAD
 from .stack import LESSON as STACK
 
 LESSONS = (
+    CONFIGURATION,
     LAYER_NORM,
     STACK,
     LM_HEAD,
