@@ -4,6 +4,7 @@ from gpt2.errors import SettingsError
 from gpt2.learn.lesson import Lesson
 
 from .configuration import LESSON as CONFIGURATION
+from .generation import LESSON as GENERATION
 from .layer_norm import LESSON as LAYER_NORM
 from .lm_head import LESSON as LM_HEAD
 from .stack import LESSON as STACK
@@ -13,6 +14,7 @@ LESSONS = (
     LAYER_NORM,
     STACK,
     LM_HEAD,
+    GENERATION,
 )
 
 
