@@ -1,6 +1,6 @@
 """Comparing what a source computed with what it should have: where, by how much, and what that looks like."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -112,7 +112,7 @@ def wrong(
     labels: Sequence[str],
     found: Sequence[Sequence[Array]],
     expected: Sequence[Sequence[Array]],
-    variants: Sequence[tuple[Sequence[Sequence[Array]], str]],
+    variants: Iterable[tuple[Sequence[Sequence[Array]], str]],
 ) -> Verdict:
     """The verdict on a source that ran and gave something else: the mistake that gives just this, or what is known."""
     why = next((explanation for outputs, explanation in variants if all_equal(found, outputs)), "")
