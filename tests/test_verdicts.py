@@ -134,6 +134,20 @@ def test_what_a_file_patches_does_not_make_a_wrong_answer_right(examiner: Examin
     assert examiner.verdict(SOLUTION, "own.py").passed
 
 
+def test_wrong_variants_are_run_only_until_one_explains_the_answer() -> None:
+    own = Examiner(LESSON)
+    n = len(list(LESSON.variants()))
+    assert own.verdict(SOLUTION, "own.py").passed
+    assert "not defined" in own.verdict(f"{SOLUTION}\nunknown\n", "own.py").says
+    assert len(own._left) == n
+    text, why = list(LESSON.variants())[2]
+    assert own.verdict(text, "own.py").why == why
+    assert len(own._left) == n - 3
+    asked = iter([True, True, False])
+    own.prepare(lambda: next(asked))
+    assert len(own._left) == n - 5
+
+
 @settings(max_examples=300)
 @given(st.text() | st.from_regex(r"(class|def) LayerNorm(\(.{0,9}\))?: ?(\.\.\.|pass|return .{0,9})\n", fullmatch=True))
 def test_no_text_is_too_strange_for_a_verdict(examiner: Examiner, text: str) -> None:

@@ -11,7 +11,7 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,24 @@ from typing import Any
 from .lesson import Array, Failure, Lesson, unfilled
 from .lessons import lesson_of
 from .patches import Modules
+from .reasons import IN_WORDS
 from .verdict import Verdict, all_equal, right, stopped, untouched, wrong
 
 Tried = Sequence[Sequence[Array]] | Failure
 
 MEMORY_BYTES, FILE_BYTES = 1_500_000_000, 1_000_000
+# Errors that say all there is to say: no known mistake is looked for behind them.
+SLIPS = frozenset(
+    {
+        IN_WORDS,
+        "SystemExit",
+        "KeyboardInterrupt",
+        "NameError",
+        "UnboundLocalError",
+        "ImportError",
+        "ModuleNotFoundError",
+    }
+)
 
 
 def limit(seconds: float) -> None:
@@ -34,7 +47,7 @@ def limit(seconds: float) -> None:
     held = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY_BYTES, held + MEMORY_BYTES))
     used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]) + seconds) + 2
-    resource.setrlimit(resource.RLIMIT_CPU, (used, used + 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (used, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
@@ -43,7 +56,7 @@ class Examiner:
     """One lesson, ready to be checked: what is right, and what each known mistake gives."""
 
     def __init__(self, lesson: Lesson) -> None:
-        """Run the solution on all cases, and every wrong variant on the first: on all only where that is not enough."""
+        """Run the solution on the cases. The wrong variants can wait: a right answer needs none of them."""
         from gpt2.interpreter.kernels import adopt
 
         from .trial import attempt
@@ -53,11 +66,27 @@ class Examiner:
         solution = attempt(lesson.solution, lesson.file_name, self._cases)
         assert not isinstance(solution, Failure), solution
         self._expected = solution
-        first = self._cases[:1]
-        self._variants = [(attempt(text, lesson.file_name, first), text, why) for text, why in lesson.variants()]
+        self._left = list(lesson.variants())
+        self._variants: list[tuple[Tried, str, str]] = []
 
-    def verdict(self, source: str, path: str) -> Verdict:
-        """What is told of a reader's source."""
+    def prepare(self, has_time: Callable[[], bool] = lambda: True) -> None:
+        """Run the wrong variants that have not been run, for as long as there is time."""
+        for _ in self._known(has_time):
+            pass
+
+    def _known(self, has_time: Callable[[], bool] = lambda: True) -> Iterator[tuple[Tried, str, str]]:
+        """What each wrong variant gives in the first case; those that have not been run are run as they are asked for.
+
+        The other cases wait for those that give the reader's numbers there.
+        """
+        yield from list(self._variants)
+        while self._left and has_time():
+            text, why = self._left.pop(0)
+            self._variants.append((self._attempt(text, self.lesson.file_name, self._cases[:1]), text, why))
+            yield self._variants[-1]
+
+    def verdict(self, source: str, path: str, ran: Callable[[], None] = lambda: None) -> Verdict:
+        """What is told of a reader's source; `ran` is called once its code has come to an end."""
         try:
             if lines := unfilled(source):
                 return untouched(lines)
@@ -67,12 +96,14 @@ class Examiner:
         modules = Modules()
         found = self._attempt(source, path, self._cases)
         modules.restore()
+        ran()
         if not isinstance(found, Failure) and all_equal(found, self._expected):
             return right(self.lesson, len(self._cases))
-        why = self._explanation(found)
         if isinstance(found, Failure):
+            why = "" if found.kind in SLIPS else self._explanation(found)
             told = stopped(found, self.lesson)
             return Verdict(False, told.says, why, told.line)
+        why = self._explanation(found)
         return wrong(self.lesson, [case.label for case in self._cases], found, self._expected, why)
 
     def _explanation(self, found: Tried) -> str:
@@ -82,15 +113,15 @@ class Examiner:
         """
         first = outputs_of(found)[:1]
         if not first:
-            return next((why for begun, _, why in self._variants if is_same_failure(begun, found)), "")
-        alike = [
-            (text, why)
-            for begun, text, why in self._variants
-            if not isinstance(begun, Failure) and all_equal(first, begun)
-        ]
-        is_wrong = not all_equal(first, self._expected[:1])
-        one_of_two = alike[0][1] if alike and is_wrong else ""
-        return next((why for text, why in alike if self._is_this(text, found)), one_of_two)
+            return next((why for begun, _, why in self._known() if is_same_failure(begun, found)), "")
+        is_wrong, one_of_two = not all_equal(first, self._expected[:1]), ""
+        for begun, text, why in self._known():
+            if isinstance(begun, Failure) or not all_equal(first, begun):
+                continue
+            if self._is_this(text, found):
+                return why
+            one_of_two = one_of_two or (why if is_wrong else "")
+        return one_of_two
 
     def _is_this(self, text: str, found: Tried) -> bool:
         """Whether a known mistake gives the same in all cases."""
@@ -141,21 +172,29 @@ def end_group() -> None:
 def main() -> None:
     """Serve one check: the lesson's number is the argument, the source comes as a line of JSON, so does the verdict.
 
-    If it comes to no verdict, where the code was is written in its place: after a crash, and when the time is up.
+    It says too when the reader's code begins and has come to an end. If that does not end, where it was is written:
+    after a crash, and when the time is up.
     """
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what the reader's code prints goes to standard error
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    asked = jobs()
     sys.dont_write_bytecode = True  # importing an earlier lesson leaves nothing in the reader's folder
+    asked = jobs()
     examiner = Examiner(lesson_of(int(sys.argv[1])))
     print(json.dumps({"ready": True}), file=answers, flush=True)
+    examiner.prepare(asked.empty)  # while the reader still writes
     job = asked.get()
+    print(json.dumps({"begins": True}), file=answers, flush=True)
     limit(job["seconds"])
     faulthandler.enable(answers, all_threads=False)
     faulthandler.dump_traceback_later(job["seconds"], file=answers)
-    told = examiner.verdict(job["source"], job["path"])
-    faulthandler.cancel_dump_traceback_later()
+
+    def ran() -> None:
+        faulthandler.cancel_dump_traceback_later()
+        resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        print(json.dumps({"ran": True}), file=answers, flush=True)
+
+    told = examiner.verdict(job["source"], job["path"], ran)
     print(json.dumps(asdict(told)), file=answers, flush=True)
     os._exit(0)  # threads that the reader's code left behind do not matter
 

@@ -43,7 +43,8 @@ def failure(error: BaseException, path: str) -> Failure:
 def words(error: BaseException) -> str:
     """What an error says; its kind if that is nothing, or an error in its turn."""
     try:
-        return str(error).strip() or type(error).__name__
+        said = str(error).strip()
+        return said.partition("Diagnostics:\n")[2].strip() or said or type(error).__name__  # where MAX says the sizes
     except Exception:  # a reader's own class may fail at this
         return type(error).__name__
 

@@ -6,14 +6,18 @@ from gpt2.learn.lesson import Lesson
 from .attention import LESSON as ATTENTION
 from .block import LESSON as BLOCK
 from .causal_mask import LESSON as CAUSAL_MASK
+from .configuration import LESSON as CONFIGURATION
+from .generation import LESSON as GENERATION
 from .layer_norm import LESSON as LAYER_NORM
 from .lm_head import LESSON as LM_HEAD
 from .mlp import LESSON as MLP
 from .position_embeddings import LESSON as POSITION_EMBEDDINGS
 from .residual import LESSON as RESIDUAL
+from .stack import LESSON as STACK
 from .token_embeddings import LESSON as TOKEN_EMBEDDINGS
 
 LESSONS = (
+    CONFIGURATION,
     CAUSAL_MASK,
     LAYER_NORM,
     MLP,
@@ -22,7 +26,9 @@ LESSONS = (
     ATTENTION,
     RESIDUAL,
     BLOCK,
+    STACK,
     LM_HEAD,
+    GENERATION,
 )
 
 
