@@ -8,7 +8,7 @@ import pytest
 from gpt2.engine.engine import Engine
 from gpt2.learn.glass import look, with_choices
 from gpt2.learn.lesson import MODEL, Failure, Lesson
-from gpt2.learn.lessons import LESSONS
+from gpt2.learn.lessons import LESSONS, lesson_of
 from gpt2.learn.verdict import equal
 from gpt2.trace.trace import Trace
 from tests.reference import relative_difference
@@ -56,7 +56,7 @@ def test_the_right_choices_give_what_the_component_gives_and_others_run_or_say_w
 
 
 def test_visitors_look_at_once_and_see_what_they_see_alone(engine: Engine, trace: Trace) -> None:
-    lesson = LESSONS[0]
+    lesson = lesson_of(3)
     assert lesson.on_stage is not None
     stages = [lesson.on_stage(trace, engine.checkpoint, layer) for layer in range(4)]
     alone = [look(lesson, stage)[-1].value for stage in stages]

@@ -170,34 +170,63 @@ def of_function(name: str, *arguments: Any) -> Callable[[Mapping[str, Any]], Seq
 
 
 def assigned(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
-    """The weights under the module's own names: of those of one shape, the names that end most alike go together.
+    """The weights under the module's own names: by name where all are known, else part by part, the likest first.
 
-    Names that have nothing in common go in their order. Parameters that are left once all weights are taken get none:
-    they keep the values that the module gave them.
+    Parameters that are left once all weights are taken get none: they keep the values that the module gave them.
 
     Raises:
         WrongKind: if a parameter is left and a weight is too.
     """
+    own = {name: name.removeprefix(PREFIX) for name in shapes}
+    if all(known in weights and weights[known].shape == shapes[name] for name, known in own.items()):
+        return {name: weights[known] for name, known in own.items()}
+    found: dict[str, Array] = {}
+    left = by_part({known: weight.shape for known, weight in weights.items()})
+    parts = by_part({known: shapes[name] for name, known in own.items()})
     pairs = [
-        (-alike(name.removeprefix(PREFIX), known), name, known)
-        for name, shape in shapes.items()
-        for known, weight in weights.items()
-        if weight.shape == shape
+        (-alike(part, name), part, name)
+        for part, inside in parts.items()
+        for name, given in left.items()
+        if sorted(given.values()) == sorted(inside.values())
     ]
-    found: dict[str, str] = {}
-    for _, name, known in sorted(pairs, key=lambda pair: pair[0]):  # stable: else in their order
-        if name not in found and known not in found.values():
-            found[name] = known
-    others = [name for name in shapes if name not in found]
-    if others and len(found) < len(weights):
-        raise unknown(others[0], shapes[others[0]], weights)
-    return {name: weights[known] for name, known in found.items()}
+    taken_parts: set[str] = set()
+    for _, part, name in sorted(pairs, key=lambda pair: pair[0]):  # stable: else in their order
+        if part not in taken_parts and name in left:
+            taken_parts.add(part)
+            found |= in_order({one: weights[one] for one in left.pop(name)}, parts[part])
+    missing = {known: shapes[name] for name, known in own.items() if known not in found}
+    unused = {name: weights[name] for given in left.values() for name in given}
+    taken = in_order(unused, missing)
+    if len(taken) < len(missing) and len(taken) < len(unused):
+        name = next(name for name in missing if name not in taken)
+        raise unknown(name, missing[name], weights)
+    found |= taken
+    return {name: found[known] for name, known in own.items() if known in found}
 
 
 def alike(name: str, known: str) -> int:
-    """How many parts at the end of two names are equal, as two of `blocks.0.weight` and `h.0.weight` are."""
-    parts = zip(reversed(name.split(".")), reversed(known.split(".")), strict=False)
-    return 1000 * (name == known) + next((at for at, (one, other) in enumerate(parts) if one != other), 100)
+    """How many words at the end of two names are equal, as two of `blocks.0.ln_1` and `h.0.ln_1` are."""
+    words = zip(reversed(name.split(".")), reversed(known.split(".")), strict=False)
+    return 1000 * (name == known) + next((at for at, (one, other) in enumerate(words) if one != other), 100)
+
+
+def by_part(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """The parameters that lie in one part of a module together, such as a norm's, by the part's name."""
+    parts: dict[str, dict[str, tuple[int, ...]]] = {}
+    for name, shape in shapes.items():
+        parts.setdefault(name.rpartition(".")[0], {})[name] = shape
+    return parts
+
+
+def in_order(weights: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+    """A weight for each parameter that one is left for: that with the same last word, else the first of its shape."""
+    left, found = dict(weights), {}
+    for name, shape in shapes.items():
+        if fits := [known for known, weight in left.items() if weight.shape == shape]:
+            words = [known.rpartition(".")[2] for known in fits]
+            last = name.rpartition(".")[2]
+            found[name] = left.pop(fits[words.index(last) if last in words else 0])
+    return found
 
 
 def refuse_unfilled(tensors: Mapping[str, Array], weights: Mapping[str, Array]) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from gpt2.learn.lesson import MODEL, Blank, Failure, Lesson
+from gpt2.learn.lesson import MODEL, Blank, Failure, Lesson, OnStage
 from gpt2.learn.lessons import LESSONS
-from gpt2.learn.verdict import describe, equal
+from gpt2.learn.verdict import all_equal, describe, equal
 from pages.frame import layout
 from pages.frame.layout import View
 from pages.look.numbers import rounding_error
@@ -38,13 +38,16 @@ def show(lesson: Lesson) -> None:
     layout.headline(lesson.question)
     show_neighbours(lesson)
     st.markdown(lesson.text)
-    if view.step is None or view.checkpoint is None or lesson.on_stage is None:
-        layout.plain_text("The lines come under glass once a run of a loaded model is on the stage.")
-        show_source(lesson)
-    else:
+    stage: OnStage | None = None
+    if view.step is not None and view.checkpoint is not None and lesson.on_stage is not None:
         with layout.explain_missing():
-            show_glass(lesson, view)
-            show_blanks(lesson, view)
+            stage = lesson.on_stage(view.trace, view.checkpoint, chosen_layer(lesson, view))
+            show_glass(lesson, view, stage)
+    if stage is None:
+        if lesson.on_stage is not None:
+            layout.plain_text("The lines come under glass once a run of a loaded model is on the stage.")
+        show_source(lesson)
+    show_blanks(lesson, view, stage)
     show_own_file(lesson)
 
 
@@ -68,15 +71,12 @@ def show_source(lesson: Lesson) -> None:
     st.code((MODEL / f"{lesson.component}.py").read_text(encoding="utf-8"), language="python", height=480)
 
 
-def show_glass(lesson: Lesson, view: View) -> None:
+def show_glass(lesson: Lesson, view: View, stage: OnStage) -> None:
     """Draw the component's lines with what each made of the run on the stage, and a map of the chosen one."""
     from gpt2.learn.glass import look
 
-    assert lesson.on_stage is not None and view.checkpoint is not None
     with st.container(border=True):
         st.markdown("**Under glass: what each line made of your prompt**")
-        layer = chosen_layer(lesson, view)
-        stage = lesson.on_stage(view.trace, view.checkpoint, layer)
         seen = look(lesson, stage)
         axes = {one.value.shape: one.axes for one in seen if one.axes}  # for the lines that name none
         values = [
@@ -126,11 +126,12 @@ def concept(lesson: Lesson) -> Concept:
     return CONCEPTS.get(lesson.component, "residual")
 
 
-def show_blanks(lesson: Lesson, view: View) -> None:
+def show_blanks(lesson: Lesson, view: View, stage: OnStage | None) -> None:
     """Draw the blanks with their choices, and what the chosen lines make of the run beside what is right."""
     with st.container(border=True):
         st.markdown("**Put it together**")
-        layout.plain_text("These lines are missing from the component. What you choose runs in MAX, on your prompt.")
+        runs = "What you choose runs in MAX, on your prompt." if stage else "What you choose is run and compared."
+        layout.plain_text(f"These lines are missing from the component. {runs}")
         left, right = st.columns([10, 9], gap="medium")
         with right:
             choices = [choose(at, blank, view) for at, blank in enumerate(lesson.blanks)]
@@ -140,7 +141,12 @@ def show_blanks(lesson: Lesson, view: View) -> None:
         if any(choice is None for choice in choices):
             layout.plain_text(f"{sum(choice is None for choice in choices)} still to choose.")
             return
-        show_outcome(lesson, view, [str(choice) for choice in choices])
+        chosen = [str(choice) for choice in choices]
+        say_choices(lesson, chosen)
+        if stage is None:
+            say_outcome(lesson, chosen)
+        else:
+            show_outcome(lesson, view, stage, chosen)
 
 
 def code_of(source: str, first_line: int) -> str:
@@ -156,20 +162,38 @@ def choose(at: int, blank: Blank, view: View) -> str | None:
     return st.selectbox(title, options, index=None, placeholder=CHOOSE, key=key, persist_state="session")
 
 
-def show_outcome(lesson: Lesson, view: View, choices: list[str]) -> None:
-    """Draw what the chosen lines make of the run, beside what is right, and say what is wrong."""
-    from gpt2.learn.glass import with_choices
-
-    assert lesson.on_stage is not None and view.checkpoint is not None
-    stage = lesson.on_stage(view.trace, view.checkpoint, 0)
-    found = with_choices(lesson, stage, choices)
-    expected = with_choices(lesson, stage, [blank.right for blank in lesson.blanks])
-    assert not isinstance(expected, Failure)
-    if choices == [blank.right for blank in lesson.blanks]:
+def say_choices(lesson: Lesson, choices: Sequence[str]) -> None:
+    """Say that all choices are right, or of each wrong one why it is."""
+    if all(chosen == blank.right for blank, chosen in zip(lesson.blanks, choices, strict=True)):
         st.success(f"Right: this is {lesson.defines}.", icon=":material/check:")
     for blank, chosen in zip(lesson.blanks, choices, strict=True):
         if chosen in blank.wrong:
             st.warning(blank.wrong[chosen], icon=":material/close:")
+
+
+def say_outcome(lesson: Lesson, choices: Sequence[str]) -> None:
+    """Say what the chosen lines make of the lesson's own cases, where that is wrong."""
+    from gpt2.learn.trial import attempt
+
+    cases = lesson.cases()
+    found, expected = (attempt(text, lesson.file_name, cases) for text in (lesson.filled(choices), lesson.solution))
+    assert not isinstance(expected, Failure)
+    if isinstance(found, Failure):
+        layout.plain_text(f"Python cannot run this: {found.says}")
+        return
+    for case, own, right in zip(cases, found, expected, strict=True):
+        if not all_equal([own], [right]):
+            layout.plain_text(describe(case.label, own[0], right[0])[0])
+            return
+
+
+def show_outcome(lesson: Lesson, view: View, stage: OnStage, choices: Sequence[str]) -> None:
+    """Draw what the chosen lines make of the run, beside what is right, and say what is wrong."""
+    from gpt2.learn.glass import with_choices
+
+    found = with_choices(lesson, stage, choices)
+    expected = with_choices(lesson, stage, [blank.right for blank in lesson.blanks])
+    assert not isinstance(expected, Failure)
     if isinstance(found, Failure):
         layout.plain_text(f"MAX cannot run this: {found.says}")
         return
