@@ -1,21 +1,14 @@
 """Every page in Chromium, light and dark: axe-core finds nothing to mend, and the console stays empty."""
 
-from pathlib import Path
-
-import axe_playwright_python
 import pytest
 
+from tests.axe import violations
 from tests.browser import open_page
 from tests.stage import lie_still, ready
 
 pytestmark = pytest.mark.browser
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 PAGES = ("Live", "Embeddings", "Attention", "Residual stream", "Sampling", "Cost")
-FOUND = """async () => {
-    const { violations } = await axe.run(document, { resultTypes: ["violations"] });
-    return violations.map(({ id, nodes }) => [id, ...nodes.map(({ html, failureSummary }) => [html, failureSummary])]);
-}"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -30,8 +23,6 @@ def test_a_page_has_nothing_that_keeps_somebody_out(chromium, server, name, sche
     if name != "Live":
         page.get_by_role("heading", level=2).filter(has_text="?").first.wait_for(timeout=60_000)
     lie_still(page)
-    page.evaluate(AXE)
-    found = page.evaluate(FOUND)
-    assert found == [], found
+    assert violations(page) == []
     assert told == []
     page.context.close()

@@ -6,9 +6,9 @@ from playwright.sync_api import Page, expect
 from pages.look.glossary import TERMS
 from pages.look.palette import LIGHT
 from pages.look.panels import PANELS
+from tests.axe import violations
 from tests.browser import open_page
 from tests.stage import STAGE, lie_still, ready
-from tests.test_browser_axe import AXE, FOUND
 
 pytestmark = pytest.mark.browser
 
@@ -57,8 +57,7 @@ def test_the_dialog_and_the_titles_explain_every_panel_of_every_page(live):
         titles = help_.locator(".shown dt").all_inner_texts()
         assert titles[0].startswith(FIRST[name]) and all(titles)
         if name in ("live", "cost"):
-            live.evaluate(AXE)
-            found = live.evaluate(FOUND)
+            found = violations(live)
             assert found == [], found
         live.keyboard.press("Escape")
         expect(help_).to_be_hidden()

@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from gpt2.learn.lessons import lesson_of
+from tests.axe import violations
+from tests.stage import lie_still
 
 pytestmark = pytest.mark.browser
 LESSON = lesson_of(3)
@@ -44,3 +46,5 @@ def test_a_reader_steps_through_the_lines_is_wrong_reads_why_and_is_right(live: 
     choose(live, 0, LESSON.blanks[0].right)
     expect(live.get_by_text("Right: this is LayerNorm.")).to_be_visible(timeout=20_000)
     expect(live.get_by_text(why)).to_be_hidden()
+    lie_still(live)
+    assert violations(live) == []
