@@ -73,7 +73,7 @@ def serve(log: Path, prefix: Sequence[str] = (), **environment: str) -> Iterator
             yield Server(url, process, log)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:

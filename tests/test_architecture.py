@@ -103,7 +103,7 @@ def test_every_command_that_the_readme_shows_is_understood() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = re.findall(r"^python -m gpt2 (.+?)(?:\s+#.*)?$", readme, re.MULTILINE)
     assert {shlex.split(command)[0] for command in commands} == {
-        *("generate", "trace", "parity", "bench", "compile", "models")
+        *("generate", "trace", "parity", "bench", "compile", "models", "learn")
     }
     for command in commands:
         parse(shlex.split(command))

@@ -226,8 +226,9 @@ WITHOUT_MAX = """
 import sys
 sys.modules["max"] = None
 from streamlit.testing.v1 import AppTest
-for name in ("live", "embeddings", "attention", "residual", "sampling", "cost"):
-    test = AppTest.from_file(f"pages/watch/{name}.py", default_timeout=60).run()
+watch = [f"watch/{name}" for name in ("live", "embeddings", "attention", "residual", "sampling", "cost")]
+for name in (*watch, "learn/lesson_01_configuration", "learn/lesson_07_attention"):
+    test = AppTest.from_file(f"pages/{name}.py", default_timeout=60).run()
     assert not test.exception, (name, test.exception)
 visit = test.session_state["visit"]
 import time

@@ -111,6 +111,7 @@ def test_max_stays_in_the_components_and_what_compiles_and_runs_them() -> None:
     running |= {
         f"gpt2/interpreter/{name}.py" for name in ("graph", "interpreter", "kernels", "numpy_kernels", "programs")
     }
+    running |= {"gpt2/learn/glass.py", "gpt2/learn/trial.py"}
     assert components <= importers("max") <= components | running | {"gpt2/model/graphs.py", "gpt2/model/packing.py"}
 
 
@@ -180,7 +181,16 @@ def test_recorded_runs_open_and_are_drawn_where_neither_max_nor_torch_can_be_imp
     with_max = tuple(name for name in ENGINE_ROOM if importers("max", (name,), lazy=False))
     running = ("gpt2/engine/engine.py", "gpt2/bench/", "gpt2/train/", "gpt2/__main__.py")
     without = tuple(name for name in ENGINE_ROOM if name not in with_max and not name.startswith(running))
-    whole = modules((*without, *(name for name in GALLERY if not name.startswith(("pages/watch/", "app.py")))))
+    whole = modules(
+        (
+            *without,
+            *(
+                name
+                for name in GALLERY
+                if not name.startswith(("pages/watch/", "pages/learn/lesson_", "pages/learn/course", "app.py"))
+            ),
+        )
+    )
     assert "gpt2.engine.run" in whole
     assert "gpt2.trace.trace" in whole
     assert "pages.frame.layout" in whole

@@ -3,7 +3,11 @@ const LET_GO = 'gpt2-let-go'; // what the stage says; see pages/stage/js/lock.js
 
 function build(parent) {
   const badge = parent.querySelector('button');
-  badge.letGo = () => { badge.hidden = true; badge.tell(); };
+  badge.letGo = () => {
+    badge.hidden = true;
+    badge.released = badge.choice;
+    badge.tell();
+  };
   badge.addEventListener('click', badge.letGo);
   const onEscape = (event) => {
     if (!badge.isConnected) return globalThis.removeEventListener(LET_GO, onEscape);
@@ -19,6 +23,11 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const badge = parentElement.querySelector('button');
   if (!badge.tell) build(parentElement);
   badge.tell = () => setTriggerValue('release', true);
-  badge.hidden = !data.picked;
+  badge.choice = data.choice;
+  // A release that went with a request for another step may have been lost: it is told again until it is heard.
+  const isLost = data.picked && badge.released === data.choice;
+  if (isLost) badge.tell();
+  else badge.released = undefined;
+  badge.hidden = !data.picked || isLost;
   badge.style.setProperty('--mark', data.mark);
 }

@@ -45,7 +45,7 @@ def pick_from(
         draw_heading(key, title, width="content")
         _mount(
             key=f"{key}.badge",
-            data={"picked": choice != otherwise, "mark": palette().sampling},
+            data={"picked": choice != otherwise, "choice": choice, "mark": palette().sampling},
             on_release_change=partial(choose, key, otherwise),
             width="content",
         )

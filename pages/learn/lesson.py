@@ -38,6 +38,20 @@ def show(lesson: Lesson) -> None:
     layout.headline(lesson.question)
     show_neighbours(lesson)
     st.markdown(lesson.text)
+    try:
+        show_running(lesson, view)
+    except ImportError as error:
+        layout.plain_text(f"MAX cannot be imported here ({error}), so the lines cannot be run.")
+        show_source(lesson)
+    show_own_file(lesson)
+
+
+def show_running(lesson: Lesson, view: View) -> None:
+    """Draw what runs: the lines under glass, if the component is in the run on the stage, and the blanks.
+
+    Raises:
+        ImportError: if MAX cannot be imported.
+    """
     stage: OnStage | None = None
     if view.step is not None and view.checkpoint is not None and lesson.on_stage is not None:
         with layout.explain_missing():
@@ -48,7 +62,6 @@ def show(lesson: Lesson) -> None:
             layout.plain_text("The lines come under glass once a run of a loaded model is on the stage.")
         show_source(lesson)
     show_blanks(lesson, view, stage)
-    show_own_file(lesson)
 
 
 def show_neighbours(lesson: Lesson) -> None:

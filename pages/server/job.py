@@ -133,11 +133,11 @@ class ModelJob:
         """Compile the graphs of a model that is in use already; if that fails, it stays as it is."""
         from gpt2.engine.compiled import compile_apart
 
-        self.unfused = "Its graphs are about to be compiled."
+        self._follow_compile("Its graphs are about to be compiled.")
         try:
             compile_apart(engine.config, self._follow_compile, self._cancelled.is_set)
             engine.use_compiled()
-            self.unfused = ""
+            self._follow_compile("")
         except GPT2Error as error:
             self.unfused = str(error)
 
