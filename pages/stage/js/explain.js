@@ -29,13 +29,15 @@ function place(note, at) {
   note.style.top = `${below + height <= innerHeight - 8 || above < 8 ? below : above}px`;
 }
 
-// Whether there was something to hide.
+// Whether there was something to hide that a person had asked for: a note that came up under a resting pointer, because
+// the page moved, takes no key from others.
 function hideExplained() {
   if (!explained) return false;
-  explained.button.setAttribute("aria-expanded", "false");
+  const { button, isPinned } = explained;
+  button.setAttribute("aria-expanded", "false");
   explained = null;
   if (stageNow?.explain.matches(":popover-open")) stageNow.explain.hidePopover();
-  return true;
+  return isPinned || button.matches(":focus-visible");
 }
 
 function headingButton(event) {
