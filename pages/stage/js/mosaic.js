@@ -41,7 +41,11 @@ function drawMosaic(surface, record, unit) {
   const markX = left + shown.head * pitch, markY = top + (layers - 1 - shown.layer) * pitchY;
   surface.outline(markX - 1.5, markY - 1.5, cell + 3, cellY + 3, theme.sampling, 2);
   surface.cells = {
-    rows: layers, columns: () => heads, start: [layers - 1 - shown.layer, shown.head],
+    rows: layers, columns: () => heads,
+    get start() { // a head may have been locked since this was drawn
+      const now = shownHead(record);
+      return [layers - 1 - now.layer, now.head];
+    },
     box: (row, head) => [left + head * pitch, top + row * pitchY, cell, cellY],
     tell: (row, head) => {
       const layer = layers - 1 - row, click = () => toggleHead(layer, head);
