@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.look.panels import PANELS
 from pages.look.scripts import heading_sheet, shared_script
 
 from .blob import Picture, pack
@@ -67,5 +68,5 @@ def picked_cell(key: str, shape: tuple[int, int], start: Cell = (0, 0)) -> Cell 
 
 
 def _draw(picture: Picture, key: str, selectable: bool, selected: Cell | None, is_picked: bool) -> None:
-    data = pack(picture, key, selectable, selected, is_picked)
+    data = pack(picture, key if key in PANELS else "", selectable, selected, is_picked)
     _mount(key=key, data=data, default={"cell": None}, on_cell_change=lambda: None)

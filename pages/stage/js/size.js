@@ -24,7 +24,7 @@ function isLarge() { return innerWidth >= NARROW && (size.isLarge || Boolean(siz
 function wearSize(stage) {
   const { style } = document.documentElement, large = isLarge();
   style.fontSize = large ? `${LARGE_ROOT}px` : "";
-  style.setProperty("--least", `${large ? LEAST_LARGE : LEAST_TEXT}px`);
+  style.setProperty("--least", `${large ? LEAST_LARGE : innerWidth < NARROW ? LEAST_NARROW : LEAST_TEXT}px`);
   style.setProperty("--type", large ? LARGE_TYPE : 1);
   document.documentElement.classList.toggle("gpt2-large", large);
   stage.root.classList.toggle("large", large);
