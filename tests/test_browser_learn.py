@@ -16,6 +16,8 @@ LESSON = lesson_of(3)
 def choose(page: Page, at: int, text: str) -> None:
     """Choose an expression for a blank."""
     box = page.get_by_role("combobox").nth(at)
+    box.scroll_into_view_if_needed()  # scrolling closes a list
+    lie_still(page)
     box.click()
     page.get_by_role("option", name=text, exact=True).click()
     expect(page.get_by_role("combobox").nth(at)).to_have_value(text, timeout=20_000)
