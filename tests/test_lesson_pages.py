@@ -1,5 +1,6 @@
 """The page of each lesson: it shows the lines under glass, runs what is chosen, and says why a choice is wrong."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,3 +59,14 @@ def test_a_lesson_can_be_read_without_a_run_and_without_its_model(lesson: Lesson
 def test_what_a_line_made_agrees_with_the_run(trace: Trace) -> None:
     lesson = next(one for one in LESSONS if one.name == "layer_norm")
     assert "in scale and normalized the two differ by" in said(page(lesson, trace))
+
+
+def test_no_other_text_than_a_lessons_own_lines_is_ever_run(trace: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser may send any text as the choice of a list."""
+    lesson = next(one for one in LESSONS if one.name == "layer_norm")
+    evil = "__import__('os').environ.update(EVIL='1')"
+    monkeypatch.delenv("EVIL", raising=False)
+    monkeypatch.setattr("streamlit.selectbox", lambda *_, **__: evil)
+    test = page(lesson, trace)
+    assert not test.exception and "EVIL" not in os.environ
+    assert f"{len(lesson.blanks)} still to choose." in said(test)

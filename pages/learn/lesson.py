@@ -172,7 +172,8 @@ def choose(at: int, blank: Blank, view: View) -> str | None:
     """Draw one blank; the choice, or None if none has been made."""
     options = sorted([blank.right, *blank.wrong], key=lambda text: crc32(f"{at} {text}".encode()))  # shuffled for good
     title, key = f"▢{at + 1} {blank.ask}", view.key(f"blank{at}")
-    return st.selectbox(title, options, index=None, placeholder=CHOOSE, key=key, persist_state="session")
+    chosen = st.selectbox(title, options, index=None, placeholder=CHOOSE, key=key, persist_state="session")
+    return chosen if chosen in options else None  # it will run here, and a browser may send any text
 
 
 def say_choices(lesson: Lesson, choices: Sequence[str]) -> None:
