@@ -6,8 +6,9 @@ import pytest
 from gpt2.errors import SettingsError
 from gpt2.model.sampling import Sampling
 from gpt2.trace.trace import Step, Trace
-from pages.charts import sampling_columns, sampling_cumulative, sampling_draw, sampling_entropy
-from pages.charts.sampling import (
+from pages.charts.sampling import columns, cumulative, draw, entropy
+from pages.charts.sampling.formula import sampling_operands
+from pages.charts.sampling.outcome import (
     SHOWN_TOKENS,
     Outcome,
     chosen_sampling,
@@ -16,7 +17,6 @@ from pages.charts.sampling import (
     outcome_sentence,
     shown_tokens,
 )
-from pages.charts.sampling_formula import sampling_operands
 from pages.look.palette import LIGHT
 from pages.look.tokens import spoken
 
@@ -132,10 +132,10 @@ def test_bars_are_as_long_as_their_probabilities_and_removed_ones_stay(
     trace: Trace, step: Step, drawn: Outcome
 ) -> None:
     preview = Outcome.preview(step, Sampling(1.3, 10, 0.75, 4))
-    spec = sampling_columns.columns_chart(preview, drawn, step.logits, trace.vocabulary, LIGHT).to_dict()["datasets"]
-    columns = columns_of(preview)
+    spec = columns.columns_chart(preview, drawn, step.logits, trace.vocabulary, LIGHT).to_dict()["datasets"]
+    heads = columns_of(preview)
     tokens = shown_tokens(preview, drawn.token)
-    assert len(spec["bars"]) == len(tokens) * len(columns)
+    assert len(spec["bars"]) == len(tokens) * len(heads)
     kept = [bar for bar in spec["bars"] if not bar["removed"]]
     ratios = [(bar["x2"] - bar["x"]) / bar["probability"] for bar in kept if bar["probability"]]
     assert ratios == pytest.approx([ratios[0]] * len(ratios), rel=1e-6)
@@ -149,21 +149,21 @@ def test_bars_are_as_long_as_their_probabilities_and_removed_ones_stay(
 
 
 def test_hatching_never_leaves_its_bar() -> None:
-    for line in sampling_columns.hatch(2.0, 2.3, row=4):
+    for line in columns.hatch(2.0, 2.3, row=4):
         assert 2.0 <= line["x"] <= line["x2"] <= 2.3 + 1e-9
-        assert 4 - sampling_columns.HALF - 1e-9 <= line["y2"] <= line["y"] <= 4 + sampling_columns.HALF + 1e-9
+        assert 4 - columns.HALF - 1e-9 <= line["y2"] <= line["y"] <= 4 + columns.HALF + 1e-9
 
 
 def test_the_row_of_all_other_tokens_makes_every_column_whole(trace: Trace, step: Step, drawn: Outcome) -> None:
     tokens = shown_tokens(drawn)
     for stage in (columns_of(drawn)[0], columns_of(drawn)[1], columns_of(drawn)[4]):
-        assert stage.passed[tokens].sum() + sampling_columns.rest(stage, tokens) == pytest.approx(1, abs=1e-12)
+        assert stage.passed[tokens].sum() + columns.rest(stage, tokens) == pytest.approx(1, abs=1e-12)
 
 
 @pytest.mark.parametrize("sampling", SETTINGS)
 def test_segments_tile_the_bar_and_the_chosen_one_holds_u(trace: Trace, step: Step, sampling: Sampling) -> None:
     outcome = Outcome.preview(step, sampling)
-    rows = sampling_draw.segments(outcome, "What if", trace.vocabulary)
+    rows = draw.segments(outcome, "What if", trace.vocabulary)
     assert rows[0]["x"] == 0
     assert rows[-1]["x2"] == pytest.approx(1, abs=1e-9)
     assert [row["x"] for row in rows[1:]] == pytest.approx([row["x2"] for row in rows[:-1]])
@@ -175,7 +175,7 @@ def test_segments_tile_the_bar_and_the_chosen_one_holds_u(trace: Trace, step: St
 
 def test_the_draw_sentence_names_the_neighbours_on_the_bar(trace: Trace, step: Step, drawn: Outcome) -> None:
     start, end = drawn.stretch
-    sentence = sampling_draw.draw_sentence(drawn, trace.vocabulary)
+    sentence = draw.draw_sentence(drawn, trace.vocabulary)
     before = drawn.distribution.pick(start - 1e-9)
     after = drawn.distribution.pick(end + 1e-9)
     assert f"u = {drawn.u:.3f} falls in {spoken(trace.vocabulary.label(drawn.token))}" in sentence
@@ -184,7 +184,7 @@ def test_the_draw_sentence_names_the_neighbours_on_the_bar(trace: Trace, step: S
 
 
 def test_a_greedy_draw_says_that_nothing_could_have_changed_it(trace: Trace, step: Step) -> None:
-    sentence = sampling_draw.draw_sentence(Outcome.preview(step, Sampling(temperature=0)), trace.vocabulary)
+    sentence = draw.draw_sentence(Outcome.preview(step, Sampling(temperature=0)), trace.vocabulary)
     assert "no other u could have changed it" in sentence
 
 
@@ -192,7 +192,7 @@ def test_the_preview_sentence_says_that_the_run_is_kept(trace: Trace, step: Step
     other = Outcome.preview(step, Sampling(0.0, 0, 1.0, 1))
     was, would = (spoken(trace.vocabulary.label(outcome.token)) for outcome in (drawn, other))
     assert was != would
-    assert sampling_draw.preview_sentence(drawn, other, trace.vocabulary) == (
+    assert draw.preview_sentence(drawn, other, trace.vocabulary) == (
         f"What if: the token would be {would} instead of {was}. This is only a preview; the run does not change."
     )
 
@@ -208,7 +208,7 @@ def test_rank_and_surprisal_are_the_models_own(trace: Trace, step: Step, drawn: 
 def test_the_cumulative_curve_is_exact_at_every_rank_it_shows(step: Step) -> None:
     outcome = Outcome.preview(step, SETTINGS[1])
     ranked = np.sort(softmax(step.logits.astype(np.float64) / 1.3))[::-1]
-    rows = [row for row in sampling_cumulative.curve_rows(outcome.distribution) if row["curve"] == "after temperature"]
+    rows = [row for row in cumulative.curve_rows(outcome.distribution) if row["curve"] == "after temperature"]
     assert [row["share"] for row in rows] == pytest.approx([ranked[: row["rank"]].sum() for row in rows], abs=1e-9)
     assert (rows[0]["rank"], rows[-1]["rank"]) == (1, len(ranked))
 
@@ -218,26 +218,26 @@ def test_the_cumulative_sentence_counts_tokens(step: Step) -> None:
     ranked = np.cumsum(np.sort(softmax(step.logits.astype(np.float64) / 1.3))[::-1])
     half, most = (int((ranked < share).sum()) + 1 for share in (0.5, 0.9))
     one, many = ("token holds" if half == 1 else "tokens hold"), ("holds" if most == 1 else "hold")
-    sentence = sampling_cumulative.cumulative_sentence(outcome)
+    sentence = cumulative.cumulative_sentence(outcome)
     assert f"{half} {one} half of the probability and {most} {many} nine tenths" in sentence
 
 
 def test_cut_lines_stand_where_the_filters_cut(step: Step) -> None:
     outcome = Outcome.preview(step, SETTINGS[1])
     left = int((by_hand(step.logits, SETTINGS[1])["top_p"] > 0).sum())
-    assert [row["rank"] for row in sampling_cumulative.cut_rows(outcome)] == [10, left]
-    assert sampling_cumulative.cut_rows(Outcome.preview(step, SETTINGS[4])) == []
+    assert [row["rank"] for row in cumulative.cut_rows(outcome)] == [10, left]
+    assert cumulative.cut_rows(Outcome.preview(step, SETTINGS[4])) == []
 
 
 def test_the_entropy_line_has_every_step_and_marks_the_shown_one(trace: Trace) -> None:
-    rows = sampling_entropy.entropy_rows(cut := trace.cut(20))
-    spec = sampling_entropy.entropy_chart(rows, LIGHT).to_dict()["datasets"]
+    rows = entropy.entropy_rows(cut := trace.cut(20))
+    spec = entropy.entropy_chart(rows, LIGHT).to_dict()["datasets"]
     raw = [softmax(step.logits.astype(np.float64)) for step in cut.steps]
     assert [row["entropy"] for row in spec["steps"]] == pytest.approx([bits(row) for row in raw], abs=1e-9)
     surprisals = [-np.log2(row[token]) for row, token in zip(raw, cut.generated_ids, strict=True)]
     assert [row["surprisal"] for row in spec["steps"]] == pytest.approx(surprisals, abs=1e-9)
     assert spec["shown"] == spec["steps"][19:]
-    assert f"At step 19 the entropy is {bits(raw[-1]):.2f}\u00a0bits" in sampling_entropy.entropy_sentence(rows)
+    assert f"At step 19 the entropy is {bits(raw[-1]):.2f}\u00a0bits" in entropy.entropy_sentence(rows)
 
 
 @pytest.mark.parametrize("sampling", SETTINGS)
@@ -268,10 +268,10 @@ def test_a_control_out_of_range_is_refused_in_a_sentence(step: Step) -> None:
 def test_charts_keep_their_spec_whatever_the_settings(trace: Trace, step: Step, drawn: Outcome) -> None:
     def specs(outcome: Outcome, cut: Trace) -> list[dict]:
         charts = (
-            sampling_columns.columns_chart(outcome, drawn, step.logits, trace.vocabulary, LIGHT),
-            sampling_draw.draw_chart(drawn, outcome, trace.vocabulary, LIGHT),
-            sampling_cumulative.cumulative_chart(outcome, trace.vocabulary, LIGHT),
-            sampling_entropy.entropy_chart(sampling_entropy.entropy_rows(cut), LIGHT),
+            columns.columns_chart(outcome, drawn, step.logits, trace.vocabulary, LIGHT),
+            draw.draw_chart(drawn, outcome, trace.vocabulary, LIGHT),
+            cumulative.cumulative_chart(outcome, trace.vocabulary, LIGHT),
+            entropy.entropy_chart(entropy.entropy_rows(cut), LIGHT),
         )
         return [{name: part for name, part in chart.to_dict().items() if name != "datasets"} for chart in charts]
 
@@ -282,19 +282,19 @@ def test_charts_keep_their_spec_whatever_the_settings(trace: Trace, step: Step, 
 def test_the_token_as_drawn_keeps_a_frame_beside_a_preview(trace: Trace, step: Step, drawn: Outcome) -> None:
     greedy = Outcome.preview(step, Sampling(temperature=0))
     assert greedy.token != drawn.token
-    rows = sampling_columns.column_rows(greedy, drawn, step.logits, trace.vocabulary)
+    rows = columns.column_rows(greedy, drawn, step.logits, trace.vocabulary)
     (frame,) = [row for row in rows["marks"] if row["kind"] == "was"]
     names = [row["token"] for row in rows["names"]]
     assert names[int(frame["y"] + 0.5)] == trace.vocabulary.label(drawn.token)
     assert "as drawn" in {row["kind"] for row in rows["marks"]}
-    same = sampling_columns.column_rows(drawn, drawn, step.logits, trace.vocabulary)
+    same = columns.column_rows(drawn, drawn, step.logits, trace.vocabulary)
     assert {row["kind"] for row in same["marks"]} == {"band"}
 
 
 def test_segments_that_stand_for_many_tokens_say_how_many(trace: Trace, step: Step) -> None:
     outcome = Outcome.preview(step, Sampling(1.5, 0, 1.0, 3))
     order = [trace.vocabulary.label(int(token)) for token in outcome.distribution.order]
-    rows = sampling_draw.segments(outcome, "What if", trace.vocabulary)
-    assert [row["token"] for row in rows[: sampling_draw.SHOWN_SEGMENTS]] == order[: sampling_draw.SHOWN_SEGMENTS]
+    rows = draw.segments(outcome, "What if", trace.vocabulary)
+    assert [row["token"] for row in rows[: draw.SHOWN_SEGMENTS]] == order[: draw.SHOWN_SEGMENTS]
     lumps = [int(row["token"].removesuffix(" tokens").replace(",", "")) for row in rows if row["lump"]]
     assert lumps and sum(lumps) + sum(not row["lump"] for row in rows) == np.count_nonzero(outcome.distribution.final)

@@ -7,8 +7,9 @@ import pytest
 
 from gpt2.model.sampling import Sampling
 from gpt2.trace.trace import Step, Trace
-from pages.charts import embeddings_map, sampling_columns, sampling_draw, sampling_stacked
-from pages.charts.sampling import SHOWN_TOKENS, Outcome
+from pages.charts import embeddings_map
+from pages.charts.sampling import columns, draw, stacked
+from pages.charts.sampling.outcome import SHOWN_TOKENS, Outcome
 from pages.look.palette import LIGHT
 from pages.stage.actions import Malformed, View, parse
 
@@ -23,16 +24,16 @@ def step(trace: Trace) -> Step:
 @pytest.mark.parametrize("sampling", [Sampling(0.8, 0, 0.95, 1), Sampling(1.3, 10, 0.8, 4), Sampling(0.0, 0, 1.0, 2)])
 def test_the_stacked_columns_say_what_the_wide_ones_say(trace: Trace, step: Step, sampling: Sampling) -> None:
     arguments = Outcome.preview(step, sampling), Outcome.drawn(step), step.logits, trace.vocabulary
-    wide, stacked = sampling_columns.column_rows(*arguments), sampling_stacked.stacked_rows(*arguments)
-    tokens, shown = slice(None, SHOWN_TOKENS), [row["text"] for row in stacked["cells"]]
+    wide, narrow = columns.column_rows(*arguments), stacked.stacked_rows(*arguments)
+    tokens, shown = slice(None, SHOWN_TOKENS), [row["text"] for row in narrow["cells"]]
     assert shown == [row["text"] for row in wide["values"] if row["y"] < SHOWN_TOKENS]
-    assert [row["token"][:11] for row in stacked["names"]] == [row["token"][:11] for row in wide["names"][tokens]]
-    assert [row["logit"] for row in stacked["names"]] == [f"logit {row['logit']}" for row in wide["names"][tokens]]
-    notes = [row["text"] for row in stacked["notes"]]
+    assert [row["token"][:11] for row in narrow["names"]] == [row["token"][:11] for row in wide["names"][tokens]]
+    assert [row["logit"] for row in narrow["names"]] == [f"logit {row['logit']}" for row in wide["names"][tokens]]
+    notes = [row["text"] for row in narrow["notes"]]
     assert wide["names"][-1]["token"] in notes
     assert set(notes) >= {row["text"] for row in wide["values"] if row["y"] == SHOWN_TOKENS}
     entropies = [row["text"].split()[0] for row in wide["heads"] if row["line"] == "entropy"]
-    assert [row["text"] for row in stacked["notes"] if row["y"] == -1 + sampling_stacked.VALUE] == entropies
+    assert [row["text"] for row in narrow["notes"] if row["y"] == -1 + stacked.VALUE] == entropies
 
 
 def test_the_stacked_columns_keep_their_spec_whatever_the_settings(trace: Trace, step: Step) -> None:
@@ -40,7 +41,7 @@ def test_the_stacked_columns_keep_their_spec_whatever_the_settings(trace: Trace,
     specs = []
     for sampling in (drawn.sampling, Sampling(1.9, 3, 0.5, 7)):
         outcome = Outcome.preview(step, sampling)
-        spec = sampling_stacked.stacked_chart(outcome, drawn, step.logits, trace.vocabulary, LIGHT).to_dict()
+        spec = stacked.stacked_chart(outcome, drawn, step.logits, trace.vocabulary, LIGHT).to_dict()
         specs.append(json.dumps({name: value for name, value in spec.items() if name != "datasets"}))
     assert specs[0] == specs[1]
 
@@ -49,8 +50,8 @@ def test_a_bar_on_a_phone_has_labels_only_where_they_fit(trace: Trace) -> None:
     open_step = max(trace.steps, key=lambda step: step.choice[0])
     outcome = Outcome.preview(open_step, Sampling(1.0, 0, 1.0, 9))
     wide, narrow = (
-        [row for row in sampling_draw.segments(outcome, "As drawn", trace.vocabulary, letter) if row["text"]]
-        for letter in (sampling_draw.LETTER, sampling_draw.NARROW_LETTER)
+        [row for row in draw.segments(outcome, "As drawn", trace.vocabulary, letter) if row["text"]]
+        for letter in (draw.LETTER, draw.NARROW_LETTER)
     )
     assert all(len(row["text"]) * LETTER_PIXELS <= row["share"] * PHONE for row in narrow)
     assert len(narrow) < len(wide)

@@ -3,13 +3,10 @@
 import streamlit as st
 
 from gpt2.errors import SettingsError
-from pages.charts import sampling_columns as columns
-from pages.charts import sampling_cumulative as cumulative
-from pages.charts import sampling_draw as bar
-from pages.charts import sampling_entropy as entropy
-from pages.charts import sampling_stacked as stacked
-from pages.charts.sampling import HOTTEST, Outcome, chosen_sampling, control_values, outcome_sentence
-from pages.charts.sampling_formula import FORMULA, sampling_operands
+from pages.charts.sampling import columns, cumulative, entropy, stacked
+from pages.charts.sampling import draw as bar
+from pages.charts.sampling.formula import FORMULA, sampling_operands
+from pages.charts.sampling.outcome import HOTTEST, Outcome, chosen_sampling, control_values, outcome_sentence
 from pages.frame import layout
 from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt

@@ -5,12 +5,12 @@ import numpy as np
 
 from gpt2.model.sampling import Distribution
 from gpt2.text.vocabulary import Vocabulary
+from pages.charts import style
+from pages.charts.style import ChartData
 from pages.look.numbers import percent
 from pages.look.palette import Palette
 
-from . import style
-from .sampling import Outcome
-from .style import ChartData
+from .outcome import Outcome
 
 SHOWN_RANKS = 240
 MODEL, TEMPERED = "model, temperature 1", "after temperature"

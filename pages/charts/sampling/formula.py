@@ -6,7 +6,7 @@ from gpt2.text.vocabulary import Vocabulary
 from pages.look.numbers import fixed, percent
 from pages.look.tokens import spoken
 
-from .sampling import Outcome
+from .outcome import Outcome
 
 FORMULA = (
     r"p_i = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}}"

@@ -7,13 +7,13 @@ import numpy as np
 
 from gpt2.model.sampling import Distribution
 from gpt2.text.vocabulary import Vocabulary
+from pages.charts import style
+from pages.charts.style import ChartData
 from pages.look.numbers import bits, fixed, percent
 from pages.look.palette import Palette
 from pages.look.tokens import spoken
 
-from . import style
-from .sampling import SHOWN_TOKENS, Column, Outcome, columns_of, shown_tokens
-from .style import ChartData
+from .outcome import SHOWN_TOKENS, Column, Outcome, columns_of, shown_tokens
 
 # The picture has its own units: x counts columns (the first holds the token and its logit), y counts rows.
 FIRST, BAR, VALUE = 1.28, 0.52, 0.86

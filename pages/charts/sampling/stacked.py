@@ -4,13 +4,13 @@ import altair as alt
 import numpy as np
 
 from gpt2.text.vocabulary import Vocabulary
+from pages.charts import style
+from pages.charts.style import ChartData
 from pages.look.numbers import MINUS, fixed, percent
 from pages.look.palette import Palette
 
-from . import style
-from .sampling import SHOWN_TOKENS, Column, Outcome, columns_of, shown_tokens
-from .sampling_columns import lengths, rest
-from .style import ChartData
+from .columns import lengths, rest
+from .outcome import SHOWN_TOKENS, Column, Outcome, columns_of, shown_tokens
 
 # x counts columns and y counts tokens, from the upper edge of the first; a token has its name, numbers and bars.
 NAME, VALUE, BAR, BAR_END = 0.23, 0.56, 0.73, 0.85

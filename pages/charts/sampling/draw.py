@@ -4,13 +4,13 @@ import altair as alt
 import numpy as np
 
 from gpt2.text.vocabulary import Vocabulary
+from pages.charts import style
+from pages.charts.style import ChartData
 from pages.look.numbers import percent
 from pages.look.palette import Palette
 from pages.look.tokens import spoken
 
-from . import style
-from .sampling import Outcome
-from .style import ChartData
+from .outcome import Outcome
 
 # The tokens past this many share one segment: each of them would be thinner than a pixel.
 SHOWN_SEGMENTS = 48

@@ -4,11 +4,10 @@ import altair as alt
 import numpy as np
 
 from gpt2.trace.trace import Trace
+from pages.charts import style
+from pages.charts.style import ChartData
 from pages.look.numbers import bits
 from pages.look.palette import Palette
-
-from . import style
-from .style import ChartData
 
 ENTROPY, SURPRISAL = "entropy of the choice", "surprisal of the drawn token"
 
