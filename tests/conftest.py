@@ -181,6 +181,7 @@ def visit(engine: Engine, trace: Trace, monkeypatch: pytest.MonkeyPatch) -> Iter
     made = Visit(Player(trace, PROMPT), max_new_tokens=6, speed=0)
     made.answer(parse("run", {"text": "The bird"}))
     wait(made)
+    made.job.wait(60)  # until the model is there, the status tells of its loading
     made.cursor = 5
     yield made
     made.player.pause()
