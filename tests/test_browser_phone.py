@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import Server
+from tests.browser import WAS_OFFERED_THE_TOUR, Server
 from tests.stage import STAGE, lie_still, ready, run_id, settle, stage_number, wait_for_new_run
 
 pytestmark = pytest.mark.browser
@@ -51,6 +51,7 @@ OVERLAPS = """() => {
 def phone(chromium: Browser, server: Server):
     window = chromium.new_context(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
     page = window.new_page()
+    page.add_init_script(WAS_OFFERED_THE_TOUR)
     page.goto(server.url)
     ready(page)
     yield page

@@ -11,8 +11,8 @@ from .layout import palette
 
 CSS = """
 button { display: block; position: relative; margin: 0 0 0 auto; padding: 0 0.6em; border: 1px solid var(--mark);
-  border-radius: 1em; background: var(--st-background-color); color: var(--mark); cursor: pointer; white-space: nowrap;
-  font: max(var(--least, 12px), calc(12px * var(--type, 1))) / 1.5 var(--st-font); }
+  border-radius: 1em; background: var(--st-background-color); color: var(--st-text-color); cursor: pointer;
+  white-space: nowrap; font: max(var(--least, 12px), calc(12px * var(--type, 1))) / 1.5 var(--st-font); }
 button::after { content: ""; position: absolute; inset: -5px -2px; } /* room for a finger */
 button[hidden] { display: block; visibility: hidden; }
 """
