@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from pages.frame.page_row import KEY, MARKS
 from tests.browser import WAS_OFFERED_THE_TOUR, Server
 from tests.stage import STAGE, lie_still, ready, run_id, settle, stage_number, wait_for_new_run
 
@@ -108,3 +109,20 @@ def test_a_phone_reaches_and_reads_every_page_by_touch(phone: Page) -> None:
         if title == "Sampling":
             found += [f"{one} lies over {two}" for one, two in phone.evaluate(OVERLAPS)]
     assert found == []
+
+
+def test_the_page_that_was_opened_last_is_marked_whichever_message_comes_first(chromium: Browser) -> None:
+    page = chromium.new_page()
+    page.set_content(f'<div class="stMain"><div class="st-key-{KEY}"><a>Residual stream</a><a>Sampling</a></div></div>')
+    page.evaluate(
+        """async (code) => {
+            const { default: show } = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+            show({ data: { open: "Sampling", since: 2 } });
+            show({ data: { open: "Residual stream", since: 1 } });
+            const row = document.querySelector("a").parentElement;
+            row.replaceChildren(...[...row.children].map((link) => link.cloneNode(true))); // drawn again
+        }""",
+        MARKS,
+    )
+    expect(page.locator("[aria-current=page]")).to_have_text("Sampling")
+    page.close()
