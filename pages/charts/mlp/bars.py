@@ -11,9 +11,9 @@ from .measures import ACTIVATION, EFFECT, NORM, Measured
 TITLE = "Which neurons do most?"
 BARS, ROW_HEIGHT = 12, 24
 AXES = {
-    ACTIVATION: "activation (hook_post)",
-    NORM: "norm of the vector that is written",
-    EFFECT: "direct effect on the next token's logit",
+    ACTIVATION: "activation",
+    NORM: "norm written",
+    EFFECT: "direct effect, in logits",
 }
 CAPTION = "Beside its name, each neuron's number before → after GELU. A click on a bar chooses its neuron."
 

@@ -92,7 +92,7 @@ def tokens_chart(shown: Promoted, palette: Palette) -> alt.Chart | alt.LayerChar
         named("tokens")
         .mark_bar(height=13)
         .encode(
-            x=alt.X("value:Q", axis=alt.Axis(title="logits for an activation of 1, from the mean", tickCount=5)),
+            x=alt.X("value:Q", axis=alt.Axis(title="logits per activation of 1", tickCount=5)),
             y=alt.Y("place:N", sort=None, axis=token_axis(labelExpr=AFTER_BAR)),
             color=alt.Color(
                 "what:N",
