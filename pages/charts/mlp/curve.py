@@ -13,7 +13,11 @@ from .measures import ACTIVATION, Measured
 TITLE = "How far does each neuron fire?"
 # A neuron for each point; all others are in the bars alone.
 POINTS = 300
-BARS, SAMPLES = 48, 161
+BARS, SAMPLES = 48, 49
+# Further from 0 the curve is a straight line to within 0.0003.
+BENDS = 4.0
+# How far the axis goes below 0, as a share of how far it goes above.
+BELOW = 0.28
 FORMULA = (
     r"\text{pre} = W_1\,\text{ln}_2(x^{\text{mid}}) + b_1, \qquad "
     r"\text{post} = \text{gelu}(\text{pre}) = \tfrac12\,\text{pre}\left(1 + \tanh\left(\sqrt{\tfrac{2}{\pi}}\,"
@@ -25,7 +29,7 @@ FORMULA = (
 def reach(measured: Measured) -> tuple[float, float]:
     """The ends of the axis of pre-activations, even numbers: 0 and the bend are always on it."""
     pre = measured.neurons.pre
-    return -2.0 * np.ceil(max(4.0, -float(pre.min())) / 2), 2.0 * np.ceil(max(4.0, float(pre.max())) / 2)
+    return -2.0 * np.ceil(max(BENDS, -float(pre.min())) / 2), 2.0 * np.ceil(max(BENDS, float(pre.max())) / 2)
 
 
 def point_rows(measured: Measured, neuron: int) -> ChartData:
@@ -39,53 +43,50 @@ def point_rows(measured: Measured, neuron: int) -> ChartData:
 
 
 def count_rows(measured: Measured) -> ChartData:
-    """How many neurons have which number before GELU."""
-    counts, edges = np.histogram(measured.neurons.pre, BARS, reach(measured))
+    """How many neurons have which number before GELU, and where the bar that counts them begins and ends on the axis.
+
+    The bars stand below the curve, the highest almost up to it: GELU itself goes no lower than -0.17.
+    """
+    low, high = reach(measured)
+    counts, edges = np.histogram(measured.neurons.pre, BARS, (low, high))
+    bottom, unit = -BELOW * high, 0.8 * BELOW * high / counts.max()
     return [
-        {"from": float(start), "to": float(stop), "neurons": int(count)}
-        for start, stop, count in zip(edges[:-1], edges[1:], counts, strict=True)
+        {"from": start, "to": stop, "neurons": count, "bottom": bottom, "top": bottom + unit * count}
+        for start, stop, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)
         if count
     ]
 
 
-def curve_chart(measured: Measured, neuron: int, palette: Palette) -> alt.LayerChart:
+def curve_chart(measured: Measured, neuron: int, palette: Palette) -> alt.Chart | alt.LayerChart:
     """GELU as a line with the neurons on it; grey bars at the bottom count all neurons."""
     low, high = reach(measured)
-    x = alt.X("pre:Q", title="before GELU (hook_pre)", scale=alt.Scale(domain=[low, high], nice=False))
-    y_scale = alt.Scale(domain=[-0.28 * high, high], nice=False)
-    y = alt.Y("post:Q", title="after GELU (hook_post)", scale=y_scale)
-    counts, points, chosen = count_rows(measured), point_rows(measured, neuron), named("chosen")
-    most = max(row["neurons"] for row in counts)
+    below = alt.Axis(title="before GELU (hook_pre)", tickCount=8, format="d")
+    beside = alt.Axis(title="after GELU (hook_post)", tickCount=6, labelExpr="datum.value < 0 ? '' : datum.label")
+    x = alt.X("pre:Q", scale=alt.Scale(domain=[low, high], nice=False), axis=below)
+    y = alt.Y("post:Q", scale=alt.Scale(domain=[-BELOW * high, high], nice=False), axis=beside)
+    points, on_curve = point_rows(measured, neuron), {"x": x, "y": y}
     tip = [
         alt.Tooltip("neuron:N", title="neuron"),
         alt.Tooltip("pre:Q", title="before GELU", format=".4f"),
         alt.Tooltip("post:Q", title="after GELU", format=".4f"),
     ]
-    bars = (
-        named("counts")
-        .mark_bar(color=palette.muted, opacity=0.35, cornerRadiusEnd=0)
-        .encode(
-            x=alt.X("from:Q", scale=alt.Scale(domain=[low, high], nice=False), title="before GELU (hook_pre)"),
-            x2="to:Q",
-            y2=alt.datum(0),
-            y=alt.Y("neurons:Q", axis=None, scale=alt.Scale(domain=[0, 5 * most], nice=False)),
-            tooltip=[alt.Tooltip("neurons:Q"), alt.Tooltip("from:Q", format=".2f"), alt.Tooltip("to:Q", format=".2f")],
-        )
-    )
-    line = named("curve").mark_line(color=palette.residual, strokeWidth=1.5).encode(x=x, y=y)
+    counted = [alt.Tooltip("neurons:Q"), alt.Tooltip("from:Q", format=".2f"), alt.Tooltip("to:Q", format=".2f")]
+    bars = named("counts").mark_bar(color=palette.muted, opacity=0.35, cornerRadiusEnd=0)
+    line = named("curve").mark_line(color=palette.residual, strokeWidth=1.5)
     dots = named("points").mark_point(filled=True, size=34, opacity=0.55, color=palette.mlp)
-    ring = chosen.mark_point(filled=False, size=190, opacity=1, color=palette.text, strokeWidth=2)
-    says = chosen.mark_text(align="right", dx=-14, font=MONO, fontWeight="bold")
-    curve = alt.layer(
-        line,
-        dots.encode(x=x, y=y, tooltip=tip),
-        ring.encode(x=x, y=y, tooltip=tip),
-        says.encode(x=x, y=y, text="short:N"),
+    ring = named("chosen").mark_point(filled=False, size=190, opacity=1, color=palette.text, strokeWidth=2)
+    says = named("chosen").mark_text(align="right", dx=-14, font=MONO, fontWeight="bold")
+    whole = alt.layer(
+        line.encode(**on_curve),
+        bars.encode(x="from:Q", x2="to:Q", y="bottom:Q", y2="top:Q", tooltip=counted),
+        dots.encode(**on_curve, tooltip=tip),
+        ring.encode(**on_curve, tooltip=tip),
+        says.encode(**on_curve, text="short:N"),
     )
-    at = np.linspace(low, high, SAMPLES)
-    drawn = [{"pre": float(pre), "post": float(post)} for pre, post in zip(at, gelu(at), strict=True)]
-    whole = alt.layer(bars, curve).resolve_scale(y="independent")
-    return dressed(whole, palette, 360, counts=counts, curve=drawn, points=points, chosen=points[-1:])
+    at = np.array([low, *np.linspace(-BENDS, BENDS, SAMPLES), high])
+    drawn = [{"pre": pre, "post": post} for pre, post in zip(at.tolist(), gelu(at).tolist(), strict=True)]
+    data = {"counts": count_rows(measured), "curve": drawn, "points": points, "chosen": points[-1:]}
+    return dressed(whole, palette, 360, **data)
 
 
 def curve_sentence(measured: Measured, neuron: int) -> str:
