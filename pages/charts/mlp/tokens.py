@@ -9,7 +9,7 @@ from gpt2.reading.neurons import promoted
 from gpt2.text.vocabulary import Vocabulary
 from pages.charts.embeddings import AFTER_BAR
 from pages.charts.style import ChartData, dressed, named, token_axis
-from pages.look.numbers import number, rounding_error, signed
+from pages.look.numbers import number, round_above, rounding_error, signed
 from pages.look.palette import Palette
 from pages.look.tokens import spoken
 
@@ -87,17 +87,19 @@ def token_rows(shown: Promoted) -> ChartData:
 
 def tokens_chart(shown: Promoted, palette: Palette) -> alt.Chart | alt.LayerChart:
     """Bars to both sides of 0."""
-    kinds = ["promotes", "suppresses"]
+    kinds, rows = ["promotes", "suppresses"], token_rows(shown)
+    limit = round_above(max(abs(row["value"]) for row in rows))
+    across = alt.Scale(domain=[-limit, limit], nice=False)
     bars = (
         named("tokens")
         .mark_bar(height=13)
         .encode(
-            x=alt.X("value:Q", axis=alt.Axis(title="logits per activation of 1", tickCount=5)),
+            x=alt.X("value:Q", scale=across, axis=alt.Axis(title="logits per activation of 1", tickCount=5)),
             y=alt.Y("place:N", sort=None, axis=token_axis(labelExpr=AFTER_BAR)),
             color=alt.Color(
                 "what:N",
                 scale=alt.Scale(domain=kinds, range=[palette.positive, palette.negative]),
-                legend=alt.Legend(title=None),
+                legend=None,
             ),
             tooltip=[
                 alt.Tooltip("token:N"),
@@ -108,7 +110,7 @@ def tokens_chart(shown: Promoted, palette: Palette) -> alt.Chart | alt.LayerChar
         )
     )
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
-    return dressed(bars + zero, palette, 2 * EACH * ROW_HEIGHT, tokens=token_rows(shown))
+    return dressed(bars + zero, palette, 2 * EACH * ROW_HEIGHT, tokens=rows)
 
 
 def tokens_sentence(shown: Promoted) -> str:
