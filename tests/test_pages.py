@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[1]
 LENSES = {
     "embeddings": "What is each token before the model thinks?",
     "attention": "Who is each token looking at?",
+    "mlp": "What does each neuron do?",
     "residual": "What does each layer add?",
     "sampling": "How is the next token chosen?",
     "cost": "What does a token cost?",
@@ -226,7 +227,7 @@ WITHOUT_MAX = """
 import sys
 sys.modules["max"] = None
 from streamlit.testing.v1 import AppTest
-watch = [f"watch/{name}" for name in ("live", "embeddings", "attention", "residual", "sampling", "cost")]
+watch = [f"watch/{name}" for name in ("live", "embeddings", "attention", "mlp", "residual", "sampling", "cost")]
 for name in (*watch, "learn/lesson_01_configuration", "learn/lesson_07_attention"):
     test = AppTest.from_file(f"pages/{name}.py", default_timeout=60).run()
     assert not test.exception, (name, test.exception)

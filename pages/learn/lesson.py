@@ -30,6 +30,8 @@ CONCEPTS: dict[str, Concept] = {"attention": "attention", "mask": "attention", "
 CHOOSE = "Choose…"
 HEIGHT = 360
 HERE = Path(__file__).parent
+# The lens that shows a lesson's component on the run on the stage: its file and its title.
+LENSES = {"mlp": ("mlp.py", "MLP")}
 
 
 def show(lesson: Lesson) -> None:
@@ -38,6 +40,10 @@ def show(lesson: Lesson) -> None:
     layout.headline(lesson.question)
     show_neighbours(lesson)
     st.markdown(lesson.text)
+    if lesson.name in LENSES:
+        file, title = LENSES[lesson.name]
+        lens = st.Page(HERE.parent / "watch" / file, title=title)
+        st.page_link(lens, label=f"The page {title} shows it on your own prompt", icon=":material/search:")
     try:
         show_running(lesson, view)
     except ImportError as error:

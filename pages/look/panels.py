@@ -77,6 +77,23 @@ PANELS = {
     "attention.unmasked": Panel("How well each query fits each key.", ("query and key",)),
     "attention.masked": Panel("The same scores, with all later tokens hidden.", ("mask",)),
     "attention.cell": Panel("The weights of this head. A click picks a cell.", ("softmax", "attention pattern")),
+    "mlp.layers": Panel(
+        "The length of the vector that each layer's MLP adds at each token. A click picks a layer and a token.",
+        ("MLP", "layer", "norm"),
+    ),
+    "mlp.curve": Panel(
+        "Every neuron's number before and after the bend; the curve is what the model computes.", ("neuron", "GELU")
+    ),
+    "mlp.bars": Panel(
+        "The first neurons by activation, by the length of what they write, or by its direct effect.",
+        ("neuron", "norm", "direct effect"),
+    ),
+    "mlp.neuron": Panel("Chooses the neuron that all pictures show.", ("neuron",)),
+    "mlp.tokens": Panel(
+        "The tokens whose logits the chosen neuron's vector raises and lowers most.",
+        ("unembedding", "logit", "direct effect"),
+    ),
+    "mlp.places": Panel("The activation of the first neurons at every token of the run.", ("neuron", "GELU")),
     "residual.norms": Panel(
         "The length of every token's vector after each layer. A click picks one.",
         ("residual stream", "layer", "norm"),
