@@ -12,6 +12,7 @@ QUESTIONS = {
     "Embeddings": "What is each token before the model thinks?",
     "Attention": "Who is each token looking at?",
     "Residual stream": "What does each layer add?",
+    "Attribution": "Why this token?",
     "Sampling": "How is the next token chosen?",
     "Cost": "What does a token cost?",
 }

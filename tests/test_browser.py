@@ -27,6 +27,7 @@ LENSES = {
     "embeddings": "What is each token before the model thinks?",
     "attention": "Who is each token looking at?",
     "residual": "What does each layer add?",
+    "attribution": "Why this token?",
     "sampling": "How is the next token chosen?",
     "cost": "What does a token cost?",
 }

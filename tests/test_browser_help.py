@@ -17,6 +17,7 @@ PAGES = {
     "embeddings": "Embeddings",
     "attention": "Attention",
     "residual": "Residual stream",
+    "attribution": "Attribution",
     "sampling": "Sampling",
     "cost": "Cost",
 }
@@ -25,6 +26,7 @@ FIRST = {
     "embeddings": "Token",
     "attention": "Every head",
     "residual": "How long",
+    "attribution": "After which token",
     "sampling": "From logits",
     "cost": "How each step",
 }

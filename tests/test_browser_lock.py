@@ -157,6 +157,7 @@ CLICKED = {
         *('[data-testid="stText"]', "summary"),
     ],
     "Residual stream": [".plot", '[data-testid="stCheckbox"] label', "option", "summary"],
+    "Attribution": [".plot", "option", "summary"],
     "Sampling": ['[data-testid="stVegaLiteChart"]', '[data-testid="stNumberInputStepUp"]', "summary", "slider"],
     "Cost": ['[data-testid="stVegaLiteChart"]', "summary", '[data-testid="stMain"] h2'],
 }

@@ -54,7 +54,7 @@ def attribute(
     if len(set(tokens)) < len(tokens):
         raise SettingsError("Give two different tokens: the logits of one and the same differ by 0.")
     _check_weights(trace, checkpoint, at)
-    reader = _Reader.of(trace, checkpoint, tokens, at)
+    reader = Reader.of(trace, checkpoint, tokens, at)
     logits, is_captured = logits_at(trace, checkpoint, at)
     logit = float(logits[tokens[0]]) - (float(logits[tokens[1]]) if len(tokens) == 2 else 0.0)
     parts = tuple(reader.parts(trace, checkpoint))
@@ -71,8 +71,7 @@ def looked_at(trace: Trace, checkpoint: Checkpoint, found: Attribution, layer: i
     parts = [part for part in found.of_kind(HEAD) if (part.layer, part.head) == (layer, head)]
     if not parts:
         raise SettingsError(f"There is no head L{layer}·H{head} in this model; give a layer and a head that it has.")
-    at, tokens = found.position, [token for token in (found.token, found.against) if token is not None]
-    reader = _Reader.of(trace, checkpoint, tokens, at)
+    at, reader = found.position, Reader.of_attribution(trace, checkpoint, found)
     name = f"blocks.{layer}.attn"
     pattern = trace.queries(f"{name}.hook_pattern", at, at + 1)[head, 0, : at + 1].astype(np.float64)  # [key]
     values = trace[f"{name}.hook_v"][: at + 1, head].astype(np.float64)  # [key, d_head]
@@ -121,7 +120,7 @@ def checked_position(trace: Trace, position: int) -> int:
 
 
 @dataclass(frozen=True)
-class _Reader:
+class Reader:
     """How a logit is read from the stream at one position.
 
     Attributes:
@@ -140,7 +139,7 @@ class _Reader:
     changes: list[LayerInputs]
 
     @classmethod
-    def of(cls, trace: Trace, checkpoint: Checkpoint, tokens: list[int], position: int) -> "_Reader":
+    def of(cls, trace: Trace, checkpoint: Checkpoint, tokens: list[int], position: int) -> "Reader":
         """For a token's logit, or the first token's less the second's."""
         weights, n_layer = checkpoint.weights, trace.config.n_layer
         rows = weights["lm_head.weight"][tokens].astype(np.float64)
@@ -160,6 +159,12 @@ class _Reader:
         """The same direction before c_proj, whose weight is [out, in]. Shapes: -> [head, d_head]."""
         weight = checkpoint.weights[f"h.{layer}.attn.c_proj.weight"]
         return (self.direction @ weight.astype(np.float64)).reshape(checkpoint.config.n_head, -1)
+
+    @classmethod
+    def of_attribution(cls, trace: Trace, checkpoint: Checkpoint, found: Attribution) -> "Reader":
+        """As an attribution of the same run was read."""
+        tokens = [found.token] if found.against is None else [found.token, found.against]
+        return cls.of(trace, checkpoint, tokens, found.position)
 
     def parts(self, trace: Trace, checkpoint: Checkpoint) -> Iterator[Part]:
         """Every part, in the order of the forward pass."""
