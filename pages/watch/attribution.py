@@ -36,8 +36,9 @@ if checkpoint is None:
 layout.note_storage(view, *HOOKS)
 layout.stop_if_missing(view, *HOOKS)
 places = embeddings.option_labels(trace)
-which, whose, other = st.columns(3, gap="medium")
-with which, st.container(border=True):
+with st.container(border=True):
+    which, whose, other = st.columns(3, gap="medium")
+with which:
     chosen = pick_from(
         list(places),
         "After which token",
@@ -48,7 +49,7 @@ with which, st.container(border=True):
     position = subject.chosen_position(trace, chosen)
 logits, _ = logits_at(trace, checkpoint, position)
 named = partial(one_token, tokenizer=checkpoint.tokenizer)
-with whose, st.container(border=True):
+with whose:
     key = view.key("token")
     first = pick_from(
         [subject.FIRST, *subject.token_options(logits, st.session_state.get(key))],
@@ -58,7 +59,7 @@ with whose, st.container(border=True):
         otherwise=subject.FIRST,
         typed=named,
     )
-with other, st.container(border=True):
+with other:
     key = view.key("against")
     second = pick_from(
         [subject.RUNNER_UP, subject.ALONE, *subject.token_options(logits, st.session_state.get(key))],

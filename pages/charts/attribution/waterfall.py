@@ -21,8 +21,8 @@ ROW = 25
 # The room for the written numbers, as a share of what the bars take.
 ROOM = 0.24
 SUM, REST = "the sum", "the rest"
-CONCEPTS = {HEAD: "attention", ATTENTION_BIAS: "attention", MLP: "MLP", TOKEN: TOKEN, POSITION: POSITION}
-KINDS = ("attention", "MLP", TOKEN, POSITION, REST, SUM)
+CONCEPTS = {HEAD: "attention", ATTENTION_BIAS: "attention", MLP: "MLP", TOKEN: "token", POSITION: "position"}
+KINDS = ("attention", "MLP", "token", "position", REST, SUM)
 
 
 def waterfall_rows(found: Attribution) -> ChartData:
@@ -74,7 +74,7 @@ def waterfall(found: Attribution, palette: Palette) -> alt.Chart | alt.LayerChar
         color=alt.Color(
             "kind:N",
             scale=alt.Scale(domain=KINDS, range=colours),
-            legend=alt.Legend(title=None, columns=legend_columns(2, 3), symbolStrokeWidth=0),
+            legend=alt.Legend(title=None, columns=legend_columns(2), symbolStrokeWidth=0),
         ),
         opacity=alt.condition("datum.takes && datum.kind != 'the sum'", alt.value(0.45), alt.value(1)),
         tooltip=[
