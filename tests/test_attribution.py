@@ -21,6 +21,7 @@ from gpt2.text.one_token import one_token
 from gpt2.trace.captures import Level
 from gpt2.trace.trace import Trace
 from pages.look.names import head_name
+from tests import hold_attribution
 from tests.command_line import refused, said
 from tests.hold_transformer_lens import FILE, MODELS, TOKENS, folder_of, prompt_of
 from tests.long_runs import UNBOUNDED, run_of, squeezed, with_recomputer
@@ -176,6 +177,24 @@ def test_the_parts_are_those_of_the_numbers_that_transformer_lens_gives(model) -
         wanted = expected(reference, vectors_of(reference, hooks, reference.neutral(TOKENS), at), 5, None)
         agree(attribute(trace, engine.checkpoint, 5, None, at), wanted)
         assert sum(wanted.values()) == pytest.approx(hooks["logits"][at, 5], rel=TOLERANCE)
+
+
+def test_transformer_lens_takes_a_logit_apart_alike_and_leaves_the_final_norms_bias_out(model) -> None:
+    name, engine, _ = model
+    trace = forced_run(engine, prompt_of(engine.config), 2, Interventions())
+    with np.load(hold_attribution.FILE) as held:
+        for at in range(TOKENS):
+            found = attribute(trace, engine.checkpoint, hold_attribution.TOKEN, hold_attribution.AGAINST, at)
+            ours = {key_of(part): part.logit for part in found.parts}
+            stream = [ours["token embedding",], ours["position embedding",]]
+            for layer, heads in enumerate(found.heads):
+                stream += [heads.sum() + ours["attention bias", layer], ours["MLP", layer]]
+            for mine, theirs in (
+                (found.heads.ravel(), held[f"{name}/{at}/heads"]),
+                (stream, held[f"{name}/{at}/stream"]),
+            ):
+                assert np.abs(mine - theirs).max() <= TOLERANCE * np.abs(theirs).max()
+            assert found.logit - theirs.sum() == pytest.approx(ours[FINAL_BIAS,], abs=1e-4)
 
 
 def test_a_head_that_is_muted_adds_nothing_and_what_was_added_instead_is_a_part_of_its_own(engine: Engine) -> None:
