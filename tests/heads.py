@@ -13,6 +13,7 @@ QUESTIONS = {
     "Attention": "Who is each token looking at?",
     "MLP": "What does each neuron do?",
     "Residual stream": "What does each layer add?",
+    "Attribution": "Why this token?",
     "Sampling": "How is the next token chosen?",
     "Cost": "What does a token cost?",
 }

@@ -28,6 +28,7 @@ LENSES = {
     "attention": "Who is each token looking at?",
     "mlp": "What does each neuron do?",
     "residual": "What does each layer add?",
+    "attribution": "Why this token?",
     "sampling": "How is the next token chosen?",
     "cost": "What does a token cost?",
 }

@@ -18,6 +18,7 @@ PAGES = {
     "attention": "Attention",
     "mlp": "MLP",
     "residual": "Residual stream",
+    "attribution": "Attribution",
     "sampling": "Sampling",
     "cost": "Cost",
 }
@@ -27,6 +28,7 @@ FIRST = {
     "attention": "Every head",
     "mlp": "How much",
     "residual": "How long",
+    "attribution": "After which token",
     "sampling": "From logits",
     "cost": "How each step",
 }

@@ -28,6 +28,7 @@ SAYS = {
     "attention": ("half precision", "recomputed"),
     "mlp": ("hook_pre and hook_post are recomputed",),
     "residual": ("difference of two points of the stream",),
+    "attribution": ("recomputed",),
     "sampling": ("logits are recomputed",),
 }
 SAVING = "To stay within the memory of one run"
@@ -53,7 +54,7 @@ def texts(test: AppTest) -> str:
 
 
 @pytest.mark.parametrize("level", [Level.STREAM, Level.NO_LOGITS, Level.NO_PATTERNS])
-@pytest.mark.parametrize("name", ["live", "embeddings", "attention", "mlp", "residual", "sampling"])
+@pytest.mark.parametrize("name", ["live", "embeddings", "attention", "mlp", "residual", "attribution", "sampling"])
 def test_every_page_opens_on_a_squeezed_run_and_says_what_changed(name: str, level: int, trace: Trace) -> None:
     test = page(name, squeezed(trace, level), 20)
     assert not test.exception
@@ -98,6 +99,7 @@ def foreign(trace: Trace) -> Trace:
     [
         ("attention", "blocks.1.attn.hook_q was dropped to save memory"),
         ("residual", "difference of two points"),
+        ("attribution", "the weights that made this run (someone/else) are needed"),
         ("sampling", "load the model that made this run"),
     ],
 )

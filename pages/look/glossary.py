@@ -8,8 +8,8 @@ TERMS = {
     "cosine": "The cosine of the angle between two vectors: 1 if they point the same way, 0 if at right angles, "
     "−1 if opposite.",
     "decode": "The passes after the first: each reads the one token that was drawn last.",
-    "direct effect": "What a vector alone adds to a logit through the final norm as it is and the unembedding, past "
-    "all later layers.",
+    "direct effect": "What a part itself writes towards a token's logit, through the final norm as it is; what later "
+    "parts make of it counts as theirs.",
     "embedding": "The vector of numbers that the model has learned for a token.",
     "entropy": "How open a choice is, in bits: 0 if one token is certain, and one more bit each time the number of "
     "equally likely tokens doubles.",

@@ -110,6 +110,23 @@ PANELS = {
     "residual.watched": Panel("Chooses the token that the two lines below follow.", ("token",)),
     "residual.probability": Panel("The watched token's probability at each depth.", ("logit lens", "softmax")),
     "residual.rank": Panel("The watched token's rank at each depth.", ("rank",)),
+    "attribution.position": Panel("Chooses the place in the text after which the token comes.", ("token",)),
+    "attribution.token": Panel("Chooses the token to be explained; any can be typed.", ("logit", "token")),
+    "attribution.against": Panel("Chooses the token that it is compared with.", ("logit",)),
+    "attribution.parts": Panel(
+        "The parts that add most to the token's logit, or take most from it, and how all of them add up.",
+        ("logit", "direct effect", "residual stream", "MLP"),
+    ),
+    "attribution.map": Panel(
+        "What each head, each attention bias and each MLP adds. A click picks a head.",
+        ("head", "layer", "direct effect", "MLP"),
+    ),
+    "attribution.text": Panel(
+        "The text, coloured by what each token brought to the picked head's part.", ("head", "attention pattern")
+    ),
+    "attribution.words": Panel(
+        "The tokens that brought most, with the weight at which the head looked at each.", ("attention pattern",)
+    ),
     "sampling.settings": Panel(
         "Other settings for this one draw; the run itself stays as it is.",
         ("temperature", "top-k", "top-p", "seed"),
