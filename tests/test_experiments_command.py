@@ -28,18 +28,11 @@ def test_ablate_prints_the_effect_and_the_change_in_words(capsys: pytest.Capture
 def test_steer_takes_a_token_or_two_texts(capsys: pytest.CaptureFixture[str], engine: Engine) -> None:
     (king,) = engine.tokenizer.encode(" king")
     by_token = steer(engine, HERO, 3, 0.5, king, token=king)
-    told = said(
-        capsys,
-        "steer",
-        HERO,
-        *["--layer", "3", "--dose", "0.5", "--json", "--toward-token"],
-        " king",
-        "--token",
-        " king",
-    )
+    asked = ["--layer", "3", "--dose", "0.5", "--toward-token", " king", "--token", " king"]
+    told = said(capsys, "steer", HERO, *asked, "--json")
     assert told["effect"]["logit"] == pytest.approx(by_token.effect.logit, rel=1e-6)
     by_texts = steer(engine, HERO, 3, -0.5, HERO, OTHER)
-    asked = ["--layer", "3", "--dose", "0.5", "--toward-token", " king", "--token", " king"]
+    asked = ["--layer", "3", "--dose", "-0.5", "--toward", HERO, "--away", OTHER]
     told = said(capsys, "steer", HERO, *asked, "--json")
     assert told["effect"]["logit_difference"] == pytest.approx(by_texts.effect.difference, rel=1e-6)
 

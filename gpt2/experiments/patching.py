@@ -1,6 +1,6 @@
 """Activation patching: what a part computed of one prompt, put in its place while the model reads another."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gpt2.errors import SettingsError
@@ -50,21 +50,31 @@ class Pair:
             SettingsError: if they have different numbers of tokens and are not aligned at their ends, or if the two
                 tokens are the same.
         """
-        shift = destination.seq - source.seq
-        if shift and not align_end:
-            raise SettingsError(
-                f"The prompt that is patched from has {source.seq} tokens and the other {destination.seq}; give two of "
-                "the same number, or align them at the end."
-            )
-        first, other = first_two(source.steps[-1].logits)[0], first_two(destination.steps[-1].logits)[0]
-        token, against = first if token is None else token, other if against is None else against
+        pair = cls.unlike(source, destination, align_end)
+        token, against = pair.token if token is None else token, pair.against if against is None else against
         if token == against:
             raise SettingsError(
                 f"Both prompts are followed by {source.vocabulary.label(token)} most likely, so nothing tells them "
                 "apart; choose other prompts, or two tokens to compare."
             )
         check_tokens(token, against, source.config.vocab_size)
-        return cls(source, destination, token, against, shift)
+        return replace(pair, token=token, against=against)
+
+    @classmethod
+    def unlike(cls, source: Trace, destination: Trace, align_end: bool = False) -> "Pair":
+        """The same, where nothing is measured by two tokens, so that they may be the same.
+
+        Raises:
+            SettingsError: if the runs have different numbers of tokens and are not aligned at their ends.
+        """
+        shift = destination.seq - source.seq
+        if shift and not align_end:
+            raise SettingsError(
+                f"The prompt that is patched from has {source.seq} tokens and the other {destination.seq}; give two of "
+                "the same number, or align them at the end."
+            )
+        first, other = (first_two(trace.steps[-1].logits)[0] for trace in (source, destination))
+        return cls(source, destination, first, other, shift)
 
     @property
     def positions(self) -> range:
