@@ -115,7 +115,7 @@ def test_steering_adds_a_share_of_the_streams_mean_length(engine: Engine, refere
         change.add["hook_resid_pre"][layer, at] = 0.7 * mean * direction / np.linalg.norm(direction)
         found = steer(engine, ids, layer, 0.7, **asked)
         agrees(found, plain["logits"][-1], reference.forward(ids, change)["logits"][-1])
-        assert f"{0.7 * mean:.1f} long" in found.says and "70%" in found.says
+        assert f"{0.7 * mean:.1f} long" in found.says and "70\u202f%" in found.says
 
 
 @pytest.mark.parametrize("part", [stream(3), head(2, 6), mlp(4)], ids=lambda part: part.hook)

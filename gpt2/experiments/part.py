@@ -101,9 +101,19 @@ def parts_of(heads: Iterable[Sequence[int]], mlps: Iterable[int]) -> tuple[Part,
     return tuple(dict.fromkeys(found))
 
 
+def written(value: float) -> str:
+    """A number for a label, with a minus instead of a hyphen."""
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")
+
+
+def share_in_words(share: float) -> str:
+    """A share in per cent, for a label."""
+    return f"{written(round(100 * share, 1))}\N{NARROW NO-BREAK SPACE}%"
+
+
 def where(positions: Positions) -> str:
     """The positions in words, for a label."""
     if positions is None:
         return "at all positions"
-    written = ", ".join(map(str, positions))
-    return f"at position {written}" if len(positions) == 1 else f"at positions {written}"
+    at = ", ".join(map(written, positions))
+    return f"at position {at}" if len(positions) == 1 else f"at positions {at or '(none chosen)'}"

@@ -1,7 +1,7 @@
 """Planned changes: what a person has chosen, as data; made into interventions once the model reads the prompt."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,7 +10,7 @@ from gpt2.model.interventions import Interventions
 from gpt2.trace.trace import Trace
 
 from .ablation import Kind, ablation, ablation_in_words, scaling
-from .part import Part, where
+from .part import Part, share_in_words, where, written
 from .passes import observe, single_token
 from .patching import Pair, patch_in_words
 from .steering import prompt_direction, steering, steering_in_words, token_direction
@@ -54,7 +54,7 @@ class Mute:
         if self.kind != "scale":
             return ablation_in_words(self.parts, "mean" if self.kind == "mean" else "zero", self.positions)
         names = ", ".join(part.name for part in self.parts)
-        return f"{names} multiplied by {self.factor:g} {where(self.positions)}"
+        return f"{names} multiplied by {written(self.factor)} {where(self.positions)}"
 
     def make(self, engine: "Engine", base: Trace, look: Observe) -> tuple[Interventions, str]:
         """The scales, and for a mean the additions.
@@ -87,7 +87,11 @@ class Steer:
         """What is added."""
         what = f"the unembedding of {self.token!r}" if self.token else f"{self.toward!r} minus {self.away!r}"
         is_whole = bool(self.token or (self.toward and self.away))
-        return f"{what} added before L{self.layer} {where(self.positions)}, dose {self.dose:.0%}" if is_whole else ""
+        return (
+            f"{what} added before L{self.layer} {where(self.positions)}, {share_in_words(self.dose)}"
+            if is_whole
+            else ""
+        )
 
     def make(self, engine: "Engine", base: Trace, look: Observe) -> tuple[Interventions, str]:
         """The addition.
@@ -143,15 +147,3 @@ def looking(engine: "Engine", stop: threading.Event, check: Callable[[int], None
         return observe(engine, run.prompt_ids, stop)
 
     return look
-
-
-def planned(
-    engine: "Engine", plan: Plan, prompt_ids: Sequence[int], look: Observe, stop: threading.Event
-) -> Interventions:
-    """The interventions of a plan for a run that begins with these tokens.
-
-    Raises:
-        Withdrawn: once `stop` is withdrawn from `engine.turns`.
-        GPT2Error: if the plan cannot be made.
-    """
-    return plan.make(engine, observe(engine, prompt_ids, stop), look)[0]

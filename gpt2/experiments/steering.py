@@ -14,7 +14,7 @@ from gpt2.trace.trace import Trace
 
 from .ablation import Result
 from .effect import effect_of
-from .part import Positions, stream, where
+from .part import Positions, share_in_words, stream, where
 from .passes import Prompt, observe, read
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def steering(trace: Trace, direction: Direction, layer: int, dose: float, positi
 def steering_in_words(direction: Direction, layer: int, made: Steering, dose: float, positions: Positions) -> str:
     """What a steering does, for a label: the dose, the factor beside it, and always the positions."""
     return (
-        f"{direction.says} added to {stream(layer).name} {where(positions)}, {made.factor:.1f} long: {dose:.0%} of the "
+        f"{direction.says} added to {stream(layer).name} {where(positions)}, {abs(made.factor):.1f} long: "
+        f"{share_in_words(dose)} of the "
         f"stream's mean length there, {made.mean_length:.1f}"
     )
 
