@@ -88,7 +88,7 @@ class Steer:
         what = f"the unembedding of {self.token!r}" if self.token else f"{self.toward!r} minus {self.away!r}"
         is_whole = bool(self.token or (self.toward and self.away))
         return (
-            f"{what} added before L{self.layer} {where(self.positions)}, {share_in_words(self.dose)}"
+            f"{what} added before L{self.layer} {where(self.positions)}, dose {share_in_words(self.dose)}"
             if is_whole
             else ""
         )

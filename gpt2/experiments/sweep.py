@@ -32,6 +32,7 @@ class Sweep:
         rows, columns: the layers; and the heads, or the positions. A last column of -1 is the MLP's.
         done: how many changes have been measured.
         token, against: the two tokens whose logits are compared.
+        ids: the tokens of the run that was changed.
     Shapes: values [row, column].
     """
 
@@ -41,6 +42,7 @@ class Sweep:
     done: int
     token: int
     against: int
+    ids: tuple[int, ...]
 
     @property
     def total(self) -> int:
@@ -86,7 +88,7 @@ def sweep_ablation(
         return effect_of(before, after, named.token, named.against).change(measure)
 
     columns = (*range(config.n_head), -1)
-    yield from _sweep(tuple(range(config.n_layer)), columns, change, value, (named.token, named.against))
+    yield from _sweep(tuple(range(config.n_layer)), columns, change, value, (named.token, named.against, ids))
 
 
 def sweep_patching(
@@ -118,7 +120,7 @@ def sweep_patching(
         return pair.share(effect_of(before, after, pair.token, pair.against))
 
     rows = tuple(range(config.n_layer))
-    yield from _sweep(rows, tuple(columns), change, value, (pair.token, pair.against))
+    yield from _sweep(rows, tuple(columns), change, value, (pair.token, pair.against, ids))
 
 
 def _head_or_mlp(layer: int, column: int) -> Part:
@@ -130,7 +132,7 @@ def _sweep(
     columns: tuple[int, ...],
     change: Change,
     value: Callable[[Interventions], float],
-    tokens: tuple[int, int],
+    tokens: tuple[int, int, tuple[int, ...]],
 ) -> Iterator[Sweep]:
     """Measure cell by cell, row by row from the last, which stands on top of a picture."""
     values = np.full((len(rows), len(columns)), np.nan)

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,6 +49,7 @@ class Twin:
     changed: Array
     kl: NDArray[np.float64]
     is_complete: bool = False
+    _watched: dict[int, tuple[list[float], list[float]]] = field(default_factory=dict, repr=False)  # the newest alone
 
     @property
     def nbytes(self) -> int:
@@ -83,6 +84,8 @@ class Twin:
 
     def probabilities(self, engine: "Engine", token: int) -> tuple[list[float], list[float]]:
         """One token's probability at every step, of the base and of the changed model."""
+        if token in self._watched:
+            return self._watched[token]
         found: tuple[list[float], list[float]] = ([], [])
         for rows, into in zip((self.base, self.changed), found, strict=True):
             for start in range(0, len(rows), ROWS):
@@ -90,6 +93,8 @@ class Twin:
                     logits = np.asarray(engine.lens(rows[start : start + ROWS]), np.float64)  # [step, vocab]
                 powers = np.exp(logits - logits.max(axis=1, keepdims=True))
                 into.extend((powers[:, token] / powers.sum(axis=1)).tolist())
+        self._watched.clear()
+        self._watched[token] = found
         return found
 
 

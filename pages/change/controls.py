@@ -5,9 +5,11 @@ from functools import partial
 
 import streamlit as st
 
+from gpt2.errors import PromptError
 from gpt2.experiments.part import Part, head, mlp, stream
 from gpt2.experiments.plan import Mute, Patch, Plan, Steer
 from gpt2.model.config import GPT2Config
+from gpt2.text.prompt import count_tokens
 from pages.charts.experiments.grid import KINDS, part_at, part_grid, part_label, parts_by_label
 from pages.frame.layout import View
 from pages.matrix.component import Cell, picked_cell, selectable_matrix
@@ -16,7 +18,7 @@ WAYS = MUTE, STEER, PATCH = "Mute or scale", "Steer", "Patch"
 EVERYWHERE, CHOSEN = "At every position", "At chosen positions"
 TOKEN, TWO_PROMPTS = "A token", "The difference of two prompts"
 STREAM, HEAD, MLP = "The stream", "A head", "An MLP"
-GRID = 300  # pixels
+GRID, ROW = 96, 22  # pixels: around the grid, and a layer
 
 
 def choose_plan(view: View, way: str) -> Plan:
@@ -50,7 +52,7 @@ def mute_plan(view: View) -> Mute:
         chosen = st.multiselect("Changed parts", list(parts), key=names, placeholder="None", persist_state="session")
     with left:
         changed = [parts[name] for name in chosen]
-        picture = part_grid(config, changed, kind, factor, GRID)
+        picture = part_grid(config, changed, kind, factor, GRID + ROW * config.n_layer)
         toggle = partial(toggle_part, config, shown, names)
         selectable_matrix(picture, key=shown, otherwise=(config.n_layer - 1, 0), on_pick=toggle)
     return Mute(tuple(changed), kind, factor, positions)
@@ -106,6 +108,12 @@ def patch_plan(view: View) -> Patch:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         source = typed(view, "source", "Take the activation from this prompt", "")
+        if source and view.checkpoint is not None:
+            try:
+                count = count_tokens(source, view.checkpoint.tokenizer)
+                st.caption(f"It has {count} tokens; the prompt of the run has {len(view.trace.prompt_ids)}.")
+            except PromptError as error:
+                st.error(str(error))
         align = st.toggle("Align the prompts at their ends", key=view.key("align"), persist_state="session")
         positions = choose_positions(view, "patch")
     with right:
@@ -135,10 +143,9 @@ def typed(view: View, name: str, title: str, default: str) -> str:
 
 def choose_layer(view: View, name: str) -> int:
     """A list of the layers."""
-    layers = range(view.trace.config.n_layer)
-    return st.selectbox(
-        "Layer", layers, format_func="L{}".format, key=view.key(f"{name}_layer"), persist_state="session"
-    )
+    layers, key = range(view.trace.config.n_layer), view.key(f"{name}_layer")
+    st.session_state[key] = min(st.session_state.get(key, len(layers) // 2), len(layers) - 1)
+    return st.selectbox("Layer", layers, format_func="L{}".format, key=key, persist_state="session")
 
 
 def choose_positions(view: View, name: str) -> tuple[int, ...] | None:

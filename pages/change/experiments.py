@@ -4,7 +4,7 @@ import streamlit as st
 
 from gpt2.experiments.ablation import Kind
 from gpt2.experiments.plan import Mute, Patch
-from pages.change.controls import MUTE, WAYS, choose_plan
+from pages.change.controls import MUTE, WAYS, choose_plan, typed
 from pages.change.results import show_results, show_sweep
 from pages.charts.experiments import heat, strip
 from pages.frame import layout
@@ -63,18 +63,27 @@ show_results(view, tried)
 
 with st.container(border=True):
     heading(view.key("sweep"), "Which part matters most?")
-    over, button = st.columns([5, 2], vertical_alignment="bottom")
-    sweeps = heat.SWEEPS if isinstance(plan, Patch) else heat.SWEEPS[:1]
-    name = over.segmented_control(
-        "One change at a time", sweeps, default=sweeps[0], required=True, key=view.key("over")
-    )
+    is_patch = isinstance(plan, Patch)
+    over, token, against, button = st.columns([5, 1.5, 1.5, 1.5], vertical_alignment="bottom")
+    sweeps = heat.SWEEPS if is_patch else heat.SWEEPS[:1]
+    with over:
+        name = st.segmented_control(
+            "One change at a time", sweeps, default=sweeps[0], required=True, key=view.key(f"over {is_patch}")
+        )
+    with token:
+        watched = typed(view, "token", "Logit of (empty: likeliest)", "")
+    with against:
+        other = typed(view, "against", "minus that of", "")
+    tokens = watched, other
+    back = is_patch and st.toggle("The other way: from this run into the other prompt", key=view.key("back"))
     kind: Kind = "mean" if isinstance(plan, Mute) and plan.kind == "mean" else "zero"
     if button.button("Run the sweep", key=view.key("sweep_run"), width="stretch"):
         tried.swept = name
         if isinstance(plan, Patch) and name != heat.ABLATIONS:
-            tried.try_patches(visit.player, view.run, engine, plan, "stream" if name == heat.STREAM else "parts")
+            where = "stream" if name == heat.STREAM else "parts"
+            tried.try_patches(visit.player, view.run, engine, plan, where, tokens, back)
         else:
-            tried.try_ablations(visit.player, view.trace, engine, kind)
+            tried.try_ablations(visit.player, view.trace, engine, kind, tokens)
     show_sweep(view, tried)
 
 changed = None if tried.changed is None else tried.changed.found

@@ -36,6 +36,9 @@ def show_results(view: View, tried: Experiments) -> None:
             st.error("The changed model did not run to its end.")
             plain_text(changed.error)
         found = changed.found
+        if changed.is_running:
+            drawn, total = (0, 0) if found is None else (len(found.changed_ids), len(found.base_ids))
+            st.progress(drawn / max(1, total), f"{drawn} of {total} tokens" if total else "Reading the prompt")
         if found is not None and found.is_of(visit.player.trace):
             plain_text(f"Changed: {changed.says}.")
             show_twin(visit, found, step, key("texts"), key("kl"))
@@ -89,7 +92,7 @@ def show_next(visit: Visit, found: Twin, step: int, next_key: str, watched_key: 
 
 def show_sweep(view: View, tried: Experiments) -> None:
     """Draw the newest sweep as a heat map; while it is made, redraw it without the rest of the page."""
-    visit, key = this_visit(), view.key("sweep")
+    visit, key = this_visit(), view.key("heat")
     was_running = tried.sweep is not None and tried.sweep.is_running
     del view
 
@@ -113,8 +116,7 @@ def show_sweep(view: View, tried: Experiments) -> None:
             st.error("The sweep did not run to its end.")
             plain_text(sweep.error)
         if sweep.found is not None and sweep.run_id == visit.player.trace.run_id:
-            trace = visit.player.trace
-            matrix(heat.heat_map(sweep.found, tried.swept, trace.labels, trace.vocabulary, HEAT), key=key)
+            matrix(heat.heat_map(sweep.found, tried.swept, visit.player.trace.vocabulary, HEAT), key=key)
             st.caption(f"{sweep.says[0].upper()}{sweep.says[1:]}.")
 
     draw()

@@ -129,9 +129,10 @@ PANELS = {
     "experiments.next": Panel("The likeliest next tokens of both models at this step.", ("logit", "softmax")),
     "experiments.watched": Panel("One token's probability in both models, at every step.", ("softmax",)),
     "experiments.sweep": Panel(
-        "One change after the other, each by itself: the effect of each on the next token.",
-        ("ablation", "patching", "logit"),
+        "Tries one change after the other, each by itself, and compares the logits of two tokens.",
+        ("ablation", "patching"),
     ),
+    "experiments.heat": Panel("The effect of each change on the next token.", ("logit", "layer", "head")),
     "cost.steps": Panel("The milliseconds of each step, by what they were spent on.", ("prefill", "decode")),
     "cost.table": Panel("The time and the memory of this run, in numbers.", ("KV cache", "prefill", "decode")),
     "cost.saving": Panel("The time of a step with the cache, and without it.", ("KV cache", "decode")),

@@ -36,7 +36,7 @@ function describe(view, [r, c]) {
     .replaceAll('{row}', () => (header.row_names || header.rows)[r])
     .replaceAll('{column}', () => (header.column_names || header.columns)[c])
     .replaceAll('{r}', r + (header.row_start ?? 0)).replaceAll('{c}', c + (header.column_start ?? 0));
-  const text = header.text && !header.tile ? `${spoken(header.text[r][c])} ` : '';
+  const text = header.text?.[r][c] && !header.tile ? `${spoken(header.text[r][c])} ` : '';
   const value = header.tile ? '' : text + numberText(header.scale, data[r * header.shape[1] + c]);
   const names = [header.row_title, row, '→', header.column_title, column].filter(Boolean).join(' ');
   return { value, where: header.tile ? header.notes[r][c] : names, hook };

@@ -12,7 +12,7 @@ from gpt2.engine.settings import trace_budget
 from gpt2.engine.turns import Withdrawn
 from gpt2.errors import GPT2Error
 from gpt2.experiments.ablation import Kind
-from gpt2.experiments.passes import observe
+from gpt2.experiments.passes import observe, single_token
 from gpt2.experiments.patching import Pair
 from gpt2.experiments.plan import Patch, Plan, looking
 from gpt2.experiments.sweep import Sweep, sweep_ablation, sweep_patching
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
 
 Found = TypeVar("Found")
+# The token that is watched, and the one that its logit is compared with, as they are typed; empty for the likeliest.
+Tokens = tuple[str, str]
 FREED = (
     "The numbers of this experiment were freed to make room for other visitors; press its button to make them again."
 )
@@ -93,7 +95,8 @@ class Experiment(Generic[Found]):
 
     def wait(self, seconds: float) -> None:
         """Return once it has ended, or after so many seconds."""
-        self._thread.join(seconds)
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
 
     def squeeze(self) -> int:
         """Nothing of it can be recomputed without the engine."""
@@ -137,6 +140,16 @@ class Experiment(Generic[Found]):
         return NO_ROOM if self._traces.make_room(keep=player, needed=self._needed) else ""
 
 
+def tokens_of(engine: "Engine", texts: Tokens) -> tuple[int | None, int | None]:
+    """The tokens that are compared; None where none is typed.
+
+    Raises:
+        SettingsError: if a text is not one token.
+    """
+    token, against = (single_token(text, engine.tokenizer) if text else None for text in texts)
+    return token, against
+
+
 @dataclass(eq=False)
 class Experiments:
     """What one visitor has tried on the run on the stage: one changed run, and one sweep, of one run each."""
@@ -175,28 +188,38 @@ class Experiments:
 
         self.plan, self.changed = plan, Experiment(player, base, engine, plan.says, work)
 
-    def try_ablations(self, player: OnStage, base: Trace, engine: "Engine | None", kind: Kind) -> None:
+    def try_ablations(self, player: OnStage, base: Trace, engine: "Engine | None", kind: Kind, tokens: Tokens) -> None:
         """Ablate every head and MLP, one at a time, and read the next token after the last step of `base`."""
         self._end_sweep()
 
         def work(own: Experiment[Sweep], engine: "Engine", stop: threading.Event) -> Iterator[Sweep]:
-            yield from sweep_ablation(engine, observe(engine, base.computed_ids, stop), kind, stop=stop)
+            token, against = tokens_of(engine, tokens)
+            found = observe(engine, base.computed_ids, stop)
+            yield from sweep_ablation(engine, found, kind, "logit difference", token, against, stop)
 
         over = "" if kind == "zero" else ", over the positions so far"
         says = f"{kind} ablation{over}, one part at a time, at all positions; read at step {len(base.steps) - 1}"
 
         self.sweep = Experiment(player, base, engine, says, work)
 
-    def try_patches(self, player: OnStage, base: Trace, engine: "Engine | None", plan: Patch, over: str) -> None:
-        """Patch the prompt at every layer and position, or at every head and MLP, from the plan's other prompt."""
+    def try_patches(
+        self, player: OnStage, base: Trace, engine: "Engine | None", plan: Patch, over: str, tokens: Tokens, back: bool
+    ) -> None:
+        """Patch the prompt at every layer and position, or at every head and MLP, from the plan's other prompt.
+
+        With `back`, the other prompt is changed, and the activations are the run's.
+        """
         self._end_sweep()
 
         def work(own: Experiment[Sweep], engine: "Engine", stop: threading.Event) -> Iterator[Sweep]:
             source = looking(engine, stop, limits().check_prompt)(plan.source)
-            pair = Pair.of(source, observe(engine, base.prompt_ids, stop), plan.align_end)
+            runs = source, observe(engine, base.prompt_ids, stop)
+            token, against = tokens_of(engine, tokens)
+            pair = Pair.of(*(runs[::-1] if back else runs), plan.align_end, token, against)
             yield from sweep_patching(engine, pair, over, stop)
 
-        says = f"patched from {plan.source!r} into this prompt, one part at a time; read after the prompt"
+        way = f"from this prompt into {plan.source!r}" if back else f"from {plan.source!r} into this prompt"
+        says = f"patched {way}, one part at a time; read after the prompt"
         self.sweep = Experiment(player, base, engine, says, work)
 
     def _end_sweep(self) -> None:

@@ -7,13 +7,13 @@ from gpt2.experiments.effect import Effect
 from gpt2.model.sampling import most_likely, softmax
 from gpt2.text.vocabulary import Vocabulary
 from pages.charts.style import ChartData, dressed, named, token_axis
-from pages.look.numbers import bits, percent, signed
+from pages.look.numbers import bits, percent, round_above, signed
 from pages.look.palette import Palette
 from pages.look.tokens import spoken
 
 BARS_TITLE, LINE_TITLE = "The next token at this step", "The watched token along the run"
 BASE, CHANGED = "base", "changed"
-EACH, ROW, HEIGHT = 6, 34, 190
+EACH, ROW, HEIGHT = 6, 34, 220
 
 
 def shown_tokens(effect: Effect) -> list[int]:
@@ -39,7 +39,7 @@ def next_rows(effect: Effect, vocabulary: Vocabulary) -> ChartData:
 
 
 def next_bars(effect: Effect, vocabulary: Vocabulary, palette: Palette) -> alt.Chart | alt.LayerChart:
-    """Bars on [0, 1], the base's pale and the changed model's strong."""
+    """Bars from 0 to a round end, the base's grey and the changed model's strong."""
     rows = next_rows(effect, vocabulary)
     base = named("next").encode(
         y=alt.Y("token:N", sort=alt.EncodingSortField("place", op="min"), axis=token_axis()),
@@ -50,8 +50,11 @@ def next_bars(effect: Effect, vocabulary: Vocabulary, palette: Palette) -> alt.C
             alt.Tooltip("probability:Q", format=".4%"),
         ],
     )
+    longest = max(row["probability"] for row in rows)
     x = alt.X(
-        "probability:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(title="probability", format=".0%", tickCount=5)
+        "probability:Q",
+        scale=alt.Scale(domain=[0, round_above(1.15 * longest)]),
+        axis=alt.Axis(title="probability", format=".0%", tickCount=5),
     )
     colours = alt.Scale(domain=[BASE, CHANGED], range=[palette.muted, palette.sampling])
     bars = base.mark_bar().encode(x=x, color=alt.Color("what:N", scale=colours, legend=alt.Legend(title=None)))
@@ -81,18 +84,19 @@ def watched_rows(base: list[float], changed: list[float]) -> ChartData:
 
 def watched_lines(base: list[float], changed: list[float], step: int, palette: Palette) -> alt.Chart | alt.LayerChart:
     """Probability on [0, 1], on a square-root scale that shows small ones; the shown step has a rule."""
-    axis = alt.Axis(title="probability (square-root scale)", format=".0%", values=[0, 0.01, 0.1, 0.25, 0.5, 1])
+    axis = alt.Axis(title="square-root scale", format=".0%", values=[0, 0.01, 0.1, 0.25, 0.5, 1])
     x = alt.X("step:Q", axis=alt.Axis(title="step", format="d", tickMinStep=1, grid=False), scale=alt.Scale(nice=False))
     colours = alt.Scale(domain=[BASE, CHANGED], range=[palette.muted, palette.watched])
     dashes = alt.Scale(domain=[BASE, CHANGED], range=[[6, 4], [1, 0]])
+    legend = alt.Legend(title=None, symbolType="stroke", symbolSize=400)
     lines = (
         named("watched")
-        .mark_line(point=True)
+        .mark_line()
         .encode(
             x=x,
             y=alt.Y("probability:Q", scale=alt.Scale(type="sqrt", domain=[0, 1]), axis=axis),
-            color=alt.Color("what:N", scale=colours, legend=alt.Legend(title=None)),
-            strokeDash=alt.StrokeDash("what:N", scale=dashes, legend=None),
+            color=alt.Color("what:N", scale=colours, legend=legend),
+            strokeDash=alt.StrokeDash("what:N", scale=dashes, legend=legend),
             tooltip=[
                 alt.Tooltip("step:Q"),
                 alt.Tooltip("what:N", title="model"),

@@ -16,17 +16,16 @@ SWEEPS = (ABLATIONS, STREAM, PARTS)
 ABLATION_LABEL, PATCH_LABEL = "change of the logit difference", "share restored: 0 none, 1 all"
 
 
-def heat_map(found: Sweep, name: str, labels: list[str], vocabulary: Vocabulary, height: int) -> Picture:
+def heat_map(found: Sweep, name: str, vocabulary: Vocabulary, height: int) -> Picture:
     """The effects, the last layer on top; cells that are not measured yet are hatched.
 
     Args:
         found: the sweep.
         name: one of `SWEEPS`.
-        labels: those of the prompt's tokens, for a sweep over positions.
-        vocabulary: names the two tokens.
+        vocabulary: names the tokens.
         height: in pixels.
     """
-    is_stream = name == STREAM
+    is_stream, labels = name == STREAM, [vocabulary.label(token) for token in found.ids]
     columns = [labels[at] if is_stream else "MLP" if at < 0 else f"H{at}" for at in found.columns]
     return Picture(
         found.values[::-1],
@@ -34,29 +33,31 @@ def heat_map(found: Sweep, name: str, labels: list[str], vocabulary: Vocabulary,
         columns,
         signed_scale(ABLATION_LABEL if name == ABLATIONS else PATCH_LABEL, found.values),
         name,
-        heat_sentence(found, name, labels, vocabulary),
+        heat_sentence(found, name, vocabulary),
         "",
         row_title="layer",
+        column_title="position" if is_stream else "",
         column_start=found.columns[0] if is_stream else None,
         height=height,
     )
 
 
-def part_of(found: Sweep, name: str, cell: tuple[int, int], labels: list[str]) -> str:
+def part_of(found: Sweep, name: str, cell: tuple[int, int], vocabulary: Vocabulary) -> str:
     """What is changed in a cell of the sweep, in words."""
     layer, column = found.rows[cell[0]], found.columns[cell[1]]
     if name == STREAM:
-        return f"{stream(layer).name} at {spoken(labels[column])}, position {column}"
+        return f"{stream(layer).name} at {spoken(vocabulary.label(found.ids[column]))} (position {column})"
     return part_name("MLP", layer) if column < 0 else head_name(layer, column)
 
 
-def heat_sentence(found: Sweep, name: str, labels: list[str], vocabulary: Vocabulary) -> str:
+def heat_sentence(found: Sweep, name: str, vocabulary: Vocabulary) -> str:
     """The strongest change so far, with the number in its cell."""
     token, against = (spoken(vocabulary.label(one)) for one in (found.token, found.against))
     if not found.done:
         return f"Nothing is measured yet; the effect is on the logit of {token} minus that of {against}."
     cell = found.strongest
-    value, part = float(found.values[cell]), part_of(found, name, cell, labels)
+    value, part = float(found.values[cell]), part_of(found, name, cell, vocabulary)
+    part = f"{part[0].upper()}{part[1:]}"
     so_far = "" if found.done == found.total else f" so far, after {found.done} of {found.total} passes"
     if name == ABLATIONS:
         return (

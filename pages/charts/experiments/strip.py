@@ -55,8 +55,9 @@ def strip_sentence(found: Twin, vocabulary: Vocabulary) -> str:
     if not found.kl.any():
         return f"The change changes nothing: all {len(found.kl)} steps differ by {bits(0)}."
     most = int(np.argmax(found.kl))
+    token = spoken(step_labels(found, vocabulary)[most])
     return (
-        f"Both read the base's text. They differ most before {spoken(step_labels(found, vocabulary)[most])}, step "
-        f"{most}: {bits(float(found.kl[most]))}; over all {len(found.kl)} steps {bits(float(found.kl.mean()))} on "
+        f"Both read the base's text, step by step. They differ most before {token}, "
+        f"step {most}: {bits(float(found.kl[most]))}; over all {len(found.kl)} steps {bits(float(found.kl.mean()))} on "
         "average."
     )
