@@ -2,8 +2,8 @@
 
 Its rooms, each importing only those before it: `errors` what a caller can meet · `model` the model itself · `text`
 prompts and tokens · `checkpoints` weights from a folder or the hub · `trace` what a run leaves behind · `reading` what
-is read out of it · `engine` running the model · `interpreter` running any graph at once · `learn` the course · `bench`
-beside transformers · `train` how the bundled model was made.
+is read out of it · `engine` running the model · `experiments` changing it and measuring what follows · `interpreter`
+running any graph at once · `learn` the course · `bench` beside transformers · `train` how the bundled model was made.
 """
 
 from collections.abc import Callable
@@ -16,11 +16,14 @@ from .errors import EngineError
 if TYPE_CHECKING:
     from .checkpoints.weights import Checkpoint
     from .engine.engine import Engine
+    from .experiments.ablation import ablate
+    from .experiments.patching import patch
+    from .experiments.steering import steer
     from .model.interventions import Addition, Interventions, Scale
     from .model.sampling import Sampling
     from .trace.trace import Trace
 
-__all__ = ["Addition", "Interventions", "Sampling", "Scale", "Trace", "bind", "load"]
+__all__ = ["Addition", "Interventions", "Sampling", "Scale", "Trace", "ablate", "bind", "load", "patch", "steer"]
 
 # The names that people type, imported when they are first used: a trace opens without MAX.
 NAMES = {
@@ -29,6 +32,9 @@ NAMES = {
     "Interventions": ".model.interventions",
     "Scale": ".model.interventions",
     "Addition": ".model.interventions",
+    "ablate": ".experiments.ablation",
+    "steer": ".experiments.steering",
+    "patch": ".experiments.patching",
 }
 
 

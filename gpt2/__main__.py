@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from . import load
 from .engine.address_space import MAX_BYTES, NUMPY_BYTES, check_address_space
 from .errors import GPT2Error, SettingsError, reason
+from .experiments.command import add_commands as add_experiments
 from .reading import attribute_command
 from .text import streams
 from .text.one_line import Parser, one_line
@@ -71,6 +72,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         if name == "trace":
             added.add_argument("--out", type=Path, required=True, help="the .npz file to write")
             added.add_argument("--half", action="store_true", help="captures as float16")
+    add_experiments(command, ready, answer)
     added = command("bench", bench, "Measure speed and memory beside Hugging Face transformers, or many runs at once.")
     added.add_argument("--lengths", type=int, nargs="+", help="context lengths in tokens (100 400 900, if they fit)")
     added.add_argument("--quick", action="store_true", help="few repetitions")

@@ -75,9 +75,10 @@ def test_every_error_is_of_one_family_that_the_command_line_knows() -> None:
 def test_the_readme_names_every_page() -> None:
     rows = re.findall(r"^\| (\w[\w ]*) \| .*\? \|$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     gallery = (ROOT / "pages" / "frame" / "navigation.py").read_text(encoding="utf-8")
-    shown = re.findall(r'st\.Page\(WATCH / "(\w+)\.py", title="([\w ]+)"', gallery)
+    shown = re.findall(r'st\.Page\((?:WATCH|CHANGE) / "(\w+)\.py", title="([\w ]+)"', gallery)
     assert rows == [title for _, title in shown]
-    assert {f"pages/watch/{file}.py" for file, _ in shown} == {
+    watched = [(file, title) for file, title in shown if f'WATCH / "{file}.py"' in gallery]
+    assert {f"pages/watch/{file}.py" for file, _ in watched} == {
         name for name in GALLERY if name.startswith("pages/watch/") and not name.endswith("__init__.py")
     }
 

@@ -22,7 +22,7 @@ from .logo import logo
 from .page_row import show_page_row
 
 WATCH = Path(__file__).parents[1] / "watch"
-LEARN = WATCH.parent / "learn"
+CHANGE, LEARN = WATCH.parent / "change", WATCH.parent / "learn"
 # A visitor chooses light or dark in Streamlit's main menu, which a minimal toolbar shows only with an entry of ours.
 MENU: MenuItems = {
     "About": "**GPT-2 under glass** continues a prompt token by token and shows what happens inside. "
@@ -95,13 +95,14 @@ def show() -> None:
         st.Page(WATCH / "sampling.py", title="Sampling"),
         st.Page(WATCH / "cost.py", title="Cost"),
     ]
+    change = [st.Page(CHANGE / "experiments.py", title="Experiments")]
     learn = [
         st.Page(LEARN / "course.py", title="The course"),
         *(st.Page(LEARN / f"lesson_{lesson.slug}.py", title=f"{lesson.number} {lesson.title}") for lesson in LESSONS),
     ]
-    page = st.navigation({"": watch, "Learn": learn}, position="top")
+    page = st.navigation({"": watch, "Change": change, "Learn": learn}, position="top")
     course = learn[0]  # on a narrow screen it stands for all lessons, which it links
-    show_page_row([*watch, course], course if page in learn else page, colours.attention)
+    show_page_row([*watch, *change, course], course if page in learn else page, colours.attention)
     with st.sidebar:
         show_runs(this_visit())
     page.run()

@@ -145,6 +145,28 @@ PANELS = {
     "sampling.entropy": Panel(
         "How open the choice was at every step, and how unexpected the drawn token.", ("entropy", "surprisal")
     ),
+    "experiments.plan": Panel(
+        "What is changed when the model reads the same prompt again; the run on the stage stays as it is.",
+        ("ablation", "steering", "patching"),
+    ),
+    "experiments.grid": Panel(
+        "Every head of every layer, and each layer's MLP. A click changes one, another leaves it as it was.",
+        ("head", "layer", "MLP"),
+    ),
+    "experiments.texts": Panel(
+        "What the base and the changed model write with the same settings and seed.", ("token", "seed")
+    ),
+    "experiments.kl": Panel(
+        "How far the changed model's next token is from the base's, at every step of the base's text.",
+        ("KL divergence",),
+    ),
+    "experiments.next": Panel("The likeliest next tokens of both models at this step.", ("logit", "softmax")),
+    "experiments.watched": Panel("One token's probability in both models, at every step.", ("softmax",)),
+    "experiments.sweep": Panel(
+        "Tries one change after the other, each by itself, and compares the logits of two tokens.",
+        ("ablation", "patching"),
+    ),
+    "experiments.heat": Panel("The effect of each change on the next token.", ("logit", "layer", "head")),
     "cost.steps": Panel("The milliseconds of each step, by what they were spent on.", ("prefill", "decode")),
     "cost.table": Panel("The time and the memory of this run, in numbers.", ("KV cache", "prefill", "decode")),
     "cost.saving": Panel("The time of a step with the cache, and without it.", ("KV cache", "decode")),

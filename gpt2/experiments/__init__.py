@@ -1,0 +1,6 @@
+"""Experiments on the model: a prompt and a change in, its measured effect out; swept over heads, layers and positions.
+
+`part` names what can be changed; `ablation`, `steering` and `patching` make the changes; `passes` runs them, `effect`
+measures them, `sweep` repeats them over a grid, `twin` sets a changed run beside a run on a stage, `plan` holds what a
+person has chosen for it, and `command` offers the effects on the command line.
+"""

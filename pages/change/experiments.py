@@ -1,0 +1,91 @@
+"""Experiments: mute, scale, steer or patch a part of the model, and see what follows beside the run on the stage."""
+
+import streamlit as st
+
+from gpt2.experiments.ablation import Kind
+from gpt2.experiments.plan import Mute, Patch
+from pages.change.controls import MUTE, WAYS, choose_plan, typed
+from pages.change.results import show_results, show_sweep
+from pages.charts.experiments import heat, strip
+from pages.frame import layout
+from pages.frame.excerpt import Excerpt
+from pages.frame.heading import heading
+from pages.visit.experiment import Experiments
+from pages.visit.session import this_visit
+
+FORMULA = (
+    r"x \mapsto \text{scale} \cdot x + \text{added}, \qquad "
+    r"\mathrm{KL}(p \,\Vert\, q) = \sum_t p_t \log_2 \frac{p_t}{q_t}"
+)
+LINES = (
+    Excerpt("model/changes.py", ("Change.apply",)),
+    Excerpt("experiments/ablation.py", ("ablation",)),
+    Excerpt("experiments/steering.py", ("steering",)),
+    Excerpt("experiments/patching.py", ("Pair.changes", "Pair.share")),
+    Excerpt("experiments/effect.py", ("kl_bits",)),
+)
+
+view = layout.open_page("experiments")
+layout.headline("What if a part of the model were different?")
+visit = this_visit()
+tried: Experiments = st.session_state.setdefault("experiments", Experiments())
+tried.tend(view.run)
+if view.step is None:
+    layout.plain_text("Type a prompt above and run it: then change a part of the model and see what follows.")
+    st.stop()
+
+engine = visit.model_of_run.engine if visit.model_of_run else None
+with st.container(border=True):
+    heading(view.key("plan"), "The change")
+    way = st.segmented_control(
+        "What to do",
+        WAYS,
+        default=MUTE,
+        required=True,
+        key=view.key("way"),
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    plan = choose_plan(view, way)
+    told, run, stop = st.columns([6, 2, 1], vertical_alignment="center")
+    with told:
+        layout.plain_text(f"On: {plan.says}." if plan.says else "On: nothing; the model is as it was.")
+    if run.button("Run the changed model", key=view.key("run"), type="primary", width="stretch"):
+        tried.try_change(visit.player, view.run, engine, plan)
+    is_running = tried.changed is not None and tried.changed.is_running
+    if stop.button("Stop", key=view.key("stop"), width="stretch", disabled=not is_running) and tried.changed:
+        tried.changed.stop()
+        st.rerun()
+
+if tried.plan is not None and tried.plan != plan:
+    layout.plain_text("The results below are of the change that they name; press “Run the changed model” for this one.")
+show_results(view, tried)
+
+with st.container(border=True):
+    heading(view.key("sweep"), "Which part matters most?")
+    is_patch = isinstance(plan, Patch)
+    over, token, against, button = st.columns([5, 1.5, 1.5, 1.5], vertical_alignment="bottom")
+    sweeps = heat.SWEEPS if is_patch else heat.SWEEPS[:1]
+    with over:
+        name = st.segmented_control(
+            "One change at a time", sweeps, default=sweeps[0], required=True, key=view.key(f"over {is_patch}")
+        )
+    with token:
+        watched = typed(view, "token", "Logit of (empty: likeliest)", "")
+    with against:
+        other = typed(view, "against", "minus that of", "")
+    tokens = watched, other
+    back = is_patch and st.toggle("The other way: from this run into the other prompt", key=view.key("back"))
+    kind: Kind = "mean" if isinstance(plan, Mute) and plan.kind == "mean" else "zero"
+    if button.button("Run the sweep", key=view.key("sweep_run"), width="stretch"):
+        tried.swept = name
+        if isinstance(plan, Patch) and name != heat.ABLATIONS:
+            where = "stream" if name == heat.STREAM else "parts"
+            tried.try_patches(visit.player, view.run, engine, plan, where, tokens, back)
+        else:
+            tried.try_ablations(visit.player, view.trace, engine, kind, tokens)
+    show_sweep(view, tried)
+
+changed = None if tried.changed is None else tried.changed.found
+operands = [] if changed is None else strip.operands(changed, view.step_index)
+layout.show_computation("How it is computed", FORMULA, operands, LINES)

@@ -1,0 +1,227 @@
+"""An experiment on the run on the stage: passes of the changed model, in a thread. It never calls Streamlit."""
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from gpt2.engine.long_prompt import whole_bytes
+from gpt2.engine.settings import trace_budget
+from gpt2.engine.turns import Withdrawn
+from gpt2.errors import GPT2Error
+from gpt2.experiments.ablation import Kind
+from gpt2.experiments.passes import observe, single_token
+from gpt2.experiments.patching import Pair
+from gpt2.experiments.plan import Patch, Plan, looking
+from gpt2.experiments.sweep import Sweep, sweep_ablation, sweep_patching
+from gpt2.experiments.twin import Twin, twin
+from gpt2.trace.trace import Trace
+from pages.server.limits import limits
+from pages.server.traces import TRACES, Traces
+
+from .generation import GONE_SECONDS, NO_ROOM
+from .measurement import NO_RUN, NOT_LOADED
+from .on_stage import OnStage
+
+if TYPE_CHECKING:
+    from gpt2.engine.engine import Engine
+
+Found = TypeVar("Found")
+# The token that is watched, and the one that its logit is compared with, as they are typed; empty for the likeliest.
+Tokens = tuple[str, str]
+FREED = (
+    "The numbers of this experiment were freed to make room for other visitors; press its button to make them again."
+)
+LEFT = "The run on the stage has changed, so this experiment ended."
+
+
+class Experiment(Generic[Found]):
+    """Passes of a changed model, each in its turn at the engine; the run on the stage is never touched.
+
+    It holds what is found and nothing of the passes, and counts as a visitor's memory.
+
+    Attributes:
+        run_id: the run on which it is made.
+        says: what is changed, in words; more precise once the model has read the prompts.
+        found: what is found so far; None before the first pass, or if it was freed.
+        error: why it ended before its time, in one sentence; empty if it did not.
+    """
+
+    def __init__(
+        self,
+        player: OnStage,
+        trace: Trace,
+        engine: "Engine | None",
+        says: str,
+        work: "Callable[[Experiment[Found], Engine, threading.Event], Iterator[Found]]",
+        traces: Traces = TRACES,
+    ) -> None:
+        """Begin, and return at once; without an engine, or a run, say why nothing is computed."""
+        self.run_id, self.says, self.model = trace.run_id, says, trace.model
+        self.found: Found | None = None
+        self.error = NO_RUN if not trace.steps else NOT_LOADED if engine is None else ""
+        self._player, self._traces, self._work = weakref.ref(player), traces, work
+        self._needed = min(whole_bytes(trace.config, max(1, trace.seq)), trace_budget())
+        # The thread alone holds the engine: an experiment that is over must not keep a model in memory.
+        self._turns, self._stop = (None if engine is None else engine.turns), threading.Event()
+        self._thread = threading.Thread(target=self._try, args=(engine,), name="experiment", daemon=True)
+        traces.add(self)
+        if not self.error:
+            self._thread.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether passes are still made."""
+        return self._thread.is_alive() and not self._stop.is_set()
+
+    @property
+    def last_seen(self) -> float:
+        """When its visitor was last seen."""
+        player = self._player()
+        return 0.0 if player is None else player.last_seen
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of what is found."""
+        found = self.found
+        return found.nbytes if isinstance(found, Twin) else found.values.nbytes if isinstance(found, Sweep) else 0
+
+    def stop(self) -> None:
+        """Leave the line before the engine at once; a pass that is under way is the last, and is not kept."""
+        if self._turns is not None:
+            self._turns.withdraw(self._stop)
+
+    def wait(self, seconds: float) -> None:
+        """Return once it has ended, or after so many seconds."""
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
+
+    def squeeze(self) -> int:
+        """Nothing of it can be recomputed without the engine."""
+        return 0
+
+    def evict(self) -> int:
+        """Free what was found, if it is over; return the bytes freed."""
+        held = self.nbytes
+        if self.is_running or not held:
+            return 0
+        self.found, self.error = None, FREED
+        return held
+
+    def evict_if_made_by(self, model: str) -> int:
+        """The same, but only if this model made it."""
+        return self.evict() if model == self.model else 0
+
+    def _try(self, engine: "Engine") -> None:
+        try:
+            for found in self._work(self, engine, self._stop):
+                if self._stop.is_set():
+                    return
+                self.found = found
+                if reason := self._stop_reason():
+                    self.error = reason
+                    return
+        except Withdrawn:
+            pass
+        except GPT2Error as error:
+            self.error = str(error)
+        except Exception as error:
+            self.error = f"The experiment stopped ({type(error).__name__}: {error}); press its button to start anew."
+
+    def _stop_reason(self) -> str:
+        """Why not to go on, in one sentence; empty if nothing speaks against it."""
+        player = self._player()
+        if player is None or time.monotonic() - player.last_seen > GONE_SECONDS:
+            return f"Stopped after {GONE_SECONDS} s without a viewer; press the button to start anew."
+        if player.trace.run_id != self.run_id:
+            return LEFT
+        return NO_ROOM if self._traces.make_room(keep=player, needed=self._needed) else ""
+
+
+def tokens_of(engine: "Engine", texts: Tokens) -> tuple[int | None, int | None]:
+    """The tokens that are compared; None where none is typed.
+
+    Raises:
+        SettingsError: if a text is not one token.
+    """
+    token, against = (single_token(text, engine.tokenizer) if text else None for text in texts)
+    return token, against
+
+
+@dataclass(eq=False)
+class Experiments:
+    """What one visitor has tried on the run on the stage: one changed run, and one sweep, of one run each."""
+
+    changed: Experiment[Twin] | None = None
+    plan: Plan | None = None
+    sweep: Experiment[Sweep] | None = None
+    swept: str = ""  # the name of the sweep
+
+    def tend(self, trace: Trace) -> None:
+        """Stop and drop what is of another run than the one on the stage, or of this one as it was before."""
+        changed, sweep = self.changed, self.sweep
+        if changed is not None and not (
+            changed.run_id == trace.run_id and (changed.found is None or changed.found.is_of(trace))
+        ):
+            changed.stop()
+            self.changed = self.plan = None
+        if sweep is not None and sweep.run_id != trace.run_id:
+            sweep.stop()
+            self.sweep = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether any passes are still made."""
+        return any(one is not None and one.is_running for one in (self.changed, self.sweep))
+
+    def try_change(self, player: OnStage, base: Trace, engine: "Engine | None", plan: Plan) -> None:
+        """Run the model with a change beside the run on the stage; an experiment under way ends."""
+        if self.changed is not None:
+            self.changed.stop()
+
+        def work(own: Experiment[Twin], engine: "Engine", stop: threading.Event) -> Iterator[Twin]:
+            look = looking(engine, stop, limits().check_prompt)
+            changes, own.says = plan.make(engine, observe(engine, base.prompt_ids, stop), look)
+            yield from twin(engine, base, changes, stop)
+
+        self.plan, self.changed = plan, Experiment(player, base, engine, plan.says, work)
+
+    def try_ablations(self, player: OnStage, base: Trace, engine: "Engine | None", kind: Kind, tokens: Tokens) -> None:
+        """Ablate every head and MLP, one at a time, and read the next token after the last step of `base`."""
+        self._end_sweep()
+
+        def work(own: Experiment[Sweep], engine: "Engine", stop: threading.Event) -> Iterator[Sweep]:
+            token, against = tokens_of(engine, tokens)
+            found = observe(engine, base.computed_ids, stop)
+            yield from sweep_ablation(engine, found, kind, "logit difference", token, against, stop)
+
+        over = "" if kind == "zero" else ", over the positions so far"
+        says = f"{kind} ablation{over}, one part at a time, at all positions; read at step {len(base.steps) - 1}"
+
+        self.sweep = Experiment(player, base, engine, says, work)
+
+    def try_patches(
+        self, player: OnStage, base: Trace, engine: "Engine | None", plan: Patch, over: str, tokens: Tokens, back: bool
+    ) -> None:
+        """Patch the prompt at every layer and position, or at every head and MLP, from the plan's other prompt.
+
+        With `back`, the other prompt is changed, and the activations are the run's.
+        """
+        self._end_sweep()
+
+        def work(own: Experiment[Sweep], engine: "Engine", stop: threading.Event) -> Iterator[Sweep]:
+            source = looking(engine, stop, limits().check_prompt)(plan.source)
+            runs = source, observe(engine, base.prompt_ids, stop)
+            token, against = tokens_of(engine, tokens)
+            pair = Pair.of(*(runs[::-1] if back else runs), plan.align_end, token, against)
+            yield from sweep_patching(engine, pair, over, stop)
+
+        way = f"from this prompt into {plan.source!r}" if back else f"from {plan.source!r} into this prompt"
+        says = f"patched {way}, one part at a time; read after the prompt"
+        self.sweep = Experiment(player, base, engine, says, work)
+
+    def _end_sweep(self) -> None:
+        if self.sweep is not None:
+            self.sweep.stop()

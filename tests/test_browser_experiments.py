@@ -1,0 +1,68 @@
+"""The Experiments page in a real Chromium: a head muted by keys, both texts read, a sweep drawn."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from gpt2.engine.engine import Engine
+from gpt2.experiments.ablation import ablation
+from gpt2.experiments.part import head
+from gpt2.experiments.twin import twin
+from gpt2.model.sampling import Sampling
+from pages.charts.experiments import following, strip, texts
+from pages.look.tokens import unmarked
+from tests.heads import matrix
+from tests.stage import STAGE, lie_still, run, run_id
+
+pytestmark = pytest.mark.browser
+QUESTION = "What if a part of the model were different?"
+
+
+def go(page: Page) -> None:
+    """Open the page through its group in the navigation."""
+    page.get_by_role("button", name="Change").click()
+    page.get_by_role("menuitem", name="Experiments", exact=True).click()
+    expect(page.get_by_role("heading", name=QUESTION)).to_be_visible(timeout=30_000)
+    lie_still(page)
+
+
+def reads(page: Page, sentence: str) -> None:
+    """Fail unless the page says this; a token's chip may have blanks around it."""
+    words = r"\s*".join(map(re.escape, unmarked(sentence).split()))
+    expect(page.locator("body")).to_have_text(re.compile(words), timeout=30_000)
+
+
+def test_a_head_is_muted_by_keys_and_both_runs_are_read_beside_an_untouched_base(live: Page, engine: Engine) -> None:
+    run(live, "The king said to his", tokens=8)
+    before = run_id(live)
+    go(live)
+    plot = matrix(live, "Which parts are changed").locator(".plot")
+    plot.focus()
+    for key in ("ArrowUp", "ArrowUp", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight", "Enter"):
+        live.keyboard.press(key)
+    expect(live.get_by_text("On: L2·H4 set to zero at all positions.")).to_be_visible(timeout=20_000)
+    live.get_by_role("button", name="Run the changed model").press("Enter")
+    steps = engine.start("The king said to his")
+    for _ in range(8):
+        steps.advance(Sampling(0.8, 0, 0.95, 1))
+    *_, found = twin(engine, steps.trace, ablation([head(2, 4)]))
+    vocabulary = steps.trace.vocabulary
+    reads(live, texts.texts_sentence(found, vocabulary))
+    reads(live, strip.strip_sentence(found, vocabulary))
+    reads(live, following.next_sentence(found.effect(engine, 7), vocabulary))
+    shown = texts.texts_of(found, vocabulary)
+    for text in (shown.common, shown.base, shown.changed):
+        reads(live, text)
+    assert run_id(live) == before and live.locator(STAGE).first.get_attribute("data-steps") == "8"
+    # A second press takes the change back; the results say whose they are.
+    plot.focus()
+    live.keyboard.press("Enter")
+    expect(live.get_by_text("On: nothing; the model is as it was.")).to_be_visible(timeout=20_000)
+    expect(live.get_by_text("The results below are of the change that they name")).to_be_visible()
+    live.get_by_role("button", name="Run the sweep").click()
+    heat = matrix(live, "Every head and MLP, ablated")
+    expect(heat.locator(".caption")).to_contain_text("matters most: without it", timeout=60_000)
+    run(live, "The queen", tokens=2)  # another run: nothing is said of the one before
+    expect(live.get_by_text("Press “Run the changed model”: its text")).to_be_visible(timeout=30_000)
+    expect(heat).to_have_count(0)

@@ -1,0 +1,114 @@
+"""The Experiments page: controls become the change that is run, results are of the run on the stage and no other."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from gpt2.engine.engine import Engine
+from gpt2.experiments.ablation import ablation
+from gpt2.experiments.part import head, mlp
+from gpt2.experiments.twin import twin
+from gpt2.trace.budget import squeeze_to_fit
+from gpt2.trace.trace import Trace
+from pages.change.results import NOT_RUN
+from pages.charts.experiments import following, texts
+from pages.look.tokens import markdown
+from pages.visit.experiment import Experiments
+from pages.visit.player import Player
+from pages.visit.visit import Visit
+
+pytestmark = pytest.mark.slow
+PAGE = Path(__file__).parents[1] / "pages" / "change" / "experiments.py"
+
+
+def page(trace: Trace) -> AppTest:
+    test = AppTest.from_file(str(PAGE), default_timeout=60)
+    visit = Visit(Player(trace, "Once upon a time"), cursor=max(0, len(trace.steps) - 1))
+    visit.job.wait(60)
+    test.session_state["visit"] = visit
+    return test.run()
+
+
+def said(test: AppTest) -> str:
+    return "\n".join(element.value for element in (*test.text, *test.markdown, *test.caption))
+
+
+def tried(test: AppTest) -> Experiments:
+    return test.session_state["experiments"]
+
+
+def run(test: AppTest) -> AppTest:
+    """Press the button, and return the page once the changed model has run."""
+    test.button(key="experiments.run").click().run()
+    changed = tried(test).changed
+    assert changed is not None
+    changed.wait(60)
+    return test.run()
+
+
+def test_every_kind_of_run_can_be_looked_at(trace: Trace) -> None:
+    for shown in (trace.cut(1), squeeze_to_fit(trace, trace.nbytes // 3)):
+        test = page(shown)
+        assert not test.exception and NOT_RUN in said(test)
+        assert [header.value for header in test.header] == ["What if a part of the model were different?"]
+    assert "Type a prompt above" in said(page(trace.cut(0)))
+    foreign = replace(trace, model="someone/else", config=replace(trace.config, layer_norm_epsilon=2e-5))
+    test = run(page(foreign))
+    assert not test.exception and "is not loaded, so nothing can be run again" in said(test)
+
+
+def test_parts_that_are_muted_are_on_and_what_is_said_of_them_is_what_the_engine_finds(
+    engine: Engine, trace: Trace
+) -> None:
+    shown = trace.cut(9)
+    test = page(shown)
+    assert "On: nothing" in said(test)
+    test.multiselect(key="experiments.parts").select("L2·H4").select("MLP of L0").run()
+    assert "On: L2·H4, the MLP of L0 set to zero at all positions." in said(run(test))
+    *_, found = twin(engine, shown, ablation([head(2, 4), mlp(0)]))
+    effect = found.effect(engine, 8)
+    for sentence in (
+        following.next_sentence(effect, trace.vocabulary),
+        texts.texts_sentence(found, trace.vocabulary),
+        following.watched_sentence(effect.token, *found.probabilities(engine, effect.token), trace.vocabulary),
+    ):
+        assert markdown(sentence) in said(test)
+    assert "Changed: L2·H4, the MLP of L0 set to zero at all positions." in said(test)
+    test.segmented_control(key="experiments.kind").set_value("mean").run()
+    assert "set to the mean over this prompt's positions" in said(test) and "press “Run the changed model”" in said(
+        test
+    )
+    test.session_state["visit"].open(trace.branch(5))  # another run: nothing is told of it
+    assert NOT_RUN in said(test.run()) and not test.exception
+
+
+def test_steering_and_patching_say_what_they_add_and_what_is_wrong(trace: Trace) -> None:
+    test = page(trace.cut(4))
+    test.segmented_control(key="experiments.way").set_value("Steer").run()
+    assert "the unembedding of ' king' added before L3 at all positions, dose 50" in said(test)
+    test.text_input(key="experiments.steer_token").set_value("king said")
+    assert "give a single token" in said(run(test))
+    test.segmented_control(key="experiments.direction").set_value("The difference of two prompts").run()
+    assert "long: 50" in said(run(test)) and not tried(test).changed.error
+    test.segmented_control(key="experiments.way").set_value("Patch").run()
+    test.text_input(key="experiments.source").set_value("The king").run()
+    assert "It has 2 tokens; the prompt of the run has 5." in said(test)
+    assert "has 2 tokens and the other 5; give two of the same number, or align them at the end" in said(run(test))
+    test.toggle(key="experiments.align").set_value(True).run()
+    assert "Changed: the stream before L3 taken from 'The king'" in said(run(test)) and not test.exception
+
+
+def test_a_sweep_is_drawn_as_far_as_it_is_and_said_to_be_of_what(trace: Trace) -> None:
+    test = page(trace.cut(3))
+    test.button(key="experiments.sweep_run").click().run()
+    sweep = tried(test).sweep
+    sweep.wait(60)
+    assert sweep.found.done == 54 and "Zero ablation, one part at a time, at all positions; read at step 2" in said(
+        test.run()
+    )
+    test.text_input(key="experiments.token").set_value("king said").run()
+    test.button(key="experiments.sweep_run").click().run()
+    tried(test).sweep.wait(60)
+    assert "give a single token" in said(test.run()) and not test.exception
