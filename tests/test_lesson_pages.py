@@ -3,12 +3,14 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from gpt2.learn.lesson import Lesson
-from gpt2.learn.lessons import LESSONS
+from gpt2.learn.lessons import LESSONS, lesson_of
+from gpt2.trace.step import StepId
 from gpt2.trace.trace import Trace
 from pages.visit.player import Player
 from pages.visit.visit import Visit
@@ -70,3 +72,41 @@ def test_no_other_text_than_a_lessons_own_lines_is_ever_run(trace: Trace, monkey
     test = page(lesson, trace)
     assert not test.exception and "EVIL" not in os.environ
     assert f"{len(lesson.blanks)} still to choose." in said(test)
+
+
+def radios(test: AppTest) -> dict[str, Any]:
+    """The questions of a page, by their names."""
+    return {str(one.key).rsplit(".", 1)[-1]: one for one in test.radio}
+
+
+def test_a_wrong_answer_is_told_with_the_right_one_and_the_right_one_is_told_to_be_so(trace: Trace) -> None:
+    test = page(lesson_of(2), trace)
+    assert set(radios(test)) == {"cells_of_row", "cells_of_square", "tempting_cell"}
+    masked = sum(key > 14 for key in range(trace.seq))  # of row 14
+    assert "How many cells of row 14 are −∞" in radios(test)["cells_of_row"].label
+    radios(test)["cells_of_row"].set_value(str(masked + 1)).run()
+    assert not test.exception and not test.success
+    assert test.warning[0].value.startswith("**Not so.**") and f"{masked}: row 14" in test.warning[0].value
+    radios(test)["cells_of_row"].set_value(str(masked)).run()
+    assert not test.exception and not test.warning and "A row is a query" in test.success[0].value
+
+
+def test_an_answer_belongs_to_its_run_and_its_step_and_stays_while_the_run_goes_on(trace: Trace) -> None:
+    test = page(lesson_of(2), trace.cut(10))
+    visit: Visit = test.session_state["visit"]
+    radios(test)["cells_of_row"].set_value("9").run()
+    assert test.success
+    visit.player.open(trace)  # the same run, ten steps and thirty more
+    visit.cursor = len(trace.steps) - 1
+    test.run()
+    assert radios(test)["cells_of_row"].value == "9" and "About step 9 of this run" in said(test)
+    next(one for one in test.button if one.label == f"Ask about step {visit.cursor}").click().run()
+    assert not test.exception and {one.value for one in radios(test).values()} == {None}
+
+    radios(test)["cells_of_row"].set_value("29").run()
+    assert test.success
+    other = replace(trace, steps=tuple(replace(step, identity=StepId()) for step in trace.steps))
+    visit.player.open(other)
+    test.run()
+    assert not test.exception and not test.success
+    assert {one.value for one in radios(test).values()} == {None}
