@@ -13,6 +13,7 @@ from pages.frame.layout import View
 from .blanks import show_blanks
 from .glass import show_glass, show_source
 from .held import hold
+from .playing import show_play
 from .questions import show_questions
 
 HERE = Path(__file__).parent
@@ -59,6 +60,7 @@ def show_lines(lesson: Lesson, view: View, layer: int) -> OnStage | None:
 def show_numbers(lesson: Lesson, view: View, layer: int) -> None:
     """Draw what is asked about the run's own numbers, and what can be done to them."""
     show_questions(lesson, view, layer)
+    show_play(lesson, view, layer)
 
 
 def show_neighbours(lesson: Lesson) -> None:

@@ -22,8 +22,8 @@ def colder(trace: Trace, checkpoint: Checkpoint, layer: int) -> Question | None:
     apart = [share for share in wrong if abs(share - after) > APART]
     return of_numbers(
         "colder",
-        f"{spoken(trace.vocabulary.label(token))} is likeliest with {percent(before)}. What has it at "
-        f"temperature {COLD}?",
+        f"{spoken(trace.vocabulary.label(token))} is likeliest with {percent(before)}. How likely is "
+        f"it at temperature {COLD}?",
         percent(after),
         [percent(share) for share in apart],
         f"{percent(after)}: all scores are divided by {COLD}, and all differences between them double.",

@@ -22,7 +22,7 @@ def mean_after(trace: Trace, checkpoint: Checkpoint, layer: int) -> Question | N
         "it is normalised, before gain and shift?",
         number(0.0),
         wrong,
-        f"{number(0.0)}: in the run it is off by {abs(after):.0e}, which is float32's rounding.",
+        f"{number(0.0)}: in the run it is off by less than {'a millionth' if abs(after) < 1e-6 else number(1e-3)}.",
         "The mean is taken off every number of the vector, so what is left adds up to 0. It is the spread that "
         "becomes 1.",
     )
