@@ -67,6 +67,11 @@ class Strength:
     attention: float = 1.0
     mlp: float = 1.0
 
+    @property
+    def is_neutral(self) -> bool:
+        """Whether nothing is changed."""
+        return bool((self.heads == 1).all()) and self.attention == self.mlp == 1
+
 
 @dataclass(frozen=True)
 class Newest:

@@ -34,11 +34,10 @@ class Muted:
 
     @classmethod
     def of(cls, view: View, layer: int, strength: Strength) -> "Muted":
-        """Both computed alike, so that no rounding stands between them."""
+        """As it is, it stands in the trace; from the changed layer on it is computed anew."""
         assert view.checkpoint is not None
-        as_it_is = Strength(np.ones(view.trace.config.n_head, np.float32))
-        before, after = (newest(view.trace, view.checkpoint, {layer: one}) for one in (as_it_is, strength))
-        return cls(before, after)
+        before = newest(view.trace, view.checkpoint, {})
+        return cls(before, before if strength.is_neutral else newest(view.trace, view.checkpoint, {layer: strength}))
 
     @property
     def shares(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
