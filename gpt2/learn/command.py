@@ -78,7 +78,8 @@ def check(workbook: Workbook, lesson: Lesson, as_json: bool) -> Verdict:
         told = checker.check(workbook.path(lesson))
     take(workbook, lesson, told)
     path = workbook.path(lesson)
-    print(json.dumps({"lesson": lesson.number, "file": str(path), **asdict(told)}) if as_json else in_words(told, path))
+    facts = {name: value for name, value in asdict(told).items() if name != "pair"}  # a picture's numbers
+    print(json.dumps({"lesson": lesson.number, "file": str(path), **facts}) if as_json else in_words(told, path))
     return told
 
 

@@ -18,9 +18,11 @@ from pages.frame.layout import View
 from pages.look.numbers import rounding_error
 from pages.matrix.component import matrix
 from pages.matrix.scale import Concept
+from pages.visit.progress import note_put_together
 
 from .line_value import LineValue
 from .listing import ListedLine, ListedValue, listing
+from .own_file import show_own_file
 
 if TYPE_CHECKING:
     from gpt2.learn.glass import Seen
@@ -43,7 +45,7 @@ def show(lesson: Lesson) -> None:
     except ImportError as error:
         layout.plain_text(f"MAX cannot be imported here ({error}), so the lines cannot be run.")
         show_source(lesson)
-    show_own_file(lesson)
+    show_own_file(lesson, view, concept(lesson))
 
 
 def show_running(lesson: Lesson, view: View) -> None:
@@ -180,6 +182,7 @@ def say_choices(lesson: Lesson, choices: Sequence[str]) -> None:
     """Say that all choices are right, or of each wrong one why it is."""
     if all(chosen == blank.right for blank, chosen in zip(lesson.blanks, choices, strict=True)):
         st.success(f"Right: this is {lesson.defines}.", icon=":material/check:")
+        note_put_together(lesson)
     for blank, chosen in zip(lesson.blanks, choices, strict=True):
         if chosen in blank.wrong:
             st.warning(blank.wrong[chosen], icon=":material/close:")
@@ -220,21 +223,3 @@ def show_outcome(lesson: Lesson, view: View, stage: OnStage, choices: Sequence[s
         made = LineValue("output", (), value, view.trace.labels)
         with column:
             matrix(made.picture(title, concept(lesson), 240, like=expected), key=view.key(title))
-
-
-def show_own_file(lesson: Lesson) -> None:
-    """Say how to write the component in a file of one's own, and have it checked."""
-    with st.container(border=True):
-        st.markdown("**Write it**")
-        layout.plain_text(
-            "On your own machine, write the component in a file of your own. It is traced by MAX and compared with the "
-            "project's, in a second, and a mistake that people often make is named. Your code never runs on this host."
-        )
-        st.code(
-            f"python -m gpt2 learn start {lesson.number}    # writes my_gpt2/{lesson.file_name}\n"
-            f"python -m gpt2 learn watch {lesson.number}    # checks it whenever you save",
-            language="sh",
-        )
-        for number, hint in enumerate(lesson.hints, 1):
-            with st.expander(f"Hint {number}"):
-                layout.plain_text(hint)
