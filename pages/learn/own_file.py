@@ -15,7 +15,7 @@ from pages.visit.progress import progress
 
 from .line_value import LineValue
 
-LOOK_SECONDS = 0.7
+LOOK_SECONDS = 1.0
 HEIGHT = 240
 
 
