@@ -15,7 +15,7 @@ from gpt2.learn.messages import receive, send
 from gpt2.learn.own_model import OwnEngine
 from gpt2.learn.verdict import difference, scale_of
 from gpt2.learn.workbook import Workbook
-from gpt2.model.hooks import hook_axes
+from gpt2.model.hooks import GRAPH_KINDS, hook_axes
 from gpt2.model.interventions import Interventions, Scale
 from gpt2.model.sampling import Sampling
 from tests.command_line import refused
@@ -54,8 +54,18 @@ def tokens(model: Engine, count: int, sampling: Sampling = GREEDY) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_the_twelve_solutions_are_the_projects_model(tmp_path: Path, engine: Engine) -> None:
+def test_the_twelve_solutions_are_the_projects_model_and_run_compiled(tmp_path: Path, engine: Engine) -> None:
     mine = own(written(tmp_path).folder)
+    assert mine.compiled_kinds == set(GRAPH_KINDS)
+    assert tokens(mine, 30) == tokens(engine, 30)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_what_is_written_otherwise_runs_at_once_to_the_same_tokens_and_captures(tmp_path: Path, engine: Engine) -> None:
+    product = "normalized * self.weight + self.bias"
+    mine = own(written(tmp_path, {3: (product, "self.bias + self.weight * normalized")}).folder)
+    assert mine.compiled_kinds == set()
     assert tokens(mine, 30) == tokens(engine, 30)
     warm, changes = Sampling(0.9, 40, 0.95, seed=4), Interventions((Scale(layer=2, head=1, factor=0.0),))
     runs = [model.start(PROMPT, changes) for model in (mine, engine)]

@@ -6,7 +6,8 @@ Only a process of its own may do this: the project's modules are changed for goo
 import json
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields
 from functools import cache, partial
 from importlib import import_module
@@ -18,12 +19,13 @@ from max.driver import CPU, Buffer
 
 from gpt2.checkpoints.hub import BUNDLED
 from gpt2.checkpoints.weights import Checkpoint
+from gpt2.engine import compiled
 from gpt2.engine.engine import Engine
 from gpt2.errors import GPT2Error
 from gpt2.interpreter.interpreter import Interpreter, as_buffer
 from gpt2.model import graphs
 from gpt2.model.config import GPT2Config
-from gpt2.model.hooks import hook_axes, output_names
+from gpt2.model.hooks import GRAPH_KINDS, hook_axes, output_names
 from gpt2.model.sampling import Draw, Sampling
 
 from .lesson import Array, Lesson
@@ -79,8 +81,8 @@ class OwnGraph:
     def __init__(self, kind: str, config: Any, weights: Mapping[str, Array]) -> None:
         """Nothing is traced before it is called."""
         self.kind, self._config, self._weights = kind, config, weights
-        self._is_by_length = False
-        self._any_length = cache(lambda: self._trace(graphs.input_types(self.kind, self._config, CPU())))
+        self.fingerprint, self._is_by_length = "", False  # the first is that of the graph for every length
+        self._any_length = cache(self._trace_any_length)
         self._by_length: dict[tuple[tuple[int, ...], ...], tuple[Interpreter, dict[str, Array]]] = {}
 
     def __call__(self, *inputs: Array | Buffer) -> dict[str, Buffer]:
@@ -95,6 +97,14 @@ class OwnGraph:
         if shapes not in self._by_length:
             self._by_length = {shapes: self._trace(of_shapes(self.kind, self._config, given))}  # the newest alone
         return self._run(*self._by_length[shapes], given)
+
+    def trace(self) -> None:
+        """Trace it for every length, if that can be done; what is wrong comes up when it is called."""
+        with suppress(Exception):
+            self._any_length()
+
+    def _trace_any_length(self) -> tuple[Interpreter, dict[str, Array]]:
+        return self._trace(graphs.input_types(self.kind, self._config, CPU()))
 
     def _trace(self, kinds: Sequence[Any]) -> tuple[Interpreter, dict[str, Array]]:
         """Trace the reader's model.
@@ -113,6 +123,7 @@ class OwnGraph:
         for name in output_names(self.kind, self._config.n_layer):
             if name not in made:
                 raise missing_hook(name)
+        self.fingerprint = compiled.hash_of(staged)  # before it is lowered
         return Interpreter(staged.graph), known
 
     def _run(self, interpreter: Interpreter, known: Mapping[str, Array], given: Sequence[Array]) -> dict[str, Buffer]:
@@ -161,6 +172,16 @@ class Assembled(Engine):
         self._names = names[12]
         super().__init__(checkpoint, "cpu", OwnGraphs(config))
 
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of each graph, traced now; empty for one that cannot be traced for every length."""
+        found = {}
+        for kind in GRAPH_KINDS:
+            graph = self.graph(kind)
+            assert isinstance(graph, OwnGraph)
+            graph.trace()
+            found[kind] = graph.fingerprint
+        return found
+
     def draw(self, logits: Array, sampling: Sampling, position: int) -> Draw:
         """Draw with the reader's code."""
         settings = defined(self._names, "Sampling")(**asdict(sampling))
@@ -168,15 +189,19 @@ class Assembled(Engine):
         return Draw(token, sampling.uniform(position), sampling)
 
 
-def assembled(folder: Path, checkpoint: Checkpoint) -> Assembled:
-    """The reader's model, compared with the project's once: every hook, the logits, and the tokens drawn.
+def assembled(folder: Path, checkpoint: Checkpoint) -> tuple[Assembled, list[str]]:
+    """The reader's model, compared with the project's once, and the kinds of graph that are the very same.
+
+    If not all are, the two are compared number by number: every hook, the logits, and the tokens drawn.
 
     Raises:
         GPT2Error: if a file cannot be run, or the model computes something else; one sentence that names the file.
     """
     from gpt2.interpreter.graph import source
 
-    right = rehearsed(Engine(checkpoint, "cpu", source(checkpoint.config)))
+    config = checkpoint.config
+    right = rehearsed(Engine(checkpoint, "cpu", source(config) if compiled.missing(config) else None))
+    known = {kind: compiled.GraphKey.of(kind, config).fingerprint for kind in GRAPH_KINDS}
     names: dict[int, Mapping[str, Any]] = {}
     try:
         for lesson in LESSONS:
@@ -185,16 +210,19 @@ def assembled(folder: Path, checkpoint: Checkpoint) -> Assembled:
             if lesson.number < 12:  # the engine draws with that one itself
                 put_in_place(lesson, defined(names[lesson.number], lesson.defines))
         engine = Assembled(checkpoint, names)
-        found = rehearsed(engine)
+        own = engine.fingerprints()
+        same = [kind for kind in GRAPH_KINDS if own[kind] == known[kind]]
+        found = {"tokens": tokens_of(engine, right["logits"])} if len(same) == len(known) else rehearsed(engine)
     except GPT2Error:
         raise
     except BaseException as error:  # whatever a reader's code raises
         raise GPT2Error(in_words(error, folder)) from error
-    for name, array in right.items():
-        off = np.abs(difference(found[name], array)).max() if found[name].shape == array.shape else np.inf
+    for name, own_array in found.items():
+        array = right[name]
+        off = np.abs(difference(own_array, array)).max() if own_array.shape == array.shape else np.inf
         if not off <= TOLERANCE * max(1e-9, scale_of(array)):
             raise differs(name, f"by up to {off:.3g}", MAKERS[name.rpartition(".")[2]])
-    return engine
+    return engine, same
 
 
 def put_in_place(lesson: Lesson, own: Any) -> None:
@@ -213,7 +241,7 @@ def rehearsed(engine: Engine) -> dict[str, Array]:
         run.advance(sampling)
     trace, prompt = run.trace, run.trace.cut(1)
     found = {name: prompt[name] for name in hooks} | {"logits": prompt.steps[0].captures["logits"]}
-    found["tokens"] = np.array([draw.token for draw in drawn(engine, found["logits"][0])])
+    found["tokens"] = tokens_of(engine, found["logits"])
     found |= {f"decode.{name}": trace[name] for name in hooks}
     found["decode.logits"] = trace.steps[1].captures["logits"]
     stream = prompt["blocks.1.hook_resid_pre"]
@@ -222,11 +250,10 @@ def rehearsed(engine: Engine) -> dict[str, Array]:
     return found | {"lens.logits": engine.lens(stream)}
 
 
-def drawn(engine: Engine, logits: Array) -> Iterator[Draw]:
-    """Some tokens, drawn with several settings at several positions. Shapes: logits [vocab]."""
-    for position in range(8):
-        for sampling in SETTINGS:
-            yield engine.draw(logits, sampling, position)
+def tokens_of(engine: Engine, logits: Array) -> Array:
+    """Tokens that are drawn with several settings at several positions. Shapes: logits [1, vocab]."""
+    drawn = [engine.draw(logits[0], sampling, position) for position in range(8) for sampling in SETTINGS]
+    return np.array([draw.token for draw in drawn])
 
 
 def differs(what: str, how: str, numbers: Sequence[int]) -> GPT2Error:

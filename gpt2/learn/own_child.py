@@ -73,11 +73,11 @@ class Server:
         limit(AGES)
         try:
             with self.within(START_SECONDS):
-                engine = assembled(self._folder, checkpoint)
+                engine, same = assembled(self._folder, checkpoint)
         except GPT2Error as error:
             self.tell({"error": str(error)})
             return
-        self.tell({"ready": True})
+        self.tell({"same": same})
         while (request := receive(self._asked)) is not None:
             told, arrays = request
             try:

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from max.driver import Buffer
 
 from gpt2.checkpoints.child import Child
 from gpt2.checkpoints.weights import Checkpoint
+from gpt2.engine import compiled
 from gpt2.engine.engine import Engine
 from gpt2.engine.shutdown import CALLS_IN_FLIGHT
 from gpt2.errors import EngineError
@@ -35,7 +36,10 @@ Answer = tuple[dict[str, Any], list[Array]]
 
 
 class OwnProcess:
-    """The process that holds the reader's code; begun anew when the files have changed, or when it has ended."""
+    """The process that holds the reader's code; begun anew when the files have changed, or when it has ended.
+
+    Attributes: `same` are the kinds of graph that are the project's own, operation for operation.
+    """
 
     def __init__(self, workbook: Workbook, seconds: float) -> None:
         """Nothing is started before something is asked of it; an answer may take so many seconds."""
@@ -43,6 +47,7 @@ class OwnProcess:
         self._child: Child | None = None
         self._answers: queue.Queue[Answer | None] = queue.Queue()
         self._files: tuple[int, ...] = ()
+        self.same: frozenset[str] = frozenset()
 
     def refresh(self) -> None:
         """Start it, unless it runs with the files as they are now.
@@ -65,7 +70,7 @@ class OwnProcess:
             self._ending = weakref.finalize(self, self._child.__exit__, None, None, None)
             threading.Thread(target=read, args=(self._child, self._answers), daemon=True).start()
             try:
-                self._answer(START_SECONDS)
+                self.same = frozenset(self._answer(START_SECONDS)[0]["same"])
             except EngineError:
                 self._end()
                 raise
@@ -127,7 +132,13 @@ class OwnEngine(Engine):
         """
         self._process = OwnProcess(Workbook(folder), seconds)
         self._process.refresh()
+        self._has_compiled = not compiled.missing(checkpoint.config)
         super().__init__(checkpoint, "cpu", self._graph)
+
+    @property
+    def compiled_kinds(self) -> frozenset[str]:
+        """The kinds of graph that run compiled: the reader's are those that the project has compiled."""
+        return self._process.same if self._has_compiled else frozenset()
 
     def draw(self, logits: Array, sampling: Sampling, position: int) -> Draw:
         """Draw with the reader's code.
@@ -141,16 +152,23 @@ class OwnEngine(Engine):
         return Draw(told["token"], sampling.uniform(position), sampling)
 
     def _graph(self, kind: str, weights: Mapping[str, Array]) -> Callable[..., dict[str, Buffer]]:
-        """What asks the process for one graph; the process has the weights itself."""
+        """One graph: compiled, if the reader's is the one that has been compiled; else the process is asked for it.
+
+        The process has the weights itself.
+        """
         layer = self._layer_of(weights) if kind == "layer" else 0
         # As of a compiled one: the lens graph is timed by its caller.
         timing = nullcontext if kind == "lens" else partial(timed, "model")
 
+        ready = cache(partial(self._compiled, kind, weights))
+
         def run(*inputs: Array | Buffer) -> dict[str, Buffer]:
+            if kind == "prefill":
+                self._process.refresh()  # a run begins
+            if kind in self.compiled_kinds:
+                return ready()(*inputs)
             given = [one if isinstance(one, np.ndarray) else one.to_numpy() for one in inputs]
             with timing(), CALLS_IN_FLIGHT:
-                if kind == "prefill":
-                    self._process.refresh()  # a run begins
                 told, arrays = self._process.ask({"graph": kind, "layer": layer}, given)
                 return {name: as_buffer(array) for name, array in zip(told["names"], arrays, strict=True)}
 
