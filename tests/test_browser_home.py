@@ -12,7 +12,7 @@ from gpt2.learn.workbook import Workbook
 from pages.visit.controls import DEFAULT
 from tests.axe import violations
 from tests.browser import open_page, serve
-from tests.stage import STAGE, lie_still, ready, run, strip
+from tests.stage import STAGE, lie_still, ready, run, stage_number, strip, wait_for_new_run
 
 pytestmark = pytest.mark.browser
 LESSON = lesson_of(2)
@@ -58,4 +58,7 @@ def test_the_page_follows_the_file_and_the_model_that_was_built_plays(
         steps = engine.generate("The little bird", 4, DEFAULT.sampling)
         right = "".join(engine.tokenizer.vocabulary.text([step.draw.token]) for step in steps if step.draw)
         assert strip(page).replace("·", " ").endswith(right.rstrip())
+        steps_before = stage_number(page, "steps")
+        page.get_by_role("button", name="Play").click()
+        wait_for_new_run(page, "", steps_before + 4)
         assert page.errors == []  # type: ignore[attr-defined]

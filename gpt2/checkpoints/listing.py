@@ -68,7 +68,7 @@ def listed(name: str, folders: bool = True) -> Listed:
     label = known.label if known else name.rstrip("/").rpartition("/")[2] or name
     if known and "@" in name:
         label += f" @{place.revision}"
-    own = {"bundled": "Bundled storyteller", MINE: "Mine: the GPT-2 that you built"}
+    own = {"bundled": "Bundled storyteller", MINE: "Mine"}
     return Listed(place, own.get(name, label), config)
 
 
