@@ -17,7 +17,7 @@ from pages.server import host
 from pages.server.job import ModelJob
 from pages.visit.model_choice import ModelChoice
 from pages.visit.player import Player
-from pages.visit.progress import BEGUN, PASSED, PUT_TOGETHER, Progress
+from pages.visit.progress import BEGUN, PASSED, PUT_TOGETHER, WHOLE, Progress
 from pages.visit.visit import Visit
 
 ROOT = Path(__file__).parents[1]
@@ -119,6 +119,10 @@ def test_progress_is_the_folders_at_home_and_the_visits_elsewhere(tmp_path: Path
     states = Progress(frozenset({3, 4}), workbook).states()
     assert (states[3], states[4], states[5], states[6]) == (PASSED, PUT_TOGETHER, BEGUN, "")
     assert Progress(frozenset({4}), workbook).sentence() == f"Of {len(LESSONS)} lessons: 1 passed, 1 put together."
+    for lesson in LESSONS:
+        workbook.start(lesson)
+        workbook.note(lesson)
+    assert Progress(workbook=workbook).sentence() == f"All 12 passed. {WHOLE}"
     assert Progress().sentence() == "" and set(Progress().states().values()) == {""}
 
 

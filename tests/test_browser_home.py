@@ -10,6 +10,7 @@ from gpt2.learn.lessons import LESSONS, lesson_of
 from gpt2.learn.lessons.causal_mask import FLIPPED
 from gpt2.learn.workbook import Workbook
 from pages.visit.controls import DEFAULT
+from pages.visit.progress import WHOLE
 from tests.axe import violations
 from tests.browser import open_page, serve
 from tests.stage import STAGE, lie_still, ready, run, stage_number, strip, wait_for_new_run
@@ -44,7 +45,7 @@ def test_the_page_follows_the_file_and_the_model_that_was_built_plays(
         own.write_text(LESSON.solution)
         expect(page.get_by_text("gives the project's own numbers")).to_be_visible(timeout=120_000)
         page.goto(f"{server.url}/course")
-        expect(page.get_by_text("Of 12 lessons: 12 passed.")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text(WHOLE)).to_be_visible(timeout=60_000)
 
         # All twelve have passed: the reader's own model is on the stage, and says what the project's says.
         page.goto(server.url)

@@ -15,6 +15,7 @@ from .session import this_visit
 
 KEY = "put_together"
 PASSED, PUT_TOGETHER, BEGUN = "passed", "put together", "begun"
+WHOLE = "Your GPT-2 is whole: choose Mine among the models in the settings beside Run, and press Run."
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Progress:
         """How many lessons are done; empty if none is begun."""
         states = list(self.states().values())
         told = [f"{states.count(word)} {word}" for word in (PASSED, PUT_TOGETHER) if word in states]
+        if self.workbook and states.count(PASSED) == len(LESSONS):
+            return f"All {len(LESSONS)} passed. {self.workbook.lacking() or WHOLE}"
         return f"Of {len(LESSONS)} lessons: {', '.join(told)}." if told else ""
 
 
