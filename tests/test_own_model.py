@@ -137,7 +137,7 @@ def test_code_that_hangs_or_dies_ends_the_run_and_the_next_run_begins_anew(tmp_p
             mine.start(long).advance(GREEDY)
         assert words in str(caught.value), caught.value
         with pytest.raises(EngineError):
-            mine.lens(np.zeros((1, 256), np.float32))
+            mine.draw(np.zeros(2048, np.float32), GREEDY, 3)
     assert mine.start(long).advance(GREEDY).draw == engine.start(long).advance(GREEDY).draw
 
 

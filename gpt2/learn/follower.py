@@ -66,7 +66,7 @@ class Follower:
             if told.passed:
                 workbook.note(lesson)
             known = Followed(saved, told)
-        except GPT2Error as error:
+        except (GPT2Error, OSError) as error:  # the machine may have no room for a process
             known = Followed(saved, error=str(error))
         with self._lock:
             self._known[path], self._checking = known, False
