@@ -81,9 +81,7 @@ class GraphKey:
 
 
 def fingerprint_of(kind: str, config: GPT2Config, device: str = "cpu") -> str:
-    """The graph's fingerprint: the SHA-256 of its text, traced afresh.
-
-    The text begins with a list of the machine's accelerators, even if the graph uses none; it is left out of the hash.
+    """The graph's fingerprint: `hash_of` it, traced afresh.
 
     Raises:
         EngineError: if the graph's outputs are not those that the engine expects.
@@ -93,6 +91,14 @@ def fingerprint_of(kind: str, config: GPT2Config, device: str = "cpu") -> str:
     graph = trace_graph(kind, config, devices.device_of(device))
     if list(graph.out_tree.leaf_paths) != output_names(kind, config.n_layer):
         raise EngineError(f"The {kind} graph does not have the outputs that hooks.output_names lists.")
+    return hash_of(graph)
+
+
+def hash_of(graph: object) -> str:
+    """The SHA-256 of a traced graph's text.
+
+    The text begins with a list of the machine's accelerators, even if the graph uses none; it is left out.
+    """
     return hashlib.sha256(re.sub(r", gpu = #M\.device_info<[^>]*>", "", str(graph)).encode()).hexdigest()
 
 

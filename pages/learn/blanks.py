@@ -11,6 +11,7 @@ from gpt2.learn.verdict import all_equal, describe, equal
 from pages.frame import layout
 from pages.frame.layout import View
 from pages.matrix.component import matrix
+from pages.visit.progress import note_put_together
 
 from .glass import concept
 from .line_value import LineValue
@@ -60,6 +61,7 @@ def say_choices(lesson: Lesson, choices: Sequence[str]) -> None:
     """Say that all choices are right, or of each wrong one why it is."""
     if all(chosen == blank.right for blank, chosen in zip(lesson.blanks, choices, strict=True)):
         st.success(f"Right: this is {lesson.defines}.", icon=":material/check:")
+        note_put_together(lesson)
     for blank, chosen in zip(lesson.blanks, choices, strict=True):
         if chosen in blank.wrong:
             st.warning(blank.wrong[chosen], icon=":material/close:")
