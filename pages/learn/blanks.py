@@ -18,6 +18,8 @@ from .line_value import LineValue
 from .remembered import remembered
 
 CHOOSE = "Choose…"
+MARK = "\0"  # before the text of a blank
+LONG_LINES, LEFT_OUT = 80, "# …"
 
 
 def show_blanks(lesson: Lesson, view: View, stage: OnStage | None, layer: int) -> None:
@@ -30,7 +32,7 @@ def show_blanks(lesson: Lesson, view: View, stage: OnStage | None, layer: int) -
         with right:
             choices = [choose(at, blank, view) for at, blank in enumerate(lesson.blanks)]
         with left:
-            parts = [choice or f"▢{at}" for at, choice in enumerate(choices, 1)]
+            parts = [MARK + (choice or f"▢{at}") for at, choice in enumerate(choices, 1)]
             st.code(code_of(lesson.filled(parts), lesson.first_line), language="python", wrap_lines=True)
         if any(choice is None for choice in choices):
             layout.plain_text(f"{sum(choice is None for choice in choices)} still to choose.")
@@ -44,9 +46,30 @@ def show_blanks(lesson: Lesson, view: View, stage: OnStage | None, layer: int) -
 
 
 def code_of(source: str, first_line: int) -> str:
-    """A component's code from its first definition on, without docstrings."""
-    text = "\n".join(source.splitlines()[first_line - 1 :])
-    return re.sub(r'\n +"""[^"]*"""(?=\n)', "", text)
+    """A component's code from its first definition on, without docstrings; of a long one the parts that hold blanks.
+
+    Each blank's text begins with `MARK`, which is taken out.
+    """
+    text = re.sub(r'\n +"""[^"]*"""(?=\n)', "", "\n".join(source.splitlines()[first_line - 1 :]))
+    if text.count("\n") > LONG_LINES:
+        text = shortened(text)
+    return text.replace(MARK, "")
+
+
+def shortened(code: str) -> str:
+    """The functions and methods with a mark in them, each class by its first line; a comment stands for the rest."""
+    kept, head = list[str](), ""
+    for part in re.split(r"\n{2,}(?=(?: {4})?(?:@|def |class ))", code):
+        if not part.startswith(" "):
+            head = next((line for line in part.splitlines() if line.startswith("class ")), "")
+        if MARK in part:
+            if part.startswith(" ") and head:
+                kept.append(head)
+                head = ""
+            kept.append(part.rstrip())
+        elif not kept or kept[-1] != LEFT_OUT:
+            kept.append(LEFT_OUT)
+    return "\n\n".join(kept)
 
 
 def choose(at: int, blank: Blank, view: View) -> str | None:
