@@ -3,7 +3,7 @@
 Its rooms, each importing only those before it: `errors` what a caller can meet · `model` the model itself · `text`
 prompts and tokens · `checkpoints` weights from a folder or the hub · `trace` what a run leaves behind · `reading` what
 is read out of it · `engine` running the model · `interpreter` running any graph at once · `learn` the course · `bench`
-beside transformers · `train` how the bundled model was made.
+beside transformers · `serving` many requests at once, over HTTP · `train` how the bundled model was made.
 """
 
 from collections.abc import Callable
@@ -29,6 +29,7 @@ NAMES = {
     "Interventions": ".model.interventions",
     "Scale": ".model.interventions",
     "Addition": ".model.interventions",
+    "ARCHITECTURES": ".serving.architecture",  # what `max serve --custom-architectures gpt2` asks for
 }
 
 
