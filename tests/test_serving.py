@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -18,18 +19,20 @@ from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 
 from gpt2.engine.engine import Engine
 from gpt2.errors import EngineError
 from gpt2.model.sampling import Sampling
 from gpt2.serving.launcher import HOST, check_installed
+from gpt2.serving.requests import Offer, Refusal, checked
 from tests.test_serve_requests import WRONG
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[1]
-READY_SECONDS, ANSWER_SECONDS = 300, 240
+ANSWER_SECONDS = 240
 PAGE = 128  # positions in a page of the cache
 STORY = (
     "Once upon a time there was a king who had three daughters, and the youngest of them was so beautiful that the "
@@ -93,6 +96,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     own = {name: value for name, value in os.environ.items() if name not in ("HOME", "GPT2_CACHE", "XDG_CACHE_HOME")}
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), f"http://{HOST}:1")
     with TemporaryFile("w+") as errors:
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's child would ignore it
         process = subprocess.Popen(
             [sys.executable, "-m", "gpt2", "serve", "--port", str(port), "--json"],
             cwd=ROOT,
@@ -101,6 +105,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             stderr=errors,
             text=True,
         )
+        signal.signal(signal.SIGINT, before)
         assert process.stdout is not None
         line = process.stdout.readline()
         errors.seek(0)
@@ -202,11 +207,54 @@ def test_openais_own_client_streams_the_text_that_it_gets_in_one_piece(served: S
         client.completions.create(**asked | {"model": "gpt-4"})
 
 
-@pytest.mark.parametrize(("wrong", "reason"), WRONG, ids=[reason for _, reason in WRONG])
-def test_each_bad_request_is_told_why_by_the_real_server(served: Served, wrong: dict[str, Any], reason: str) -> None:
-    if "ids" in wrong:
-        return
-    body = json.dumps({"model": "bundled", "prompt": "Once"} | wrong)
-    answer = httpx.post(f"{served.url}/completions", content=body, timeout=60)
-    assert answer.status_code in (400, 404)
-    assert answer.json()["error"]["message"]
+def test_every_bad_request_is_told_why_and_harms_nobody(served: Served, engine: Engine) -> None:
+    ours = Offer("bundled", engine.config)
+    bodies = [json.dumps({"model": "bundled", "prompt": "Once"} | wrong) for wrong, _ in WRONG]
+    bodies += ["", "{", "[1]", '{"prompt": "Once"', "\x00", "[" * 9000]
+    told = 0
+    for body in bodies:
+        answer = httpx.post(f"{served.url}/completions", content=body, timeout=60)
+        try:
+            checked(body.encode(), ours)
+        except Refusal as refusal:
+            assert (answer.status_code, answer.json()["error"]["message"]) == (refusal.status, str(refusal))
+            told += 1
+        else:  # of a vocabulary or a context that the bundled model's is larger than
+            assert answer.status_code == 200
+    assert told > 40
+    long = httpx.post(f"{served.url}/completions", json={"model": "bundled", "prompt": "a " * 2000}, timeout=60)
+    assert long.status_code == 400 and "maximum context length of 512 tokens" in long.json()["error"]["message"]
+    chat = httpx.post(f"{served.url}/chat/completions", json={"model": "bundled", "messages": []}, timeout=60)
+    assert chat.status_code == 404 and "POST /v1/completions" in chat.json()["error"]["message"]
+    assert served.is_alive and served.texts([{"prompt": [5], "max_tokens": 9}]) == [greedy(engine, [5], 9)]
+
+
+def test_clients_that_go_away_and_a_crowd_change_nobodys_text(served: Served, engine: Engine) -> None:
+    asked = {"model": "bundled", "prompt": "Once upon a time", "max_tokens": 400, "temperature": 1, "stream": True}
+    for _ in range(4):
+        with httpx.stream("POST", f"{served.url}/completions", json=asked, timeout=ANSWER_SECONDS) as stream:
+            assert next(stream.iter_lines()).startswith("data: ")
+    prompts = [ids_of(engine, 3 + skip, skip) for skip in range(50)]
+    texts = served.texts([{"prompt": ids, "max_tokens": 4} for ids in prompts])
+    assert texts == [greedy(engine, ids, 4) for ids in prompts]
+
+
+def test_a_flood_of_headers_is_turned_away_and_harms_nobody(served: Served) -> None:
+    address = (HOST, int(served.url.split(":")[-1].removesuffix("/v1")))
+    with socket.create_connection(address, timeout=60) as flood, suppress(ConnectionError):
+        flood.sendall(b"GET /health HTTP/1.1\r\n")
+        for number in range(20_000):
+            flood.sendall(b"x-%d: %s\r\n" % (number, b"a" * 1000))
+    assert served.is_alive
+
+
+def test_it_is_one_process_group_on_the_loopback_and_an_interrupt_ends_all_of_it(served: Served) -> None:
+    port = int(served.url.split(":")[-1].removesuffix("/v1"))
+    processes = [psutil.Process(served.process.pid), *psutil.Process(served.process.pid).children(recursive=True)]
+    assert len(processes) >= 3
+    heard = [at.laddr for process in processes for at in process.net_connections("inet") if at.status == "LISTEN"]
+    assert [(at.ip, at.port) for at in heard] == [(HOST, port)]
+    served.process.send_signal(signal.SIGINT)
+    assert served.process.wait(60) == 128 + signal.SIGINT
+    gone, alive = psutil.wait_procs(processes[1:], timeout=30)
+    assert not alive and len(gone) == len(processes) - 1
