@@ -16,6 +16,7 @@ import pytest
 from gpt2.checkpoints.download import config_of
 from gpt2.engine import compiled, devices
 from gpt2.engine.compiled import GraphKey
+from gpt2.errors import EngineError
 from gpt2.serving import graphs, launcher
 from tests.command_line import refused
 from tests.shapes import TINY
@@ -89,14 +90,15 @@ def test_the_lines_to_try_are_a_shells_and_ask_for_the_model_that_is_served() ->
 
 def test_the_shipped_server_graphs_are_of_this_very_code() -> None:
     """After a change to the model or to what is served: python -m gpt2.serving.graphs --ship."""
-    assert graphs.remembered_fingerprint(BUNDLED), "the start would have to trace and perhaps to compile"
-    key = graphs.key_of(BUNDLED)
+    fingerprint = graphs.remembered_fingerprint(BUNDLED)
+    assert fingerprint, "the start would have to trace and perhaps to compile"
+    key = graphs.key_of(fingerprint)
     assert (compiled.SHIPPED / key.file_name).exists() and key.max_version == version("max")
     assert [path.name for path in compiled.SHIPPED.glob(f"{graphs.KIND}-*.xz")] == [key.file_name]
 
 
 def test_shipped_server_graphs_are_unpacked_as_max_reads_them(tmp_path: Path) -> None:
-    assert graphs.unpack(BUNDLED, tmp_path)
+    graphs.unpack(BUNDLED, tmp_path)
     listed = json.loads((tmp_path / "manifest.json").read_text())["graphs"]
     assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", *(graph["key"] for graph in listed)}
     assert len(listed) == 3
@@ -122,12 +124,15 @@ def kept(folder: Path, tmp_path: Path) -> GraphKey:
 def test_damaged_graphs_are_never_unpacked(empty: Path, tmp_path: Path) -> None:
     key = kept(empty, tmp_path)
     (tmp_path / "out").mkdir()
-    assert graphs.unpack(TINY, tmp_path / "out")
+    graphs.unpack(TINY, tmp_path / "out")
+    assert (tmp_path / "out" / "manifest.json").read_text() == "{}"
     packed = bytearray((empty / key.file_name).read_bytes())
     packed[len(packed) // 2] ^= 1
     (empty / key.file_name).write_bytes(packed)
     (tmp_path / "again").mkdir()
-    assert not graphs.unpack(TINY, tmp_path / "again") and not list((tmp_path / "again").iterdir())
+    with pytest.raises(EngineError, match="start again"):
+        graphs.unpack(TINY, tmp_path / "again")
+    assert not list((tmp_path / "again").iterdir())
 
 
 def test_graphs_of_another_shape_or_of_other_sources_are_not_taken_for_these(

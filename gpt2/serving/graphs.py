@@ -62,20 +62,28 @@ def remembered_fingerprint(config: GPT2Config) -> str | None:
     return None
 
 
-def key_of(config: GPT2Config) -> GraphKey:
+def key_of(fingerprint: str) -> GraphKey:
     """What must match before the graphs are used, except the file's own hash."""
-    fingerprint = remembered_fingerprint(config) or fingerprint_of(config)
     return GraphKey(KIND, fingerprint, version("max"), devices.target())
 
 
-def unpack(config: GPT2Config, folder: Path) -> bool:
-    """Put the compiled graphs into a folder as MAX Serve reads them; False if there are none for this model."""
-    packed = compiled.find(key_of(config))
+def find(config: GPT2Config) -> bytes | None:
+    """The sound graphs of a model's shape and of this code, in one; None if there are none that is known of."""
+    fingerprint = remembered_fingerprint(config)
+    return compiled.find(key_of(fingerprint)) if fingerprint else None
+
+
+def unpack(config: GPT2Config, folder: Path) -> None:
+    """Put the compiled graphs into a folder as MAX Serve reads them.
+
+    Raises:
+        EngineError: if there are none; call `compile_apart` first.
+    """
+    packed = find(config)
     if packed is None:
-        return False
+        raise EngineError("The server's graphs for this model were lost; start again to compile them.")
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         archive.extractall(folder, filter="data")
-    return True
 
 
 def pack(folder: Path) -> bytes:
@@ -96,7 +104,7 @@ def compile_here(model: Path, folder: Path) -> GraphKey:
     Graphs of the same fingerprint are taken as they are, and their sources noted.
     """
     config = GPT2Config.from_file(model / "config.json")
-    key = GraphKey(KIND, fingerprint_of(config), version("max"), devices.target())
+    key = key_of(fingerprint_of(config))
     if (packed := compiled.find(key)) is None:
         from .server import pipeline
 
@@ -123,7 +131,7 @@ def compile_apart(model: Path, config: GPT2Config, progress: Callable[[str], Non
     Raises:
         EngineError: if the child fails.
     """
-    if compiled.find(key_of(config)) is not None:
+    if find(config) is not None:  # the child traces the graph, should it be there for other sources: that takes a while
         return
     with compiled.one_compile(progress):
         since = time.monotonic()
