@@ -21,6 +21,7 @@ from gpt2.checkpoints.child import Child
 from gpt2.checkpoints.download import model_folder
 from gpt2.checkpoints.weights import load_checkpoint
 from gpt2.engine.interrupts import SIGNALS
+from gpt2.engine.settings import threads
 from gpt2.errors import EngineError, SettingsError
 from gpt2.model.config import GPT2Config
 from gpt2.text.streams import clear, tell
@@ -98,7 +99,8 @@ def serve(folder: Path, config: GPT2Config, name: str, options: argparse.Namespa
     with TemporaryDirectory(prefix="gpt2-serve-") as unpacked, ExitStack() as stack:
         graphs.unpack(config, Path(unpacked))
         command = ["gpt2.serving.server", json.dumps([str(folder), name, options.port, unpacked])]
-        child = stack.enter_context(Child(command, VARIABLES, subprocess.PIPE, leads_group=True))
+        variables = VARIABLES | {"GPT2_THREADS": str(threads(config))}
+        child = stack.enter_context(Child(command, variables, subprocess.PIPE, leads_group=True))
         stack.enter_context(stopped.by_signals(child))
         Thread(target=hear, args=(child, ready), daemon=True).start()
         while child.poll() is None and not ready.is_set() and not stopped.is_overdue:

@@ -3,6 +3,11 @@
 It says on standard output, as JSON, when it is ready. Once nobody holds its standard input it ends, and its worker too.
 """
 
+from gpt2.engine import devices, settings
+
+if __name__ in ("__main__", "__mp_main__"):  # here and in the worker: MAX starts its threads as it is imported below
+    devices.start_threads(settings.count("GPT2_THREADS", 1))
+
 import json
 import os
 import signal
@@ -97,7 +102,7 @@ def serve(model: Path, name: str, port: int, graphs: Path) -> None:
     )
     configure_logging(settings)
     config = PipelineConfig.from_args(arguments(model, served_model_name=name, precompiled_mefs=str(graphs)))
-    found = _found(config)
+    found, sizes = _found(config), GPT2Config.from_file(model / "config.json")
     serving = ServingTokenGeneratorSettings(
         model_factory=found.factory,
         pipeline_config=config,
@@ -106,7 +111,7 @@ def serve(model: Path, name: str, port: int, graphs: Path) -> None:
         memory_plan=found.memory_plan,
     )
     app = fastapi_app(settings, serving)
-    app.add_middleware(Front, offer=Offer(name, GPT2Config.from_file(model / "config.json")))
+    app.add_middleware(Front, offer=Offer(name, sizes))
     web = Web(fastapi_config(app, settings))
 
     async def run() -> None:
