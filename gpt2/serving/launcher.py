@@ -96,16 +96,17 @@ def serve(folder: Path, config: GPT2Config, name: str, options: argparse.Namespa
         EngineError: if it does not start, or ends by itself.
     """
     since, stopped, ready = time.monotonic(), Stop(), Event()
-    with TemporaryDirectory(prefix="gpt2-serve-") as unpacked, ExitStack() as stack:
-        graphs.unpack(config, Path(unpacked))
-        command = ["gpt2.serving.server", json.dumps([str(folder), name, options.port, unpacked])]
-        variables = VARIABLES | {"GPT2_THREADS": str(threads(config))}
-        child = stack.enter_context(Child(command, variables, subprocess.PIPE, leads_group=True))
-        stack.enter_context(stopped.by_signals(child))
-        Thread(target=hear, args=(child, ready), daemon=True).start()
-        while child.poll() is None and not ready.is_set() and not stopped.is_overdue:
-            tell_seconds(name, time.monotonic() - since)
-            ready.wait(1)
+    with ExitStack() as stack:
+        with TemporaryDirectory(prefix="gpt2-serve-") as unpacked:  # it is read once, at the start
+            graphs.unpack(config, Path(unpacked))
+            command = ["gpt2.serving.server", json.dumps([str(folder), name, options.port, unpacked])]
+            variables = VARIABLES | {"GPT2_THREADS": str(threads(config))}
+            child = stack.enter_context(Child(command, variables, subprocess.PIPE, leads_group=True))
+            stack.enter_context(stopped.by_signals(child))
+            Thread(target=hear, args=(child, ready), daemon=True).start()
+            while child.poll() is None and not ready.is_set() and not stopped.is_overdue:
+                tell_seconds(name, time.monotonic() - since)
+                ready.wait(1)
         if ready.is_set():
             clear()
             print(announcement(name, options, time.monotonic() - since), flush=True)
