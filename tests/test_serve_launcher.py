@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from gpt2.__main__ import parse
 from gpt2.checkpoints.download import config_of
 from gpt2.engine import compiled, devices
 from gpt2.engine.compiled import GraphKey
 from gpt2.errors import EngineError
 from gpt2.serving import graphs, launcher
+from gpt2.serving.requests import FIELDS, Offer, checked
 from tests.command_line import refused
 from tests.shapes import TINY
 
@@ -143,3 +145,15 @@ def test_graphs_of_another_shape_or_of_other_sources_are_not_taken_for_these(
     assert graphs.remembered_fingerprint(replace(TINY, n_layer=TINY.n_layer + 1)) is None
     monkeypatch.setattr(graphs, "SOURCES", (*graphs.SOURCES, "requests"))
     assert graphs.remembered_fingerprint(TINY) is None
+
+
+def test_the_page_on_serving_tells_of_every_field_and_shows_what_the_server_takes() -> None:
+    page = (ROOT / ".github" / "SERVING.md").read_text(encoding="utf-8")
+    named = {name for row in re.findall(r"^\| (`.+?) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    assert named == {"prompt", *FIELDS}
+    (body,) = re.findall(r"-d '(\{.+?\})'", page)
+    assert checked(body.encode(), Offer("bundled", BUNDLED))["prompt"] == "Once upon a time"
+    (example,) = re.findall(r"^```python\n(.+?)^```", page, re.MULTILINE | re.DOTALL)
+    compile(example, "SERVING.md", "exec")
+    for command in re.findall(r"^python -m gpt2 (\w+)", page, re.MULTILINE):
+        parse([command])
