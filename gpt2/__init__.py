@@ -3,7 +3,8 @@
 Its rooms, each importing only those before it: `errors` what a caller can meet · `model` the model itself · `text`
 prompts and tokens · `checkpoints` weights from a folder or the hub · `trace` what a run leaves behind · `reading` what
 is read out of it · `engine` running the model · `experiments` changing it and measuring what follows · `interpreter`
-running any graph at once · `learn` the course · `bench` beside transformers · `train` how the bundled model was made.
+running any graph at once · `learn` the course · `bench` beside transformers · `serving` many requests at once over HTTP
+· `train` how the bundled model was made.
 """
 
 from collections.abc import Callable
@@ -37,6 +38,7 @@ NAMES = {
     "ablate": ".experiments.ablation",
     "steer": ".experiments.steering",
     "patch": ".experiments.patching",
+    "ARCHITECTURES": ".serving.architecture",  # what `max serve --custom-architectures gpt2` asks for
 }
 
 

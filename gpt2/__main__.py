@@ -1,4 +1,4 @@
-"""The command line: `python -m gpt2` with generate, trace, attribute, bench, parity, compile, models or learn."""
+"""The command line: `python -m gpt2` with generate, trace, attribute, ablate, bench, learn, serve and more."""
 
 from .engine import interrupts
 
@@ -12,6 +12,7 @@ import sys
 import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         if name not in ("models", "learn"):
             text = "bundled, gpt2, mine (built in the course), a Hugging Face id, or a folder"
             added.add_argument("--model", default="bundled", help=text)
-        if name not in ("models", "bench", "learn"):
+        if name not in ("models", "bench", "learn", "serve"):
             text = "auto uses a GPU if MAX can use one (default: cpu)"
             added.add_argument("--device", choices=("auto", "cpu", "gpu"), default="cpu", help=text)
         added.add_argument("--json", action="store_true", help="print one JSON object")
@@ -87,11 +88,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     added = command("compile", compile_graphs, "Compile a model's graphs ahead of time.")
     added.add_argument("--ship", action="store_true", help="compile the graphs in the repository that changed")
     command("models", models, "List the available models, their sizes, and where they are stored.")
-    added = command("learn", learn, "Build GPT-2 yourself: begin a lesson, check your file, see how far you have come.")
+    added = command("learn", of_room(".learn.command"), "Build GPT-2 yourself: begin, check or see your lessons.")
     added.add_argument("action", choices=("status", "start", "check", "watch", "hint"))
     added.add_argument("lesson", type=int, nargs="?", help="the lesson's number, 1 to 12")
     added.add_argument("hint", type=int, nargs="?", default=1, help="with hint: which one, 1 for the first")
     added.add_argument("--folder", type=Path, default=learn_folder(), help="your own folder (default: my_gpt2)")
+    added = command("serve", of_room(".serving.launcher"), "Answer OpenAI's completions over HTTP with MAX Serve.")
+    added.add_argument("--port", type=int, default=8000, help="on 127.0.0.1 (default: 8000)")
     return parser.parse_args(arguments)
 
 
@@ -240,11 +243,9 @@ def models(options: argparse.Namespace) -> None:
     answer(options, {"models": [row.to_dict() for row in rows]}, table(rows))
 
 
-def learn(options: argparse.Namespace) -> None:
-    """Do what the course is asked for; exit status 1 if a check is not passed."""
-    from .learn import command
-
-    command.run(options)
+def of_room(module: str) -> Callable[[argparse.Namespace], None]:
+    """What a room's own `run` does with the command line; it is imported only then."""
+    return lambda options: import_module(module, __package__).run(options)
 
 
 def answer(options: argparse.Namespace, payload: dict[str, Any], sentence: str) -> None:

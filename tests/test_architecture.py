@@ -87,7 +87,7 @@ def test_the_readme_is_short_and_links_what_it_leaves_out() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(readme.splitlines()) <= 140
     links = re.findall(r"\]\(([^)#]+)\)", readme)
-    assert {".github/HOSTING.md", ".github/GLOSSARY.md", ".github/USING.md"} <= set(links)
+    assert {".github/HOSTING.md", ".github/GLOSSARY.md", ".github/USING.md", ".github/SERVING.md"} <= set(links)
     assert all((ROOT / link).exists() for link in links)
 
 
