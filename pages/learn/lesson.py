@@ -16,6 +16,7 @@ from .held import hold
 from .own_file import show_own_file
 from .playing import show_play
 from .questions import show_questions
+from .words import show_words
 
 HERE = Path(__file__).parent
 # The page that shows what a lesson builds in the run on the stage: its file and its title.
@@ -38,6 +39,7 @@ def show(lesson: Lesson) -> None:
     layout.headline(lesson.question)
     show_neighbours(lesson)
     st.markdown(lesson.text)
+    show_words(lesson.text)
     if lesson.name in LENSES:
         file, title = LENSES[lesson.name]
         lens = st.Page(HERE.parent / "watch" / file, title=title)
