@@ -9,26 +9,24 @@ from gpt2.engine.awake import watch_over
 from gpt2.engine.shutdown import CallsInFlight
 
 
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> CallsInFlight:
+def test_a_call_that_stands_still_is_woken_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(awake, "SECONDS", 0.01)
-    return CallsInFlight()
-
-
-def test_a_call_that_stands_still_is_woken_again_and_again(calls: CallsInFlight) -> None:
-    nudged = threading.Semaphore(0)
-    watch_over(calls, nudged.release)
+    calls, nudged = CallsInFlight(), threading.Semaphore(0)
+    watch_over(calls.stand_still, nudged.release)
     with calls:
         assert all(nudged.acquire(timeout=60) for _ in range(3))
 
 
-def test_nobody_is_woken_while_no_call_is_under_way(calls: CallsInFlight, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks, nudges = threading.Semaphore(0), list[int]()
-    monkeypatch.setattr(awake.time, "sleep", lambda seconds: looks.release() or threading.Event().wait(seconds))
+def test_calls_stand_still_only_while_some_are_under_way_and_none_ends() -> None:
+    calls = CallsInFlight()
+    assert not calls.stand_still() and not calls.stand_still()
     with calls:
-        pass
-    watch_over(calls, lambda: nudges.append(1))
-    assert all(looks.acquire(timeout=60) for _ in range(5)) and not nudges
+        calls.stand_still()
+        assert calls.stand_still()
+        with calls:  # as a step of a run calls several graphs
+            pass
+        assert not calls.stand_still() and calls.stand_still()
+    assert not calls.stand_still()
 
 
 def test_a_process_that_uses_max_has_one_watch() -> None:

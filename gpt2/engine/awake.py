@@ -8,22 +8,16 @@ import threading
 import time
 from collections.abc import Callable
 
-from .shutdown import CallsInFlight
-
-SECONDS = 1.0  # after so long without the end of any call, a task is given
+SECONDS = 1.0
 
 
-def watch_over(calls: CallsInFlight, nudge: Callable[[], None]) -> threading.Thread:
-    """Call `nudge` once a second while calls are under way and none of them ends, from a thread of its own."""
+def watch_over(may_sleep: Callable[[], bool], nudge: Callable[[], None]) -> None:
+    """Call `nudge` once a second, whenever `may_sleep` says that a call may have been slept through."""
 
     def watch() -> None:
-        ended = -1
         while True:
             time.sleep(SECONDS)
-            if calls.under_way and calls.ended == ended:
+            if may_sleep():
                 nudge()
-            ended = calls.ended
 
-    thread = threading.Thread(target=watch, name="watch over MAX", daemon=True)
-    thread.start()
-    return thread
+    threading.Thread(target=watch, name="watch over MAX", daemon=True).start()

@@ -77,7 +77,7 @@ def session_on(device: str) -> InferenceSession:
 @cache
 def watch_over_calls() -> None:
     """Let no call be slept through, from the first session of this process on."""
-    watch_over(CALLS_IN_FLIGHT, nudge)
+    watch_over(CALLS_IN_FLIGHT.stand_still, nudge)
 
 
 def nudge() -> None:
