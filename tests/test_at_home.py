@@ -134,7 +134,7 @@ def test_blanks_put_right_are_shown_on_the_course_page(trace: Trace) -> None:
         return test.run()
 
     visit, done = Visit(Player(trace, "Once upon a time"), cursor=len(trace.steps) - 1), set[int]()
-    lesson = run(f"lesson_{LESSON.slug}", visit, done)
+    lesson = run(f"lessons/lesson_{LESSON.slug}", visit, done)
     for at, blank in enumerate(LESSON.blanks):
         lesson.selectbox(key=f"lesson.{LESSON.name}.blank{at}").set_value(blank.right)
     lesson.run()

@@ -27,7 +27,7 @@ BY_NAME = [pytest.param(lesson, id=lesson.name) for lesson in LESSONS]
 
 def page(lesson: Lesson, trace: Trace) -> AppTest:
     """The page of a lesson, run by itself with `trace` on the stage."""
-    test = AppTest.from_file(str(ROOT / "pages" / "learn" / f"lesson_{lesson.slug}.py"), default_timeout=60)
+    test = AppTest.from_file(str(ROOT / "pages" / "learn" / "lessons" / f"lesson_{lesson.slug}.py"), default_timeout=60)
     test.session_state["visit"] = Visit(Player(trace, "Once upon a time"), cursor=max(0, len(trace.steps) - 1))
     return test.run()
 

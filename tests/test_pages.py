@@ -230,7 +230,7 @@ sys.modules["max"] = None
 from streamlit.testing.v1 import AppTest
 names = "live embeddings attention mlp residual attribution sampling cost"
 watch = [f"watch/{name}" for name in names.split()]
-for name in (*watch, "change/experiments", "learn/lesson_01_configuration", "learn/lesson_07_attention"):
+for name in (*watch, "change/experiments", "learn/lessons/lesson_01_configuration", "learn/lessons/lesson_07_attention"):
     test = AppTest.from_file(f"pages/{name}.py", default_timeout=60).run()
     assert not test.exception, (name, test.exception)
 visit = test.session_state["visit"]

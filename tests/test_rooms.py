@@ -192,7 +192,7 @@ def test_recorded_runs_open_and_are_drawn_where_neither_max_nor_torch_can_be_imp
                 name
                 for name in GALLERY
                 if not name.startswith(
-                    ("pages/watch/", "pages/change/", "pages/learn/lesson_", "pages/learn/course", "app.py")
+                    ("pages/watch/", "pages/change/", "pages/learn/lessons/", "pages/learn/course", "app.py")
                 )
             ),
         )

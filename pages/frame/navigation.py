@@ -102,7 +102,7 @@ def show() -> None:
         st.Page(LEARN / "course.py", title="The course"),
         *(
             st.Page(
-                LEARN / f"lesson_{lesson.slug}.py",
+                LEARN / "lessons" / f"lesson_{lesson.slug}.py",
                 title=f"{lesson.number} {lesson.title}",
                 icon=icon_of(states[lesson.number]),
             )

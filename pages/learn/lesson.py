@@ -94,7 +94,7 @@ def show_neighbours(lesson: Lesson) -> None:
 
 def page_of(lesson: Lesson) -> StreamlitPage:
     """The page of a lesson, to link to."""
-    return st.Page(HERE / f"lesson_{lesson.slug}.py", title=f"{lesson.number} {lesson.title}")
+    return st.Page(HERE / "lessons" / f"lesson_{lesson.slug}.py", title=f"{lesson.number} {lesson.title}")
 
 
 def chosen_layer(lesson: Lesson, view: View) -> int:
