@@ -97,7 +97,10 @@ def test_steering_and_patching_say_what_they_add_and_what_is_wrong(trace: Trace)
     assert "It has 2 tokens; the prompt of the run has 5." in said(test)
     assert "has 2 tokens and the other 5; give two of the same number, or align them at the end" in said(run(test))
     test.toggle(key="experiments.align").set_value(True).run()
-    assert "Changed: the stream before L3 taken from 'The king'" in said(run(test)) and not test.exception
+    assert (
+        "Changed: the stream before L3 taken from 'The king' at the last 2 positions" in said(run(test))
+        and not test.exception
+    )
 
 
 def test_a_sweep_is_drawn_as_far_as_it_is_and_said_to_be_of_what(trace: Trace) -> None:
@@ -112,3 +115,26 @@ def test_a_sweep_is_drawn_as_far_as_it_is_and_said_to_be_of_what(trace: Trace) -
     test.button(key="experiments.sweep_run").click().run()
     tried(test).sweep.wait(60)
     assert "give a single token" in said(test.run()) and not test.exception
+
+
+def test_a_cell_that_is_picked_is_changed_and_let_go_it_is_not(engine: Engine) -> None:
+    def script() -> None:
+        import streamlit as st
+
+        from pages.change.controls import take_pick
+
+        state = st.session_state
+        state["chosen"] = take_pick(state["config"], "grid", state.get("chosen", []))
+
+    test, seen = AppTest.from_function(script), []
+    test.session_state["config"] = engine.config
+    for cell in (None, (3, 4), (3, 4), (5, 8), (3, 4), None, (3, 4)):
+        test.session_state["grid"] = {"cell": cell}
+        seen.append(test.run().session_state["chosen"])
+        assert not test.exception
+    one, both = ["L2·H4"], ["L2·H4", "MLP of L0"]
+    assert seen == [[], one, one, both, both[1:], both[1:], [*both[1:], *one]]
+    test.session_state["grid"] = None  # another page was opened in between
+    assert test.run().session_state["chosen"] == seen[-1]
+    test.session_state["grid"] = {"cell": None}
+    assert test.run().session_state["chosen"] == seen[-1]

@@ -135,7 +135,7 @@ class Patch:
             raise SettingsError("Nothing is patched yet; type the prompt whose activation is to be taken.")
         self.part.check(engine.config)
         pair = Pair.unlike(look(self.source), base, self.align_end)
-        return pair.changes(self.part, self.positions), patch_in_words(self.part, pair.source, self.positions)
+        return pair.changes(self.part, self.positions), patch_in_words(self.part, pair, self.positions)
 
 
 def looking(engine: "Engine", stop: threading.Event, check: Callable[[int], None]) -> Observe:
