@@ -1,4 +1,4 @@
-"""The command line: `python -m gpt2` with generate, trace, bench, parity, compile, models or learn."""
+"""The command line: `python -m gpt2` with generate, trace, attribute, bench, parity, compile, models or learn."""
 
 from .engine import interrupts
 
@@ -14,13 +14,15 @@ from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from . import load
 from .engine.address_space import MAX_BYTES, NUMPY_BYTES, check_address_space
 from .errors import GPT2Error, SettingsError, reason
 from .experiments.command import add_commands as add_experiments
+from .reading import attribute_command
 from .text import streams
+from .text.one_line import Parser, one_line
 from .text.streams import clear, tell
 
 if TYPE_CHECKING:  # NumPy, which it needs, is imported only once there is room for it
@@ -32,14 +34,6 @@ if TYPE_CHECKING:  # NumPy, which it needs, is imported only once there is room 
 
 
 NOT_COMPILED = "No graphs are compiled for this model: it runs operation by operation. To make it fast, run once:"
-
-
-class Parser(argparse.ArgumentParser):
-    """Like argparse's, but an error is one line on standard error."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong and how to get help; exit status 2."""
-        self.exit(2, f"{one_line(f'{self.prog}: {message} (see {self.prog} --help)')}\n")
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -61,10 +55,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     for name, run, summary in (
         ("generate", generate, "Continue a prompt and print the text."),
         ("trace", trace, "Continue a prompt and save every activation in a file."),
+        ("attribute", attribute, "Say how much each part of the model adds to a token's logit after a prompt."),
     ):
         added = command(name, run, summary)
         added.add_argument("prompt", nargs="?", help="used exactly as given; - reads standard input")
         added.add_argument("--ids", type=int, nargs="+", help="token ids as the prompt, instead of a text")
+        if name == "attribute":
+            attribute_command.add_options(added)
+            continue
         added.add_argument("--max-new-tokens", type=int, default=20)
         added.add_argument("--temperature", type=float, default=1.0, help="0 is greedy")
         added.add_argument("--top-k", type=int, default=0, help="0 keeps all")
@@ -191,6 +189,13 @@ def recorded(options: argparse.Namespace) -> "Trace":
     return run.trace
 
 
+def attribute(options: argparse.Namespace) -> None:
+    """Print what each part of the model adds to a token's logit, or to the difference of two."""
+    engine = ready(options)
+    trace = engine.run(options.ids or options.prompt)
+    answer(options, *attribute_command.report(options, trace, engine.checkpoint))
+
+
 def parity(options: argparse.Namespace) -> None:
     """Compare and print the table; exit status 1 if a difference is too large."""
     from .bench import hook_parity
@@ -256,11 +261,6 @@ def answer(options: argparse.Namespace, payload: dict[str, Any], sentence: str) 
     """Print one JSON object or one text in place of the progress line."""
     clear()
     print(json.dumps(payload) if options.json else sentence)
-
-
-def one_line(sentence: str) -> str:
-    """A sentence that may quote a name with line breaks, without them."""
-    return " ".join(sentence.split())
 
 
 def run(arguments: list[str]) -> None:

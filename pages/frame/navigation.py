@@ -90,7 +90,9 @@ def show() -> None:
         st.Page(WATCH / "live.py", title="Live", default=True),
         st.Page(WATCH / "embeddings.py", title="Embeddings"),
         st.Page(WATCH / "attention.py", title="Attention"),
+        st.Page(WATCH / "mlp.py", title="MLP"),
         st.Page(WATCH / "residual.py", title="Residual stream"),
+        st.Page(WATCH / "attribution.py", title="Attribution"),
         st.Page(WATCH / "sampling.py", title="Sampling"),
         st.Page(WATCH / "cost.py", title="Cost"),
     ]
