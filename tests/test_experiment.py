@@ -100,6 +100,14 @@ def test_without_an_engine_or_a_run_it_says_why(player: Player, engine: Engine, 
     assert tried.sweep is not None and tried.sweep.error == NO_RUN
 
 
+def test_a_host_with_a_setting_that_cannot_be_read_runs_no_experiment(
+    engine: Engine, player: Player, tried: Experiments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GPT2_MAX_PROMPT_TOKENS", "many")
+    tried.try_change(player, player.trace, engine, MUTED)
+    assert tried.changed is not None and "GPT2_MAX_PROMPT_TOKENS must be" in tried.changed.error
+
+
 def test_a_sweep_waits_for_its_turns_and_is_stopped_in_the_line(
     engine: Engine, player: Player, tried: Experiments
 ) -> None:

@@ -268,6 +268,18 @@ def test_a_change_that_overflows_says_so(engine: Engine) -> None:
         read(engine, tokens(engine, 3), ablation.scaling([mlp(layer) for layer in range(6) for _ in range(8)], 1e6))
 
 
+def test_a_prompt_that_exceeds_the_budget_is_read_layer_by_layer_to_the_same_numbers(
+    engine: Engine, base: Trace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"heads": [(2, 4)], "mlps": [3], "kind": "mean"}
+    whole, (*_, at_once) = ablate(engine, HERO, **asked), twin(engine, base, ablation.ablation([head(2, 4)]))
+    monkeypatch.setenv("GPT2_TRACE_MB", "0.1")
+    apart, (*_, layered) = ablate(engine, HERO, **asked), twin(engine, base, ablation.ablation([head(2, 4)]))
+    assert apart.effect.after == pytest.approx(whole.effect.after, abs=1e-4)
+    assert layered.kl == pytest.approx(at_once.kl, rel=1e-3, abs=1e-6)
+    assert layered.changed_ids == at_once.changed_ids
+
+
 def test_two_tokens_are_compared_even_if_the_runner_up_is_watched(engine: Engine) -> None:
     logits = np.array([1.0, 3.0, 2.0])
     assert (effect_of(logits, logits, 2, None).against, effect_of(logits, logits, None, None).against) == (1, 2)

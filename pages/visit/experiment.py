@@ -61,7 +61,7 @@ class Experiment(Generic[Found]):
         """Begin, and return at once; without an engine, or a run, say why nothing is computed."""
         self.run_id, self.says, self.model = trace.run_id, says, trace.model
         self.found: Found | None = None
-        self.error = NO_RUN if not trace.steps else NOT_LOADED if engine is None else ""
+        self.error = limits().problem or (NO_RUN if not trace.steps else NOT_LOADED if engine is None else "")
         self._player, self._traces, self._work = weakref.ref(player), traces, work
         self._needed = min(whole_bytes(trace.config, max(1, trace.seq)), trace_budget())
         # The thread alone holds the engine: an experiment that is over must not keep a model in memory.
