@@ -1,4 +1,4 @@
-"""The command line: `python -m gpt2` with generate, trace, attribute, bench, parity, compile, models or learn."""
+"""The command line: `python -m gpt2` with generate, trace, attribute, ablate, steer, patch, bench and others."""
 
 from .engine import interrupts
 

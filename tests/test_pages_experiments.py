@@ -111,10 +111,31 @@ def test_a_sweep_is_drawn_as_far_as_it_is_and_said_to_be_of_what(trace: Trace) -
     assert sweep.found.done == 54 and "Zero ablation, one part at a time, at all positions; read at step 2" in said(
         test.run()
     )
+    # The strongest cell is told of, and taken up as the change.
+    row, column = sweep.found.strongest
+    part = f"MLP of L{row}" if column == 8 else f"L{row}·H{column}"
+    assert f"{part} changes the logit difference by" in said(test) and "number 1 of 54" in said(test)
+    test.button(key="experiments.heat.take").click().run()
+    assert test.multiselect(key="experiments.parts").value == [part] and not test.exception
     test.text_input(key="experiments.token").set_value("king said").run()
     test.button(key="experiments.sweep_run").click().run()
     tried(test).sweep.wait(60)
     assert "give a single token" in said(test.run()) and not test.exception
+
+
+def test_a_patch_found_by_a_sweep_is_taken_up_with_its_layer_and_position(trace: Trace) -> None:
+    test = page(trace.cut(2))
+    test.segmented_control(key="experiments.way").set_value("Patch").run()
+    test.text_input(key="experiments.source").set_value("The king said a few").run()
+    test.segmented_control(key="experiments.over True").set_value("Stream, patched").run()
+    test.button(key="experiments.sweep_run").click().run()
+    sweep = tried(test).sweep
+    sweep.wait(60)
+    row, column = sweep.found.strongest
+    test.run().button(key="experiments.heat.take").click().run()
+    assert f"On: the stream before L{row} taken from 'The king said a few' at position {column}." in said(test)
+    assert "Changed:" in said(run(test)) and not test.exception
+    assert tried(test).changed.found.kl[0] > 1
 
 
 def test_a_cell_that_is_picked_is_changed_and_let_go_it_is_not(engine: Engine) -> None:

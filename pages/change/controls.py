@@ -10,6 +10,8 @@ from gpt2.experiments.plan import Mute, Patch, Plan, Steer
 from gpt2.model.config import GPT2Config
 from gpt2.text.prompt import count_tokens
 from pages.charts.experiments.grid import KINDS, part_at, part_grid, part_label, parts_by_label
+from pages.charts.experiments.heat import ABLATIONS
+from pages.charts.experiments.heat import STREAM as STREAM_PATCHED
 from pages.frame.layout import View
 from pages.matrix.component import Cell, picked_cell, selectable_matrix
 
@@ -71,6 +73,21 @@ def take_pick(config: GPT2Config, grid: str, chosen: list[str]) -> list[str]:
     if name in chosen:
         return [other for other in chosen if other != name]
     return chosen if cell is None else [*chosen, name]
+
+
+def take_place(page: str, place: tuple[str, int, int]) -> None:
+    """Set the controls to the change in one cell of a sweep: its name, the layer, and the head or the position."""
+    name, layer, column = place
+    part, state = mlp(layer) if column < 0 else head(layer, column), st.session_state
+    if name == ABLATIONS:
+        chosen: dict[str, object] = {"way": MUTE, "parts": [part_label(part)]}
+    elif name == STREAM_PATCHED:
+        chosen = {"what": STREAM, "patch_where": CHOSEN, "patch_positions": [column]}
+    else:
+        chosen = {"what": MLP if column < 0 else HEAD, "number": max(0, column), "patch_where": EVERYWHERE}
+    if name != ABLATIONS:
+        chosen |= {"way": PATCH, "patch_layer": layer}
+    state.update({f"{page}.{control}": value for control, value in chosen.items()} | {f"{page}.taken": True})
 
 
 def steer_plan(view: View) -> Steer:
