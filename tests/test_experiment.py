@@ -77,7 +77,7 @@ def test_a_change_is_run_beside_the_run_on_the_stage_which_stays_as_it_is(
         (Mute((mlp(9),)), "There is no layer 9"),
         (Mute((mlp(2),), positions=(700,)), "There is no position 700"),
         (Steer(2, 1.0), "type a token, or two prompts"),
-        (Steer(2, 1.0, "king said"), "give a single token"),
+        (Steer(2, 1.0, "king said"), "name one, with its blank"),
         (Steer(2, 1e9, " king"), "-1e+06 to 1e+06"),
         (Patch("", stream(1)), "type the prompt"),
         (Patch("The king", stream(1)), "has 2 tokens and the other"),

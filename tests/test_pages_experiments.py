@@ -89,7 +89,7 @@ def test_steering_and_patching_say_what_they_add_and_what_is_wrong(trace: Trace)
     test.segmented_control(key="experiments.way").set_value("Steer").run()
     assert "the unembedding of ' king' added before L3 at all positions, dose 50" in said(test)
     test.text_input(key="experiments.steer_token").set_value("king said")
-    assert "give a single token" in said(run(test))
+    assert "name one, with its blank" in said(run(test))
     test.segmented_control(key="experiments.direction").set_value("The difference of two prompts").run()
     assert "long: 50" in said(run(test)) and not tried(test).changed.error
     test.segmented_control(key="experiments.way").set_value("Patch").run()
@@ -120,7 +120,7 @@ def test_a_sweep_is_drawn_as_far_as_it_is_and_said_to_be_of_what(trace: Trace) -
     test.text_input(key="experiments.token").set_value("king said").run()
     test.button(key="experiments.sweep_run").click().run()
     tried(test).sweep.wait(60)
-    assert "give a single token" in said(test.run()) and not test.exception
+    assert "name one, with its blank" in said(test.run()) and not test.exception
 
 
 def test_a_patch_found_by_a_sweep_is_taken_up_with_its_layer_and_position(trace: Trace) -> None:

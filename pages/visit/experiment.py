@@ -12,11 +12,12 @@ from gpt2.engine.settings import trace_budget
 from gpt2.engine.turns import Withdrawn
 from gpt2.errors import GPT2Error
 from gpt2.experiments.ablation import Kind
-from gpt2.experiments.passes import observe, single_token
+from gpt2.experiments.passes import observe
 from gpt2.experiments.patching import Pair
 from gpt2.experiments.plan import Patch, Plan, looking
 from gpt2.experiments.sweep import Sweep, sweep_ablation, sweep_patching
 from gpt2.experiments.twin import Twin, twin
+from gpt2.text.one_token import one_token
 from gpt2.trace.trace import Trace
 from pages.server.limits import limits
 from pages.server.traces import TRACES, Traces
@@ -144,9 +145,9 @@ def tokens_of(engine: "Engine", texts: Tokens) -> tuple[int | None, int | None]:
     """The tokens that are compared; None where none is typed.
 
     Raises:
-        SettingsError: if a text is not one token.
+        PromptError: if a text is not one token.
     """
-    token, against = (single_token(text, engine.tokenizer) if text else None for text in texts)
+    token, against = (one_token(text, engine.tokenizer) if text else None for text in texts)
     return token, against
 
 
