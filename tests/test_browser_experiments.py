@@ -12,6 +12,7 @@ from gpt2.experiments.twin import twin
 from gpt2.model.sampling import Sampling
 from pages.charts.experiments import following, strip, texts
 from pages.look.tokens import unmarked
+from tests.axe import violations
 from tests.heads import matrix
 from tests.stage import STAGE, lie_still, run, run_id
 
@@ -55,6 +56,7 @@ def test_a_head_is_muted_by_keys_and_both_runs_are_read_beside_an_untouched_base
     for text in (shown.common, shown.base, shown.changed):
         reads(live, text)
     assert run_id(live) == before and live.locator(STAGE).first.get_attribute("data-steps") == "8"
+    assert violations(live) == []
     # A second press takes the change back; the results say whose they are.
     plot.focus()
     live.keyboard.press("Enter")
