@@ -15,6 +15,7 @@ from gpt2.learn.lessons import LESSONS, lesson_of
 from gpt2.model.sampling import Sampling
 from gpt2.trace.step import StepId
 from gpt2.trace.trace import Trace
+from pages.learn.blanks import LEFT_OUT, MARK, code_of
 from pages.learn.playing import PLAYS
 from pages.visit.player import Player
 from pages.visit.visit import Visit
@@ -169,3 +170,13 @@ def test_a_lesson_lies_still_while_the_run_plays_and_follows_when_it_pauses(
     test.run()
     assert not test.exception and len(looks) == 3 and "shows step" not in said(test)
     assert "About step 2 of this run" in said(test) and any(one.label == "Ask about step 4" for one in test.button)
+
+
+@pytest.mark.parametrize("lesson", BY_NAME)
+def test_the_code_to_put_together_is_short_and_holds_every_blank(lesson: Lesson) -> None:
+    marks = [f"▢{at}" for at, _ in enumerate(lesson.blanks, 1)]
+    code = code_of(lesson.filled([MARK + mark for mark in marks]), lesson.first_line)
+    assert all(code.count(mark) == 1 for mark in marks) and MARK not in code
+    assert len(code.splitlines()) <= 80 and '"""' not in code
+    whole = {line.strip() for line in lesson.filled(marks).splitlines()}
+    assert {line.strip() for line in code.splitlines()} <= whole | {LEFT_OUT}

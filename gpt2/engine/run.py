@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gpt2.errors import GPT2Error
 from gpt2.model.hooks import stream_below
 from gpt2.model.interventions import Interventions
-from gpt2.model.sampling import Draw, Sampling, draw
+from gpt2.model.sampling import Draw, Sampling
 from gpt2.trace.budget import squeeze_to_fit
 from gpt2.trace.captures import Captures
 from gpt2.trace.step import Step, Summary, choice_bits
@@ -147,7 +147,7 @@ class Run:
             if "logits" not in newest.captures:  # the run was cut back to a step whose logits were dropped
                 top = f"blocks.{self.engine.config.n_layer - 1}.hook_resid_post"
                 newest = newest.with_logits(self.engine.lens(newest.captures[top][-1:])[0])
-            drawn = draw(newest.logits, sampling, newest.stop)
+            drawn = self.engine.draw(newest.logits, sampling, newest.stop)
             lens = lens_rows(self._read_lens(newest.captures), drawn.token)
             step = newest.resampled(drawn, lens)
             self._trace = self._trace.cut(len(self._trace.steps) - 1).append(step)
@@ -208,4 +208,4 @@ class Run:
     @timed("sampling")
     def _draw(self, captures: Captures, sampling: Sampling | None, position: int) -> Draw | None:
         """The next token, or None if the run only looks."""
-        return None if sampling is None else draw(captures["logits"][-1], sampling, position)
+        return None if sampling is None else self.engine.draw(captures["logits"][-1], sampling, position)

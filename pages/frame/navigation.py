@@ -12,6 +12,7 @@ from pages.server.host import upload_mb
 from pages.visit.connection import this_query
 from pages.visit.examples import RECORDED, recorded_run
 from pages.visit.opening import Opening
+from pages.visit.progress import icon_of, progress
 from pages.visit.saving import Saving
 from pages.visit.session import this_visit
 from pages.visit.visit import Visit
@@ -97,9 +98,17 @@ def show() -> None:
         st.Page(WATCH / "cost.py", title="Cost"),
     ]
     change = [st.Page(CHANGE / "experiments.py", title="Experiments")]
+    states = progress().states()
     learn = [
         st.Page(LEARN / "course.py", title="The course"),
-        *(st.Page(LEARN / f"lesson_{lesson.slug}.py", title=f"{lesson.number} {lesson.title}") for lesson in LESSONS),
+        *(
+            st.Page(
+                LEARN / f"lesson_{lesson.slug}.py",
+                title=f"{lesson.number} {lesson.title}",
+                icon=icon_of(states[lesson.number]),
+            )
+            for lesson in LESSONS
+        ),
     ]
     page = st.navigation({"": watch, "Change": change, "Learn": learn}, position="top")
     course = learn[0]  # on a narrow screen it stands for all lessons, which it links

@@ -11,12 +11,15 @@ from gpt2.learn.verdict import all_equal, describe, equal
 from pages.frame import layout
 from pages.frame.layout import View
 from pages.matrix.component import matrix
+from pages.visit.progress import note_put_together
 
 from .glass import concept
 from .line_value import LineValue
 from .remembered import remembered
 
 CHOOSE = "Choose…"
+MARK = "\0"  # before the text of a blank
+LONG_LINES, LEFT_OUT = 80, "# …"
 
 
 def show_blanks(lesson: Lesson, view: View, stage: OnStage | None, layer: int) -> None:
@@ -29,7 +32,7 @@ def show_blanks(lesson: Lesson, view: View, stage: OnStage | None, layer: int) -
         with right:
             choices = [choose(at, blank, view) for at, blank in enumerate(lesson.blanks)]
         with left:
-            parts = [choice or f"▢{at}" for at, choice in enumerate(choices, 1)]
+            parts = [MARK + (choice or f"▢{at}") for at, choice in enumerate(choices, 1)]
             st.code(code_of(lesson.filled(parts), lesson.first_line), language="python", wrap_lines=True)
         if any(choice is None for choice in choices):
             layout.plain_text(f"{sum(choice is None for choice in choices)} still to choose.")
@@ -43,9 +46,30 @@ def show_blanks(lesson: Lesson, view: View, stage: OnStage | None, layer: int) -
 
 
 def code_of(source: str, first_line: int) -> str:
-    """A component's code from its first definition on, without docstrings."""
-    text = "\n".join(source.splitlines()[first_line - 1 :])
-    return re.sub(r'\n +"""[^"]*"""(?=\n)', "", text)
+    """A component's code from its first definition on, without docstrings; of a long one the parts that hold blanks.
+
+    Each blank's text begins with `MARK`, which is taken out.
+    """
+    text = re.sub(r'\n +"""[^"]*"""(?=\n)', "", "\n".join(source.splitlines()[first_line - 1 :]))
+    if text.count("\n") > LONG_LINES:
+        text = shortened(text)
+    return text.replace(MARK, "")
+
+
+def shortened(code: str) -> str:
+    """The functions and methods with a mark in them, each class by its first line; a comment stands for the rest."""
+    kept, head = list[str](), ""
+    for part in re.split(r"\n{2,}(?=(?: {4})?(?:@|def |class ))", code):
+        if not part.startswith(" "):
+            head = next((line for line in part.splitlines() if line.startswith("class ")), "")
+        if MARK in part:
+            if part.startswith(" ") and head:
+                kept.append(head)
+                head = ""
+            kept.append(part.rstrip())
+        elif not kept or kept[-1] != LEFT_OUT:
+            kept.append(LEFT_OUT)
+    return "\n\n".join(kept)
 
 
 def choose(at: int, blank: Blank, view: View) -> str | None:
@@ -60,6 +84,7 @@ def say_choices(lesson: Lesson, choices: Sequence[str]) -> None:
     """Say that all choices are right, or of each wrong one why it is."""
     if all(chosen == blank.right for blank, chosen in zip(lesson.blanks, choices, strict=True)):
         st.success(f"Right: this is {lesson.defines}.", icon=":material/check:")
+        note_put_together(lesson)
     for blank, chosen in zip(lesson.blanks, choices, strict=True):
         if chosen in blank.wrong:
             st.warning(blank.wrong[chosen], icon=":material/close:")

@@ -11,8 +11,9 @@ from pages.frame import layout
 from pages.frame.layout import View
 
 from .blanks import show_blanks
-from .glass import show_glass, show_source
+from .glass import concept, show_glass, show_source
 from .held import hold
+from .own_file import show_own_file
 from .playing import show_play
 from .questions import show_questions
 
@@ -52,7 +53,7 @@ def show(lesson: Lesson) -> None:
     else:
         show_numbers(lesson, view, layer)
         show_blanks(lesson, view, stage, layer)
-    show_own_file(lesson)
+    show_own_file(lesson, view, concept(lesson))
 
 
 def show_lines(lesson: Lesson, view: View, layer: int) -> OnStage | None:
@@ -102,21 +103,3 @@ def chosen_layer(lesson: Lesson, view: View) -> int:
     return int(
         st.segmented_control("Layer", layers, default=0, required=True, key=view.key("layer"), persist_state="session")
     )
-
-
-def show_own_file(lesson: Lesson) -> None:
-    """Say how to write the component in a file of one's own, and have it checked."""
-    with st.container(border=True):
-        st.markdown("**Write it**")
-        layout.plain_text(
-            "On your own machine, write the component in a file of your own. It is traced by MAX and compared with the "
-            "project's, in a second, and a mistake that people often make is named. Your code never runs on this host."
-        )
-        st.code(
-            f"python -m gpt2 learn start {lesson.number}    # writes my_gpt2/{lesson.file_name}\n"
-            f"python -m gpt2 learn watch {lesson.number}    # checks it whenever you save",
-            language="sh",
-        )
-        for number, hint in enumerate(lesson.hints, 1):
-            with st.expander(f"Hint {number}"):
-                layout.plain_text(hint)
