@@ -67,6 +67,7 @@ CONTRAST = """<style>
 [data-testid="stCaptionContainer"] {{ opacity: 1; }}
 [data-testid="stCaptionContainer"] p {{ color: {muted}; }}
 [data-testid="stButtonGroup"] [data-selected="true"] p {{ color: {text}; }}
+[data-testid="stBaseButton-primary"] p {{ color: {paper}; }}
 </style>"""
 
 
