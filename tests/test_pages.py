@@ -230,7 +230,8 @@ sys.modules["max"] = None
 from streamlit.testing.v1 import AppTest
 names = "live embeddings attention mlp residual attribution sampling cost"
 watch = [f"watch/{name}" for name in names.split()]
-for name in (*watch, "change/experiments", "learn/lessons/lesson_01_configuration", "learn/lessons/lesson_07_attention"):
+lessons = [f"learn/lessons/lesson_{name}" for name in ("01_configuration", "07_attention")]
+for name in (*watch, "change/experiments", *lessons):
     test = AppTest.from_file(f"pages/{name}.py", default_timeout=60).run()
     assert not test.exception, (name, test.exception)
 visit = test.session_state["visit"]
