@@ -144,8 +144,8 @@ def test_greedy_texts_are_the_engines_however_many_are_made_at_once(
     """Prompts of 1 to 2 pages, some of which end just before the border of a page."""
     lengths = [PAGE - 10, 5, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE - 12, 1, 60, *range(20, 140, 10)][:at_once]
     prompts = [ids_of(engine, length, skip) for skip, length in enumerate(lengths)]
-    texts = served.texts([{"prompt": ids, "max_tokens": 24} for ids in prompts])
-    assert texts == [greedy(engine, ids, 24) for ids in prompts]
+    texts = served.texts([{"prompt": ids, "max_tokens": 16} for ids in prompts])
+    assert texts == [greedy(engine, ids, 16) for ids in prompts]
 
 
 def test_a_text_of_a_prompt_in_words_is_the_engines_too(served: Served, engine: Engine) -> None:
