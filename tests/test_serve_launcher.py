@@ -20,6 +20,7 @@ from gpt2.engine.compiled import GraphKey
 from gpt2.errors import EngineError
 from gpt2.serving import graphs, launcher
 from gpt2.serving.requests import FIELDS, Offer, checked
+from tests.checkpoints import write_checkpoint
 from tests.command_line import refused
 from tests.shapes import TINY
 
@@ -70,6 +71,11 @@ def test_a_model_that_is_not_there_or_no_checkpoint_is_refused_at_once(
         port = str(free.getsockname()[1])
     assert "has no config.json" in refused(capsys, "serve", "--port", port, "--model", str(tmp_path))
     assert "nowhere" in refused(capsys, "serve", "--port", port, "--model", str(tmp_path / "nowhere"))
+    (tmp_path / "plain").mkdir()
+    config = write_checkpoint(tmp_path / "plain") / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "architectures": None}))
+    said = refused(capsys, "serve", "--port", port, "--model", str(tmp_path / "plain"))
+    assert said.endswith('by which MAX Serve finds a model: add "architectures": ["GPT2LMHeadModel"].')
 
 
 def test_serving_pins_the_release_of_max_that_the_app_pins() -> None:

@@ -29,6 +29,7 @@ from max.pipelines.modeling.types import PipelineTask
 from gpt2.checkpoints.weights import load_weights
 from gpt2.engine.awake import watch_over
 from gpt2.engine.devices import nudge
+from gpt2.model.config import ARCHITECTURES as NAMES
 from gpt2.model.config import GPT2Config
 
 from .served import Served
@@ -171,7 +172,7 @@ def refuse_echo(context: Any) -> None:
 
 ARCHITECTURES = [
     SupportedArchitecture(
-        name="GPT2LMHeadModel",
+        name=name,
         example_repo_ids=["openai-community/gpt2"],
         default_encoding=ServedConfig.DEFAULT_ENCODING,
         supported_encodings=ServedConfig.SUPPORTED_ENCODINGS,
@@ -188,4 +189,5 @@ ARCHITECTURES = [
         supports_overlap_scheduler=False,
         supports_device_graph_capture=False,
     )
+    for name in NAMES
 ]

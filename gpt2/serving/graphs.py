@@ -131,8 +131,9 @@ def compile_apart(model: Path, config: GPT2Config, progress: Callable[[str], Non
     Raises:
         EngineError: if the child fails.
     """
-    if find(config) is not None:  # the child traces the graph, should it be there for other sources: that takes a while
+    if find(config) is not None:
         return
+    # The child also finds a graph that other sources gave, by tracing these; that takes seconds and much memory.
     with compiled.one_compile(progress):
         since = time.monotonic()
         command = ["gpt2.serving.graphs", str(model), str(compiled.cache_folder())]

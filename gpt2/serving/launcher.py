@@ -22,8 +22,8 @@ from gpt2.checkpoints.download import model_folder
 from gpt2.checkpoints.weights import load_checkpoint
 from gpt2.engine.interrupts import SIGNALS
 from gpt2.engine.settings import threads
-from gpt2.errors import EngineError, SettingsError
-from gpt2.model.config import GPT2Config
+from gpt2.errors import CheckpointError, EngineError, SettingsError
+from gpt2.model.config import GPT2Config, json_object
 from gpt2.text.streams import clear, tell
 
 from . import graphs
@@ -47,12 +47,13 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         SettingsError: if the port cannot be had.
         EngineError: if MAX Serve is not installed, its graphs cannot be compiled, or it does not start.
-        CheckpointError: if the model cannot be found or is not a GPT-2.
+        CheckpointError: if the model cannot be found, is not a GPT-2, or its config lacks what MAX Serve asks for.
     """
     check_installed()
     check_port(options.port)
     folder = model_folder(options.model, tell).resolve()
     config = load_checkpoint(folder, options.model).config  # whatever is wrong with it is said now, not by the worker
+    check_config(folder / "config.json")
     name = folder.name if Path(options.model).is_dir() else options.model
     graphs.compile_apart(folder, config, tell)
     serve(folder, config, name, options)
@@ -87,6 +88,18 @@ def check_port(port: int) -> None:
             tried.bind((HOST, port))
         except OSError as error:
             raise SettingsError(f"Port {port} cannot be used ({error.strerror}); choose another with --port.") from None
+
+
+def check_config(path: Path) -> None:
+    """Refuse a config that this program understands, but MAX Serve does not.
+
+    Raises:
+        CheckpointError: if it lacks what MAX Serve finds a model by.
+    """
+    values = json_object(path)
+    for name, value in (("architectures", '["GPT2LMHeadModel"]'), ("model_type", '"gpt2"')):
+        if not values.get(name):
+            raise CheckpointError(f'{path} lacks "{name}", by which MAX Serve finds a model: add "{name}": {value}.')
 
 
 def serve(folder: Path, config: GPT2Config, name: str, options: argparse.Namespace) -> None:

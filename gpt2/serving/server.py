@@ -91,7 +91,7 @@ class Web(uvicorn.Server):
 
 def serve(model: Path, name: str, port: int, graphs: Path) -> None:
     """Serve until a signal ends it: MAX Serve's API here, the model in a worker process that it starts."""
-    settings = Settings(
+    api = Settings(
         MAX_SERVE_HOST=HOST,
         MAX_SERVE_PORT=port,
         MAX_SERVE_API_TYPES=[APIType.OPENAI],
@@ -100,7 +100,7 @@ def serve(model: Path, name: str, port: int, graphs: Path) -> None:
         MAX_SERVE_LOGS_CONSOLE_LEVEL="ERROR",
         MAX_SERVE_MAX_REQUEST_BYTES=MOST_BYTES,
     )
-    configure_logging(settings)
+    configure_logging(api)
     config = PipelineConfig.from_args(arguments(model, served_model_name=name, precompiled_mefs=str(graphs)))
     found, sizes = _found(config), GPT2Config.from_file(model / "config.json")
     serving = ServingTokenGeneratorSettings(
@@ -110,12 +110,12 @@ def serve(model: Path, name: str, port: int, graphs: Path) -> None:
         task=PipelineTask.TEXT_GENERATION,
         memory_plan=found.memory_plan,
     )
-    app = fastapi_app(settings, serving)
+    app = fastapi_app(api, serving)
     app.add_middleware(Front, offer=Offer(name, sizes))
-    web = Web(fastapi_config(app, settings))
+    web = Web(fastapi_config(app, api))
 
     async def run() -> None:
-        async with lifespan(app, settings, serving, app.state.zmq_endpoint_base):
+        async with lifespan(app, api, serving, app.state.zmq_endpoint_base):
             plain = app.state.pipeline
             app.state.pipeline = Answers(plain.model_name, plain.tokenizer, plain.model_worker)
             await web.serve()

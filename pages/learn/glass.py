@@ -26,8 +26,10 @@ HEIGHT = 360
 
 
 def show_source(lesson: Lesson) -> None:
-    """Draw the component's source as it is."""
-    st.code((MODEL / f"{lesson.component}.py").read_text(encoding="utf-8"), language="python", height=480)
+    """Draw the component's source as it is, to be opened."""
+    with st.expander(f"The source: gpt2/model/{lesson.component}.py", icon=":material/code:"):
+        source = (MODEL / f"{lesson.component}.py").read_text(encoding="utf-8")
+        st.code(source, language="python", wrap_lines=True)
 
 
 def show_glass(lesson: Lesson, view: View, stage: OnStage, layer: int) -> None:
