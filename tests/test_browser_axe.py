@@ -26,3 +26,14 @@ def test_a_page_has_nothing_that_keeps_somebody_out(chromium, server, name, sche
     assert violations(page) == []
     assert told == []
     page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_behind_a_menu_keep_nobody_out_either(chromium, server, scheme):
+    for name in ("experiments", "course", "lesson_12_generation"):
+        page = open_page(chromium, f"{server.url}/{name}", scheme=scheme)
+        ready(page)
+        page.get_by_role("heading", level=2).filter(has_text="?").first.wait_for(timeout=60_000)
+        lie_still(page)
+        assert violations(page) == [], name
+        page.context.close()
