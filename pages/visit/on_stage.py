@@ -19,6 +19,8 @@ class OnStage:
 
     When memory is short, an idle run may be squeezed, or evicted: its recipe stays, from which the run is replayed to
     the same text.
+
+    Attributes: `texts` counts the texts that have begun on it: a branch, and a replay, is of the same text.
     """
 
     def __init__(self, recorded: Trace, prompt: str) -> None:
@@ -28,6 +30,7 @@ class OnStage:
         self._notice = self._error = ""
         self._failed_prompt: str | None = None
         self._lock = threading.RLock()
+        self.texts = 0
 
     @property
     def prompt(self) -> str:
@@ -176,6 +179,7 @@ class OnStage:
         elif isinstance(state, Starting):
             if state.has_begun:
                 self._state = Live(state.generation)
+                self.texts += 1
             elif not state.generation.is_running:
                 failed, generation = self._prompt, state.generation
                 self._set(state.before)

@@ -93,6 +93,7 @@ def draw_chart(
         "marks": [
             {"row": row, "x": outcome.u, "text": f"u = {outcome.u:.3f} → {vocabulary.label(outcome.token)}"}
             for row, outcome in pairs
+            if outcome.u is not None
         ],
     }
     return style.dressed(alt.layer(*layers), palette, 168, **rows)
@@ -131,5 +132,8 @@ def preview_sentence(as_drawn: Outcome, preview: Outcome, vocabulary: Vocabulary
 
 
 def as_drawn_sentence(as_drawn: Outcome, vocabulary: Vocabulary) -> str:
-    """The run's own settings and the token that they drew."""
-    return f"As drawn: {spoken(vocabulary.label(as_drawn.token))} with {as_drawn.settings}."
+    """The run's own settings and the token that they drew, or the one that a person chose instead."""
+    label = spoken(vocabulary.label(as_drawn.token))
+    if as_drawn.u is None:
+        return f"Chosen by hand, not drawn: {label}; the run went on with {as_drawn.settings}."
+    return f"As drawn: {label} with {as_drawn.settings}."
