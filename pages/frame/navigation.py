@@ -93,7 +93,10 @@ def show() -> None:
         st.Page(WATCH / "sampling.py", title="Sampling"),
         st.Page(WATCH / "cost.py", title="Cost"),
     ]
-    change = [st.Page(CHANGE / "experiments.py", title="Experiments")]
+    change = [
+        st.Page(CHANGE / "experiments.py", title="Experiments"),
+        st.Page(CHANGE / "branches.py", title="Branches"),
+    ]
     learn = [
         st.Page(LEARN / "course.py", title="The course"),
         *(st.Page(LEARN / f"lesson_{lesson.slug}.py", title=f"{lesson.number} {lesson.title}") for lesson in LESSONS),

@@ -4,6 +4,7 @@ import threading
 import time
 from dataclasses import replace
 
+from gpt2.engine.run import Run
 from gpt2.trace.trace import Trace
 
 from .recipe import Recipe
@@ -42,6 +43,16 @@ class OnStage:
     def next_prompt(self) -> str | None:
         """The text of the new run that is starting; None if none is."""
         return self._prompt if self.is_starting else None
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Held by every command on what is on the stage."""
+        return self._lock
+
+    @property
+    def run(self) -> Run | None:
+        """The run on the stage, if a visitor made it."""
+        return self._state.run
 
     @property
     def trace(self) -> Trace:

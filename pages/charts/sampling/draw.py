@@ -25,7 +25,8 @@ def segments(outcome: Outcome, row: str, vocabulary: Vocabulary, letter: float =
     left = int(np.count_nonzero(distribution.final))
     ends = np.minimum(np.cumsum(distribution.final[distribution.order[:left]]), 1.0)
     chosen = distribution.rank(outcome.token) - 1
-    lasts = sorted({*range(min(SHOWN_SEGMENTS, left)), max(chosen - 1, 0), chosen, left - 1})
+    own = range(max(chosen - 1, 0), min(chosen + 1, left))  # a person may have chosen a token that a filter removed
+    lasts = sorted({*range(min(SHOWN_SEGMENTS, left)), *own, left - 1})
     rows: ChartData = []
     for before, last in zip([-1, *lasts], lasts, strict=False):
         start, end, count = float(ends[before]) if before >= 0 else 0.0, float(ends[last]), last - before
