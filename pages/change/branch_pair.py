@@ -22,11 +22,12 @@ def show_pair(view: View) -> None:
     first, second, at = st.columns(3)
     chosen = []
     for column, title, start in ((first, "Compare", newest.parent or tree.all[0]), (second, "with", newest)):
-        key = view.key(f"{title} {newest.number}")
-        if st.session_state.get(key) not in runs:
-            st.session_state[key] = start.number
+        # Other lists for other runs: each begins with the newest and the one that it left.
+        key, numbers = view.key(f"{title} {'-'.join(map(str, runs))}"), list(runs)
         with column:
-            number = st.selectbox(title, list(runs), format_func=lambda n: runs[n].title, key=key)
+            number = st.selectbox(
+                title, numbers, numbers.index(start.number), format_func=lambda n: runs[n].title, key=key
+            )
         chosen.append(runs[number])
     one, other = (with_recomputer(tree.trace(branch), model.engine if model else None) for branch in chosen)
     if not (one.steps and other.steps):
@@ -39,10 +40,8 @@ def show_pair(view: View) -> None:
     plain_text(parting.parting_sentence(pair))
     if not pair.steps:
         return
-    key = view.key(f"at {chosen[0].number} {chosen[1].number}")
-    st.session_state[key] = min(max(st.session_state.get(key, 0), pair.steps[0]), pair.steps[-1])
     with at:
-        step = st.selectbox("at step", list(pair.steps), key=key)
+        step = st.selectbox("at step", list(pair.steps), key=view.key(f"at {chosen[0].number} {chosen[1].number}"))
     with explain_missing():
         show_pictures(view, pair, step)
 

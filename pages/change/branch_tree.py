@@ -34,7 +34,7 @@ def lanes_of(tree: Branches) -> list[chart.Lane]:
 
 
 def show_tree(name: str, step: int) -> None:
-    """Draw the tree and its rows; while a branch is being made, redraw them without the rest of the page."""
+    """Draw the tree and its rows; while a branch is being made, redraw the tree without the rest of the page."""
     visit = this_visit()
     was_running = visit.player.is_running
 
@@ -51,10 +51,11 @@ def show_tree(name: str, step: int) -> None:
         if lanes:
             drawn = chart.tree_chart(lanes, vocabulary, n_prompt, step, palette())
             show_chart(drawn, alt=chart.TITLE, key=f"{name}.tree")
-        for branch in tree.all:
-            show_row(name, branch, n_prompt)
 
     draw()
+    # Outside: what is pressed here redraws the whole page, the stage too.
+    for branch in visit.branches.all:
+        show_row(name, branch, len(visit.player.prompt_ids))
 
 
 def show_row(name: str, branch: Branch, n_prompt: int) -> None:
@@ -68,14 +69,13 @@ def show_row(name: str, branch: Branch, n_prompt: int) -> None:
         place = n_prompt + branch.step if branch.parent else len(ids)
         plain_text(chart.marked_text(ids, place, vocabulary) or "(no text yet)")
     key = f"{name}.name.{number}"
-    st.session_state.setdefault(key, branch.name)
     called.text_input(
         f"Name of {branch.title}",
+        value=branch.name,
         key=key,
-        placeholder="Name it to keep it",
+        placeholder="Name it to keep it" if branch.parent else "Name it",
         label_visibility="collapsed",
         on_change=lambda: tree.rename(branch, st.session_state[key]),
-        persist_state="session",
     )
     is_here = branch is tree.current
     show.button(

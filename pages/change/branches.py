@@ -38,11 +38,12 @@ with st.container(border=True):
     heading(view.key("choose"), "Another token at this step")
     layout.plain_text(choice_sentence(trace, view.step_index))
     layout.plain_text(marked_text(view.run.ids, place, vocabulary))
+    offered = st.container(horizontal=True, gap="small")
     typed_box, button, count = st.columns([3, 2, 2], vertical_alignment="bottom")
     tokens = count.number_input(
         "Go on for so many tokens", 1, MOST, 12, key=view.key("tokens"), persist_state="session"
     )
-    with st.container(horizontal=True):
+    with offered:
         if "logits" in step.captures:
             distribution = Distribution.of(step.logits, Sampling())
             for token in distribution.order[:OFFERED].tolist():
