@@ -227,7 +227,8 @@ import sys
 sys.modules["max"] = None
 from streamlit.testing.v1 import AppTest
 watch = [f"watch/{name}" for name in ("live", "embeddings", "attention", "residual", "sampling", "cost")]
-for name in (*watch, "change/experiments", "learn/lesson_01_configuration", "learn/lesson_07_attention"):
+change = ("change/experiments", "change/branches")
+for name in (*watch, *change, "learn/lesson_01_configuration", "learn/lesson_07_attention"):
     test = AppTest.from_file(f"pages/{name}.py", default_timeout=60).run()
     assert not test.exception, (name, test.exception)
 visit = test.session_state["visit"]

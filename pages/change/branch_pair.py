@@ -49,6 +49,7 @@ def show_pair(view: View) -> None:
 def show_pictures(view: View, pair: parting.Pair, step: int) -> None:
     """Draw the four pictures, each with its sentence."""
     left, right = st.columns(2, gap="medium")
+    low_left, low_right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch"):
         values = parting.step_divergence(pair)
         heading(view.key("kl"), parting.KL_TITLE)
@@ -57,12 +58,12 @@ def show_pictures(view: View, pair: parting.Pair, step: int) -> None:
     with right, st.container(border=True, height="stretch"):
         moved = parting.attention_moved(pair, step)
         matrix(parting.attention_picture(pair, step, moved), key=view.key("attention"))
-    with left, st.container(border=True, height="stretch"):
+    with low_left, st.container(border=True, height="stretch"):
         heading(view.key("norms"), parting.NORMS_TITLE)
         norms = parting.stream_norms(pair, step)
         plain_text(parting.norms_sentence(pair, step, norms))
         show_chart(parting.norms_chart(pair, norms, view.palette), alt=parting.NORMS_TITLE, key=view.key("norms"))
-    with right, st.container(border=True, height="stretch"):
+    with low_right, st.container(border=True, height="stretch"):
         heading(view.key("lens"), parting.LENS_TITLE)
         if view.read_lens is None:
             plain_text("Load the model that made these runs to read the lens.")

@@ -155,8 +155,10 @@ class Branches:
                 self.error = ""
 
     def rename(self, branch: Branch, name: str) -> None:
-        """Name a branch, so that it is not let go before those without a name; an empty name takes it back."""
-        branch.name = " ".join(name.split())[:MOST_NAME]
+        """Name a branch, so that it is kept longer than those without a name; an empty name takes it back."""
+        wanted = " ".join(name.split())[:MOST_NAME]
+        is_taken = any(one.title == wanted for one in self.all if one is not branch)
+        branch.name = f"{wanted} ({branch.number})" if is_taken else wanted
 
     def let_go(self, branch: Branch) -> None:
         """Drop a branch and its numbers; the branches that left it leave its parent instead.

@@ -61,6 +61,12 @@ class Pair:
         one, other = self.names
         return f"KL({one} ‖ {other})", f"KL({other} ‖ {one})"
 
+    @property
+    def said(self) -> tuple[str, str]:
+        """The names within a sentence."""
+        one, other = (name.replace("The first run", "the first run") for name in self.names)
+        return one, other
+
     def at(self, step: int) -> tuple[Trace, Trace]:
         """Both runs up to a step."""
         return self.one.cut(step + 1), self.other.cut(step + 1)
@@ -117,7 +123,7 @@ def parting_sentence(pair: Pair) -> str:
     one, other = (spoken(trace.vocabulary.label(trace.ids[place])) for trace in (pair.one, pair.other))
     more = "" if pair.steps else " One of them has not read its token yet, so no step can be compared."
     return (
-        f"They part at step {pair.parted}: {pair.names[0]} goes on with {one}, {pair.names[1]} with {other}. Up to "
+        f"They part at step {pair.parted}: {pair.said[0]} goes on with {one}, {pair.said[1]} with {other}. Up to "
         f"there they are one run, and share their numbers.{more}"
     )
 
@@ -127,7 +133,7 @@ def kl_sentence(pair: Pair, values: Floats) -> str:
     first, most = pair.steps[0], int(values.max(axis=0).argmax())
     words = (
         f"After {pair.label(0, first)} and {pair.label(1, first)}, at step {first}, the next tokens are "
-        f"{bits(values[0, 0])} apart seen from {pair.names[0]} and {bits(values[1, 0])} seen from {pair.names[1]}"
+        f"{bits(values[0, 0])} apart seen from {pair.said[0]} and {bits(values[1, 0])} seen from {pair.said[1]}"
     )
     if most == 0:
         return f"{words}; at no later step are they further apart."
@@ -139,7 +145,7 @@ def lens_sentence(pair: Pair, step: int, values: Floats) -> str:
     labels, most = list(depths(pair.one.config.n_layer)), int(values[0].argmax())
     return (
         f"At step {step} the lens differs by {bits(values[0, 0])} at the embedding and {bits(values[0, -1])} after the "
-        f"last layer, seen from {pair.names[0]}; most at {labels[most]}: {bits(values[0, most])}."
+        f"last layer, seen from {pair.said[0]}; most at {labels[most]}: {bits(values[0, most])}."
     )
 
 
@@ -148,8 +154,8 @@ def norms_sentence(pair: Pair, step: int, values: Floats) -> str:
     most = int(np.abs(np.log(values[0] / values[1])).argmax())
     one, other = values[:, most]
     return (
-        f"At step {step} the lengths differ most after {layer_name(most)}: {fixed(one, 1)} in {pair.names[0]}, "
-        f"{fixed(other, 1)} in {pair.names[1]} ({percent(abs(one - other) / other)} "
+        f"At step {step} the lengths differ most after {layer_name(most)}: {fixed(one, 1)} in {pair.said[0]}, "
+        f"{fixed(other, 1)} in {pair.said[1]} ({percent(abs(one - other) / other)} "
         f"{'longer' if one > other else 'shorter'})."
     )
 
@@ -170,7 +176,7 @@ def kl_chart(pair: Pair, values: Floats, step: int, palette: Palette) -> alt.Cha
         for way, line in zip(pair.ways, values, strict=True)
         for at, value in ((pair.parted, 0.0), *zip(pair.steps, line, strict=True))
     ]
-    x = alt.X("x:Q", title="step", scale=alt.Scale(nice=False, padding=8))
+    x = alt.X("x:Q", title="step", scale=alt.Scale(nice=False, padding=8, zero=False))
     x = x.axis(grid=False, tickMinStep=1, format="d")
     lines = two_lines(
         x, alt.Y("bits:Q", title="bits", scale=alt.Scale(domainMin=0)), pair.ways, palette.sampling, palette

@@ -44,7 +44,8 @@ function drawSampleBar(surface, record, unit) {
     g.fill();
   }
   surface.font(unit * 0.85, { bold: true });
-  const name = isChosen ? "chosen by hand" : `u = ${fixed(next.u, 3)}`, isLeft = at + g.measureText(name).width + unit > width;
+  const name = isChosen ? "chosen by hand" : `u = ${fixed(next.u, 3)}`;
+  const isLeft = at + g.measureText(name).width + unit > width;
   surface.text(name, at + (isLeft ? -unit : unit) * 0.8, top - unit * 0.75, { align: isLeft ? "right" : "left" });
   surface.font(unit * 0.8);
   const under = top + tall + unit * 0.9;

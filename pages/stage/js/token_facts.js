@@ -38,7 +38,8 @@ function originOf(at) {
   if (!stepCount()) return "drawn; the numbers of this run are not here";
   if (!draw) return `drawn at step ${step}; its numbers are not here`;
   const final = Math.abs(draw.final - draw.raw) < 5e-4 ? "" : `, ${percent(draw.final)} in the draw`;
-  return `${howMade(draw)} at step ${step}: ${percent(draw.raw)} by the model, rank ${draw.rank}, ${bits(draw.surprisal)}${final}`;
+  const own = `${percent(draw.raw)} by the model, rank ${draw.rank}, ${bits(draw.surprisal)}`;
+  return `${howMade(draw)} at step ${step}: ${own}${final}`;
 }
 
 // The lines of its tip: the token, where it comes from, and its place, id and bytes.
