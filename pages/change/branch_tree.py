@@ -49,7 +49,7 @@ def show_tree(name: str, step: int) -> None:
         if tree.note:
             plain_text(tree.note)
         if lanes:
-            drawn = chart.tree_chart(lanes, vocabulary, n_prompt, step, palette())
+            drawn = chart.tree_chart(lanes, vocabulary, n_prompt, step, palette(), visit.is_narrow)
             show_chart(drawn, alt=chart.TITLE, key=f"{name}.tree")
 
     draw()

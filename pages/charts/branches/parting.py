@@ -129,15 +129,15 @@ def parting_sentence(pair: Pair) -> str:
 
 
 def kl_sentence(pair: Pair, values: Floats) -> str:
-    """The divergence at the first step that differs, both ways, and the largest. Shapes: values [2, step]."""
-    first, most = pair.steps[0], int(values.max(axis=0).argmax())
-    words = (
+    """The divergence at the first step that differs, both ways, and the largest of all. Shapes: values [2, step]."""
+    first = pair.steps[0]
+    way, most = np.unravel_index(int(values.argmax()), values.shape)
+    return (
         f"After {pair.label(0, first)} and {pair.label(1, first)}, at step {first}, the next tokens are "
-        f"{bits(values[0, 0])} apart seen from {pair.said[0]} and {bits(values[1, 0])} seen from {pair.said[1]}"
+        f"{bits(values[0, 0])} apart seen from {pair.said[0]} and {bits(values[1, 0])} seen from {pair.said[1]}; the "
+        f"largest of all {len(pair.steps)} steps is {bits(values.max())} at step {pair.steps[int(most)]}, seen from "
+        f"{pair.said[int(way)]}."
     )
-    if most == 0:
-        return f"{words}; at no later step are they further apart."
-    return f"{words}; most at step {pair.steps[most]}: {bits(values[0, most])} and {bits(values[1, most])}."
 
 
 def lens_sentence(pair: Pair, step: int, values: Floats) -> str:

@@ -81,7 +81,7 @@ def tree_rows(lanes: Sequence[Lane], vocabulary: Vocabulary, n_prompt: int) -> d
         if lane.instead is not None and (above, lane.step) not in told:
             told.add((above, lane.step))
             text = f"{vocabulary.label(lane.instead)} {percent(lane.instead_chance)}"
-            labels.append({"x": lane.step, "row": above, "text": text, "kind": "edge", "stage": False})
+            labels.append({"x": lane.step, "row": above, "text": text, "kind": "instead", "stage": False})
     return {"lines": lines, "points": points, "elbows": elbows, "labels": labels}
 
 
@@ -95,9 +95,12 @@ def _point(lane: Lane, row: int, step: int, label: str) -> dict[str, object]:
 
 
 def tree_chart(
-    lanes: Sequence[Lane], vocabulary: Vocabulary, n_prompt: int, step: int, palette: Palette
+    lanes: Sequence[Lane], vocabulary: Vocabulary, n_prompt: int, step: int, palette: Palette, is_narrow: bool = False
 ) -> alt.Chart | alt.LayerChart:
-    """The tree over its steps; the shown step has a band, and the run on the stage the colour of sampling."""
+    """The tree over its steps; the shown step has a band, and the run on the stage the colour of sampling.
+
+    On a narrow page only the chosen tokens are written, as those of the parents would cover them.
+    """
     rows = tree_rows(lanes, vocabulary, n_prompt)
     last = max(row["x2"] for row in rows["lines"])
     x = alt.X("x:Q", title="step", scale=alt.Scale(domain=[-0.5, last + 2.5 + 0.12 * last], nice=False))
@@ -124,7 +127,7 @@ def tree_chart(
         labels.transform_filter("datum.kind == 'title'")
         .mark_text(align="left", dx=9, fontSize=style.LABEL)
         .encode(x=x, y=y, text="text:N", color=colour),
-        labels.transform_filter("datum.kind == 'edge'")
+        labels.transform_filter("datum.kind == 'edge'" if is_narrow else "datum.kind != 'title'")
         .mark_text(align="left", dx=7, dy=-11, font=style.MONO, fontSize=style.LABEL, color=palette.text)
         .encode(x=x, y=y, text="text:N"),
     ]  # fmt: skip
