@@ -3,7 +3,8 @@
 Its rooms, each importing only those before it: `errors` what a caller can meet · `model` the model itself · `text`
 prompts and tokens · `checkpoints` weights from a folder or the hub · `trace` what a run leaves behind · `reading` what
 is read out of it · `engine` running the model · `experiments` changing it and measuring what follows · `interpreter`
-running any graph at once · `learn` the course · `bench` beside transformers · `train` how the bundled model was made.
+running any graph at once · `learn` the course · `bench` beside transformers · `serving` many requests at once over HTTP
+· `train` how the bundled model was made.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from .errors import EngineError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .checkpoints.weights import Checkpoint
     from .engine.engine import Engine
     from .experiments.ablation import ablate
@@ -35,6 +38,7 @@ NAMES = {
     "ablate": ".experiments.ablation",
     "steer": ".experiments.steering",
     "patch": ".experiments.patching",
+    "ARCHITECTURES": ".serving.architecture",  # what `max serve --custom-architectures gpt2` asks for
 }
 
 
@@ -54,8 +58,8 @@ def load(
     """A model ready to run; graphs that are not precompiled for it are compiled once, in a process of their own.
 
     Args:
-        model: `bundled`, a short name of `catalog`, a Hugging Face id with an optional @revision, or a folder in the
-            Hugging Face layout. It is downloaded if it is not on this machine.
+        model: `bundled`, `mine` (built by a reader of the course), a short name of `catalog`, a Hugging Face id with an
+            optional @revision, or a folder in the Hugging Face layout. It is downloaded if it is not on this machine.
         progress: called with one sentence on each step that takes a while.
         device: `cpu`, `gpu`, or `auto`: a GPU if MAX can use one.
         at_once: compile nothing. On a CPU a model whose graphs are not compiled runs operation by operation, slower.
@@ -65,10 +69,15 @@ def load(
         EngineError: if MAX cannot be imported, there is no such device, or a graph cannot be compiled.
         SettingsError: if `device` is none of the three, or `GPT2_THREADS` is not a whole number from 1 up.
     """
+    from .checkpoints.catalog import MINE
     from .checkpoints.download import model_folder
+    from .checkpoints.hub import BUNDLED
     from .checkpoints.weights import load_checkpoint
+    from .engine.settings import learn_folder
 
     tell, model = progress or (lambda _: None), fspath(model)
+    if model == MINE:
+        return bind(load_checkpoint(BUNDLED, model), tell, device=device, own_code=learn_folder())
     return bind(load_checkpoint(model_folder(model, tell), model), tell, device=device, at_once=at_once)
 
 
@@ -79,9 +88,11 @@ def bind(
     device: str = "cpu",
     threads: int | None = None,
     at_once: bool = False,
+    own_code: "Path | None" = None,
 ) -> "Engine":
     """Bind a checkpoint to its compiled graphs: the second half of `load`. A compile ends once `stopped` is true.
 
+    With `own_code`, a reader's folder, their code runs in a process of its own, on the CPU; nothing is compiled.
     With `at_once` nothing is compiled: until the engine's `use_compiled` is called, it runs operation by operation. The
     first model of a process decides how many threads run all: `threads`, or what `engine.settings.threads` says.
 
@@ -105,6 +116,10 @@ def bind(
     # Before anything else: MAX starts its threads with the first device, also to look for a GPU or to trace a graph.
     devices.start_threads(settings.threads(checkpoint.config) if threads is None else threads)
     device = devices.resolve(device)
+    if own_code is not None:
+        from .learn.own_model import OwnEngine
+
+        return OwnEngine(checkpoint, own_code)
     if at_once and device == "cpu" and compiled.missing(checkpoint.config):
         from .interpreter.graph import source
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m gpt2` with generate, trace, bench, parity, compile, models or learn."""
+"""The command line: `python -m gpt2` with generate, trace, attribute, ablate, bench, learn, serve and more."""
 
 from .engine import interrupts
 
@@ -12,15 +12,19 @@ import sys
 import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator
-from itertools import chain
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from . import load
+from .checkpoints.catalog import MINE
 from .engine.address_space import MAX_BYTES, NUMPY_BYTES, check_address_space
+from .engine.settings import learn_folder
 from .errors import GPT2Error, SettingsError, reason
 from .experiments.command import add_commands as add_experiments
+from .reading import attribute_command
 from .text import streams
+from .text.one_line import Parser, one_line
 from .text.streams import clear, tell
 
 if TYPE_CHECKING:  # NumPy, which it needs, is imported only once there is room for it
@@ -34,14 +38,6 @@ if TYPE_CHECKING:  # NumPy, which it needs, is imported only once there is room 
 NOT_COMPILED = "No graphs are compiled for this model: it runs operation by operation. To make it fast, run once:"
 
 
-class Parser(argparse.ArgumentParser):
-    """Like argparse's, but an error is one line on standard error."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong and how to get help; exit status 2."""
-        self.exit(2, f"{one_line(f'{self.prog}: {message} (see {self.prog} --help)')}\n")
-
-
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = Parser(prog="python -m gpt2", description=__doc__)
@@ -50,8 +46,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     def command(name: str, run: Callable[[argparse.Namespace], None], summary: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=summary, description=summary)
         if name not in ("models", "learn"):
-            added.add_argument("--model", default="bundled", help="bundled, gpt2, a Hugging Face id, or a folder")
-        if name not in ("models", "bench", "learn"):
+            text = "bundled, gpt2, mine (built in the course), a Hugging Face id, or a folder"
+            added.add_argument("--model", default="bundled", help=text)
+        if name not in ("models", "bench", "learn", "serve"):
             text = "auto uses a GPU if MAX can use one (default: cpu)"
             added.add_argument("--device", choices=("auto", "cpu", "gpu"), default="cpu", help=text)
         added.add_argument("--json", action="store_true", help="print one JSON object")
@@ -61,10 +58,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     for name, run, summary in (
         ("generate", generate, "Continue a prompt and print the text."),
         ("trace", trace, "Continue a prompt and save every activation in a file."),
+        ("attribute", attribute, "Say how much each part of the model adds to a token's logit after a prompt."),
     ):
         added = command(name, run, summary)
         added.add_argument("prompt", nargs="?", help="used exactly as given; - reads standard input")
         added.add_argument("--ids", type=int, nargs="+", help="token ids as the prompt, instead of a text")
+        if name == "attribute":
+            attribute_command.add_options(added)
+            continue
         added.add_argument("--max-new-tokens", type=int, default=20)
         added.add_argument("--temperature", type=float, default=1.0, help="0 is greedy")
         added.add_argument("--top-k", type=int, default=0, help="0 keeps all")
@@ -87,11 +88,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     added = command("compile", compile_graphs, "Compile a model's graphs ahead of time.")
     added.add_argument("--ship", action="store_true", help="compile the graphs in the repository that changed")
     command("models", models, "List the available models, their sizes, and where they are stored.")
-    added = command("learn", learn, "Build GPT-2 yourself: begin a lesson, check your file, see how far you have come.")
+    added = command("learn", of_room(".learn.command"), "Build GPT-2 yourself: begin, check or see your lessons.")
     added.add_argument("action", choices=("status", "start", "check", "watch", "hint"))
     added.add_argument("lesson", type=int, nargs="?", help="the lesson's number, 1 to 12")
     added.add_argument("hint", type=int, nargs="?", default=1, help="with hint: which one, 1 for the first")
-    added.add_argument("--folder", type=Path, default=Path("my_gpt2"), help="your own folder (default: my_gpt2)")
+    added.add_argument("--folder", type=Path, default=learn_folder(), help="your own folder (default: my_gpt2)")
+    added = command("serve", of_room(".serving.launcher"), "Answer OpenAI's completions over HTTP with MAX Serve.")
+    added.add_argument("--port", type=int, default=8000, help="on 127.0.0.1 (default: 8000)")
     return parser.parse_args(arguments)
 
 
@@ -121,7 +124,7 @@ def ready(options: argparse.Namespace) -> "Engine":
     """The model, ready at once: nothing is compiled while somebody waits for a text."""
     engine = load(options.model, tell, options.device, at_once=True)
     clear()
-    if engine.is_interpreted:
+    if engine.is_interpreted and options.model != MINE:
         print(f"{NOT_COMPILED} python -m gpt2 compile --model {shlex.quote(options.model)}", file=sys.stderr)
     return engine
 
@@ -191,6 +194,13 @@ def recorded(options: argparse.Namespace) -> "Trace":
     return run.trace
 
 
+def attribute(options: argparse.Namespace) -> None:
+    """Print what each part of the model adds to a token's logit, or to the difference of two."""
+    engine = ready(options)
+    trace = engine.run(options.ids or options.prompt)
+    answer(options, *attribute_command.report(options, trace, engine.checkpoint))
+
+
 def parity(options: argparse.Namespace) -> None:
     """Compare and print the table; exit status 1 if a difference is too large."""
     from .bench import hook_parity
@@ -218,21 +228,9 @@ def bench(options: argparse.Namespace) -> None:
 
 def compile_graphs(options: argparse.Namespace) -> None:
     """Compile the missing graphs; the JSON object names the folder that stores them."""
-    from .checkpoints.catalog import SHIPPED
-    from .checkpoints.download import config_of
-    from .engine import compiled, devices
+    from .interpreter import compile_command
 
-    if options.ship:
-        from .interpreter.kernels import compile_here as compile_kernels
-
-        shipped = compiled.ship([(model, config_of(model)) for model in SHIPPED])
-        for what in chain((f"{kind} of {model}" for model, kind in shipped), compile_kernels(compiled.SHIPPED)):
-            tell(f"Compiling {what}.")
-        answer(options, {"models": SHIPPED, "folder": str(compiled.SHIPPED)}, "The shipped graphs are up to date.")
-        return
-    compiled.compile_apart(config_of(options.model, tell), tell, device=devices.resolve(options.device))
-    folder = str(compiled.folders()[-1])
-    answer(options, {"model": options.model, "folder": folder}, f"All graphs of {options.model} are compiled.")
+    answer(options, *compile_command.compile_graphs(options))
 
 
 def models(options: argparse.Namespace) -> None:
@@ -245,22 +243,15 @@ def models(options: argparse.Namespace) -> None:
     answer(options, {"models": [row.to_dict() for row in rows]}, table(rows))
 
 
-def learn(options: argparse.Namespace) -> None:
-    """Do what the course is asked for; exit status 1 if a check is not passed."""
-    from .learn import command
-
-    command.run(options)
+def of_room(module: str) -> Callable[[argparse.Namespace], None]:
+    """What a room's own `run` does with the command line; it is imported only then."""
+    return lambda options: import_module(module, __package__).run(options)
 
 
 def answer(options: argparse.Namespace, payload: dict[str, Any], sentence: str) -> None:
     """Print one JSON object or one text in place of the progress line."""
     clear()
     print(json.dumps(payload) if options.json else sentence)
-
-
-def one_line(sentence: str) -> str:
-    """A sentence that may quote a name with line breaks, without them."""
-    return " ".join(sentence.split())
 
 
 def run(arguments: list[str]) -> None:

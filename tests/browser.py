@@ -37,6 +37,9 @@ ARGUMENTS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 
+# Not a first visit: the offer of a tour lies over the page until something is pressed.
+WAS_OFFERED_THE_TOUR = 'localStorage.setItem("gpt2-tour", "offered")'
+
 
 def chromium_path() -> str | None:
     """The system's Chromium: `CHROMIUM`, or the first of the usual names; None if there is none."""
@@ -123,6 +126,7 @@ def open_page(opened: Browser, url: str, width: int = 1280, height: int = 800, s
 def open_tab(window: BrowserContext, url: str) -> Page:
     """A fresh visitor on a page of the app; errors, and requests to other hosts, are kept in `page.errors`."""
     page = window.new_page()
+    page.add_init_script(WAS_OFFERED_THE_TOUR)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda request: None if is_local(request.url) else errors.append(f"asked for {request.url}"))

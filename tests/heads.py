@@ -11,7 +11,9 @@ STRIP_BADGE, PANEL_BADGE = f"{STAGE} .state .unlock", f"{STAGE} .one .unlock"
 QUESTIONS = {
     "Embeddings": "What is each token before the model thinks?",
     "Attention": "Who is each token looking at?",
+    "MLP": "What does each neuron do?",
     "Residual stream": "What does each layer add?",
+    "Attribution": "Why this token?",
     "Sampling": "How is the next token chosen?",
     "Cost": "What does a token cost?",
 }

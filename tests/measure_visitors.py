@@ -15,7 +15,7 @@ from tests.browser import browser, open_page, serve
 from tests.small_host import SmallHost
 from tests.stage import STAGE, begin, ready, settle, strip
 
-PAGES = ("Embeddings", "Attention", "Residual stream", "Sampling", "Cost", "Live")
+PAGES = ("Embeddings", "Attention", "MLP", "Residual stream", "Attribution", "Sampling", "Cost", "Live")
 TALE = "Once upon a time there was a little girl who lived with her mother in a small house near the wood. "
 # Keeps the time from now to the first step of another run. The stage may be drawn anew meanwhile, by another node.
 WATCH = """(node) => {

@@ -17,6 +17,8 @@ COMPONENTS = (
 )
 # Where transformers runs beside this program; `gpt2/bench/first_token.py` is a process of its own.
 MEASURED = ("gpt2/bench/sides.py", "gpt2/bench/first_token.py", "gpt2/bench/parity.py")
+# What needs gpt2/serving/requirements.txt, in the processes that serve.
+SERVING = tuple(f"gpt2/serving/{name}.py" for name in ("served", "architecture", "server"))
 TRACKED = tuple(
     subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
 )

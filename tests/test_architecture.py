@@ -87,7 +87,7 @@ def test_the_readme_is_short_and_links_what_it_leaves_out() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(readme.splitlines()) <= 140
     links = re.findall(r"\]\(([^)#]+)\)", readme)
-    assert {".github/HOSTING.md", ".github/GLOSSARY.md"} <= set(links)
+    assert {".github/HOSTING.md", ".github/GLOSSARY.md", ".github/USING.md", ".github/SERVING.md"} <= set(links)
     assert all((ROOT / link).exists() for link in links)
 
 
@@ -100,31 +100,34 @@ def test_every_word_of_the_glossary_is_a_word_of_the_code() -> None:
     assert not [word for word in words if word not in names]
 
 
-def test_every_command_that_the_readme_shows_is_understood() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^python -m gpt2 (.+?)(?:\s+#.*)?$", readme, re.MULTILINE)
+def shown_to_people() -> str:
+    """What people read of the commands and of the Python interface."""
+    return "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", ".github/USING.md"))
+
+
+def test_every_command_that_people_are_shown_is_understood() -> None:
+    commands = re.findall(r"^python -m gpt2 (.+?)(?:\s+#.*)?$", shown_to_people(), re.MULTILINE)
     assert {shlex.split(command)[0] for command in commands} == {
-        *("generate", "trace", "parity", "bench", "compile", "models", "learn")
+        *("generate", "trace", "attribute", "ablate", "parity", "bench", "compile", "models", "learn")
     }
     for command in commands:
         parse(shlex.split(command))
 
 
 def test_the_names_that_people_type_are_offered_by_the_package_itself() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    typed = set(re.findall(r"\bgpt2\.([A-Z]\w+|load)\b", readme))
+    typed = set(re.findall(r"\bgpt2\.([A-Z]\w+|load)\b", shown_to_people()))
     assert {"load", "Trace", "Sampling", "Interventions", "Scale", "Addition"} <= typed <= set(gpt2.__all__)
     assert all(getattr(gpt2, name) for name in gpt2.__all__)
 
 
 @pytest.mark.slow
-def test_the_python_example_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"^```python\n(.+?)^```", readme, re.MULTILINE | re.DOTALL)
+def test_the_python_examples_run_as_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short, whole = re.findall(r"^```python\n(.+?)^```", shown_to_people(), re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(tmp_path)
     after: dict[str, Any] = {}
-    exec(example, after)
+    exec(short, after)
     assert after["trace"]["blocks.0.attn.hook_pattern"].shape == (8, 5, 5)
+    exec(whole, after)
     assert gpt2.Trace.load(tmp_path / "run.npz").run_id == after["trace"].run_id
     changed, plain = (after["engine"].run("Once upon a time", way)["logits"] for way in (after["changes"], None))
     assert not np.array_equal(changed, plain)

@@ -26,10 +26,13 @@ pytestmark = pytest.mark.browser
 LENSES = {
     "embeddings": "What is each token before the model thinks?",
     "attention": "Who is each token looking at?",
+    "mlp": "What does each neuron do?",
     "residual": "What does each layer add?",
+    "attribution": "Why this token?",
     "sampling": "How is the next token chosen?",
     "cost": "What does a token cost?",
 }
+TITLES = {"residual": "Residual stream", "mlp": "MLP"}
 
 
 def test_the_first_paint_is_a_recorded_run_and_says_so(chromium, server):
@@ -139,7 +142,7 @@ def test_changing_the_page_keeps_the_run(live):
     run(live, "The fox", 6)
     before, text = run_id(live), strip(live)
     for name, question in LENSES.items():
-        title = "Residual stream" if name == "residual" else name.capitalize()
+        title = TITLES.get(name, name.capitalize())
         live.get_by_role("link", name=title, exact=True).click()
         expect(live.get_by_role("heading", name=question)).to_be_visible(timeout=20_000)
         expect(live.locator(STAGE)).to_have_attribute("data-run", before)
@@ -160,7 +163,7 @@ def test_after_a_click_on_another_page_the_old_one_says_nothing_that_could_bring
     }"""
     for name, question in LENSES.items():
         steps = stage_number(live, "steps")
-        live.evaluate(leave_and_press, "Residual stream" if name == "residual" else name.capitalize())
+        live.evaluate(leave_and_press, TITLES.get(name, name.capitalize()))
         expect(live.get_by_role("heading", name=question)).to_be_visible(timeout=20_000)
         wait_for_new_run(live, "", steps + 3)  # the new page says it
         assert live.evaluate("globalThis.said") == 0

@@ -12,6 +12,7 @@ from gpt2.experiments.twin import twin
 from gpt2.model.sampling import Sampling
 from pages.charts.experiments import following, strip, texts
 from pages.look.tokens import unmarked
+from tests.axe import violations
 from tests.heads import matrix
 from tests.stage import STAGE, lie_still, run, run_id
 
@@ -60,6 +61,7 @@ def test_a_head_is_muted_by_keys_and_both_runs_are_read_beside_an_untouched_base
     live.keyboard.press("Enter")
     expect(live.get_by_text("On: nothing; the model is as it was.")).to_be_visible(timeout=20_000)
     expect(live.get_by_text("The results below are of the change that they name")).to_be_visible()
+    assert violations(live) == []
     live.get_by_role("button", name="Run the sweep").click()
     heat = matrix(live, "Every head and MLP, ablated")
     expect(heat.locator(".caption")).to_contain_text("matters most: without it", timeout=60_000)

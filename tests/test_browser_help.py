@@ -16,7 +16,9 @@ PAGES = {
     "live": "Live",
     "embeddings": "Embeddings",
     "attention": "Attention",
+    "mlp": "MLP",
     "residual": "Residual stream",
+    "attribution": "Attribution",
     "sampling": "Sampling",
     "cost": "Cost",
 }
@@ -24,7 +26,9 @@ FIRST = {
     "live": "What the newest token is",
     "embeddings": "Token",
     "attention": "Every head",
+    "mlp": "How much",
     "residual": "How long",
+    "attribution": "After which token",
     "sampling": "From logits",
     "cost": "How each step",
 }

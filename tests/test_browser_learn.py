@@ -23,13 +23,14 @@ def choose(page: Page, at: int, text: str) -> None:
     expect(page.get_by_role("combobox").nth(at)).to_have_value(text, timeout=20_000)
 
 
-def test_a_reader_steps_through_the_lines_is_wrong_reads_why_and_is_right(live: Page) -> None:
+def test_a_reader_steps_through_the_lines_predicts_plays_is_wrong_reads_why_and_is_right(live: Page) -> None:
     live.get_by_role("button", name="Learn").click()
     live.get_by_role("menuitem", name=f"3 {LESSON.title}").click()
     expect(live.get_by_role("heading", name=LESSON.question)).to_be_visible(timeout=60_000)
 
     # Under glass: the arrow keys go from value to value, and the map follows.
     lines = live.get_by_role("listbox", name="Lines of layer_norm.py")
+    expect(lines).to_be_visible(timeout=60_000)
     expect(lines.get_by_role("option", selected=True)).to_have_accessible_name(re.compile("^Line 31: return"))
     lines.focus()
     live.keyboard.press("ArrowUp")
@@ -38,6 +39,27 @@ def test_a_reader_steps_through_the_lines_is_wrong_reads_why_and_is_right(live: 
     value = live.locator(".matrix").filter(has=live.locator(".title", has_text=re.compile("^scale$")))
     expect(value.locator(".caption")).to_contain_text("scale [seq", timeout=20_000)
     expect(live.get_by_text(re.compile("in scale and normalized the two differ by"))).to_be_visible()
+
+    # Predict, then look: a wrong answer is told with the right one, and then the right one is chosen.
+    question = live.locator(".stRadio", has_text="What would a vector twice as long be divided by?")
+    ask = question.locator("[data-testid=stWidgetLabel]").inner_text()
+    once = re.search(r"is divided by ([\d.]+)\.", ask)
+    assert once is not None
+    question.get_by_text(once[1], exact=True).last.click()
+    told = live.locator(".stAlert", has_text="the scale is the vector's own spread")
+    expect(told).to_contain_text("Not so.", timeout=20_000)
+    right = re.search(r"Not so\. ([\d.]+):", told.inner_text())
+    assert right is not None and float(right[1]) == pytest.approx(2 * float(once[1]), rel=0.01)
+    question.get_by_text(right[1], exact=True).click()
+    expect(told).to_contain_text("Right.", timeout=20_000)
+
+    # Play with it: ten times the vector is divided by ten times as much, and hardly anything else comes out.
+    live.get_by_role("slider", name="Multiply the vector by").press("ArrowRight")
+    live.get_by_role("slider", name="Multiply the vector by").press("ArrowRight")
+    expect(live.get_by_text(re.compile("What comes out moves by .* at most"))).to_be_visible(timeout=20_000)
+
+    lie_still(live)
+    assert violations(live) == []
 
     # Put it together: a wrong line is told for what it is, beside what it makes.
     wrong, why = next(iter(LESSON.blanks[0].wrong.items()))
@@ -48,5 +70,3 @@ def test_a_reader_steps_through_the_lines_is_wrong_reads_why_and_is_right(live: 
     choose(live, 0, LESSON.blanks[0].right)
     expect(live.get_by_text("Right: this is LayerNorm.")).to_be_visible(timeout=20_000)
     expect(live.get_by_text(why)).to_be_hidden()
-    lie_still(live)
-    assert violations(live) == []

@@ -3,12 +3,13 @@
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import Server
+from pages.frame.page_row import KEY, MARKS
+from tests.browser import WAS_OFFERED_THE_TOUR, Server
 from tests.stage import STAGE, lie_still, ready, run_id, settle, stage_number, wait_for_new_run
 
 pytestmark = pytest.mark.browser
 
-PAGES = "Live", "Embeddings", "Attention", "Residual stream", "Sampling", "Cost"
+PAGES = "Live", "Embeddings", "Attention", "MLP", "Residual stream", "Attribution", "Sampling", "Cost"
 # What is wrong with the page as it is laid out: letters that are too small, what sticks out, and what is cut off.
 FAULTS = """() => {
     const faults = [], wide = document.documentElement.clientWidth;
@@ -51,6 +52,7 @@ OVERLAPS = """() => {
 def phone(chromium: Browser, server: Server):
     window = chromium.new_context(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
     page = window.new_page()
+    page.add_init_script(WAS_OFFERED_THE_TOUR)
     page.goto(server.url)
     ready(page)
     yield page
@@ -107,3 +109,20 @@ def test_a_phone_reaches_and_reads_every_page_by_touch(phone: Page) -> None:
         if title == "Sampling":
             found += [f"{one} lies over {two}" for one, two in phone.evaluate(OVERLAPS)]
     assert found == []
+
+
+def test_the_page_that_was_opened_last_is_marked_whichever_message_comes_first(chromium: Browser) -> None:
+    page = chromium.new_page()
+    page.set_content(f'<div class="stMain"><div class="st-key-{KEY}"><a>Residual stream</a><a>Sampling</a></div></div>')
+    page.evaluate(
+        """async (code) => {
+            const { default: show } = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+            show({ data: { open: "Sampling", since: 2 } });
+            show({ data: { open: "Residual stream", since: 1 } });
+            const row = document.querySelector("a").parentElement;
+            row.replaceChildren(...[...row.children].map((link) => link.cloneNode(true))); // drawn again
+        }""",
+        MARKS,
+    )
+    expect(page.locator("[aria-current=page]")).to_have_text("Sampling")
+    page.close()

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from pages.look.numbers import bits, percent
-from tests.browser import Server, open_page
+from tests.browser import WAS_OFFERED_THE_TOUR, Server, open_page
 from tests.stage import STAGE, lie_still, ready, run, stage_number
 
 pytestmark = pytest.mark.browser
@@ -50,6 +50,7 @@ def box(page: Page, part: str) -> tuple[float, ...]:
 
 def test_a_token_tells_what_it_is_under_pointer_keys_and_finger(chromium: Browser, server: Server) -> None:
     page = chromium.new_context(viewport={"width": 1280, "height": 800}, has_touch=True).new_page()
+    page.add_init_script(WAS_OFFERED_THE_TOUR)
     page.goto(server.url)
     ready(page)
     run(page, "A 😀 king", 8)

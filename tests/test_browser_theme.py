@@ -26,7 +26,16 @@ LOOK = """() => {
     };
 }"""
 IS_LIKE = f"(wanted) => JSON.stringify(({LOOK})()) === JSON.stringify(wanted)"
-CHARTS = {"": 0, "embeddings": 4, "attention": 1, "residual": 4, "sampling": 4, "cost": 3}  # by page
+CHARTS = {
+    "": 0,
+    "embeddings": 4,
+    "attention": 1,
+    "mlp": 3,
+    "residual": 4,
+    "attribution": 2,
+    "sampling": 4,
+    "cost": 3,
+}  # by page
 SECONDS = 40  # for a page to be drawn again on a busy machine
 
 

@@ -101,6 +101,9 @@ def test_a_heat_map_has_the_last_layer_on_top_and_names_its_strongest_cell(trace
         said.startswith(f"The stream before L0 at {trace.labels[1]} (position 1) restores most: ")
         and percent(0.9) in said
     )
+    assert "number 1 of 4 by size" in heat.picked_sentence(parts, heat.ABLATIONS, (0, 1), trace.vocabulary)
+    assert heat.picked_sentence(parts, heat.PARTS, (1, 2), trace.vocabulary) == "MLP of L1 has not been measured yet."
+    assert f"restores {percent(0.9)}" in heat.picked_sentence(whole, heat.STREAM, (0, 1), trace.vocabulary)
     assert "Nothing is measured yet" in heat.heat_sentence(replace(parts, done=0), heat.PARTS, trace.vocabulary)
 
 

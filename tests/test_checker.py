@@ -74,7 +74,7 @@ def checked(source: str, folder: Path, seconds: float = 10) -> Verdict:
 
 FORGED = json.dumps({"passed": True, "says": "Right", "why": "", "line": None, "details": []})
 HOSTILE = {
-    "an endless loop in forward": (at_return("while True:", "    pass"), "while True", "did not end within 1 s"),
+    "an endless loop in forward": (at_return("while True: pass"), "while True", "did not end within 1 s"),
     "an endless loop on import": (f"{SOLUTION}\nwhile True: pass\n", "while True", "did not end within 1 s"),
     "a long sleep": (f"{SOLUTION}\nimport time\ntime.sleep(900)\n", "time.sleep", "did not end within 1 s"),
     "twenty gigabytes": (f"{SOLUTION}\nx = bytearray(20_000_000_000)\n", "x = byte", "asks for more memory"),

@@ -67,6 +67,7 @@ def test_a_child_ends_with_its_parent_however_that_ends(tmp_path: Path, how: sig
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("import os; os.kill(os.getpid(), 9)", "Killed, perhaps for want of memory"),
         ("raise SystemExit(3)", "status 3"),
+        ("import sys; print('22 external/tcmalloc/system.h:5] failed', file=sys.stderr); sys.exit(3)", "status 3"),
         ("import sys; sys.stderr.buffer.write(b'\\xff last'); sys.exit(1)", "\N{REPLACEMENT CHARACTER} last"),
     ],
 )

@@ -256,7 +256,7 @@ def test_a_model_tells_how_long_it_took_to_come() -> None:
 def test_a_model_whose_graphs_are_compiled_tells_how_long_that_took(monkeypatch: pytest.MonkeyPatch) -> None:
     between = []
 
-    def bind(checkpoint: Checkpoint, tell: Callable[[str], None], *_: object, at_once: bool) -> Engine:
+    def bind(checkpoint: Checkpoint, tell: Callable[[str], None], *_: object, at_once: bool, **__: object) -> Engine:
         tell("Compiling.")
         since = time.monotonic()
         time.sleep(0.01)

@@ -77,7 +77,7 @@ def test_a_change_is_run_beside_the_run_on_the_stage_which_stays_as_it_is(
         (Mute((mlp(9),)), "There is no layer 9"),
         (Mute((mlp(2),), positions=(700,)), "There is no position 700"),
         (Steer(2, 1.0), "type a token, or two prompts"),
-        (Steer(2, 1.0, "king said"), "give a single token"),
+        (Steer(2, 1.0, "king said"), "name one, with its blank"),
         (Steer(2, 1e9, " king"), "-1e+06 to 1e+06"),
         (Patch("", stream(1)), "type the prompt"),
         (Patch("The king", stream(1)), "has 2 tokens and the other"),
@@ -98,6 +98,14 @@ def test_without_an_engine_or_a_run_it_says_why(player: Player, engine: Engine, 
     assert tried.changed is not None and tried.changed.error == NOT_LOADED and not tried.is_running
     tried.try_ablations(player, player.trace.cut(0), engine, "zero", ("", ""))
     assert tried.sweep is not None and tried.sweep.error == NO_RUN
+
+
+def test_a_host_with_a_setting_that_cannot_be_read_runs_no_experiment(
+    engine: Engine, player: Player, tried: Experiments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GPT2_MAX_PROMPT_TOKENS", "many")
+    tried.try_change(player, player.trace, engine, MUTED)
+    assert tried.changed is not None and "GPT2_MAX_PROMPT_TOKENS must be" in tried.changed.error
 
 
 def test_a_sweep_waits_for_its_turns_and_is_stopped_in_the_line(

@@ -11,10 +11,10 @@ from gpt2.engine.engine import Engine
 from gpt2.engine.turns import Turn, Withdrawn
 from gpt2.errors import EngineError, SettingsError
 from gpt2.experiments import ablation, patching, steering
-from gpt2.experiments.ablation import Result, ablate
+from gpt2.experiments.ablation import ablate
 from gpt2.experiments.effect import effect_of, kl_bits
 from gpt2.experiments.part import Part, head, mlp, stream
-from gpt2.experiments.passes import observe, read, single_token
+from gpt2.experiments.passes import observe, read
 from gpt2.experiments.patching import Pair, patch
 from gpt2.experiments.steering import steer
 from gpt2.experiments.sweep import sweep_ablation, sweep_patching
@@ -22,11 +22,11 @@ from gpt2.experiments.twin import twin
 from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Sampling
 from gpt2.trace.trace import Trace
+from tests.effects import TOLERANCE, agrees, chances
 from tests.forced import tokens
 from tests.models import BUNDLED
 from tests.reference import Changes, Floats, Reference
 
-TOLERANCE = 1e-4
 SEQ = 14
 HERO, OTHER = "The king said to his", "The king went to the"
 
@@ -34,25 +34,6 @@ HERO, OTHER = "The king said to his", "The king went to the"
 @pytest.fixture(scope="module")
 def reference() -> Reference:
     return Reference(BUNDLED)
-
-
-def chances(logits: Floats) -> Floats:
-    powers = np.exp(logits - logits.max())
-    return powers / powers.sum()
-
-
-def agrees(found: Result, before: Floats, after: Floats) -> None:
-    """All numbers of an effect, worked out anew from the reference's logits [vocab]."""
-    effect, scale = found.effect, np.abs(after).max()
-    token, against = effect.token, effect.against
-    assert [token, against] == np.argsort(-before)[:2].tolist()
-    assert np.abs(effect.after - after).max() <= TOLERANCE * scale
-    assert effect.probability == pytest.approx((chances(before)[token], chances(after)[token]), rel=TOLERANCE)
-    assert effect.log_probability == pytest.approx(np.log2(effect.probability), rel=TOLERANCE)
-    expected = before[token] - before[against], after[token] - after[against]
-    assert effect.difference == pytest.approx(expected, abs=TOLERANCE * scale)
-    p, q = chances(before), chances(after)
-    assert effect.kl == pytest.approx((p * np.log2(p / q)).sum(), rel=TOLERANCE)
 
 
 def zeroed(change: Changes, _: dict[str, Floats]) -> None:
@@ -251,7 +232,6 @@ REFUSED: list[tuple[Callable[[Engine], object], str]] = [
     (lambda engine: patch(engine, HERO, HERO, stream(0)), "choose other prompts, or two tokens"),
     (lambda engine: patch(engine, HERO, OTHER, mlp(6)), "There is no layer 6"),
     (lambda engine: patch(engine, HERO, OTHER, mlp(1), (9,)), "run from 0 to 4"),
-    (lambda engine: single_token("king said", engine.tokenizer), "not one; give a single token"),
 ]
 
 
@@ -266,6 +246,18 @@ def test_what_cannot_be_done_is_one_sentence(engine: Engine, asked: Callable[[En
 def test_a_change_that_overflows_says_so(engine: Engine) -> None:
     with pytest.raises(EngineError, match="use weaker interventions"):
         read(engine, tokens(engine, 3), ablation.scaling([mlp(layer) for layer in range(6) for _ in range(8)], 1e6))
+
+
+def test_a_prompt_that_exceeds_the_budget_is_read_layer_by_layer_to_the_same_numbers(
+    engine: Engine, base: Trace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"heads": [(2, 4)], "mlps": [3], "kind": "mean"}
+    whole, (*_, at_once) = ablate(engine, HERO, **asked), twin(engine, base, ablation.ablation([head(2, 4)]))
+    monkeypatch.setenv("GPT2_TRACE_MB", "0.1")
+    apart, (*_, layered) = ablate(engine, HERO, **asked), twin(engine, base, ablation.ablation([head(2, 4)]))
+    assert apart.effect.after == pytest.approx(whole.effect.after, abs=1e-4)
+    assert layered.kl == pytest.approx(at_once.kl, rel=1e-3, abs=1e-6)
+    assert layered.changed_ids == at_once.changed_ids
 
 
 def test_two_tokens_are_compared_even_if_the_runner_up_is_watched(engine: Engine) -> None:

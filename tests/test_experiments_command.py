@@ -52,7 +52,7 @@ def test_patch_prints_the_share_and_a_sweep_its_table(capsys: pytest.CaptureFixt
     ("arguments", "sentence"),
     [
         (["ablate", HERO, "--heads", "2-4"], "'2-4' is no head"),
-        (["ablate", HERO, "--mlps", "1", "--token", "king said"], "give a single token"),
+        (["ablate", HERO, "--mlps", "1", "--token", "king said"], "name one, with its blank"),
         (["steer", HERO, "--layer", "1", "--dose", "1"], "Give either --toward-token"),
         (["patch", HERO, "--source", "The king", "--mlp", "1"], "2 tokens and the other 5"),
         (["patch", HERO, "--source", OTHER], "--stream --head --mlp --sweep is required"),

@@ -5,6 +5,9 @@ import re
 
 import pytest
 
+from gpt2.learn.lesson import Lesson
+from gpt2.learn.lessons import LESSONS
+from pages.learn.words import words_in
 from pages.look.glossary import TERMS
 from pages.look.panels import PANELS
 from pages.look.scripts import glossary_script
@@ -29,3 +32,14 @@ def test_the_browser_gets_the_same_words() -> None:
     assert {name: panel["shows"] for name, panel in json.loads(shown).items()} == {
         name: panel.shows for name, panel in PANELS.items()
     }
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
+def test_a_lesson_explains_the_words_that_its_text_uses(lesson: Lesson) -> None:
+    found = words_in(lesson.text)
+    assert found and all(term.lower() in re.sub(r"[*`$]", "", lesson.text).lower() for term in found)
+
+
+def test_a_word_within_another_is_not_taken_for_it() -> None:
+    assert words_in("Two **heads** of one `layer`.") == ["head", "layer"]
+    assert words_in("ahead, relayer, headless") == []

@@ -25,6 +25,7 @@ from tests.checkpoints import write_checkpoint
 from tests.forced import forced, tokens
 from tests.models import PROMPT
 from tests.reference import Reference, relative_difference
+from tests.source_tree import python
 
 FLOATS = TensorType(DType.float32, ["seq", 4], DeviceRef.CPU())
 TOLERANCE = 1e-4
@@ -53,6 +54,19 @@ def test_the_shipped_kernels_are_those_that_the_programs_need(adopted: int) -> N
     """After a change to the programs: python -m gpt2 compile --ship."""
     names = list(kernels.needed())
     assert compiled.find(kernels.key_of(names)) is not None and adopted == len(names) > 80
+
+
+@pytest.mark.slow
+def test_kernels_that_were_not_there_at_first_are_adopted_later() -> None:
+    told = python(
+        "from pathlib import Path\n"
+        "from gpt2.engine import compiled\n"
+        "from gpt2.interpreter.kernels import adopt\n"
+        "places, compiled.folders = compiled.folders, lambda: (Path('nowhere'),)\n"
+        "before, compiled.folders = adopt(), places\n"
+        "print(before, adopt() > 80, adopt() > 80)"
+    )
+    assert told.split() == ["0", "True", "True"]
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

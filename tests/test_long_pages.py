@@ -26,7 +26,9 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 SAYS = {
     "attention": ("half precision", "recomputed"),
+    "mlp": ("hook_pre and hook_post are recomputed",),
     "residual": ("difference of two points of the stream",),
+    "attribution": ("recomputed",),
     "sampling": ("logits are recomputed",),
 }
 SAVING = "To stay within the memory of one run"
@@ -52,7 +54,7 @@ def texts(test: AppTest) -> str:
 
 
 @pytest.mark.parametrize("level", [Level.STREAM, Level.NO_LOGITS, Level.NO_PATTERNS])
-@pytest.mark.parametrize("name", ["live", "embeddings", "attention", "residual", "sampling"])
+@pytest.mark.parametrize("name", ["live", "embeddings", "attention", "mlp", "residual", "attribution", "sampling"])
 def test_every_page_opens_on_a_squeezed_run_and_says_what_changed(name: str, level: int, trace: Trace) -> None:
     test = page(name, squeezed(trace, level), 20)
     assert not test.exception
@@ -97,6 +99,7 @@ def foreign(trace: Trace) -> Trace:
     [
         ("attention", "blocks.1.attn.hook_q was dropped to save memory"),
         ("residual", "difference of two points"),
+        ("attribution", "the weights that made this run (someone/else) are needed"),
         ("sampling", "load the model that made this run"),
     ],
 )
@@ -108,7 +111,9 @@ def test_what_cannot_be_computed_again_is_one_sentence_in_its_place(name: str, s
     assert said in texts(test)
 
 
-@pytest.mark.parametrize(("name", "hook"), [("attention", "hook_pattern"), ("residual", "hook_mlp_out")])
+@pytest.mark.parametrize(
+    ("name", "hook"), [("attention", "hook_pattern"), ("mlp", "hook_post"), ("residual", "hook_mlp_out")]
+)
 def test_a_bare_run_of_a_model_that_is_not_loaded_says_what_it_lacks(name: str, hook: str, trace: Trace) -> None:
     test = AppTest.from_file(str(ROOT / "pages" / "watch" / f"{name}.py"), default_timeout=60)
     test.session_state["visit"] = Visit(Player(foreign(squeezed(trace, Level.NO_PATTERNS)), ""), cursor=20)
@@ -120,7 +125,7 @@ def test_a_bare_run_of_a_model_that_is_not_loaded_says_what_it_lacks(name: str, 
 @pytest.mark.parametrize("level", [Level.NO_LOGITS, Level.NO_PATTERNS])
 def test_the_pictures_of_a_squeezed_run_quote_the_same_numbers(trace: Trace, level: int) -> None:
     """What a page writes in sentences, to the digits it writes."""
-    for name in ("attention", "residual", "sampling", "embeddings"):
+    for name in ("attention", "mlp", "residual", "sampling", "embeddings"):
         whole, small = (texts(page(name, run, 25)).splitlines() for run in (trace, squeezed(trace, level)))
         changed = [line for line in small if line not in whole and SAVING not in line]
         assert len(changed) <= len(whole) // 4, (name, changed)

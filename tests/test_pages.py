@@ -31,7 +31,9 @@ ROOT = Path(__file__).parents[1]
 LENSES = {
     "embeddings": "What is each token before the model thinks?",
     "attention": "Who is each token looking at?",
+    "mlp": "What does each neuron do?",
     "residual": "What does each layer add?",
+    "attribution": "Why this token?",
     "sampling": "How is the next token chosen?",
     "cost": "What does a token cost?",
 }
@@ -75,7 +77,7 @@ def test_a_lens_asks_its_question_and_answers_it(name, trace):
 @pytest.mark.parametrize("name", LENSES)
 def test_a_negative_number_has_a_minus_and_not_a_hyphen(name, trace):
     test = page(name, trace)
-    sentences = [element.value for element in (*test.text, *test.caption, *test.markdown)]
+    sentences = [re.sub("(`+) .*? \\1", "", part.value) for part in (*test.text, *test.caption, *test.markdown)]
     assert [sentence for sentence in sentences if re.search(r"(?<![\w-])-[ \d]", sentence)] == []
 
 
@@ -226,9 +228,11 @@ WITHOUT_MAX = """
 import sys
 sys.modules["max"] = None
 from streamlit.testing.v1 import AppTest
-watch = [f"watch/{name}" for name in ("live", "embeddings", "attention", "residual", "sampling", "cost")]
+names = "live embeddings attention mlp residual attribution sampling cost"
+watch = [f"watch/{name}" for name in names.split()]
+lessons = [f"learn/lessons/lesson_{name}" for name in ("01_configuration", "07_attention")]
 change = ("change/experiments", "change/branches")
-for name in (*watch, *change, "learn/lesson_01_configuration", "learn/lesson_07_attention"):
+for name in (*watch, *change, *lessons):
     test = AppTest.from_file(f"pages/{name}.py", default_timeout=60).run()
     assert not test.exception, (name, test.exception)
 visit = test.session_state["visit"]

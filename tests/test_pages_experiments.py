@@ -89,7 +89,7 @@ def test_steering_and_patching_say_what_they_add_and_what_is_wrong(trace: Trace)
     test.segmented_control(key="experiments.way").set_value("Steer").run()
     assert "the unembedding of ' king' added before L3 at all positions, dose 50" in said(test)
     test.text_input(key="experiments.steer_token").set_value("king said")
-    assert "give a single token" in said(run(test))
+    assert "name one, with its blank" in said(run(test))
     test.segmented_control(key="experiments.direction").set_value("The difference of two prompts").run()
     assert "long: 50" in said(run(test)) and not tried(test).changed.error
     test.segmented_control(key="experiments.way").set_value("Patch").run()
@@ -97,7 +97,10 @@ def test_steering_and_patching_say_what_they_add_and_what_is_wrong(trace: Trace)
     assert "It has 2 tokens; the prompt of the run has 5." in said(test)
     assert "has 2 tokens and the other 5; give two of the same number, or align them at the end" in said(run(test))
     test.toggle(key="experiments.align").set_value(True).run()
-    assert "Changed: the stream before L3 taken from 'The king'" in said(run(test)) and not test.exception
+    assert (
+        "Changed: the stream before L3 taken from 'The king' at the last 2 positions" in said(run(test))
+        and not test.exception
+    )
 
 
 def test_a_sweep_is_drawn_as_far_as_it_is_and_said_to_be_of_what(trace: Trace) -> None:
@@ -108,7 +111,51 @@ def test_a_sweep_is_drawn_as_far_as_it_is_and_said_to_be_of_what(trace: Trace) -
     assert sweep.found.done == 54 and "Zero ablation, one part at a time, at all positions; read at step 2" in said(
         test.run()
     )
+    # The strongest cell is told of, and taken up as the change.
+    row, column = sweep.found.strongest
+    part = f"MLP of L{row}" if column == 8 else f"L{row}·H{column}"
+    assert f"{part} changes the logit difference by" in said(test) and "number 1 of 54" in said(test)
+    test.button(key="experiments.heat.take").click().run()
+    assert test.multiselect(key="experiments.parts").value == [part] and not test.exception
     test.text_input(key="experiments.token").set_value("king said").run()
     test.button(key="experiments.sweep_run").click().run()
     tried(test).sweep.wait(60)
-    assert "give a single token" in said(test.run()) and not test.exception
+    assert "name one, with its blank" in said(test.run()) and not test.exception
+
+
+def test_a_patch_found_by_a_sweep_is_taken_up_with_its_layer_and_position(trace: Trace) -> None:
+    test = page(trace.cut(2))
+    test.segmented_control(key="experiments.way").set_value("Patch").run()
+    test.text_input(key="experiments.source").set_value("The king said a few").run()
+    test.segmented_control(key="experiments.over True").set_value("Stream, patched").run()
+    test.button(key="experiments.sweep_run").click().run()
+    sweep = tried(test).sweep
+    sweep.wait(60)
+    row, column = sweep.found.strongest
+    test.run().button(key="experiments.heat.take").click().run()
+    assert f"On: the stream before L{row} taken from 'The king said a few' at position {column}." in said(test)
+    assert "Changed:" in said(run(test)) and not test.exception
+    assert tried(test).changed.found.kl[0] > 1
+
+
+def test_a_cell_that_is_picked_is_changed_and_let_go_it_is_not(engine: Engine) -> None:
+    def script() -> None:
+        import streamlit as st
+
+        from pages.change.controls import take_pick
+
+        state = st.session_state
+        state["chosen"] = take_pick(state["config"], "grid", state.get("chosen", []))
+
+    test, seen = AppTest.from_function(script), []
+    test.session_state["config"] = engine.config
+    for cell in (None, (3, 4), (3, 4), (5, 8), (3, 4), None, (3, 4)):
+        test.session_state["grid"] = {"cell": cell}
+        seen.append(test.run().session_state["chosen"])
+        assert not test.exception
+    one, both = ["L2·H4"], ["L2·H4", "MLP of L0"]
+    assert seen == [[], one, one, both, both[1:], both[1:], [*both[1:], *one]]
+    test.session_state["grid"] = None  # another page was opened in between
+    assert test.run().session_state["chosen"] == seen[-1]
+    test.session_state["grid"] = {"cell": None}
+    assert test.run().session_state["chosen"] == seen[-1]

@@ -20,6 +20,7 @@ from tests.source_tree import (
     PROGRAM,
     PYTHON,
     ROOT,
+    SERVING,
     TRACKED,
     importers,
     imports,
@@ -89,7 +90,7 @@ def test_the_reading_orders_name_every_room_and_every_file_of_the_model() -> Non
 @pytest.mark.parametrize("house", ["gpt2", "pages"])
 def test_a_house_shows_few_rooms_and_a_room_few_files(house: str) -> None:
     inside = {name.split("/")[1] for name in TRACKED if name.startswith(f"{house}/") and (ROOT / name).exists()}
-    assert len(inside) <= 15  # the course and serving have rooms of their own beside the model's
+    assert len(inside - {"bundled"}) <= 15  # the model's files, in which there is no code, are no room
     for room in inside:
         files = {name for name in PYTHON if name.startswith(f"{house}/{room}/") and name.count("/") == 2}
         assert len(files) <= 24, room
@@ -111,7 +112,8 @@ def test_max_stays_in_the_components_and_what_compiles_and_runs_them() -> None:
     running |= {
         f"gpt2/interpreter/{name}.py" for name in ("graph", "interpreter", "kernels", "numpy_kernels", "programs")
     }
-    running |= {"gpt2/learn/glass.py", "gpt2/learn/trial.py"}
+    running |= {f"gpt2/learn/{name}.py" for name in ("glass", "trial", "assembly", "own_model")}
+    running |= {"gpt2/serving/graphs.py", *SERVING}
     assert components <= importers("max") <= components | running | {"gpt2/model/graphs.py", "gpt2/model/packing.py"}
 
 
@@ -151,7 +153,8 @@ def test_the_network_is_reached_in_one_place_and_never_on_import() -> None:
 
 @pytest.mark.slow
 def test_nothing_opens_a_connection_when_imported() -> None:
-    names = modules(tuple(n for n in ENGINE_ROOM if "train" not in n and "__main__" not in n) + CHARTS)
+    kept = tuple(n for n in ENGINE_ROOM if "train" not in n and "__main__" not in n and n not in SERVING)
+    names = modules(kept + CHARTS)
     python(
         "import socket\n"
         "def refuse(*_): raise AssertionError('a connection was opened')\n"
@@ -179,7 +182,8 @@ def test_charts_can_be_drawn_while_pandas_is_being_imported_elsewhere() -> None:
 @pytest.mark.slow
 def test_recorded_runs_open_and_are_drawn_where_neither_max_nor_torch_can_be_imported() -> None:
     with_max = tuple(name for name in ENGINE_ROOM if importers("max", (name,), lazy=False))
-    running = ("gpt2/engine/engine.py", "gpt2/bench/", "gpt2/train/", "gpt2/__main__.py")
+    running = ("gpt2/engine/engine.py", "gpt2/interpreter/compile_command.py", "gpt2/bench/", "gpt2/serving/")
+    running += ("gpt2/train/", "gpt2/__main__.py")
     without = tuple(name for name in ENGINE_ROOM if name not in with_max and not name.startswith(running))
     whole = modules(
         (
@@ -188,7 +192,7 @@ def test_recorded_runs_open_and_are_drawn_where_neither_max_nor_torch_can_be_imp
                 name
                 for name in GALLERY
                 if not name.startswith(
-                    ("pages/watch/", "pages/change/", "pages/learn/lesson_", "pages/learn/course", "app.py")
+                    ("pages/watch/", "pages/change/", "pages/learn/lessons/", "pages/learn/course", "app.py")
                 )
             ),
         )
@@ -219,6 +223,17 @@ def test_traces_and_sampling_need_numpy_alone() -> None:
 def test_everything_that_runs_is_installed_by_the_requirements_and_not_by_chance() -> None:
     told = (ROOT / "requirements.txt").read_text()
     required = {name.lower() for name in re.findall(r"^([A-Za-z_]+)", told, re.MULTILINE)}
-    imported = {found.split(".")[0] for name in (*ENGINE_ROOM, *GALLERY) for found in imports(name)}
+    imported = {
+        found.split(".")[0] for name in (*ENGINE_ROOM, *GALLERY) if name not in SERVING for found in imports(name)
+    }
     others = imported - set(sys.stdlib_module_names) - {"gpt2", "pages", "torch", "transformers", "transformer_lens"}
     assert {"pillow" if name == "PIL" else name for name in others} == required
+    served = {found.split(".")[0] for name in SERVING for found in imports(name)} - set(sys.stdlib_module_names)
+    assert served - {"gpt2"} - required == {"uvicorn", "uvloop"}  # of `max[serve]`
+
+
+def test_nothing_that_the_app_or_the_command_line_imports_needs_what_serving_needs() -> None:
+    names = tuple(name for name in (*ENGINE_ROOM, *GALLERY) if name not in SERVING)
+    for module in modules(SERVING):
+        assert not importers(module, names, lazy=False), module
+    assert not importers("gpt2.serving", GALLERY)

@@ -36,6 +36,9 @@ KNOWN = {
     "gpt2-xl": _known("openai-community/gpt2-xl", "GPT-2 XL 1.6B", 48, 1600, 25, 6_431_829_964),
 }
 
+# The model that a reader of the course has built: the weights of the bundled one, run by their own code.
+MINE = "mine"
+
 # The models whose compiled graphs are in the repository.
 SHIPPED = ("bundled", "distilgpt2", "gpt2", "gpt2-medium")
 

@@ -50,7 +50,10 @@ class Child(subprocess.Popen[str]):
         if (status := self.wait()) < 0:
             return f"{signal.strsignal(-status)}, perhaps for want of memory"
         self._errors.seek(0)
-        return (self._errors.read().decode(errors="replace").strip() or f"status {status}").splitlines()[-1][:300]
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        # MAX's allocator tells of a limit that it can bear.
+        said = [line for line in lines if "external/tcmalloc" not in line]
+        return (said or [f"status {status}"])[-1][:300]
 
 
 def listen(heard: Callable[[], None] = lambda: None, ended: Callable[[], None] = lambda: None) -> None:

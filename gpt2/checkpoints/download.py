@@ -15,7 +15,7 @@ from typing import Any
 from gpt2.errors import CheckpointError
 from gpt2.model.config import GPT2Config
 
-from .catalog import KNOWN, in_words
+from .catalog import KNOWN, MINE, in_words
 from .child import Child
 from .hub import Place, cache_folder, is_offline, locate
 
@@ -106,6 +106,8 @@ def model_folder(
     Raises:
         CheckpointError: if there is no such model, it cannot be reached, or it is no GPT-2.
     """
+    if model == MINE:
+        raise CheckpointError("The model that you built runs with generate, trace and the app alone.")
     place = locate(model)
     if place.folder is not None:
         return place.folder

@@ -13,7 +13,7 @@ from typing import Literal
 
 from gpt2.errors import CheckpointError
 
-from .catalog import KNOWN
+from .catalog import KNOWN, MINE
 from .weights import weight_files
 
 BUNDLED = Path(__file__).parents[1] / "bundled"
@@ -23,7 +23,7 @@ REVISION = re.compile(r"[A-Za-z0-9][\w./-]*", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 MAX_NAME = 96
 
-State = Literal["bundled", "folder", "downloaded", "partly downloaded", "to download"]
+State = Literal["bundled", "your own code", "folder", "downloaded", "partly downloaded", "to download"]
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,17 @@ class Place:
 
 
 def locate(model: str, folders: bool = True) -> Place:
-    """Find a model: `bundled`, a short name of `catalog.KNOWN`, a folder, or a hub id with an optional @revision.
+    """Find a model: `bundled`, `mine`, a short name of `catalog.KNOWN`, a folder, or a hub id, perhaps with @revision.
 
     A short name takes precedence over a folder; write ./gpt2 for the folder. If `folders` is false, ignore folders.
 
     Raises:
         CheckpointError: if no model can have this name, or it names a file.
     """
-    if model == "bundled":
+    if model in ("bundled", MINE):
         size = (BUNDLED / "model.safetensors").stat().st_size
-        return Place(model, "bundled", BUNDLED, here_bytes=size, total_bytes=size)
+        state: State = "bundled" if model == "bundled" else "your own code"
+        return Place(model, state, BUNDLED, here_bytes=size, total_bytes=size)
     name, at, revision = model.partition("@")
     has_revision = bool(REVISION.fullmatch(revision)) and ".." not in revision
     if name in KNOWN and (has_revision or not at):

@@ -7,7 +7,7 @@ from typing import Any
 from gpt2.errors import CheckpointError
 from gpt2.model.config import GPT2Config
 
-from .catalog import KNOWN, in_words, memory_needed
+from .catalog import KNOWN, MINE, in_words, memory_needed
 from .hub import Place, locate
 
 
@@ -68,7 +68,8 @@ def listed(name: str, folders: bool = True) -> Listed:
     label = known.label if known else name.rstrip("/").rpartition("/")[2] or name
     if known and "@" in name:
         label += f" @{place.revision}"
-    return Listed(place, "Bundled storyteller" if name == "bundled" else label, config)
+    own = {"bundled": "Bundled storyteller", MINE: "Mine"}
+    return Listed(place, own.get(name, label), config)
 
 
 def table(rows: list[Listed]) -> str:

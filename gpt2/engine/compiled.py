@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from glob import glob
@@ -81,9 +81,7 @@ class GraphKey:
 
 
 def fingerprint_of(kind: str, config: GPT2Config, device: str = "cpu") -> str:
-    """The graph's fingerprint: the SHA-256 of its text, traced afresh.
-
-    The text begins with a list of the machine's accelerators, even if the graph uses none; it is left out of the hash.
+    """The graph's fingerprint: `hash_of` it, traced afresh.
 
     Raises:
         EngineError: if the graph's outputs are not those that the engine expects.
@@ -93,6 +91,11 @@ def fingerprint_of(kind: str, config: GPT2Config, device: str = "cpu") -> str:
     graph = trace_graph(kind, config, devices.device_of(device))
     if list(graph.out_tree.leaf_paths) != output_names(kind, config.n_layer):
         raise EngineError(f"The {kind} graph does not have the outputs that hooks.output_names lists.")
+    return hash_of(graph)
+
+
+def hash_of(graph: object) -> str:
+    """The SHA-256 of a traced graph's text, without the list of the machine's accelerators with which it begins."""
     return hashlib.sha256(re.sub(r", gpu = #M\.device_info<[^>]*>", "", str(graph)).encode()).hexdigest()
 
 
@@ -219,7 +222,17 @@ def compile_apart(
     """
     if not missing(config, device):
         return
-    # One lock for all processes that share the cache: a compile takes all cores and over a gigabyte.
+    with one_compile(progress, stopped):
+        _compile_locked(config, progress, stopped, device)
+
+
+@contextmanager
+def one_compile(progress: Callable[[str], None], stopped: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Within, no other process that shares the cache compiles: it takes all cores and over a gigabyte.
+
+    Raises:
+        EngineError: if the cache cannot be written, or `stopped` returns true while another process compiles.
+    """
     lock = FileLock(cache_folder() / ".lock")
     while True:
         try:
@@ -233,7 +246,7 @@ def compile_apart(
         if stopped():
             raise EngineError("Compiling was stopped; choose the model again to start anew.")
     try:
-        _compile_locked(config, progress, stopped, device)
+        yield
     finally:
         remove_partial()
         lock.release()

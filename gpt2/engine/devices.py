@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 from gpt2.errors import EngineError, SettingsError
 from gpt2.model.config import GPT2Config
 
+from .awake import watch_over
 from .cache import KVCache
 from .settings import DEVICES
+from .shutdown import CALLS_IN_FLIGHT
 
 Array = NDArray[np.float32]
 TASKS = Path("/proc/self/task")
@@ -68,7 +70,20 @@ def device_of(device: str) -> Device:
 
 def session_on(device: str) -> InferenceSession:
     """A session that compiles graphs for a device and runs them on it."""
+    watch_over_calls()
     return InferenceSession(devices=[CPU()] if device == "cpu" else [device_of(device), CPU()])
+
+
+@cache
+def watch_over_calls() -> None:
+    """Let no call be slept through, from the first session of this process on."""
+    watch_over(CALLS_IN_FLIGHT.stand_still, nudge)
+
+
+def nudge() -> None:
+    """Give MAX's threads a small task."""
+    with CALLS_IN_FLIGHT:
+        Buffer.zeros((1,), DType.float32, CPU()).copy()
 
 
 def start_threads(threads: int) -> None:

@@ -5,6 +5,9 @@ from dataclasses import replace
 
 from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Sampling
+from gpt2.reading.attribution import attribute
+from gpt2.reading.logit_parts import Attribution
+from gpt2.text.one_token import one_token
 from gpt2.text.prompt import check_ids, encode_prompt
 from gpt2.trace.step import Step
 from gpt2.trace.trace import Trace
@@ -69,3 +72,41 @@ class Engine(ForwardPasses):
             yield run.advance(sampling or Sampling())
             if run.has_ended and not ignore_eos:
                 return
+
+    def attribute(
+        self, trace: Trace, token: str | int, against: str | int | None = None, position: int = -1
+    ) -> Attribution:
+        """What each part of the model adds to a token's logit, or to the difference of two; see `reading.attribution`.
+
+        >>> import gpt2
+        >>> engine = gpt2.load("bundled")
+        >>> trace = engine.run("Once upon a time, there was a little")
+        >>> found = engine.attribute(trace, " boy", against=" girl")
+        >>> [(part.name, round(part.logit, 2)) for part in found.largest[:2]]
+        [('MLP of L0', -0.72), ('L1·H1', 0.6)]
+        >>> round(found.logit, 2), round(found.total, 2), found.error < 1e-4
+        (0.04, 0.04, True)
+        >>> found.heads.shape  # layer, head
+        (6, 8)
+        >>> from gpt2.reading.attribution import looked_at
+        >>> words = looked_at(trace, engine.checkpoint, found, layer=1, head=1)
+        >>> [(trace.labels[key], round(float(words.logits[key]), 2)) for key in words.order[:2]]
+        [(',', 0.09), ('On', 0.09)]
+
+        Args:
+            trace: a run of this model.
+            token: its text, such as ` boy`, or its id.
+            against: the token whose logit is subtracted, if any.
+            position: the position after which the token comes; -1 is the newest.
+
+        Raises:
+            PromptError: if a text is not one token.
+            SettingsError: if there is no such token or position, or both tokens are the same.
+            TraceError: if another model made the run, or a capture was dropped and cannot be recomputed.
+        """
+
+        def identity(named: str | int) -> int:
+            return one_token(named, self.tokenizer) if isinstance(named, str) else named
+
+        other = None if against is None else identity(against)
+        return attribute(trace, self.checkpoint, identity(token), other, position)

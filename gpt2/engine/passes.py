@@ -18,6 +18,7 @@ from gpt2.model.hooks import GRAPH_KINDS, output_names
 from gpt2.model.inputs import LayerInputs
 from gpt2.model.interventions import Interventions
 from gpt2.model.packing import unpack
+from gpt2.model.sampling import Draw, Sampling, draw
 from gpt2.trace.block import in_one_block
 from gpt2.trace.captures import Captures
 from gpt2.trace.timing import timed
@@ -156,7 +157,14 @@ class ForwardPasses:
 
         Shapes: stream [seq, d_model] -> every hook of `hooks.BLOCK_HOOKS`, by its name within the block.
         """
+        rows = np.ascontiguousarray(stream, np.float32)
+        return self._captures(self.graph("layer", layer)(rows, np.arange(len(rows)), *inputs))
+
+    def graph(self, kind: str, layer: int = 0) -> BoundGraph:
+        """One graph with its weights; `layer` says with which block's, if it is a block alone."""
         with self._lock:
+            if kind != "layer":
+                return self._graphs[kind]
             if layer not in self._layers:  # bound on first use: most layers are never recomputed
                 block = {
                     name.replace(f"h.{layer}.", "block."): array
@@ -164,9 +172,11 @@ class ForwardPasses:
                     if name.startswith(f"h.{layer}.")
                 }
                 self._layers[layer] = self._source("layer", block)
-            graph = self._layers[layer]
-        rows = np.ascontiguousarray(stream, np.float32)
-        return self._captures(graph(rows, np.arange(len(rows)), *inputs))
+            return self._layers[layer]
+
+    def draw(self, logits: Array, sampling: Sampling, position: int) -> Draw:
+        """Choose the token for `position`. Shapes: logits [vocab]."""
+        return draw(logits, sampling, position)
 
     def _remember(self, arrays: Mapping[str, Any], cache: KVCache) -> None:
         """Add the new keys and values to the cache, from where they are."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gpt2.errors import GPT2Error, SettingsError
 from gpt2.model.hooks import stream_below
 from gpt2.model.interventions import Interventions
-from gpt2.model.sampling import Draw, Sampling, draw
+from gpt2.model.sampling import Draw, Sampling
 from gpt2.trace.budget import squeeze_to_fit
 from gpt2.trace.captures import Captures
 from gpt2.trace.step import Step, Summary, choice_bits
@@ -142,7 +142,7 @@ class Run:
         """
         with CALLS_IN_FLIGHT, self._lock:
             newest = self._newest(sampling)
-            return self._redraw(newest, draw(newest.logits, sampling, newest.stop))
+            return self._redraw(newest, self.engine.draw(newest.logits, sampling, newest.stop))
 
     def choose(self, token: int, sampling: Sampling) -> Step:
         """Put a token of one's own choice in place of the newest step's; the model does not run.
@@ -259,4 +259,4 @@ class Run:
     @timed("sampling")
     def _draw(self, captures: Captures, sampling: Sampling | None, position: int) -> Draw | None:
         """The next token, or None if the run only looks."""
-        return None if sampling is None else draw(captures["logits"][-1], sampling, position)
+        return None if sampling is None else self.engine.draw(captures["logits"][-1], sampling, position)

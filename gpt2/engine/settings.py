@@ -6,6 +6,7 @@ A setting is read whenever it is asked for. Root-level entries of Streamlit's se
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from gpt2.checkpoints.catalog import KNOWN
@@ -15,6 +16,7 @@ from gpt2.model.config import GPT2Config
 MEGABYTE = 10**6
 MOST_MEGABYTES = 10**12
 TRACE_MB = 256
+LEARN_FOLDER = "my_gpt2"
 DEVICES = ("auto", "cpu", "gpu")
 # Parameters of a model of which two cores make a token hardly faster than one.
 SMALL = 30_000_000
@@ -45,6 +47,12 @@ SETTINGS = (
         "megabytes",
         "All visitors' captures and KV caches together.",
         "40 % of the memory, or what is left of it",
+    ),
+    Setting(
+        "GPT2_LEARN_FOLDER",
+        "folder",
+        "The course's files of whoever runs the app, used if the browser is on the same machine.",
+        f"{LEARN_FOLDER}, if it is there and the app serves its own machine alone",
     ),
     Setting("GPT2_CACHE", "folder", "Where graphs compiled on this machine are kept.", "~/.cache/gpt2-under-glass"),
 )
@@ -129,6 +137,11 @@ def trace_budget() -> int:
         SettingsError: if it is not a positive number.
     """
     return megabytes("GPT2_TRACE_MB", TRACE_MB * MEGABYTE)
+
+
+def learn_folder() -> Path:
+    """The folder with the course's files, for whoever works at the command line: `GPT2_LEARN_FOLDER` or its default."""
+    return Path(read("GPT2_LEARN_FOLDER") or LEARN_FOLDER)
 
 
 def default_threads(config: GPT2Config) -> int:

@@ -15,7 +15,7 @@ class CallsInFlight:
     def __init__(self) -> None:
         """Start with no calls."""
         self._changed, self._own = threading.Condition(), threading.local()
-        self._count, self._is_ending = 0, False
+        self._count, self._ended, self._seen, self._is_ending = 0, 0, -1, False
 
     def __enter__(self) -> None:
         """Count this call; once Python is ending, wait for the end instead."""
@@ -30,7 +30,14 @@ class CallsInFlight:
         self._own.depth -= 1
         with self._changed:
             self._count -= self._own.depth == 0
+            self._ended += 1
             self._changed.notify_all()
+
+    def stand_still(self) -> bool:
+        """Whether calls are under way and none has ended since this was asked before."""
+        with self._changed:
+            seen, self._seen = self._seen, self._ended
+            return self._count > 0 and seen == self._ended
 
     def end(self) -> None:
         """Return once all calls have ended, or after `LONGEST_SECONDS`; no new call begins."""

@@ -106,7 +106,8 @@ def ablated(engine: "Engine", options: argparse.Namespace) -> Found:
 
 def steered(engine: "Engine", options: argparse.Namespace) -> Found:
     """What `steer` found."""
-    from .passes import single_token
+    from gpt2.text.one_token import one_token
+
     from .steering import steer
 
     if (options.toward_token is None) == (options.toward is None):
@@ -115,7 +116,7 @@ def steered(engine: "Engine", options: argparse.Namespace) -> Found:
         raise SettingsError("Steering towards a text needs another to steer away from; give --away too.")
     toward = options.toward
     if options.toward_token is not None:
-        toward = single_token(options.toward_token, engine.tokenizer)
+        toward = one_token(options.toward_token, engine.tokenizer)
     asked = options.layer, options.dose, toward, options.away, options.positions
     return _found(engine, steer(engine, _prompt(options), *asked, **_tokens(engine, options)))
 
@@ -151,10 +152,10 @@ def _part(options: argparse.Namespace) -> "Part":
 
 
 def _tokens(engine: "Engine", options: argparse.Namespace) -> dict[str, Any]:
-    from .passes import single_token
+    from gpt2.text.one_token import one_token
 
     given = {"token": options.token, "against": options.against}
-    return {name: None if text is None else single_token(text, engine.tokenizer) for name, text in given.items()}
+    return {name: None if text is None else one_token(text, engine.tokenizer) for name, text in given.items()}
 
 
 def _found(engine: "Engine", found: "Result") -> Found:

@@ -14,10 +14,8 @@ from gpt2.engine.recompute import RecomputeCache
 from gpt2.engine.settings import trace_budget
 from gpt2.engine.shutdown import CALLS_IN_FLIGHT
 from gpt2.engine.turns import Turn
-from gpt2.errors import SettingsError
 from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Sampling, draw
-from gpt2.text.tokenizer import Tokenizer
 from gpt2.trace.trace import Trace
 
 if TYPE_CHECKING:
@@ -111,19 +109,3 @@ def continuation(
         yield newest
         if newest in engine.checkpoint.end_of_text:
             return
-
-
-def single_token(text: str, tokenizer: Tokenizer) -> int:
-    """The one token that a text is.
-
-    Raises:
-        SettingsError: if it is none or several; a word within a text begins with a space.
-    """
-    ids = tokenizer.encode(text)
-    if len(ids) != 1:
-        pieces = " ".join(tokenizer.pieces.label(token) for token in ids[:6])
-        raise SettingsError(
-            f"{text!r} is {len(ids)} tokens{f' ({pieces})' if ids else ''}, not one; give a single token, such as "
-            "' the' with its space."
-        )
-    return ids[0]

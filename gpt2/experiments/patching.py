@@ -126,9 +126,12 @@ class Patched(Result):
     share: float
 
 
-def patch_in_words(part: Part, source: Trace, positions: Positions) -> str:
+def patch_in_words(part: Part, pair: Pair, positions: Positions) -> str:
     """What a patch does, for a label."""
-    return f"{part.name} taken from {source.text!r} {where(positions)}"
+    at = where(positions)
+    if positions is None and len(pair.positions) < pair.destination.seq:
+        at = f"at the last {len(pair.positions)} positions"
+    return f"{part.name} taken from {pair.source.text!r} {at}"
 
 
 def patch(
@@ -170,4 +173,4 @@ def patch(
     changes = pair.changes(part, positions)
     after = read(engine, pair.destination.computed_ids, changes).logits
     effect = Effect(pair.destination.steps[-1].logits, after, pair.token, pair.against)
-    return Patched(changes, patch_in_words(part, pair.source, positions), effect, pair.share(effect))
+    return Patched(changes, patch_in_words(part, pair, positions), effect, pair.share(effect))

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from gpt2.errors import SettingsError
 from gpt2.model.interventions import Interventions
+from gpt2.text.one_token import one_token
 from gpt2.trace.trace import Trace
 
 from .ablation import Kind, ablation, ablation_in_words, scaling
 from .part import Part, share_in_words, where, written
-from .passes import observe, single_token
+from .passes import observe
 from .patching import Pair, patch_in_words
 from .steering import prompt_direction, steering, steering_in_words, token_direction
 
@@ -98,10 +99,10 @@ class Steer:
 
         Raises:
             SettingsError: if the direction is not whole, has no length, or is too long.
-            PromptError: if a prompt cannot be run.
+            PromptError: if a prompt cannot be run, or the token is not one.
         """
         if self.token:
-            direction = token_direction(engine, single_token(self.token, engine.tokenizer))
+            direction = token_direction(engine, one_token(self.token, engine.tokenizer))
         elif self.toward and self.away:
             direction = prompt_direction(look(self.toward), look(self.away), self.layer)
         else:
@@ -135,7 +136,7 @@ class Patch:
             raise SettingsError("Nothing is patched yet; type the prompt whose activation is to be taken.")
         self.part.check(engine.config)
         pair = Pair.unlike(look(self.source), base, self.align_end)
-        return pair.changes(self.part, self.positions), patch_in_words(self.part, pair.source, self.positions)
+        return pair.changes(self.part, self.positions), patch_in_words(self.part, pair, self.positions)
 
 
 def looking(engine: "Engine", stop: threading.Event, check: Callable[[int], None]) -> Observe:

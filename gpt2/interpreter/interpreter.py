@@ -20,6 +20,7 @@ from max.dtype import DType
 from max.graph import Dim, Graph, SymbolicDim, Type
 from numpy.typing import NDArray
 
+from gpt2.engine.shutdown import CALLS_IN_FLIGHT
 from gpt2.errors import EngineError
 
 from .numpy_kernels import KERNELS
@@ -82,18 +83,29 @@ class Interpreter:
             EngineError: if an operation has neither a kernel of MAX's at hand nor one in NumPy, or a weight is missing.
         """
         slots: dict[Any, Buffer | None] = {}
-        results: Sequence[Buffer | None]
         sizes: dict[str, int] = {}  # of the symbolic dimensions, by their names
         for given, array in zip(self._graph.inputs, inputs, strict=True):
             slots[given._mlir_value] = as_buffer(array)
             shape = zip(given.type.shape, array.shape, strict=True)
             sizes |= {dim.name: size for dim, size in shape if isinstance(dim, SymbolicDim)}
+        with CALLS_IN_FLIGHT:
+            return self._walk(slots, sizes, weights or {}, watch)
+
+    def _walk(
+        self,
+        slots: dict[Any, Buffer | None],
+        sizes: Mapping[str, int],
+        weights: Mapping[str, Array],
+        watch: Callable[[Operation], None] | None,
+    ) -> list[Array]:
+        """Compute one operation after the other; `slots` has the inputs, and gets what they make."""
+        results: Sequence[Buffer | None]
         for index, (op, name, said) in enumerate(self._operations):
             operands = [slots.get(getattr(operand, "value", operand)) for operand in op.operands]
             if name == "Output":
                 return [as_array(operand) for operand in operands if operand is not None]
             if name == "ConstantExternal":
-                results, by = [as_buffer(weight(op.name, weights or {}))], None
+                results, by = [as_buffer(weight(op.name, weights))], None
             elif said is not None:
                 results, by = [reshaped(operands, [int(dim.substitute(sizes)) for dim in said])], None
             else:

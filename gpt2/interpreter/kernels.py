@@ -131,12 +131,14 @@ def find() -> bytes | None:
 
 
 def adopt() -> int:
-    """Give MAX's interpreter the precompiled kernels, once in a process; returns how many there are, 0 if none fit."""
+    """Give MAX's interpreter the precompiled kernels, once in a process; returns how many there are, 0 if none fit.
+
+    Where none fitted, it looks again at the next call: they may have been compiled since.
+    """
     with _adopting:
-        if not _adopted:
-            mef = find()
-            models = {} if mef is None else devices.session_on("cpu").init_all(read(BytesIO(mef)))
+        if not _adopted and (mef := find()) is not None:
+            models = devices.session_on("cpu").init_all(read(BytesIO(mef)))
             for family in registered_families():  # each looks for its own names only
                 family.cache.update(models)
             _adopted.append(len(models))
-        return _adopted[0]
+        return sum(_adopted)

@@ -73,7 +73,7 @@ class Checker:
                 if "ran" in told:  # what is left is comparing, which takes its time in some lessons
                     until = time.monotonic() + READY_SECONDS
                     continue
-                return Verdict(**{**told, "details": tuple(told["details"])})
+                return Verdict(**{**told, "details": tuple(told["details"]), "pair": tuple(told["pair"])})
             trace += line  # it is stuck or has crashed: where
         status = None if line is None else self._child.wait()
         return without_verdict(self.lesson, status, self._seconds, line_in(trace, path))

@@ -98,7 +98,7 @@ class Examiner:
         modules.restore()
         ran()
         if not isinstance(found, Failure) and all_equal(found, self._expected):
-            return right(self.lesson, len(self._cases))
+            return right(self.lesson, found, self._expected)
         if isinstance(found, Failure):
             why = "" if found.kind in SLIPS else self._explanation(found)
             told = stopped(found, self.lesson)

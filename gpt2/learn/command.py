@@ -7,6 +7,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from gpt2.engine.settings import learn_folder
 from gpt2.errors import SettingsError
 
 from .checker import Checker, UnreadableError
@@ -48,6 +49,9 @@ def status(workbook: Workbook, as_json: bool) -> None:
         state = "passed" if one.number in passed else "begun" if workbook.path(one).exists() else ""
         print(f"{one.number:>3}  {one.title:<40} {state}".rstrip())
     print(f"{len(passed)} of {len(LESSONS)} passed in {workbook.folder}")
+    if len(passed) == len(LESSONS):
+        where = "" if workbook.folder == learn_folder() else f"GPT2_LEARN_FOLDER={workbook.folder} "
+        print(workbook.lacking() or f"Your GPT-2 is whole: {where}python -m gpt2 generate Once --model mine")
 
 
 def start(workbook: Workbook, lesson: Lesson, as_json: bool) -> None:
@@ -78,7 +82,8 @@ def check(workbook: Workbook, lesson: Lesson, as_json: bool) -> Verdict:
         told = checker.check(workbook.path(lesson))
     take(workbook, lesson, told)
     path = workbook.path(lesson)
-    print(json.dumps({"lesson": lesson.number, "file": str(path), **asdict(told)}) if as_json else in_words(told, path))
+    facts = {name: value for name, value in asdict(told).items() if name != "pair"}  # a picture's numbers
+    print(json.dumps({"lesson": lesson.number, "file": str(path), **facts}) if as_json else in_words(told, path))
     return told
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gpt2.checkpoints.weights import Checkpoint
     from gpt2.trace.trace import Trace
 
+    from .question import Asking
+
 Array = NDArray[Any]
 MODEL = Path(__file__).parents[1] / "model"
 LESSONS = Path(__file__).parent / "lessons"
@@ -103,6 +105,7 @@ class Lesson:
         cases: the cases, made when they are needed: importing a lesson must not import MAX.
         on_stage: the component as it stands in the model that made a run, at one layer; None if it is not in the run.
         has_layers: whether the model has one of these in every layer.
+        asking: what makes the questions about a run's own numbers.
     """
 
     number: int
@@ -117,6 +120,7 @@ class Lesson:
     cases: Callable[[], tuple[Case, ...]]
     on_stage: Callable[["Trace", "Checkpoint", int], OnStage] | None = None
     has_layers: bool = False
+    asking: "tuple[Asking, ...]" = ()
 
     @property
     def text(self) -> str:

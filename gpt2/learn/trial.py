@@ -16,6 +16,7 @@ from max._mlir_context import in_default_mlir_context
 from max.driver import CPU
 from max.dtype import DType
 from max.experimental import functional as F
+from max.experimental.compilation import StagedGraph
 from max.experimental.nn import Module
 from max.experimental.tensor import Tensor, default_device, default_dtype
 from max.graph import DeviceRef, TensorType, TensorValue
@@ -123,28 +124,40 @@ def run(trying: Callable[[], Trying], weights: Mapping[str, Array], arguments: t
         WrongKind: if it gives no tensor, or has a parameter that no weight is for.
     """
     inputs = list(leaves(arguments))
+    staged, known = traced(trying, types_of(inputs), weights)
+    return Interpreter(staged.graph).run(inputs, known)
+
+
+def traced(
+    make: Callable[[], Module[..., Any]], types: Sequence[Any], weights: Mapping[str, Array], name: str = "trial"
+) -> tuple[StagedGraph[..., Any], dict[str, Array]]:
+    """Trace a module: its graph, and the graph's weights, those that the module makes itself among them.
+
+    Raises:
+        WrongKind: if it gives no tensor, or has a parameter that no weight is for.
+    """
     with F.lazy(), default_device(CPU()), default_dtype(DType.float32):
-        module = trying()
+        module = make()
         shapes = {name: tuple(int(size) for size in parameter.shape) for name, parameter in module.parameters}
         known = assigned(weights, shapes)
         others = [name for name in shapes if name not in known]
-        graph = module.trace(*types_of(inputs), allow_subgraphs=False).graph
+        staged = module.trace(*types, name=name, allow_subgraphs=False)
         try:
-            made = Made(trying, others).trace(allow_subgraphs=False).graph if others else None
+            made = Made(make, others).trace(allow_subgraphs=False).graph if others else None
         except RuntimeError:  # random numbers have no seed here: they are what a weight should replace
             raise unknown(others[0], shapes[others[0]], weights) from None
-    if (dtype := graph.output_types[0].dtype) == DType.bfloat16:
+    if (dtype := staged.graph.output_types[0].dtype) == DType.bfloat16:
         raise WrongKind(f"The output is {dtype.name}; it should be float32.")
     if made is not None:
         known |= dict(zip(others, Interpreter(made).run([]), strict=True))
         refuse_unfilled({name: known[name] for name in others}, weights)
-    return Interpreter(graph).run(inputs, known)
+    return staged, known
 
 
 class Made(Module[..., Any]):
     """Tensors that a component makes itself, such as a mask: MAX counts them as parameters, but they have values."""
 
-    def __init__(self, trying: Callable[[], Trying], names: Sequence[str]) -> None:
+    def __init__(self, trying: Callable[[], Module[..., Any]], names: Sequence[str]) -> None:
         """Take how the component is made, and the names of the tensors."""
         self.trying, self.names = trying, names
 

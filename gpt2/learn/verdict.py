@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from .reasons import IN_WORDS
 
 # Of the largest value: a sum in another order differs by a hundredth of this, the exact GELU by ten times as much.
 TOLERANCE = 2e-5
+MOST_DRAWN = 4096
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Verdict:
         why: the explanation of the mistake that was recognised; empty if none was.
         line: the line of the reader's file that it is about, if that is known.
         details: further facts, a sentence each.
+        pair: the reader's numbers and the right ones, to be drawn side by side: nested lists; empty if there are none.
     """
 
     passed: bool
@@ -29,6 +32,7 @@ class Verdict:
     why: str = ""
     line: int | None = None
     details: tuple[str, ...] = field(default=())
+    pair: tuple[Any, ...] = field(default=(), repr=False)
 
 
 def equal(found: Array, expected: Array) -> bool:
@@ -105,9 +109,18 @@ def signs(found: Array, expected: Array) -> list[str]:
     return told
 
 
-def right(lesson: Lesson, n_cases: int) -> Verdict:
+def pair_of(found: Array, expected: Array) -> tuple[Any, ...]:
+    """Two outputs to be drawn side by side; none if they are no maps of moderate size."""
+    both = found, expected
+    if all(one.ndim in (2, 3) and one.size <= MOST_DRAWN and one.dtype.kind in "fiub" for one in both):
+        return found.tolist(), expected.tolist()
+    return ()
+
+
+def right(lesson: Lesson, found: Sequence[Sequence[Array]], expected: Sequence[Sequence[Array]]) -> Verdict:
     """The verdict on a source whose outputs are all right."""
-    return Verdict(True, f"Right: {lesson.defines} gives the project's own numbers in all {n_cases} cases.")
+    says = f"Right: {lesson.defines} gives the project's own numbers in all {len(expected)} cases."
+    return Verdict(True, says, pair=pair_of(found[0][0], expected[0][0]))
 
 
 def wrong(
@@ -125,7 +138,7 @@ def wrong(
         good = [label for label, is_right in zip(labels, are_right, strict=True) if is_right]
         said = " and ".join(good) if len(good) < 4 else f"{len(good)} of {len(labels)} cases"
         details = (*details, f"It is right for {said}.")
-    return Verdict(False, says, why, None, details)
+    return Verdict(False, says, why, None, details, pair_of(found[at][0], expected[at][0]))
 
 
 def stopped(failure: Failure, lesson: Lesson) -> Verdict:

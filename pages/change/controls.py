@@ -1,7 +1,6 @@
 """The controls of an experiment: what a person has chosen, as a plan."""
 
 from collections.abc import Callable
-from functools import partial
 
 import streamlit as st
 
@@ -11,6 +10,8 @@ from gpt2.experiments.plan import Mute, Patch, Plan, Steer
 from gpt2.model.config import GPT2Config
 from gpt2.text.prompt import count_tokens
 from pages.charts.experiments.grid import KINDS, part_at, part_grid, part_label, parts_by_label
+from pages.charts.experiments.heat import ABLATIONS
+from pages.charts.experiments.heat import STREAM as STREAM_PATCHED
 from pages.frame.layout import View
 from pages.matrix.component import Cell, picked_cell, selectable_matrix
 
@@ -33,7 +34,7 @@ def mute_plan(view: View) -> Mute:
     parts = parts_by_label(config)
     # A model that was chosen since may lack a part; and a list that is not drawn forgets its choice.
     known = [name for name in st.session_state.get(names, []) if name in parts]
-    st.session_state[names] = known
+    st.session_state[names] = take_pick(config, shown, known)
     left, right = st.columns([3, 2], gap="medium")
     with right:
         kind = st.segmented_control(
@@ -53,27 +54,40 @@ def mute_plan(view: View) -> Mute:
     with left:
         changed = [parts[name] for name in chosen]
         picture = part_grid(config, changed, kind, factor, GRID + ROW * config.n_layer)
-        toggle = partial(toggle_part, config, shown, names)
-        selectable_matrix(picture, key=shown, otherwise=(config.n_layer - 1, 0), on_pick=toggle)
+        selectable_matrix(picture, key=shown, otherwise=(config.n_layer - 1, 0))
     return Mute(tuple(changed), kind, factor, positions)
 
 
-def toggle_part(config: GPT2Config, grid: str, names: str) -> None:
-    """Change the part whose cell was picked, or leave it as it was; a cell that was let go is left as it was."""
-    state = st.session_state
+def take_pick(config: GPT2Config, grid: str, chosen: list[str]) -> list[str]:
+    """What is changed once the cell that was picked since is taken up: picked it changes, let go it does not.
+
+    A picture that was not on the page before, as after another page, has nothing to tell.
+    """
+    state, last = st.session_state, f"{grid}.last"
     cell = picked_cell(grid, (config.n_layer, config.n_head + 1))
-    before: Cell | None = state.get(f"{grid}.last")
-    meant = cell or before
-    if cell == before or meant is None:
-        return
-    state[f"{grid}.last"] = cell
+    before: Cell | None = state.get(last)
+    state[last], meant = cell, cell or before
+    if state.get(grid) is None or cell == before or meant is None:
+        return chosen
     name = part_label(part_at(config, meant))
-    chosen = list(state.get(names, []))
     if name in chosen:
-        chosen.remove(name)
-    elif cell is not None:
-        chosen.append(name)
-    state[names] = chosen
+        return [other for other in chosen if other != name]
+    return chosen if cell is None else [*chosen, name]
+
+
+def take_place(page: str, place: tuple[str, int, int]) -> None:
+    """Set the controls to the change in one cell of a sweep: its name, the layer, and the head or the position."""
+    name, layer, column = place
+    part, state = mlp(layer) if column < 0 else head(layer, column), st.session_state
+    if name == ABLATIONS:
+        chosen: dict[str, object] = {"way": MUTE, "parts": [part_label(part)]}
+    elif name == STREAM_PATCHED:
+        chosen = {"what": STREAM, "patch_where": CHOSEN, "patch_positions": [column]}
+    else:
+        chosen = {"what": MLP if column < 0 else HEAD, "number": max(0, column), "patch_where": EVERYWHERE}
+    if name != ABLATIONS:
+        chosen |= {"way": PATCH, "patch_layer": layer}
+    state.update({f"{page}.{control}": value for control, value in chosen.items()} | {f"{page}.taken": True})
 
 
 def steer_plan(view: View) -> Steer:

@@ -3,12 +3,13 @@
 import streamlit as st
 
 from gpt2.experiments.twin import Twin
+from pages.change.controls import take_place
 from pages.charts.experiments import following, heat, strip, texts
 from pages.frame.badge import pick_from
 from pages.frame.chart import show_chart
 from pages.frame.heading import heading
 from pages.frame.layout import View, palette, plain_text
-from pages.matrix.component import matrix
+from pages.matrix.component import matrix, selectable_matrix
 from pages.visit.experiment import Experiments
 from pages.visit.session import this_visit
 from pages.visit.visit import Visit
@@ -92,7 +93,7 @@ def show_next(visit: Visit, found: Twin, step: int, next_key: str, watched_key: 
 
 def show_sweep(view: View, tried: Experiments) -> None:
     """Draw the newest sweep as a heat map; while it is made, redraw it without the rest of the page."""
-    visit, key = this_visit(), view.key("heat")
+    visit, key, page = this_visit(), view.key("heat"), view.name
     was_running = tried.sweep is not None and tried.sweep.is_running
     del view
 
@@ -116,7 +117,18 @@ def show_sweep(view: View, tried: Experiments) -> None:
             st.error("The sweep did not run to its end.")
             plain_text(sweep.error)
         if sweep.found is not None and sweep.run_id == visit.player.trace.run_id:
-            matrix(heat.heat_map(sweep.found, tried.swept, visit.player.trace.vocabulary, HEAT), key=key)
+            found, name, vocabulary = sweep.found, tried.swept, visit.player.trace.vocabulary
+            picture, top = heat.heat_map(found, name, vocabulary, HEAT), len(found.rows) - 1
+            row, column = selectable_matrix(picture, key=key, otherwise=(top - found.strongest[0], found.strongest[1]))
+            said, button = st.columns([4, 1], vertical_alignment="center")
+            with said:
+                plain_text(heat.picked_sentence(found, name, (top - row, column), vocabulary))
+            place = name, found.rows[top - row], found.columns[column]
+            button.button(
+                "Change this above", key=f"{key}.take", on_click=take_place, args=(page, place), width="stretch"
+            )
             st.caption(f"{sweep.says[0].upper()}{sweep.says[1:]}.")
+        if st.session_state.pop(f"{page}.taken", False):
+            st.rerun()
 
     draw()

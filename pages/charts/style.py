@@ -22,6 +22,8 @@ ChartData = list[dict[str, Any]]
 # Sizes in pixels. A presenter's page multiplies them; nothing else in a chart states a font size of its own.
 TEXT = 13
 LABEL = 12
+# The selection of a chart whose marks can be clicked; each mark's data then has an `option` of a list.
+PICKED = "picked"
 # A plot that is less wide is on a phone.
 NARROW = 440
 LOCALE = {

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import streamlit as st
 
+from gpt2.errors import GPT2Error
+
 from .heading import heading as draw_heading
-from .layout import palette
+from .layout import palette, plain_text
 
 CSS = """
 button { display: block; position: relative; margin: 0 0 0 auto; padding: 0 0.6em; border: 1px solid var(--mark);
-  border-radius: 1em; background: var(--st-background-color); color: var(--mark); cursor: pointer; white-space: nowrap;
-  font: max(var(--least, 12px), calc(12px * var(--type, 1))) / 1.5 var(--st-font); }
+  border-radius: 1em; background: var(--st-background-color); color: var(--st-text-color); cursor: pointer;
+  white-space: nowrap; font: max(var(--least, 12px), calc(12px * var(--type, 1))) / 1.5 var(--st-font); }
 button::after { content: ""; position: absolute; inset: -5px -2px; } /* room for a finger */
 button[hidden] { display: block; visibility: hidden; }
 """
@@ -25,7 +27,13 @@ _mount = st.components.v2.component(
 
 
 def pick_from(
-    options: Sequence[int], title: str, *, format_func: Callable[[int], str], key: str, otherwise: int
+    options: Sequence[int],
+    title: str,
+    *,
+    format_func: Callable[[int], str],
+    key: str,
+    otherwise: int,
+    typed: Callable[[str], int] | None = None,
 ) -> int:
     """Draw a titled list and return its choice; a badge shows that it is another than `otherwise`, and takes it back.
 
@@ -35,11 +43,18 @@ def pick_from(
         format_func: the text of an option.
         key: the list's.
         otherwise: the choice if a person has made none.
+        typed: the option that a typed text means, for a list in which one can type; a refusal is written below it.
     """
     heading = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
     # The badge is drawn after the list: before, the session may hold a text that no option has any more.
-    choice = st.selectbox(
-        title, options, format_func=format_func, key=key, persist_state="session", label_visibility="collapsed"
+    choice: int | str | None = st.selectbox(
+        title,
+        options,
+        format_func=format_func,
+        key=key,
+        persist_state="session",
+        label_visibility="collapsed",
+        accept_new_options=typed is not None,
     )
     with heading:
         draw_heading(key, title, width="content")
@@ -49,7 +64,15 @@ def pick_from(
             on_release_change=partial(choose, key, otherwise),
             width="content",
         )
-    return choice
+    if isinstance(choice, int):
+        return choice
+    if choice is None or typed is None:
+        return otherwise
+    try:
+        return typed(choice)
+    except GPT2Error as error:
+        plain_text(str(error))
+        return otherwise
 
 
 def choose(key: str, choice: int) -> None:

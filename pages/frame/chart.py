@@ -1,11 +1,12 @@
 """A chart on a page: as it was drawn, or with a presenter's letters, or as high as the window that its panel fills."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import altair as alt
 import streamlit as st
 
+from pages.charts.style import PICKED
 from pages.stage.component import type_size
 
 SCALE, LEAST_TEXT = 1.6, 20  # of a presenter's chart; the least is in CSS pixels
@@ -20,16 +21,33 @@ BESIDE = 360
 Spec = dict[str, Any]
 
 
-def show_chart(chart: alt.Chart | alt.LayerChart, *, alt: str, key: str) -> None:
-    """Draw a chart under a fixed key; `alt` says in words what it is."""
+def show_chart(
+    chart: alt.Chart | alt.LayerChart,
+    *,
+    alt: str,
+    key: str,
+    on_select: Callable[[], None] | Literal["ignore"] = "ignore",
+) -> None:
+    """Draw a chart under a fixed key; `alt` says in words what it is, and `on_select` answers a click on a mark."""
     size = type_size()
     if not size.large:
-        st.altair_chart(chart, theme=None, alt=alt, key=key)
+        st.altair_chart(chart, theme=None, alt=alt, key=key, on_select=on_select)
         return
     spec = enlarged(chart.to_dict())
     if size.filled == key:
         spec["height"] = max(spec["height"], size.tall - BESIDE)
-    st.vega_lite_chart(spec, theme=None, alt=alt, key=key)
+    st.vega_lite_chart(spec, theme=None, alt=alt, key=key, on_select=on_select)
+
+
+def take_click(chart: str, chooser: str) -> None:
+    """Choose in a list what was clicked in a chart; its selection `PICKED` holds the option of the clicked mark.
+
+    Args:
+        chart: the chart's key.
+        chooser: the list's.
+    """
+    if picked := st.session_state[chart]["selection"][PICKED]:
+        st.session_state[chooser] = picked[0]["option"]
 
 
 def enlarged(spec: Mapping[str, Any]) -> Spec:

@@ -12,6 +12,7 @@ from pages.server.host import upload_mb
 from pages.visit.connection import this_query
 from pages.visit.examples import RECORDED, recorded_run
 from pages.visit.opening import Opening
+from pages.visit.progress import icon_of, progress
 from pages.visit.saving import Saving
 from pages.visit.session import this_visit
 from pages.visit.visit import Visit
@@ -66,6 +67,7 @@ CONTRAST = """<style>
 [data-testid="stCaptionContainer"] {{ opacity: 1; }}
 [data-testid="stCaptionContainer"] p {{ color: {muted}; }}
 [data-testid="stButtonGroup"] [data-selected="true"] p {{ color: {text}; }}
+[data-testid="stBaseButton-primary"] p {{ color: {paper}; }}
 </style>"""
 
 
@@ -89,7 +91,9 @@ def show() -> None:
         st.Page(WATCH / "live.py", title="Live", default=True),
         st.Page(WATCH / "embeddings.py", title="Embeddings"),
         st.Page(WATCH / "attention.py", title="Attention"),
+        st.Page(WATCH / "mlp.py", title="MLP"),
         st.Page(WATCH / "residual.py", title="Residual stream"),
+        st.Page(WATCH / "attribution.py", title="Attribution"),
         st.Page(WATCH / "sampling.py", title="Sampling"),
         st.Page(WATCH / "cost.py", title="Cost"),
     ]
@@ -97,9 +101,17 @@ def show() -> None:
         st.Page(CHANGE / "experiments.py", title="Experiments"),
         st.Page(CHANGE / "branches.py", title="Branches"),
     ]
+    states = progress().states()
     learn = [
         st.Page(LEARN / "course.py", title="The course"),
-        *(st.Page(LEARN / f"lesson_{lesson.slug}.py", title=f"{lesson.number} {lesson.title}") for lesson in LESSONS),
+        *(
+            st.Page(
+                LEARN / "lessons" / f"lesson_{lesson.slug}.py",
+                title=f"{lesson.number} {lesson.title}",
+                icon=icon_of(states[lesson.number]),
+            )
+            for lesson in LESSONS
+        ),
     ]
     page = st.navigation({"": watch, "Change": change, "Learn": learn}, position="top")
     course = learn[0]  # on a narrow screen it stands for all lessons, which it links

@@ -1,1 +1,1 @@
-"""The lessons, each on a page of its own: a view and a lesson in, its text, lines under glass and blanks out."""
+"""The lessons, each on a page of its own: a view and a lesson in, its lines under glass, questions and blanks out."""

@@ -5,6 +5,7 @@ import streamlit as st
 from gpt2.learn.lessons import LESSONS
 from pages.frame import layout
 from pages.learn.lesson import page_of
+from pages.visit.progress import PASSED, icon_of, progress
 
 layout.open_page("course")
 layout.headline("How is GPT-2 built?")
@@ -13,10 +14,16 @@ layout.plain_text(
     "what each line made of your prompt, lets you put it together from lines that people really write, and checks "
     "the one that you write yourself, on your own machine, within a second."
 )
+done = progress()
+states = done.states()
+if sentence := done.sentence():
+    layout.plain_text(sentence)
 for lesson in LESSONS:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.page_link(page_of(lesson), label=f"**{lesson.number} {lesson.title}**")
         layout.plain_text(lesson.question)
+        if state := states[lesson.number]:
+            st.badge(state, icon=icon_of(state), color="green" if state == PASSED else "gray")
 st.code(
     "python -m gpt2 learn start 3     # writes the skeleton of a lesson into my_gpt2/\n"
     "python -m gpt2 learn check 3     # checks your file\n"

@@ -9,9 +9,13 @@ TERMS = {
     "cosine": "The cosine of the angle between two vectors: 1 if they point the same way, 0 if at right angles, "
     "−1 if opposite.",
     "decode": "The passes after the first: each reads the one token that was drawn last.",
+    "direct effect": "What a part itself writes towards a token's logit, through the final norm as it is; what later "
+    "parts make of it counts as theirs.",
     "embedding": "The vector of numbers that the model has learned for a token.",
     "entropy": "How open a choice is, in bits: 0 if one token is certain, and one more bit each time the number of "
     "equally likely tokens doubles.",
+    "GELU": "The bend in the MLP: it leaves large numbers as they are, makes very negative ones 0, and is smooth "
+    "between.",
     "head": "One of the attention units of a layer that work side by side, each with weights of its own.",
     "KV cache": "The keys and values of all tokens so far, kept so that a step computes only the newest token's.",
     "KL divergence": "How far one distribution is from another, in bits: 0 if both are the same.",
@@ -22,6 +26,7 @@ TERMS = {
     "at this layer.",
     "mask": "It hides all later tokens: their scores become −∞, so their weights become 0.",
     "MLP": "The part of a layer that works on each token alone: two linear maps with a bend (GELU) between them.",
+    "neuron": "One number of the MLP's wide middle: it reads with weights of its own, and writes a vector of its own.",
     "norm": "The length of a vector: the square root of the sum of its squared numbers.",
     "patching": "A vector that was computed of one text takes the place of the same vector in another's run.",
     "position embedding": "The vector that the model has learned for a place in the text, added to the token's.",

@@ -5,8 +5,9 @@
 | a layer | L2 |
 | a head | L2·H4 |
 | a layer's MLP, or its attention | MLP of L2, attention of L2 |
+| a neuron of a layer's MLP | L2·N311; N311 where the layer is said (in Python alone) |
 
-Layers and heads count from 0, as in the names of hooks.
+Layers, heads and neurons count from 0, as in the names of hooks.
 """
 
 
@@ -18,6 +19,11 @@ def layer_name(layer: int) -> str:
 def head_name(layer: int, head: int) -> str:
     """One attention head: 'L2·H4'."""
     return f"{layer_name(layer)}·H{head}"
+
+
+def neuron_name(layer: int, neuron: int) -> str:
+    """One neuron of an MLP: 'L2·N311'."""
+    return f"{layer_name(layer)}·N{neuron}"
 
 
 def part_name(part: str, layer: int) -> str:

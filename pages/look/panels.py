@@ -77,6 +77,23 @@ PANELS = {
     "attention.unmasked": Panel("How well each query fits each key.", ("query and key",)),
     "attention.masked": Panel("The same scores, with all later tokens hidden.", ("mask",)),
     "attention.cell": Panel("The weights of this head. A click picks a cell.", ("softmax", "attention pattern")),
+    "mlp.layers": Panel(
+        "The length of the vector that each layer's MLP adds at each token. A click picks a layer and a token.",
+        ("MLP", "layer", "norm"),
+    ),
+    "mlp.curve": Panel(
+        "Every neuron's number before and after the bend; the curve is what the model computes.", ("neuron", "GELU")
+    ),
+    "mlp.bars": Panel(
+        "The first neurons by activation, by the length of what they write, or by its direct effect.",
+        ("neuron", "norm", "direct effect"),
+    ),
+    "mlp.neuron": Panel("Chooses the neuron that all pictures show.", ("neuron",)),
+    "mlp.tokens": Panel(
+        "The tokens whose logits the chosen neuron's vector raises and lowers most.",
+        ("unembedding", "logit", "direct effect"),
+    ),
+    "mlp.places": Panel("The activation of the first neurons at every token of the run.", ("neuron", "GELU")),
     "residual.norms": Panel(
         "The length of every token's vector after each layer. A click picks one.",
         ("residual stream", "layer", "norm"),
@@ -93,6 +110,23 @@ PANELS = {
     "residual.watched": Panel("Chooses the token that the two lines below follow.", ("token",)),
     "residual.probability": Panel("The watched token's probability at each depth.", ("logit lens", "softmax")),
     "residual.rank": Panel("The watched token's rank at each depth.", ("rank",)),
+    "attribution.position": Panel("Chooses the place in the text after which the token comes.", ("token",)),
+    "attribution.token": Panel("Chooses the token to be explained; any can be typed.", ("logit", "token")),
+    "attribution.against": Panel("Chooses the token that it is compared with.", ("logit",)),
+    "attribution.parts": Panel(
+        "The parts that add most to the token's logit, or take most from it, and how all of them add up.",
+        ("logit", "direct effect", "residual stream", "MLP"),
+    ),
+    "attribution.map": Panel(
+        "What each head, each attention bias and each MLP adds. A click picks a head.",
+        ("head", "layer", "direct effect", "MLP"),
+    ),
+    "attribution.text": Panel(
+        "The text, coloured by what each token brought to the picked head's part.", ("head", "attention pattern")
+    ),
+    "attribution.words": Panel(
+        "The tokens that brought most, with the weight at which the head looked at each.", ("attention pattern",)
+    ),
     "sampling.settings": Panel(
         "Other settings for this one draw; the run itself stays as it is.",
         ("temperature", "top-k", "top-p", "seed"),

@@ -33,7 +33,8 @@ class Picture:
         row_title, column_title: what rows and columns are.
         mark_row, mark_column: the current step's row and column.
         text: a label to write into each cell (the corner of each tile); `bold` says which of them are set bold.
-        notes: one sentence for each tile, shown in the tooltip; a mosaic needs them.
+        notes: one sentence for each tile or cell, shown in the tooltip; a mosaic needs them.
+        is_text: the cells hold a text in lines; those without a value are its blank end, and are not hatched.
         square: cells as high as wide.
         group: pictures with the same group show the same cell.
         locks: the tiles are heads, layers upwards; a click on one locks it on the stage.
@@ -62,6 +63,7 @@ class Picture:
     notes: Sequence[Sequence[str]] | None = None
     square: bool = False
     group: str = ""
+    is_text: bool = False
     locks: bool = False
     height: int = field(default=320)
 

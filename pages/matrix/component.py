@@ -1,6 +1,5 @@
 """Mount a matrix on the page, and give back the cell that the visitor chose."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -40,18 +39,15 @@ def matrix(picture: Picture, *, key: str, selected: Cell | None = None, is_picke
     _draw(picture, key, selectable=False, selected=selected, is_picked=is_picked)
 
 
-def selectable_matrix(
-    picture: Picture, *, key: str, otherwise: Cell, on_pick: Callable[[], None] = lambda: None
-) -> Cell:
+def selectable_matrix(picture: Picture, *, key: str, otherwise: Cell) -> Cell:
     """Draw the picture under a fixed key and return the picked (row, column), a tile's in a mosaic.
 
     A pick is kept by its positions, so it stays with its tokens when the picture's window moves. A pick that the
-    picture has no cell for any more gives way to `otherwise`, as does no pick at all. `on_pick` is called before the
-    page is drawn for a pick, or for one that was let go.
+    picture has no cell for any more gives way to `otherwise`, as does no pick at all.
     """
     shape = len(picture.rows), len(picture.columns)
     picked = picked_cell(key, shape, start=(picture.row_start or 0, picture.column_start or 0))
-    _draw(picture, key, True, picked or otherwise, picked is not None, on_pick)
+    _draw(picture, key, selectable=True, selected=picked or otherwise, is_picked=picked is not None)
     return picked or otherwise
 
 
@@ -71,13 +67,6 @@ def picked_cell(key: str, shape: tuple[int, int], start: Cell = (0, 0)) -> Cell 
     return (row, column) if 0 <= row < shape[0] and 0 <= column < shape[1] else None
 
 
-def _draw(
-    picture: Picture,
-    key: str,
-    selectable: bool,
-    selected: Cell | None,
-    is_picked: bool,
-    on_pick: Callable[[], None] = lambda: None,
-) -> None:
+def _draw(picture: Picture, key: str, selectable: bool, selected: Cell | None, is_picked: bool) -> None:
     data = pack(picture, key if key in PANELS else "", selectable, selected, is_picked)
-    _mount(key=key, data=data, default={"cell": None}, on_cell_change=on_pick)
+    _mount(key=key, data=data, default={"cell": None}, on_cell_change=lambda: None)

@@ -11,7 +11,7 @@ function decode(data) {
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
   const values = new Float32Array(bytes.slice(4 + length).buffer);
   const isMissing = values.some((value) => !Number.isFinite(value));
-  header.hatched = isMissing ? (values.includes(-Infinity) ? 'masked' : 'left out') : '';
+  header.hatched = isMissing && !header.is_text ? (values.includes(-Infinity) ? 'masked' : 'left out') : '';
   return [header, values];
 }
 
@@ -39,7 +39,7 @@ function describe(view, [r, c]) {
   const text = header.text?.[r][c] && !header.tile ? `${spoken(header.text[r][c])} ` : '';
   const value = header.tile ? '' : text + numberText(header.scale, data[r * header.shape[1] + c]);
   const names = [header.row_title, row, '→', header.column_title, column].filter(Boolean).join(' ');
-  return { value, where: header.tile ? header.notes[r][c] : names, hook };
+  return { value, where: header.notes ? header.notes[r][c] : names, hook };
 }
 
 const KEYS_OF_CELLS = 'Arrow keys move from cell to cell.', BAR = 52; // pixels of the window under Streamlit's bar

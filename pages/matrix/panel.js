@@ -104,8 +104,11 @@ function paintText(ctx, { header, data, ink, place }) {
         continue;
       }
       const value = data[r * place.columns + c];
+      if (header.is_text && !Number.isFinite(value)) continue;
       const light = Number.isFinite(value) && luminance(colourOf(ink, header.scale, value)) > 0.2;
-      const isBold = header.bold && header.bold[r][c], amount = place.cellW > 92 ? numberText(header.scale, value) : '';
+      const isBold = header.bold && header.bold[r][c];
+      const isFaint = header.is_text && Math.abs(value) < header.scale.limit / 100; // so that it still reads as a text
+      const amount = place.cellW > 92 && !isFaint ? numberText(header.scale, value) : '';
       ctx.fillStyle = !Number.isFinite(value) ? ink.muted : light ? '#14181c' : '#ffffff';
       ctx.font = `12px ${ink.sans}`;
       ctx.textAlign = 'right';

@@ -5,7 +5,7 @@ from pathlib import Path
 from streamlit import config
 
 from gpt2.engine import settings
-from gpt2.engine.settings import MEGABYTE, is_on, megabytes, offered_models, offers_any_model, read
+from gpt2.engine.settings import LEARN_FOLDER, MEGABYTE, is_on, megabytes, offered_models, offers_any_model, read
 
 from .memory import machine_bytes
 
@@ -13,6 +13,10 @@ from .memory import machine_bytes
 MEMORY_SHARE = 0.55
 # Streamlit holds an upload whole, and beside it lies what it unpacks to.
 UPLOAD_SHARE = 0.1
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+NOT_AT_HOME = (
+    "The model that you built runs at home alone: start the app on your own machine with GPT2_LEARN_FOLDER=my_gpt2."
+)
 
 
 def default_model() -> str:
@@ -38,6 +42,25 @@ def takes_folders(is_local: bool) -> bool:
 def may_be_folder(name: str) -> bool:
     """Whether a name may stand for a folder: one that the host has named, or a whole path (`ModelChoice.take`)."""
     return Path(name).is_absolute() or name in offered_models()
+
+
+def learn_folder() -> Path | None:
+    """The folder with the course's files of whoever runs this app on their own machine; None if it is no such app.
+
+    It is one if `GPT2_LEARN_FOLDER` says so, or if it serves its own machine alone and the usual folder is there; a
+    public one never is. What is in the folder may be run, in processes of its own.
+    """
+    if is_public():
+        return None
+    if named := read("GPT2_LEARN_FOLDER"):
+        return Path(named)
+    usual = Path(LEARN_FOLDER)
+    return usual if config.get_option("server.address") in LOOPBACK and usual.is_dir() else None
+
+
+def own_code(is_local: bool) -> Path | None:
+    """The folder whose code may run for a visitor: `learn_folder`, if the visitor's browser is on the same machine."""
+    return learn_folder() if is_local else None
 
 
 def device() -> str:

@@ -5,20 +5,22 @@ import threading
 import time
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import gpt2
+from gpt2.checkpoints.catalog import MINE
 from gpt2.checkpoints.download import Transfer, download
 from gpt2.checkpoints.hub import Place, locate
 from gpt2.checkpoints.weights import Checkpoint, load_checkpoint
 from gpt2.engine.settings import default_threads
-from gpt2.errors import GPT2Error
+from gpt2.errors import GPT2Error, SettingsError
 from gpt2.model.config import GPT2Config
 from gpt2.reading.tables import Tables
 from gpt2.trace.trace import Trace
 
 from .capacity import capacity
-from .host import device
+from .host import NOT_AT_HOME, device, learn_folder
 from .limits import limits
 from .memory import collect_garbage
 
@@ -111,9 +113,8 @@ class ModelJob:
             self._go_on("compiling", "Loading the model.")
             self._time("binding")
             threads = limits().threads or default_threads(self.checkpoint.config)
-            self.engine = gpt2.bind(
-                self.checkpoint, self._tell, self._cancelled.is_set, device(), threads, at_once=True
-            )
+            stopped, own = self._cancelled.is_set, self._own_code()
+            self.engine = gpt2.bind(self.checkpoint, self._tell, stopped, device(), threads, at_once=True, own_code=own)
             self._time("binding")
             self.seconds["binding"] -= self.seconds.get("compiling", 0.0)
             collect_garbage()  # the model stays for long: freeze it, so that later collections skip it
@@ -126,7 +127,7 @@ class ModelJob:
             # Lens pages draw with Altair: import it now, so that the first page need not wait; pandas takes 80 MB more.
             import_module("altair")
             print(capacity(self.name, self.checkpoint.config), file=sys.stderr, flush=True)
-            if self.engine.is_interpreted:
+            if self.engine.is_interpreted and self.name != MINE:
                 self._compile(self.engine)
 
     def _compile(self, engine: "Engine") -> None:
@@ -144,6 +145,18 @@ class ModelJob:
     def _follow_compile(self, sentence: str) -> None:
         self.unfused = sentence
         self._time("compiling")
+
+    def _own_code(self) -> Path | None:
+        """The folder with the code that runs this model, if it is one that a reader of the course has built.
+
+        Raises:
+            SettingsError: if it is, and this app does not run on the reader's own machine.
+        """
+        if self.name != MINE:
+            return None
+        if (folder := learn_folder()) is None:
+            raise SettingsError(NOT_AT_HOME)
+        return folder
 
     def _fetched(self) -> Place:
         place = locate(self.name, self._folders)

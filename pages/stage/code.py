@@ -22,6 +22,7 @@ SCRIPTS = (
     "explain",
     "fill",
     "help",
+    "tour",
     "keyboard",
     "markup",
     "prompt",
@@ -47,7 +48,7 @@ SCRIPTS = (
     "sample_bar",
     "stage",
 )
-SHEETS = ("layout", "controls", "strip", "slim", "panels", "help", "touch")
+SHEETS = ("layout", "controls", "strip", "slim", "panels", "help", "tour", "touch")
 
 # Streamlit sends a component's own script with every message, so the stage's is only this: wait for the code, pass
 # on what came. Calls overtake each other, and the clean-up of an overtaken call runs while the stage still stands:

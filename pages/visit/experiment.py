@@ -12,11 +12,12 @@ from gpt2.engine.settings import trace_budget
 from gpt2.engine.turns import Withdrawn
 from gpt2.errors import GPT2Error
 from gpt2.experiments.ablation import Kind
-from gpt2.experiments.passes import observe, single_token
+from gpt2.experiments.passes import observe
 from gpt2.experiments.patching import Pair
 from gpt2.experiments.plan import Patch, Plan, looking
 from gpt2.experiments.sweep import Sweep, sweep_ablation, sweep_patching
 from gpt2.experiments.twin import Twin, twin
+from gpt2.text.one_token import one_token
 from gpt2.trace.trace import Trace
 from pages.server.limits import limits
 from pages.server.traces import TRACES, Traces
@@ -61,7 +62,7 @@ class Experiment(Generic[Found]):
         """Begin, and return at once; without an engine, or a run, say why nothing is computed."""
         self.run_id, self.says, self.model = trace.run_id, says, trace.model
         self.found: Found | None = None
-        self.error = NO_RUN if not trace.steps else NOT_LOADED if engine is None else ""
+        self.error = limits().problem or (NO_RUN if not trace.steps else NOT_LOADED if engine is None else "")
         self._player, self._traces, self._work = weakref.ref(player), traces, work
         self._needed = min(whole_bytes(trace.config, max(1, trace.seq)), trace_budget())
         # The thread alone holds the engine: an experiment that is over must not keep a model in memory.
@@ -144,9 +145,9 @@ def tokens_of(engine: "Engine", texts: Tokens) -> tuple[int | None, int | None]:
     """The tokens that are compared; None where none is typed.
 
     Raises:
-        SettingsError: if a text is not one token.
+        PromptError: if a text is not one token.
     """
-    token, against = (single_token(text, engine.tokenizer) if text else None for text in texts)
+    token, against = (one_token(text, engine.tokenizer) if text else None for text in texts)
     return token, against
 
 

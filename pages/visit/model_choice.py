@@ -3,7 +3,7 @@
 import time
 from functools import lru_cache
 
-from gpt2.checkpoints.catalog import SHIPPED
+from gpt2.checkpoints.catalog import MINE, SHIPPED
 from gpt2.checkpoints.hub import locate
 from gpt2.checkpoints.listing import listed
 from gpt2.errors import GPT2Error, SettingsError
@@ -102,7 +102,7 @@ class ModelChoice:
         second = int(time.monotonic())
         return tuple(
             offer(name, is_loaded(name), second)
-            for name in dict.fromkeys([*host.offered_models(), self.model, self.shown])
+            for name in dict.fromkeys([*host.offered_models(), *self._own, self.model, self.shown])
         )
 
     def is_at_hand(self, name: str) -> bool:
@@ -124,13 +124,20 @@ class ModelChoice:
             return ""
         return "Hugging Face id or folder" if host.takes_folders(self.is_local) else "Hugging Face id"
 
+    @property
+    def _own(self) -> tuple[str, ...]:
+        """The model that the visitor has built, if their own code may run here."""
+        return (MINE,) if host.own_code(self.is_local) is not None else ()
+
     def _allowed(self, name: str) -> str:
         """The name under which a model is loaded.
 
         Raises:
             GPT2Error: if the host does not offer it, or no model can have this name.
         """
-        if name in (*host.offered_models(), self.model, self.wanted):
+        if name == MINE and not self._own:
+            raise SettingsError(host.NOT_AT_HOME)
+        if name in (*host.offered_models(), *self._own, self.model, self.wanted):
             return name
         if not host.takes_other_ids():
             raise SettingsError(f"The model {name!r} is not offered here; choose one from the list.")

@@ -50,6 +50,18 @@ def part_of(found: Sweep, name: str, cell: tuple[int, int], vocabulary: Vocabula
     return part_name("MLP", layer) if column < 0 else head_name(layer, column)
 
 
+def picked_sentence(found: Sweep, name: str, cell: tuple[int, int], vocabulary: Vocabulary) -> str:
+    """The number in one cell, with its place among all."""
+    value, part = float(found.values[cell]), part_of(found, name, cell, vocabulary)
+    if np.isnan(value):
+        return f"{part[0].upper()}{part[1:]} has not been measured yet."
+    rank = 1 + int((np.abs(found.values) > abs(value)).sum())
+    what = f"changes the logit difference by {signed(value)}"
+    if name != ABLATIONS:
+        what = f"restores {percent(value)}" if value >= 0 else f"moves away by {percent(-value)}"
+    return f"{part[0].upper()}{part[1:]} {what}: number {rank} of {found.done} by size."
+
+
 def heat_sentence(found: Sweep, name: str, vocabulary: Vocabulary) -> str:
     """The strongest change so far, with the number in its cell."""
     token, against = (spoken(vocabulary.label(one)) for one in (found.token, found.against))

@@ -26,6 +26,7 @@ const listOf = (pairs, tag) =>
 const HELP = `
 <dialog class="help" aria-labelledby="help-title">
   <header><h2 id="help-title">What am I looking at?</h2>
+    <button type="button" class="take">Take the tour</button>
     <button type="button" class="size" aria-pressed="false">Presenter size</button>
     <button type="button" class="close" autofocus aria-label="Close" title="Close (Esc)">×</button></header>
   <div class="columns">
@@ -89,5 +90,5 @@ function wireHelp({ help, helpButton, size: sizeButton }) {
     if (event.key === "Escape" || event.key === "?") { event.preventDefault(); closeHelp(); }
     else if (event.key === "p") toggleSize();
   });
-  help.addEventListener("close", () => helpButton.focus());
+  help.addEventListener("close", () => { if (!tour) helpButton.focus(); });
 }

@@ -114,7 +114,19 @@ const PANELS = `
 const FLOATING = `
 <div class="tip" role="tooltip" hidden></div>
 <div class="explain" role="tooltip" popover="manual"></div>
-<div class="aloud" aria-live="polite"></div>`;
+<div class="aloud" aria-live="polite"></div>
+<div class="spot" hidden></div>
+<div class="tour" role="dialog" aria-labelledby="tour-title" hidden>
+  <header><small class="where"></small><h2 id="tour-title"></h2>
+    <button type="button" class="end" aria-label="End the tour" title="End the tour (Esc)">×</button></header>
+  <p class="tells"></p><p class="quotes"></p>
+  <footer><button type="button" class="back" title="Back (←)">Back</button>
+    <button type="button" class="next" title="Next (→)"></button></footer>
+</div>
+<div class="offer" role="region" aria-label="Tour" hidden>
+  <span><b>New here?</b> Ten stops show how a token is made.</span>
+  <button type="button" class="take">Take the tour</button>
+  <button type="button" class="decline" aria-label="No tour" title="No tour">×</button></div>`;
 
 // Parts of a sentence: every second one is bold.
 function sayInto(element, parts) {

@@ -38,6 +38,7 @@ function build(parent, view) {
   wireHeadings(true);
   parts.unlock.addEventListener("click", unlockHead);
   if (view === "live") addPanels(stage);
+  if (view === "live") wireTour(stage);
   root.addEventListener("keydown", onKey);
   root.addEventListener("pointerdown", (event) => {
     const inside = event.composedPath().some((node) => node === parts.popover || node === parts.chip);
@@ -140,6 +141,7 @@ function paint() {
   keepAddress();
   paintLock(parts, stage.view);
   if (record && stage.view === "live") paintPanels(stage, record); // until it comes they stay as they are
+  paintTour(stage);
   if (isNew && stage.view === "live") keepPaint(performance.now() - since);
   state.painted += 1;
   Object.assign(root.dataset, {
@@ -205,6 +207,7 @@ function leave(parent) {
   stage.observer.disconnect();
   if (filled && stage.root.contains(filled.box)) unfill();
   unwireSlim(stage);
+  unwireTour(stage);
   removeEventListener("resize", stage.onResize);
   if (stageNow === stage) stageNow = null;
   if (!stageNow) {

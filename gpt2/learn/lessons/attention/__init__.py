@@ -4,6 +4,7 @@ from gpt2.learn import on_stage
 from gpt2.learn.lesson import Array, Blank, Case, Lesson, random
 
 from .mistakes import MISTAKES
+from .questions import ASKING
 
 CHUNKS = "F.chunk(self.c_attn(x), 3, axis=1)"
 
@@ -145,4 +146,5 @@ LESSON = Lesson(
     cases=cases,
     on_stage=on_stage.attention,
     has_layers=True,
+    asking=ASKING,
 )

@@ -4,6 +4,8 @@ from gpt2.learn import on_stage
 from gpt2.learn.lesson import Blank, Lesson, Mistake
 from gpt2.learn.lessons.residual import AFTER_NORM, ATTENTION, FIRST_SUM, MLP, POST_NORM, SECOND_SUM, cases
 
+from .questions import ASKING
+
 ONE_NORM = (
     "One norm was used in both places. Each part has a norm of its own, with its own gain and shift: attention reads "
     "through `ln_1`, the MLP through `ln_2`."
@@ -100,4 +102,5 @@ LESSON = Lesson(
     cases=cases,
     on_stage=on_stage.block,
     has_layers=True,
+    asking=ASKING,
 )

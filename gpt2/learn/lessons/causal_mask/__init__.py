@@ -5,6 +5,8 @@ import numpy as np
 from gpt2.learn import on_stage
 from gpt2.learn.lesson import Blank, Case, Lesson, Mistake
 
+from .questions import ASKING
+
 COUNTED = "F.unsqueeze(F.arange(0, int(positions.shape[0]), dtype=DType.int64), 0)"
 ADDED = "F.where(query >= key, allowed, forbidden)"
 
@@ -103,4 +105,5 @@ LESSON = Lesson(
     ),
     cases=cases,
     on_stage=on_stage.mask,
+    asking=ASKING,
 )

@@ -7,6 +7,8 @@ import numpy as np
 
 from gpt2.learn.lesson import Array, Blank, Case, Lesson, Mistake
 
+from .questions import ASKING
+
 SIZES = ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")
 # As `config.json` has them: GPT-2 small, medium, large and XL, then two small ones that name all their values.
 FILES: tuple[dict[str, Any], ...] = (
@@ -215,4 +217,5 @@ LESSON = Lesson(
         "What the file names goes first. GPT-2's own value is used only where it names none.",
     ),
     cases=cases,
+    asking=ASKING,
 )

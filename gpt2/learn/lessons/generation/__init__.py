@@ -7,6 +7,8 @@ import numpy as np
 
 from gpt2.learn.lesson import Array, Blank, Case, Lesson, Mistake, random
 
+from .questions import ASKING
+
 TEMPERATURES = (0.5, 1.7, 0.05)
 POSITIONS = range(3, 19)
 
@@ -199,4 +201,5 @@ LESSON = Lesson(
         "Lay the probabilities end to end, the most likely first: a bar of length 1. A number below 1 points into it.",
     ),
     cases=cases,
+    asking=ASKING,
 )

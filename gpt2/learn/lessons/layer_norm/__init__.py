@@ -3,6 +3,8 @@
 from gpt2.learn import on_stage
 from gpt2.learn.lesson import Blank, Case, Lesson, Mistake, random
 
+from .questions import ASKING
+
 SAMPLE = "F.squeeze(F.sum(centred * centred, axis=-1) / (int(x.shape[-1]) - 1), -1)"
 
 
@@ -86,4 +88,5 @@ LESSON = Lesson(
     cases=cases,
     on_stage=on_stage.layer_norm,
     has_layers=True,
+    asking=ASKING,
 )

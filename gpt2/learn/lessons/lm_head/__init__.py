@@ -3,6 +3,8 @@
 from gpt2.learn import on_stage
 from gpt2.learn.lesson import Blank, Case, Lesson, Mistake, random
 
+from .questions import ASKING
+
 TABLE = "Tensor.zeros([config.vocab_size, config.n_embd])"
 SCORES = "x @ self.weight.T"
 ONE_ROW = "if x.shape[0] == 1:"
@@ -94,4 +96,5 @@ LESSON = Lesson(
     ),
     cases=cases,
     on_stage=on_stage.lm_head,
+    asking=ASKING,
 )

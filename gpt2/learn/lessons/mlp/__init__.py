@@ -3,6 +3,8 @@
 from gpt2.learn import on_stage
 from gpt2.learn.lesson import Array, Blank, Case, Lesson, Mistake, random
 
+from .questions import ASKING
+
 GELU = 'F.gelu(pre, approximate="tanh")'
 BY_HAND = "0.5 * pre * (1.0 + F.tanh({factor} * {bracket}))"
 ROOT = "0.7978845608028654"  # sqrt(2 / pi)
@@ -132,4 +134,5 @@ LESSON = Lesson(
     cases=cases,
     on_stage=on_stage.mlp,
     has_layers=True,
+    asking=ASKING,
 )

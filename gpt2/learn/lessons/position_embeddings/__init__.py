@@ -3,6 +3,8 @@
 from gpt2.learn import on_stage
 from gpt2.learn.lesson import Blank, Case, Lesson, Mistake, random
 
+from .questions import ASKING
+
 LOOK_UP, SUM = "F.gather(self.wpe.weight, positions, axis=0)", "token + position"
 NUMBERS = "F.cast(F.unsqueeze(positions, 1), token.dtype)"
 EVEN = "F.arange(0, int(token.shape[1]), 2, dtype=token.dtype, device=token.device)"
@@ -96,4 +98,5 @@ LESSON = Lesson(
     ),
     cases=cases,
     on_stage=on_stage.embeddings,
+    asking=ASKING,
 )

@@ -5,6 +5,8 @@ import numpy as np
 from gpt2.learn import on_stage
 from gpt2.learn.lesson import Array, Blank, Case, Lesson, Mistake, random
 
+from .questions import ASKING
+
 ATTENTION = "self.attn(self.ln_1(resid_pre), mask, past, changes.z)"
 FIRST_SUM = "resid_pre + attn_out"
 MLP = "self.mlp(self.ln_2(resid_mid))"
@@ -126,4 +128,5 @@ LESSON = Lesson(
     cases=cases,
     on_stage=on_stage.block,
     has_layers=True,
+    asking=ASKING,
 )

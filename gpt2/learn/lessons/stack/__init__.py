@@ -5,6 +5,8 @@ from typing import Any
 from gpt2.learn import on_stage
 from gpt2.learn.lesson import Array, Blank, Case, Lesson, Mistake, random
 
+from .questions import ASKING
+
 EMBEDDED = "self.embeddings(ids, positions)"
 BLOCKS = "[Block(config, layer) for layer in range(config.n_layer)]"
 MASK = "causal_mask(positions) if past is None else None"
@@ -156,4 +158,5 @@ LESSON = Lesson(
     ),
     cases=cases,
     on_stage=on_stage.stack,
+    asking=ASKING,
 )

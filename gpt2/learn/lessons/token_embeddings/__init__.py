@@ -3,6 +3,8 @@
 from gpt2.learn import on_stage
 from gpt2.learn.lesson import Blank, Case, Lesson, Mistake, random
 
+from .questions import ASKING
+
 TOKEN_TABLE, POSITION_TABLE = (f"Embedding(config.{rows}, dim=config.n_embd)" for rows in ("vocab_size", "n_positions"))
 LOOK_UP = "F.gather(self.wte.weight, ids, axis=0)"
 SCALED = f"{LOOK_UP} * (int(self.wte.weight.shape[1]) ** 0.5)"
@@ -93,4 +95,5 @@ LESSON = Lesson(
     ),
     cases=cases,
     on_stage=on_stage.embeddings,
+    asking=ASKING,
 )

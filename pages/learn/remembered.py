@@ -1,0 +1,24 @@
+"""What a lesson's page has computed last and would compute again at every rerun, one value for each name."""
+
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+import streamlit as st
+
+# More is computed anew: these bytes are one visitor's, and no budget counts them.
+MOST_BYTES = 32 * 2**20
+Value = TypeVar("Value")
+
+
+def remembered(name: str, key: Hashable, make: Callable[[], Value], nbytes: Callable[[Value], int]) -> Value:
+    """The value that was last made under this name, if its key is the same; else a new one, which replaces it."""
+    at = f"remembered.{name}"
+    before = st.session_state.get(at)
+    if before is not None and before[0] == key:
+        return before[1]
+    made = make()
+    if nbytes(made) <= MOST_BYTES:
+        st.session_state[at] = key, made
+    else:
+        st.session_state.pop(at, None)
+    return made

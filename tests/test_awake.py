@@ -1,0 +1,38 @@
+"""Claims about calls of MAX that would wait for ever: each is woken, and those that go on are left alone."""
+
+import threading
+
+import pytest
+
+from gpt2.engine import awake, devices
+from gpt2.engine.awake import watch_over
+from gpt2.engine.shutdown import CallsInFlight
+
+
+def test_a_call_that_stands_still_is_woken_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(awake, "SECONDS", 0.01)
+    calls, nudged = CallsInFlight(), threading.Semaphore(0)
+    watch_over(calls.stand_still, nudged.release)
+    with calls:
+        assert all(nudged.acquire(timeout=60) for _ in range(3))
+
+
+def test_calls_stand_still_only_while_some_are_under_way_and_none_ends() -> None:
+    calls = CallsInFlight()
+    assert not calls.stand_still() and not calls.stand_still()
+    with calls:
+        calls.stand_still()
+        assert calls.stand_still()
+        with calls:  # as a step of a run calls several graphs
+            pass
+        assert not calls.stand_still() and calls.stand_still()
+    assert not calls.stand_still()
+
+
+def test_a_process_that_uses_max_has_one_watch() -> None:
+    devices.session_on("cpu")
+    before = threading.active_count()
+    devices.session_on("cpu")
+    assert "watch over MAX" in {thread.name for thread in threading.enumerate()}
+    assert threading.active_count() == before
+    devices.nudge()  # MAX takes the task

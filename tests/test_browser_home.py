@@ -1,0 +1,65 @@
+"""The course at home, in a real Chromium: the page follows the reader's file, and what they have built plays."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from gpt2.engine.engine import Engine
+from gpt2.learn.lessons import LESSONS, lesson_of
+from gpt2.learn.lessons.causal_mask import FLIPPED
+from gpt2.learn.workbook import Workbook
+from pages.visit.controls import DEFAULT
+from pages.visit.progress import WHOLE
+from tests.axe import violations
+from tests.browser import open_page, serve
+from tests.stage import STAGE, lie_still, ready, run, stage_number, strip, wait_for_new_run
+
+pytestmark = pytest.mark.browser
+LESSON = lesson_of(2)
+
+
+@pytest.mark.timeout(900)
+def test_the_page_follows_the_file_and_the_model_that_was_built_plays(
+    chromium: Browser, engine: Engine, tmp_path: Path
+) -> None:
+    workbook = Workbook(tmp_path / "my_gpt2")
+    for lesson in LESSONS:
+        path, _ = workbook.start(lesson)
+        if lesson is not LESSON:
+            path.write_text(lesson.solution)
+            workbook.note(lesson)
+    own = workbook.path(LESSON)
+    with serve(tmp_path / "server.log", GPT2_LEARN_FOLDER=str(workbook.folder)) as server:
+        page = open_page(chromium, f"{server.url}/lesson_{LESSON.slug}")
+        told = page.get_by_text("still have `...`: put code there.")
+        expect(told).to_be_visible(timeout=120_000)
+
+        # Saving is all that the reader does: first wrong, then right.
+        own.write_text(LESSON.solution.replace("query >= key", "query <= key"))
+        expect(page.get_by_text(FLIPPED)).to_be_visible(timeout=120_000)
+        for title in ("Your file", "Right"):
+            expect(page.locator(".matrix .title", has_text=title)).to_be_visible(timeout=30_000)
+        lie_still(page)
+        assert violations(page) == []
+        own.write_text(LESSON.solution)
+        expect(page.get_by_text("gives the project's own numbers")).to_be_visible(timeout=120_000)
+        page.goto(f"{server.url}/course")
+        expect(page.get_by_text(WHOLE)).to_be_visible(timeout=60_000)
+
+        # All twelve have passed: the reader's own model is on the stage, and says what the project's says.
+        page.goto(server.url)
+        ready(page)
+        page.locator("button.chip").click()
+        page.get_by_label("Model", exact=True).select_option("mine")
+        expect(page.get_by_role("status", name="Loaded Mine")).to_contain_text("ready", timeout=180_000)
+        page.keyboard.press("Escape")
+        run(page, "The little bird", tokens=4)
+        expect(page.locator(f"{STAGE} .facts")).to_contain_text("mine", timeout=20_000)
+        steps = engine.generate("The little bird", 4, DEFAULT.sampling)
+        right = "".join(engine.tokenizer.vocabulary.text([step.draw.token]) for step in steps if step.draw)
+        assert strip(page).replace("·", " ").endswith(right.rstrip())
+        steps_before = stage_number(page, "steps")
+        page.get_by_role("button", name="Play").click()
+        wait_for_new_run(page, "", steps_before + 4)
+        assert page.errors == []  # type: ignore[attr-defined]
