@@ -106,7 +106,7 @@ def test_a_typed_token_is_taken_as_it_is_and_two_are_refused_in_a_sentence(trace
     test = page(trace)
     test.text_input(key="branches.typed").set_value("the king said").run()
     test = press(test, "branch")
-    assert "give a single token" in said(test) and tree(test).all == []
+    assert "name one, with its blank" in said(test) and tree(test).all == []
     test.text_input(key="branches.typed").set_value(" king").run()
     test = press(test, "branch")
     visit = test.session_state["visit"]

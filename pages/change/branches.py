@@ -55,7 +55,7 @@ with st.container(border=True):
                     disabled=token == drawn,
                 )
     layout.note_storage(view, "logits")
-    typed = typed_box.text_input("Or type any token, with its space", key=view.key("typed"), persist_state="session")
+    typed = typed_box.text_input("Or type any token, with its blank", key=view.key("typed"), persist_state="session")
     button.button(
         "Branch with it",
         key=view.key("branch"),

@@ -1,7 +1,7 @@
 """What a visitor does on the Branches page: a refusal is one sentence, and leaves the run on the stage as it is."""
 
 from gpt2.errors import GPT2Error
-from gpt2.experiments.passes import single_token
+from gpt2.text.one_token import one_token
 from pages.visit.branches import Branch
 
 from .controls import Controls
@@ -24,12 +24,12 @@ def start_branch(visit: Visit, step: int, token: int, tokens: int) -> None:
 
 
 def start_typed(visit: Visit, step: int, text: str, tokens: int) -> None:
-    """The same with a token that was typed, exactly as it is, with its space."""
+    """The same with a token that was typed, with its blank, or named by its label or its id."""
     model = visit.model_of_run
     try:
         if model is None or model.checkpoint is None:
             raise GPT2Error(NOT_LOADED)
-        start_branch(visit, step, single_token(text, model.checkpoint.tokenizer), tokens)
+        start_branch(visit, step, one_token(text, model.checkpoint.tokenizer), tokens)
     except GPT2Error as error:
         visit.branches.error = str(error)
 
