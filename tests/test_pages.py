@@ -231,7 +231,8 @@ from streamlit.testing.v1 import AppTest
 names = "live embeddings attention mlp residual attribution sampling cost"
 watch = [f"watch/{name}" for name in names.split()]
 lessons = [f"learn/lessons/lesson_{name}" for name in ("01_configuration", "07_attention")]
-for name in (*watch, "change/experiments", *lessons):
+change = ("change/experiments", "change/branches")
+for name in (*watch, *change, *lessons):
     test = AppTest.from_file(f"pages/{name}.py", default_timeout=60).run()
     assert not test.exception, (name, test.exception)
 visit = test.session_state["visit"]

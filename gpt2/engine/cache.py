@@ -1,6 +1,7 @@
 """The KV cache: keys and values of every position run so far; cutting it back changes one number."""
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,14 @@ class KVCache:
             self._write(self._k[layer], self.length, k)
             self._write(self._v[layer], self.length, v)
         self.length = stop
+
+    def copied(self, length: int) -> "KVCache":
+        """Another cache with the first `length` positions of this one."""
+        other = copy(self)
+        other.length = min(self.length, length)
+        capacity = min(max(64, other.length + 1), self._config.n_positions)
+        other._k, other._v = other._grown(self._k, capacity), other._grown(self._v, capacity)
+        return other
 
     def cut(self, length: int) -> None:
         """Forget all positions from `length` on; costs nothing, since later ones overwrite them."""

@@ -185,6 +185,15 @@ class DeviceCache(KVCache):
         self._device.synchronize()
         self._copied.clear()
 
+    def copied(self, length: int) -> "DeviceCache":
+        """Another cache with the first `length` positions of this one; the copies are complete when this returns."""
+        other = super().copied(length)
+        self._device.synchronize()
+        self._copied.clear()
+        assert isinstance(other, DeviceCache)
+        other._copied = []
+        return other
+
     @property
     def nbytes(self) -> int:
         """Bytes allocated, filled or not."""

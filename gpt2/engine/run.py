@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt2.errors import GPT2Error
+from gpt2.errors import GPT2Error, SettingsError
 from gpt2.model.hooks import stream_below
 from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Draw, Sampling
@@ -24,6 +24,7 @@ from .shutdown import CALLS_IN_FLIGHT
 from .turns import Turn
 
 if TYPE_CHECKING:
+    from .cache import KVCache
     from .passes import ForwardPasses
 
 Array = NDArray[np.float32]
@@ -140,18 +141,68 @@ class Run:
             SettingsError: if a setting does not fit the model.
         """
         with CALLS_IN_FLIGHT, self._lock:
-            if not self._trace.steps:
-                raise GPT2Error("Nothing has been computed yet, so nothing can be drawn.")
-            sampling.check_vocabulary(self.engine.config.vocab_size)
-            newest = self._trace.steps[-1]
-            if "logits" not in newest.captures:  # the run was cut back to a step whose logits were dropped
-                top = f"blocks.{self.engine.config.n_layer - 1}.hook_resid_post"
-                newest = newest.with_logits(self.engine.lens(newest.captures[top][-1:])[0])
-            drawn = self.engine.draw(newest.logits, sampling, newest.stop)
-            lens = lens_rows(self._read_lens(newest.captures), drawn.token)
-            step = newest.resampled(drawn, lens)
-            self._trace = self._trace.cut(len(self._trace.steps) - 1).append(step)
-            return step
+            newest = self._newest(sampling)
+            return self._redraw(newest, self.engine.draw(newest.logits, sampling, newest.stop))
+
+    def choose(self, token: int, sampling: Sampling) -> Step:
+        """Put a token of one's own choice in place of the newest step's; the model does not run.
+
+        Args:
+            token: of the vocabulary.
+            sampling: the settings with which the run goes on; nothing is drawn with them here.
+
+        Raises:
+            GPT2Error: if nothing has been computed yet.
+            SettingsError: if the vocabulary has no such token, or a setting does not fit the model.
+        """
+        with CALLS_IN_FLIGHT, self._lock:
+            most = self.engine.config.vocab_size - 1
+            if not 0 <= token <= most:
+                raise SettingsError(f"There is no token {token}; this model's run from 0 to {most}.")
+            return self._redraw(self._newest(sampling), Draw(token, None, sampling))
+
+    def _newest(self, sampling: Sampling) -> Step:
+        """The newest step with its logits."""
+        if not self._trace.steps:
+            raise GPT2Error("Nothing has been computed yet, so nothing can be drawn.")
+        sampling.check_vocabulary(self.engine.config.vocab_size)
+        newest = self._trace.steps[-1]
+        if "logits" in newest.captures:
+            return newest
+        # The run was cut back to a step whose logits were dropped.
+        top = f"blocks.{self.engine.config.n_layer - 1}.hook_resid_post"
+        return newest.with_logits(self.engine.lens(newest.captures[top][-1:])[0])
+
+    def _redraw(self, newest: Step, drawn: Draw) -> Step:
+        step = newest.resampled(drawn, lens_rows(self._read_lens(newest.captures), drawn.token))
+        self._trace = self._trace.cut(len(self._trace.steps) - 1).append(step)
+        return step
+
+    def fork(self, n_steps: int) -> "Run":
+        """Another run that shares the first `n_steps` steps and goes on from there; this one stays as it is.
+
+        Its keys and values are copied, so nothing before it is recomputed.
+
+        Raises:
+            TraceError: if the run has fewer steps.
+        """
+        with CALLS_IN_FLIGHT, self._lock:
+            trace = self._trace.branch(n_steps)
+            return Run.resumed(self.engine, trace, self._cache.copied(trace.seq), self.interventions, self._most)
+
+    @classmethod
+    def resumed(
+        cls,
+        engine: "ForwardPasses",
+        trace: Trace,
+        cache: "KVCache",
+        interventions: Interventions,
+        budget: int | None = None,
+    ) -> "Run":
+        """A run that goes on from the end of `trace`, whose keys and values are in `cache`."""
+        run = cls(engine, trace.prompt_ids, interventions, budget)
+        run._trace, run._cache = trace, cache
+        return run
 
     def cut(self, n_steps: int) -> Trace:
         """Step back to the first `n_steps` steps; continuing from there recomputes none of them."""

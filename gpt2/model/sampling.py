@@ -203,11 +203,20 @@ def place_of(u: float, final: Floats, order: NDArray[np.intp]) -> int:
 
 @dataclass(frozen=True)
 class Draw:
-    """How one token came to be: the settings, the uniform number, and the token."""
+    """How one token came to be: the settings, the uniform number, and the token.
+
+    Attributes: `u` is None if a person chose the token: then nothing was drawn, and the settings are those with which
+    the run went on.
+    """
 
     token: int
-    u: float
+    u: float | None
     sampling: Sampling
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether a person chose the token."""
+        return self.u is None
 
 
 def draw(logits: NDArray[np.floating], sampling: Sampling, position: int) -> Draw:

@@ -12,7 +12,8 @@ def token_report(step: Step, vocabulary: Vocabulary, ms: float) -> dict[str, Any
 
     `probability`, `rank`, `surprisal_bits` and `entropy_bits` are of the model's own distribution (temperature 1, the
     whole vocabulary); `final_probability` is its probability in the draw, after temperature, top-k and top-p; `u` is
-    the uniform number of the draw; `ms` is the time from the request for the token to its arrival, in milliseconds.
+    the uniform number of the draw, None if a person chose the token; `ms` is the time from the request for the token to
+    its arrival, in milliseconds.
 
     Raises:
         TraceError: if no token was drawn at this step.

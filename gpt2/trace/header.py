@@ -19,7 +19,7 @@ from .step import LensRows, Step, Summary
 from .timing import Timing
 
 FORMAT = "gpt2-under-glass trace"
-VERSIONS = (1, 2, 3, 4, 5, 6)
+VERSIONS = (1, 2, 3, 4, 5, 6, 7)  # 7: a token may have been chosen, without a `u`
 # The first version whose `hook_normalized` is a norm's vector before gain and bias, with `hook_scale` beside it.
 TODAYS_NORMS = 6
 # Eleven days; milliseconds of a step are far below.
@@ -176,7 +176,7 @@ def _timing(saved: Saved | None) -> Timing | None:
 def _draw(saved: Saved, config: GPT2Config) -> Draw:
     sampling = Sampling(**saved["sampling"])
     sampling.check_vocabulary(config.vocab_size)
-    return Draw(int(saved["token"]), _number(saved["u"], 1), sampling)
+    return Draw(int(saved["token"]), None if saved["u"] is None else _number(saved["u"], 1), sampling)
 
 
 def _number(value: object, below: float) -> float:

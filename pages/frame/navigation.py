@@ -97,7 +97,10 @@ def show() -> None:
         st.Page(WATCH / "sampling.py", title="Sampling"),
         st.Page(WATCH / "cost.py", title="Cost"),
     ]
-    change = [st.Page(CHANGE / "experiments.py", title="Experiments")]
+    change = [
+        st.Page(CHANGE / "experiments.py", title="Experiments"),
+        st.Page(CHANGE / "branches.py", title="Branches"),
+    ]
     states = progress().states()
     learn = [
         st.Page(LEARN / "course.py", title="The course"),

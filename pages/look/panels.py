@@ -167,6 +167,25 @@ PANELS = {
         ("ablation", "patching"),
     ),
     "experiments.heat": Panel("The effect of each change on the next token.", ("logit", "layer", "head")),
+    "branches.choose": Panel(
+        "The token at the step under the cursor, and the likeliest others: a press lets the run go on with that one.",
+        ("token", "softmax", "KV cache"),
+    ),
+    "branches.tree": Panel(
+        "The run and its branches, each from the step where it parts; all are kept with their numbers.",
+        ("token", "surprisal"),
+    ),
+    "branches.kl": Panel(
+        "How far the next tokens of the two are apart, each seen from the other.", ("KL divergence", "logit")
+    ),
+    "branches.attention": Panel(
+        "How much of each head's attention lies on other tokens in one run than in the other.",
+        ("head", "attention pattern"),
+    ),
+    "branches.norms": Panel("The length of the newest token's vector in both runs.", ("norm", "residual stream")),
+    "branches.lens": Panel(
+        "How far the logit lens of the two is apart after each layer.", ("logit lens", "KL divergence")
+    ),
     "cost.steps": Panel("The milliseconds of each step, by what they were spent on.", ("prefill", "decode")),
     "cost.table": Panel("The time and the memory of this run, in numbers.", ("KV cache", "prefill", "decode")),
     "cost.saving": Panel("The time of a step with the cache, and without it.", ("KV cache", "decode")),

@@ -146,7 +146,8 @@ class Traces:
             yield player.squeeze()
         for player in by_view:
             if player is not keep:
-                yield player.evict()
+                while freed := player.evict():  # a tree of branches gives one at a time
+                    yield freed
 
 
 TRACES = Traces(lambda: limits().traces_bytes, spare_bytes)

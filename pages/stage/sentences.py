@@ -78,7 +78,7 @@ def say_lens(step: Step, vocabulary: Vocabulary) -> Sentence:
     return (
         "",
         spoken(vocabulary.label(leader)),
-        f" {since}; the drawn ",
+        f" {since}; the {'chosen' if step.draw.is_chosen else 'drawn'} ",
         spoken(vocabulary.label(step.draw.token)),
         f" ends at {ends}",
     )
@@ -95,6 +95,8 @@ def say_bars(entropy: float, distribution: Distribution, draw: Draw) -> Sentence
     if sampling.temperature == 0:
         cuts = ["temperature 0 keeps only the first"]
     between = "".join(f" · {cut}" for cut in cuts)
+    if draw.u is None:
+        return ("Entropy ", bits(entropy), f"{between} · ", "chosen by hand", ", not drawn")
     return (
         "Entropy ",
         bits(entropy),
@@ -114,6 +116,15 @@ def stretch(distribution: Distribution, token: int) -> tuple[float, float]:
 def say_draw(distribution: Distribution, draw: Draw, vocabulary: Vocabulary) -> Sentence:
     """Into whose stretch of the bar `u` fell, and which neighbour it would have been otherwise."""
     label = spoken(vocabulary.label(draw.token))
+    if draw.is_chosen:
+        own = percent(distribution.raw[draw.token])
+        return (
+            "",
+            label,
+            f" was chosen by hand, so no u was drawn; the model gave it {own}, ",
+            f"rank {distribution.rank(draw.token):,}",
+            "",
+        )
     if draw.sampling.temperature == 0:
         return ("Greedy: ", label, " has the whole bar, whatever u is.")
     begin, end = stretch(distribution, draw.token)

@@ -154,13 +154,18 @@ class Generation:
 
 
 def fork_if_settings_changed(run: Run, cursor: int, sampling: Sampling) -> None:
-    """Let the run take another way from the step `cursor`, if any step from there on was drawn with other settings."""
+    """Let the run take another way from the step `cursor`, if any step from there on was drawn with other settings.
+
+    A token that a person chose at that step stays.
+    """
     last = len(run.trace.steps) - 1
     at = max(0, min(cursor, last))
     if any(step.draw is not None and step.draw.sampling != sampling for step in run.trace.steps[at:]):
         if at < last:
             run.branch(at + 1)
-        run.resample(sampling)
+        newest = run.trace.steps[-1].draw
+        if newest is None or not newest.is_chosen:
+            run.resample(sampling)
 
 
 def stop_reason_of(visitor: Evictable, traces: Traces) -> Callable[[Run], str]:

@@ -31,6 +31,7 @@ DIFFERS = "This text is not the link's: other weights, or another kind of machin
 TOO_LONG = "The prompt is too long for a link; save the run instead."
 TOO_MANY = "The settings changed too often for a link; save the run instead."
 FROM_FILE = "A run from a file has no link; send the file, or press Play to make the run again here."
+CHOSEN = "A token of this run was chosen by hand, so it has no link; save it instead."
 CHANGED = "A run with interventions has no link; save it instead."
 UNLIKE = "The text of this prompt gives other tokens than this run began with, so it has no link; save the run instead."
 
@@ -221,6 +222,9 @@ class Link:
             return FROM_FILE if shipped_name(trace) is None else ""
         if recipe is not None and not recipe.is_made_here:
             return FROM_FILE
+        by_hand = any(step.draw is not None and step.draw.is_chosen for step in trace.steps)
+        if by_hand or (recipe is not None and recipe.chosen):
+            return CHOSEN
         changes = recipe.interventions if recipe else trace.steps[0].interventions if trace.steps else Interventions()
         if changes != Interventions():
             return CHANGED

@@ -4,6 +4,7 @@ import threading
 import time
 from dataclasses import replace
 
+from gpt2.engine.run import Run
 from gpt2.trace.trace import Trace
 
 from .recipe import Recipe
@@ -19,6 +20,8 @@ class OnStage:
 
     When memory is short, an idle run may be squeezed, or evicted: its recipe stays, from which the run is replayed to
     the same text.
+
+    Attributes: `texts` counts the texts that have begun on it: a branch, and a replay, is of the same text.
     """
 
     def __init__(self, recorded: Trace, prompt: str) -> None:
@@ -28,6 +31,7 @@ class OnStage:
         self._notice = self._error = ""
         self._failed_prompt: str | None = None
         self._lock = threading.RLock()
+        self.texts = 0
 
     @property
     def prompt(self) -> str:
@@ -39,6 +43,16 @@ class OnStage:
     def next_prompt(self) -> str | None:
         """The text of the new run that is starting; None if none is."""
         return self._prompt if self.is_starting else None
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Held by every command on what is on the stage."""
+        return self._lock
+
+    @property
+    def run(self) -> Run | None:
+        """The run on the stage, if a visitor made it."""
+        return self._state.run
 
     @property
     def trace(self) -> Trace:
@@ -176,6 +190,7 @@ class OnStage:
         elif isinstance(state, Starting):
             if state.has_begun:
                 self._state = Live(state.generation)
+                self.texts += 1
             elif not state.generation.is_running:
                 failed, generation = self._prompt, state.generation
                 self._set(state.before)

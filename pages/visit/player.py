@@ -16,7 +16,7 @@ from .controls import Controls
 from .generation import Generation, fork_if_settings_changed, stop_reason_of
 from .on_stage import OnStage
 from .recipe import Recipe
-from .states import Evicted, Live, Recorded, Replaying, Starting, State
+from .states import Evicted, Live, Recorded, Replaying, Settled, Starting, State
 
 if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
@@ -39,6 +39,7 @@ class Player(OnStage):
         with self._lock:
             self.pause()
             self._set(Recorded(recorded, is_own))
+            self.texts += 1
             self._prompt = recorded.vocabulary.text(recorded.prompt_ids)
         self._traces.make_room(keep=self)
 
@@ -135,7 +136,7 @@ class Player(OnStage):
     def resample(self, sampling: Sampling) -> None:
         """Draw the newest token again with other settings, without running the model.
 
-        Only a live run is resampled: a recorded one, and one that is being replayed, stays as it is.
+        Only a live run is resampled: a recorded one, one that is being replayed, and a token that a person chose stay.
 
         Raises:
             SettingsError: if a setting does not fit the model.
@@ -145,8 +146,18 @@ class Player(OnStage):
             if not isinstance(self._state, Live) or self.is_running or not self.trace.steps:
                 return
             newest = self.trace.steps[-1].draw
-            if newest is None or newest.sampling != sampling:
+            if newest is None or (newest.sampling != sampling and not newest.is_chosen):
                 self._state.run.resample(sampling)
+
+    def exchange(self, state: Settled) -> Settled:
+        """Pause, put another run of the same prompt on the stage, and return what was there."""
+        with self._lock:
+            self.pause()
+            before = self._state
+            assert not isinstance(before, Starting)  # paused, it has settled
+            self._set(state)
+            self.touch()
+            return before
 
     def pause(self) -> None:
         """Stop generating: leave the line before the engine at once, and wait only for a pass of this very run."""

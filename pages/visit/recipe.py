@@ -22,6 +22,7 @@ class Recipe:
     Attributes:
         ids: the prompt's tokens and all that were drawn.
         samplings: one for each step; None if the run only looked.
+        chosen: the steps whose token a person chose instead of a draw.
         is_made_here: whether this program made the run, so that the name of its model says which weights made it. In a
             file the same weights may have another name.
     """
@@ -33,6 +34,7 @@ class Recipe:
     samplings: tuple[Sampling | None, ...]
     interventions: Interventions
     is_made_here: bool
+    chosen: frozenset[int] = frozenset()
 
     @staticmethod
     def of(trace: Trace, is_made_here: bool = False) -> "Recipe":
@@ -45,7 +47,9 @@ class Recipe:
             raise EngineError("There is no run to continue; type a prompt and press Run.")
         samplings = tuple(None if step.draw is None else step.draw.sampling for step in trace.steps)
         changes = trace.steps[0].interventions
-        return Recipe(trace.model, trace.config, trace.prompt_ids, trace.ids, samplings, changes, is_made_here)
+        by_hand = frozenset(n for n, step in enumerate(trace.steps) if step.draw is not None and step.draw.is_chosen)
+        whole = trace.prompt_ids, trace.ids, samplings, changes, is_made_here, by_hand
+        return Recipe(trace.model, trace.config, *whole)
 
     def is_of(self, engine: "Engine", sampling: Sampling) -> bool:
         """Whether this engine made the run, and its newest token was drawn with these settings."""
@@ -82,6 +86,9 @@ class Recipe:
         """
         for sampling in self.samplings[len(run.trace.steps) :]:
             yield sampling
+            newest = len(run.trace.steps) - 1
+            if newest in self.chosen and sampling is not None:
+                run.choose(self.ids[len(self.prompt_ids) + newest], sampling)
             ids = run.trace.ids
             if ids != self.ids[: len(ids)]:
                 raise EngineError(

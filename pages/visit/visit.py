@@ -31,6 +31,7 @@ from pages.stage.actions import (
 )
 from pages.stage.snapshot import Snapshot, Status
 
+from .branches import Branches
 from .connection import is_connected
 from .controls import DEFAULT, Controls, WrongSettings
 from .draft import TypedPrompt
@@ -69,15 +70,18 @@ class Visit:
     is_narrow: bool = False  # whether the browser's window is too narrow for pictures that need much room
     measurement: Measurement | None = None  # what tokens of a run would cost without the cache
     session: str | None = None  # the browser session that it is of
+    branches: Branches = field(init=False)
 
     def __post_init__(self) -> None:
         """Keep its models in memory for as long as it lives."""
         pool().register(self)
+        self.branches = Branches(self.player)
         self.refresh()
 
     def refresh(self) -> None:
         """Note that the visitor is there, and take up models that are ready or failed. Call it before a snapshot."""
         self.player.touch()
+        self.branches.tend()
         TRACES.tend(keep=self.player)
         self.choice.poll()
         if pool().get(ALWAYS) is None:

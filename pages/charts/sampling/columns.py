@@ -224,7 +224,7 @@ def columns_sentence(outcome: Outcome, as_drawn: Outcome, vocabulary: Vocabulary
     columns, distribution, sampling = columns_of(outcome), outcome.distribution, outcome.sampling
     first = int(distribution.order[0])
     left = np.count_nonzero(distribution.final)
-    whose = "As drawn" if sampling == as_drawn.sampling else "What if"
+    whose = "As drawn" if sampling == as_drawn.sampling and as_drawn.u is not None else "What if"
     top_k = f"removes {percent(distribution.removed_by_top_k)}" if sampling.top_k else "is off"
     top_p = f"removes {percent(distribution.removed_by_top_p)}" if sampling.top_p < 1 else "is off"
     return (

@@ -25,7 +25,8 @@ def segments(outcome: Outcome, row: str, vocabulary: Vocabulary, letter: float =
     left = int(np.count_nonzero(distribution.final))
     ends = np.minimum(np.cumsum(distribution.final[distribution.order[:left]]), 1.0)
     chosen = distribution.rank(outcome.token) - 1
-    lasts = sorted({*range(min(SHOWN_SEGMENTS, left)), max(chosen - 1, 0), chosen, left - 1})
+    own = range(max(chosen - 1, 0), min(chosen + 1, left))  # a person may have chosen a token that a filter removed
+    lasts = sorted({*range(min(SHOWN_SEGMENTS, left)), *own, left - 1})
     rows: ChartData = []
     for before, last in zip([-1, *lasts], lasts, strict=False):
         start, end, count = float(ends[before]) if before >= 0 else 0.0, float(ends[last]), last - before
@@ -93,6 +94,7 @@ def draw_chart(
         "marks": [
             {"row": row, "x": outcome.u, "text": f"u = {outcome.u:.3f} → {vocabulary.label(outcome.token)}"}
             for row, outcome in pairs
+            if outcome.u is not None
         ],
     }
     return style.dressed(alt.layer(*layers), palette, 168, **rows)
@@ -131,5 +133,8 @@ def preview_sentence(as_drawn: Outcome, preview: Outcome, vocabulary: Vocabulary
 
 
 def as_drawn_sentence(as_drawn: Outcome, vocabulary: Vocabulary) -> str:
-    """The run's own settings and the token that they drew."""
-    return f"As drawn: {spoken(vocabulary.label(as_drawn.token))} with {as_drawn.settings}."
+    """The run's own settings and the token that they drew, or the one that a person chose instead."""
+    label = spoken(vocabulary.label(as_drawn.token))
+    if as_drawn.u is None:
+        return f"Chosen by hand, not drawn: {label}; the run went on with {as_drawn.settings}."
+    return f"As drawn: {label} with {as_drawn.settings}."

@@ -20,12 +20,13 @@ LARGEST_SEED = 2**53 - 1
 class Outcome:
     """One step's next token under some settings: as drawn, or as it would have been drawn.
 
-    Attributes: `u` is the uniform number that chose `token`; `distribution` holds the probabilities on the way to it.
+    Attributes: `u` is the uniform number that chose `token`, None if a person did; `distribution` holds the
+    probabilities on the way to it.
     """
 
     sampling: Sampling
     distribution: Distribution
-    u: float
+    u: float | None
     token: int
 
     @classmethod

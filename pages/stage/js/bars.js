@@ -47,7 +47,7 @@ function drawBars(surface, record, unit) {
   const tell = (n) => {
     const row = shown[n];
     const fate = row.cut ? CUTS[row.cut] : `${percent(row.final, 2)} in the draw`;
-    const place = `rank ${row.rank} · ${fate}${row.chosen ? " · drawn" : ""}`;
+    const place = `rank ${row.rank} · ${fate}${row.chosen ? ` · ${howMade(next)}` : ""}`;
     return { lines: [`${percent(row.raw, 2)} ${spoken(row.label)}`, place, `softmax(logits)[${row.token}]`] };
   };
   surface.cells = {

@@ -93,7 +93,7 @@ function tellGuess(record, row, line) {
   const { lens, next, stop } = record;
   const hook = row === 0 ? "blocks.0.hook_resid_pre" : `blocks.${row - 1}.hook_resid_post`;
   const said = [`${percent(lens.probabilities[row][line], 2)} ${spoken(lens.labels[row][line])}`];
-  if (next) said.push(`${spoken(next.label)}, drawn: ${percent(lens.drawn[row], 2)}`);
+  if (next) said.push(`${spoken(next.label)}, ${howMade(next)}: ${percent(lens.drawn[row], 2)}`);
   const where = row === 0 ? "after the embedding" : `after ${layerName(row - 1)}`;
   return { lines: [...said, `softmax(lm_head(ln_f(${hook}[${stop - 1}])))`], where };
 }

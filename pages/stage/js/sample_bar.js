@@ -17,7 +17,8 @@ function drawSampleBar(surface, record, unit) {
     places.push({ label, share: next.rest, from: sum, to: 1, rest: true, drawn: false });
     if (inRest) places.push({ label: next.label, share: next.final, from: next.from, to: next.to, drawn: true });
   }
-  const at = next.u * width;
+  const isChosen = next.u === null; // by a person: then no number was drawn
+  const at = (isChosen ? next.from : next.u) * width;
   surface.font(unit * 0.85, { mono: true });
   places.forEach((place, n) => {
     const x = place.from * width, wide = Math.max((place.to - place.from) * width, place.drawn ? 2 : 0);
@@ -34,14 +35,17 @@ function drawSampleBar(surface, record, unit) {
       });
     }
   });
-  surface.box(at - 1, top - unit * 0.3, 2, tall + unit * 0.6, theme.text);
-  g.beginPath();
-  g.moveTo(at - unit * 0.5, top - unit * 0.95);
-  g.lineTo(at + unit * 0.5, top - unit * 0.95);
-  g.lineTo(at, top - unit * 0.1);
-  g.fill();
+  if (!isChosen) {
+    surface.box(at - 1, top - unit * 0.3, 2, tall + unit * 0.6, theme.text);
+    g.beginPath();
+    g.moveTo(at - unit * 0.5, top - unit * 0.95);
+    g.lineTo(at + unit * 0.5, top - unit * 0.95);
+    g.lineTo(at, top - unit * 0.1);
+    g.fill();
+  }
   surface.font(unit * 0.85, { bold: true });
-  const name = `u = ${fixed(next.u, 3)}`, isLeft = at + g.measureText(name).width + unit > width;
+  const name = isChosen ? "chosen by hand" : `u = ${fixed(next.u, 3)}`;
+  const isLeft = at + g.measureText(name).width + unit > width;
   surface.text(name, at + (isLeft ? -unit : unit) * 0.8, top - unit * 0.75, { align: isLeft ? "right" : "left" });
   surface.font(unit * 0.8);
   const under = top + tall + unit * 0.9;

@@ -20,6 +20,9 @@ function characterOf(at) {
   return undefined;
 }
 
+// A token that a person chose was not drawn: it has no u.
+function howMade(next) { return next.u === null ? "chosen by hand" : "drawn"; }
+
 function idAndBytes(at) {
   const own = recordOrStandIn(stepOfPosition(at)), draw = drawOf(at), n = own ? at - own.start : -1;
   const [id, hex] = own && n in own.ids ? [own.ids[n], own.bytes[n]] : draw ? [draw.token, draw.bytes] : [];
@@ -35,7 +38,8 @@ function originOf(at) {
   if (!stepCount()) return "drawn; the numbers of this run are not here";
   if (!draw) return `drawn at step ${step}; its numbers are not here`;
   const final = Math.abs(draw.final - draw.raw) < 5e-4 ? "" : `, ${percent(draw.final)} in the draw`;
-  return `drawn at step ${step}: ${percent(draw.raw)} by the model, rank ${draw.rank}, ${bits(draw.surprisal)}${final}`;
+  const own = `${percent(draw.raw)} by the model, rank ${draw.rank}, ${bits(draw.surprisal)}`;
+  return `${howMade(draw)} at step ${step}: ${own}${final}`;
 }
 
 // The lines of its tip: the token, where it comes from, and its place, id and bytes.

@@ -13,7 +13,7 @@ function say(words, wait = REST_OF_CELL_MS) {
 function sayStep(stage, record) {
   const { next } = record;
   const token = state.header.labels[record.stop - 1];
-  const drawn = next ? `; drawn next: ${next.label}, ${percent(next.raw)} by the model` : "";
+  const drawn = next ? `; ${howMade(next)} next: ${next.label}, ${percent(next.raw)} by the model` : "";
   const step = `Step ${state.cursor} (0 to ${lastStep()})`;
   const words = `${step}: newest token ${token}${drawn}. ${watchedSentence()}`.trim();
   if (words === stage.stepSaid) return;

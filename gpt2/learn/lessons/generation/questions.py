@@ -56,7 +56,7 @@ def likeliest_stays(trace: Trace, checkpoint: Checkpoint, layer: int) -> Questio
 def same_throw(trace: Trace, checkpoint: Checkpoint, layer: int) -> Question | None:
     """Which token the step's own throw takes at temperature 0.5, with no filter."""
     step = trace.step(-1)
-    if step.draw is None:
+    if step.draw is None or step.draw.u is None:
         return None
     distribution, u = Distribution.of(step.logits, Sampling(COLD)), step.draw.u
     ends = np.cumsum(distribution.final[distribution.order])

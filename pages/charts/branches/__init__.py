@@ -1,0 +1,1 @@
+"""Pictures of a run and its branches: the tree, and where two of its runs part."""

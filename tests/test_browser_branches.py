@@ -1,0 +1,78 @@
+"""The Branches page in a real Chromium: a token is pressed, both runs are kept, and either is put on the stage."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from gpt2.engine.engine import Engine
+from gpt2.model.sampling import Distribution, Sampling
+from pages.charts.branches import parting, tree
+from pages.look.tokens import unmarked
+from tests.stage import STAGE, lie_still, run, run_id, settle, stage_number, wait_for_new_run
+
+pytestmark = pytest.mark.browser
+PROMPT, STEPS, AT, MORE = "The king said to his", 12, 5, 4
+WARM = Sampling(0.8, 0, 0.95, 1)
+
+
+def reads(page: Page, sentence: str) -> None:
+    """Fail unless the page says this; a token's chip may have blanks around it."""
+    words = r"\s*".join(map(re.escape, unmarked(sentence).split()))
+    expect(page.locator("body")).to_have_text(re.compile(words), timeout=30_000)
+
+
+def test_a_pressed_token_branches_the_run_and_both_are_kept_compared_and_shown(live: Page, engine: Engine) -> None:
+    run(live, PROMPT, tokens=STEPS)
+    before = run_id(live)
+    live.get_by_role("button", name="Change").click()
+    live.get_by_role("menuitem", name="Branches", exact=True).click()
+    expect(live.get_by_role("heading", name="What if another token had come here?")).to_be_visible(timeout=30_000)
+    lie_still(live)
+    live.locator(STAGE).first.press("Home")
+    for _ in range(AT):
+        live.keyboard.press("ArrowRight")
+    base = engine.start(PROMPT)
+    for _ in range(STEPS):
+        base.advance(WARM)
+    reads(live, tree.choice_sentence(base.trace, AT))
+    count = live.get_by_label("Go on for so many tokens")
+    count.fill(str(MORE))
+    count.press("Enter")
+    lie_still(live)
+    settle(live, speed=0)
+    order = Distribution.of(base.trace.steps[AT].logits, Sampling()).order.tolist()
+    token = next(one for one in order if one != base.trace.steps[AT].draw.token)
+    live.locator(f"[class*='st-key-branches-token-{token}'] button").press("Enter")  # by keys alone
+    wait_for_new_run(live, before, AT + 1 + MORE)
+    branch = base.fork(AT + 1)
+    branch.choose(token, WARM)
+    for _ in range(MORE):
+        branch.advance(WARM)
+    expect(live.locator(f"{STAGE} .tokens")).to_contain_text(
+        re.compile(r"\s*".join(re.escape(branch.trace.vocabulary.label(one)) for one in branch.trace.ids[-3:])),
+        timeout=30_000,
+    )
+    pair = parting.Pair.of(base.trace, branch.trace, ("The first run", "Branch 1"))
+    reads(live, parting.parting_sentence(pair))
+    reads(live, parting.kl_sentence(pair, parting.step_divergence(pair)))
+    reads(live, parting.norms_sentence(pair, AT + 1, parting.stream_norms(pair, AT + 1)))
+    lens = parting.lens_divergence(pair, AT + 1, engine.lens)
+    reads(live, parting.lens_sentence(pair, AT + 1, lens))
+    made = run_id(live)
+    name = live.get_by_label("Name of Branch 1")
+    name.fill("the other way")
+    name.press("Enter")
+    expect(live.get_by_text("the other way, on the stage")).to_be_visible(timeout=30_000)
+    live.get_by_role("button", name="Put on the stage").first.press("Enter")
+    wait_for_new_run(live, made, STEPS)
+    assert run_id(live) == before and stage_number(live, "steps") == STEPS
+    live.get_by_role("button", name="Put on the stage").last.click()
+    wait_for_new_run(live, before, AT + 1 + MORE)
+    assert run_id(live) == made
+    # All other pages show the branch, and say that its token was chosen.
+    live.locator(STAGE).first.press("Home")
+    for _ in range(AT):
+        live.keyboard.press("ArrowRight")
+    live.get_by_role("link", name="Sampling", exact=True).click()
+    expect(live.get_by_text("Chosen by hand, not drawn")).to_be_visible(timeout=30_000)
