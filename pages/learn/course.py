@@ -1,5 +1,7 @@
 """The course: its twelve lessons, what each answers, and how to begin."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from gpt2.learn.lessons import LESSONS
@@ -24,6 +26,10 @@ for lesson in LESSONS:
         layout.plain_text(lesson.question)
         if state := states[lesson.number]:
             st.badge(state, icon=icon_of(state), color="green" if state == PASSED else "gray")
+with st.container(border=True, horizontal=True, vertical_alignment="center"):
+    serve = st.Page(Path(__file__).parent / "serve" / "lesson_13_serve.py", title="13 Serve your model")
+    st.page_link(serve, label="**13 Serve your model**")
+    layout.plain_text("How does one model answer many at once? Nothing to code: a look at a server at work.")
 st.code(
     "python -m gpt2 learn start 3     # writes the skeleton of a lesson into my_gpt2/\n"
     "python -m gpt2 learn check 3     # checks your file\n"
