@@ -23,7 +23,7 @@ from pages.learn.serve.answers import AT_ONCE, PAGE, Answer, Answers, recorded
 from pages.learn.serve.asking import FULL, NOT_LOADED, ONE_AT_A_TIME, Asking
 from pages.learn.serve.asking import settings as fields
 from pages.learn.serve.client import Piece, ServerError, ask, served_model
-from pages.learn.serve.lanes import lanes_html
+from pages.learn.serve.lanes import lanes_html, text_html
 from pages.look.palette import LIGHT
 from pages.visit.player import Player
 from pages.visit.visit import Visit
@@ -172,7 +172,7 @@ def test_a_prompt_is_answered_by_the_engine_then_alone_then_eight_times(
     assert [answer.text for answer in (answers.own, answers.alone, *answers.among)] == [own] * (2 + AT_ONCE)
     assert all(one["prompt"] == list(trace.prompt_ids) and one["temperature"] == 0 for one in other.asked)
     assert len(other.asked) == 1 + AT_ONCE
-    assert words.equal_sentence(answers).endswith(f"So are {AT_ONCE} of the {AT_ONCE} at once.")
+    assert words.equal_sentence(answers).endswith(f"So are all {AT_ONCE} at once.")
     changed = replace(answers, alone=replace(answers.alone, text=own[:2] + "§"))
     assert words.equal_sentence(changed).startswith("The texts part after 2 letters")
 
@@ -217,6 +217,12 @@ def test_pages_are_counted_as_the_formula_has_them() -> None:
     html = lanes_html(replace(answers, alone=Answer(tokens=3, seconds=1)), LIGHT)
     assert html.count('class="page"') == 3 * (1 + AT_ONCE) and html.count("solid") == 2
     assert "99.22%" in html and "3 tokens, 3 a second" in html
+
+
+def test_a_text_is_shown_letter_by_letter_and_its_end_is_in_sight_while_it_comes() -> None:
+    html = text_html(Answer("<script>alert(1)</script> & so on"), "The server", LIGHT)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; so on" in html and "column-reverse" in html
+    assert "column-reverse" not in text_html(Answer("whole", is_over=True), "The server", LIGHT)
 
 
 def test_the_recorded_example_is_whole_and_its_texts_are_equal() -> None:

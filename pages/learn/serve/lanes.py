@@ -1,4 +1,4 @@
-"""Requests as lanes: the pages of the cache that each one owns, filling, beside how fast its tokens come."""
+"""Answers as HTML: their texts, and requests as lanes with the pages of the cache that each one owns, filling."""
 
 from html import escape
 
@@ -12,7 +12,8 @@ CSS = """<style>
   align-items: center; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
 .lanes .pages { display: flex; gap: 3px; }
 .lanes .page { flex: 1; height: 1.1rem; border-radius: 3px; }
-.lanes .key { display: inline-block; width: 0.8rem; height: 0.8rem; border-radius: 2px; margin: 0 0.3rem 0 0.8rem; }
+.lanes .key { white-space: nowrap; margin-left: 0.8rem; }
+.lanes .key i { display: inline-block; width: 0.8rem; height: 0.8rem; border-radius: 2px; margin-right: 0.3rem; }
 @media (max-width: 640px) {
   .lanes { grid-template-columns: max-content 1fr; }
   .lanes .rate { grid-column: 2; margin-bottom: 0.35rem; }
@@ -29,10 +30,21 @@ def lanes_html(answers: Answers, colours: Palette) -> str:
     rows += [lane(f"{at} of {len(answers.among)}", one, answers, colours) for at, one in enumerate(answers.among, 1)]
     key = (
         f'<div class="rate" style="grid-column: 2 / -1; color: {colours.muted}">A box is a page of {PAGE} positions.'
-        f'<span class="key" style="background: {colours.token}"></span>prompt'
-        f'<span class="key" style="background: {colours.sampling}"></span>answer</div>'
+        f'<span class="key"><i style="background: {colours.token}"></i>prompt</span>'
+        f'<span class="key"><i style="background: {colours.sampling}"></i>answer</span></div>'
     )
     return f'{CSS}<div class="lanes"><span></span>{key}{"".join(rows)}</div>'
+
+
+def text_html(answer: Answer, title: str, colours: Palette) -> str:
+    """The text of an answer, letter by letter, in a box that keeps its height: while it comes, its end is in sight."""
+    way = "column" if answer.is_over else "column-reverse"
+    return (
+        f'<div tabindex="0" role="region" aria-label="{escape(title)}" style="height: 10rem; overflow-y: auto; '
+        f"display: flex; flex-direction: {way}; padding: 0.6rem 0.8rem; border: 1px solid {colours.line}; "
+        f'border-radius: 8px; background: {colours.panel}"><div style="white-space: pre-wrap; font-size: 0.95rem">'
+        f"{escape(answer.text) or '…'}</div></div>"
+    )
 
 
 def lane(name: str, answer: Answer, answers: Answers, colours: Palette) -> str:

@@ -17,7 +17,7 @@ from pages.visit.session import this_visit
 from . import words
 from .answers import AT_ONCE, Answers, recorded
 from .asking import Asking
-from .lanes import lanes_html
+from .lanes import lanes_html, text_html
 
 ASKING, SECONDS = "lesson.serve.asking", 0.4
 FEWEST, MOST, USUAL = 16, 400, 160
@@ -43,7 +43,8 @@ def show() -> None:
         show_recorded()
     with st.container(border=True):
         st.markdown("**What the cache takes**")
-        st.latex(words.FORMULA)
+        st.latex(words.PAGES)
+        st.latex(words.BYTES)
         layout.plain_text(
             "A cache that reserved the whole context for each request would mostly hold positions that no text ever "
             "reaches. Pages are taken one by one, so at most one of a request's is not full."
@@ -56,7 +57,7 @@ def show() -> None:
                 show_question(question, view.key(f"ask.{question.name}"))
     with st.container(border=True):
         st.markdown("**Start a server of your own**")
-        st.code(words.START, language="sh")
+        st.code(words.START, language=None)
         layout.plain_text(
             "It listens on this machine alone. Any client of OpenAI's completions can ask it; .github/SERVING.md tells "
             "how, and what it takes and refuses."
@@ -84,19 +85,19 @@ def show_server(view: View, url: str) -> None:
         asking = st.session_state[ASKING] = None
     is_asking = asking is not None and asking.is_running
     key = view.key
-    run = view.run.cut(0)
+    run_id = view.run.run_id
     del view  # Streamlit holds the function below for long; it must not hold the numbers of an evicted run
 
     @st.fragment(run_every=SECONDS if is_asking else None)
     def draw() -> None:
         own: Asking | None = st.session_state.get(ASKING)
-        if (is_asking and (own is None or not own.is_running)) or visit.player.trace.run_id != run.run_id:
+        if (is_asking and (own is None or not own.is_running)) or visit.player.trace.run_id != run_id:
             st.rerun()  # the answers have ended, or are of another run: redraw the page, without a timer
         left, middle, right = st.columns([2, 2, 1.2], gap="medium", vertical_alignment="bottom")
         with left:
             tokens = st.slider("Tokens to ask for", FEWEST, MOST, USUAL, step=16, key=key("tokens"), disabled=is_asking)
         with middle:
-            how = st.segmented_control(
+            chosen = st.segmented_control(
                 "How tokens are chosen", (GREEDY, AS_RUN), default=GREEDY, required=True, key=key("how")
             )
         with right:
@@ -105,7 +106,7 @@ def show_server(view: View, url: str) -> None:
                     own.stop()
                     st.rerun()
             elif st.button("Ask the server", key=key("ask"), type="primary", width="stretch"):
-                begin(url, tokens, how)
+                begin(url, tokens, chosen == AS_RUN)
                 st.rerun()
         if own is None:
             layout.plain_text(
@@ -119,7 +120,9 @@ def show_server(view: View, url: str) -> None:
             st.error(icon=":material/error:", body="The server was not asked to the end.")
             layout.plain_text(own.error)
         else:
-            layout.plain_text("All answers have come." if own.is_whole else "Stopped before the end.")
+            how = "greedy" if own.answers.is_greedy else "drawn with the run's settings"
+            came = "All answers have come" if own.is_whole else "Stopped before the end"
+            layout.plain_text(f"{came}: at most {own.answers.asked} tokens each, {how}.")
         show_answers(own.answers)
 
     with st.container(border=True):
@@ -127,12 +130,12 @@ def show_server(view: View, url: str) -> None:
         draw()
 
 
-def begin(url: str, tokens: int, how: str | None) -> None:
-    """Send the prompt of the run on the stage."""
+def begin(url: str, tokens: int, as_run: bool) -> None:
+    """Send the prompt of the run on the stage, to be answered with its settings or greedily."""
     visit = this_visit()
     made_by = visit.model_of_run
     trace: Trace = visit.player.trace
-    sampling = visit.sampling if how == AS_RUN else None
+    sampling = visit.sampling if as_run and visit.sampling.temperature else None
     st.session_state[ASKING] = Asking(trace, made_by.engine if made_by else None, url, tokens, sampling)
 
 
@@ -146,12 +149,10 @@ def show_answers(answers: Answers) -> None:
         answer = getattr(answers, name)
         with column:
             st.markdown(f"**{title}**")
-            with st.container(height=170, border=True):
-                st.text(answer.text or "…")
+            st.html(text_html(answer, title, layout.palette()))
             st.caption(words.answer_sentence(answer))
-    for sentence in (words.equal_sentence(answers), words.rates_sentence(answers)):
-        if sentence:
-            st.text(sentence)
+    st.text(words.equal_sentence(answers))
+    st.text(words.rates_sentence(answers))
     st.html(lanes_html(answers, layout.palette()))
     st.text(words.pages_sentence(answers))
     st.caption(words.COMPUTED)

@@ -17,9 +17,10 @@ A **server** holds the model once and answers whoever sends a prompt over HTTP. 
    pages of {PAGE} positions. A request takes a free page when its last one is full, and gives all back at its end.
 5. **Stream.** Each token leaves as soon as it is drawn, as an event of its own, while the next pass runs.
 """
-FORMULA = (
-    rf"\text{{bytes}} = \underbrace{{2}}_{{K,\,V}} \cdot n_{{layer}} \cdot n_{{head}} \cdot d_{{head}} \cdot "
-    rf"\underbrace{{4}}_{{float32}} \cdot {PAGE} \cdot \lceil positions / {PAGE} \rceil"
+PAGES = rf"\text{{pages}} = \lceil \text{{positions}} / {PAGE} \rceil"
+BYTES = (
+    rf"\text{{page}} = \underbrace{{2}}_{{K,\,V}} \, n_{{layer}} \, n_{{head}} \, d_{{head}} \cdot "
+    rf"\underbrace{{4}}_{{float32}} \cdot {PAGE}\ \text{{bytes}}"
 )
 COMPUTED = (
     f"Pages are computed from the tokens of each request and {PAGE} positions a page: the server does not tell them, "
@@ -60,13 +61,13 @@ def answer_sentence(answer: Answer) -> str:
     if not answer.tokens:
         return "nothing yet"
     told = f"{answer.tokens} tokens, {answer.per_second:.0f} a second"
-    return told if answer.first_ms is None else f"{told}, the first after {answer.first_ms:.0f} ms"
+    return told if answer.first_ms is None else f"{told}, first after {answer.first_ms:.0f} ms"
 
 
 def rates_sentence(answers: Answers) -> str:
-    """Tokens a second, alone and at once; empty until both have been measured."""
+    """Tokens a second, alone and at once."""
     if not answers.alone.is_over or not all(one.is_over for one in answers.among) or not answers.alone.per_second:
-        return ""
+        return "Tokens a second are compared once all answers are whole."
     alone, together = answers.alone.per_second, answers.among_per_second
     return (
         f"{alone:.0f} tokens a second alone, {together:.0f} with {len(answers.among)} at once: "
@@ -87,18 +88,17 @@ def pages_sentence(answers: Answers) -> str:
 
 
 def equal_sentence(answers: Answers) -> str:
-    """Whether the server's texts are the engine's; empty while they come."""
+    """Whether the server's texts are the engine's."""
     if not answers.is_greedy:
-        return (
-            "MAX Serve draws in its own way, so the server's texts are to differ from the engine's, and do so by seed."
-        )
+        return "MAX Serve draws in its own way, so the server's texts are others than the engine's, one for each seed."
     if not answers.own.is_over or not answers.alone.is_over:
-        return ""
+        return "The texts are compared once both are whole."
     whole = [one for one in answers.among if one.is_over]
     equal = sum(one.text == answers.own.text for one in whole)
-    among = f" So are {equal} of the {len(whole)} at once." if whole else ""
+    few = f"So are {equal} of the {len(whole)} at once."
+    among = f"So are all {equal} at once." if equal == len(answers.among) else few if whole else ""
     if answers.alone.text == answers.own.text:
-        return f"The server's text is the engine's, letter by letter.{among}"
+        return f"The server's text is the engine's, letter by letter. {among}".rstrip()
     at = parting(answers.own.text, answers.alone.text)
     ours, theirs = (text[at : at + 20] or "nothing" for text in (answers.own.text, answers.alone.text))
     return f"The texts part after {at} letters: the engine goes on with “{ours}”, the server with “{theirs}”."
