@@ -6,6 +6,7 @@ Needs gpt2/serving/requirements.txt. The server has no network and no home, and 
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,12 +22,16 @@ import httpx
 import numpy as np
 import psutil
 import pytest
+from playwright.sync_api import BrowserContext, expect
 
 from gpt2.engine.engine import Engine
 from gpt2.errors import EngineError
 from gpt2.model.sampling import Sampling
 from gpt2.serving.launcher import HOST, check_installed
 from gpt2.serving.requests import Offer, Refusal, checked
+from gpt2.trace.trace import Trace
+from pages.learn.serve.asking import Asking
+from tests.browser import serve
 from tests.test_serve_requests import WRONG
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -206,6 +211,41 @@ def test_openais_own_client_streams_the_text_that_it_gets_in_one_piece(served: S
     assert "".join(piece.text for piece in pieces) == whole.text[: whole.text.index(stop)]
     with pytest.raises(openai.NotFoundError, match="no model 'gpt-4' here"):
         client.completions.create(**asked | {"model": "gpt-4"})
+
+
+def test_lesson_13_streams_the_engines_text_alone_and_eight_times_at_once(
+    served: Served, engine: Engine, trace: Trace
+) -> None:
+    asking = Asking(trace, engine, served.url.removesuffix("/v1"), PAGE)
+    asking.wait(ANSWER_SECONDS)
+    answers = asking.answers
+    assert not asking.error and asking.is_whole
+    assert {(one.text, one.tokens) for one in (answers.alone, *answers.among)} == {(answers.own.text, PAGE)}
+    assert all(one.first_ms is not None and one.seconds * 1e3 > one.first_ms for one in answers.among)
+    assert sum(answers.pages(one) for one in answers.among) == 2 * len(answers.among)
+    drawn = Asking(trace, engine, served.url.removesuffix("/v1"), 24, Sampling(0.9, 50, 0.9, seed=3))
+    drawn.wait(ANSWER_SECONDS)
+    assert drawn.is_whole and drawn.answers.among[0].text == drawn.answers.alone.text
+    assert len({one.text for one in drawn.answers.among}) > 4
+
+
+@pytest.mark.browser
+def test_a_reader_of_lesson_13_asks_the_running_server_and_sees_equal_texts_and_full_pages(
+    served: Served, window: BrowserContext, tmp_path: Path
+) -> None:
+    with serve(tmp_path / "log", GPT2_SERVER=served.url.removesuffix("/v1")) as app:
+        page = window.new_page()
+        page.goto(f"{app.url}/lesson_13_serve")
+        page.get_by_role("button", name="Ask the server").click(timeout=90_000)
+        expect(page.get_by_text("All answers have come: at most 160 tokens each, greedy.")).to_be_visible(
+            timeout=ANSWER_SECONDS * 1000
+        )
+        expect(
+            page.get_by_text("The server's text is the engine's, letter by letter. So are all 8 at once.")
+        ).to_be_visible()
+        expect(page.get_by_text(re.compile(r"^The 8 requests owned 16 pages of"))).to_be_visible()
+        expect(page.locator(".lanes .page")).to_have_count(18)
+        expect(page.get_by_role("button", name="Ask the server")).to_be_visible()
 
 
 def test_every_bad_request_is_told_why_and_harms_nobody(served: Served, engine: Engine) -> None:

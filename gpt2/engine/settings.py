@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from gpt2.checkpoints.catalog import KNOWN
 from gpt2.errors import SettingsError
@@ -17,6 +18,7 @@ MEGABYTE = 10**6
 MOST_MEGABYTES = 10**12
 TRACE_MB = 256
 LEARN_FOLDER = "my_gpt2"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 DEVICES = ("auto", "cpu", "gpu")
 # Parameters of a model of which two cores make a token hardly faster than one.
 SMALL = 30_000_000
@@ -27,7 +29,7 @@ class Setting:
     """One setting: its name, its kind, what it limits or chooses, and its default in words."""
 
     name: str
-    kind: Literal["number", "megabytes", "models", "switch", "device", "folder"]
+    kind: Literal["number", "megabytes", "models", "switch", "device", "folder", "loopback"]
     meaning: str
     default: str
 
@@ -53,6 +55,12 @@ SETTINGS = (
         "folder",
         "The course's files of whoever runs the app, used if the browser is on the same machine.",
         f"{LEARN_FOLDER}, if it is there and the app serves its own machine alone",
+    ),
+    Setting(
+        "GPT2_SERVER",
+        "loopback",
+        "What lesson 13 asks: `python -m gpt2 serve` on this machine, such as http://127.0.0.1:8000.",
+        "none; the lesson shows a recorded example",
     ),
     Setting("GPT2_CACHE", "folder", "Where graphs compiled on this machine are kept.", "~/.cache/gpt2-under-glass"),
 )
@@ -109,12 +117,39 @@ def device(name: str) -> str:
     raise SettingsError(f"{name} must be auto, cpu or gpu, not {raw!r}; whoever hosts this app can change it.")
 
 
+def loopback(name: str) -> str:
+    """A setting that is the address of a server on this machine, written anew; empty if it is not set.
+
+    Raises:
+        SettingsError: if it is anything else.
+    """
+    raw = read(name)
+    if not raw:
+        return ""
+    try:
+        parts = urlsplit(raw)
+        host, port = parts.hostname, parts.port or 80
+    except ValueError:  # no port, or no address
+        host, port = None, 0
+    else:
+        plain = f"http://{parts.netloc}"
+        if host not in LOOPBACK or parts.username is not None or raw.rstrip("/").lower() != plain.lower():
+            host = None
+    if host is None:
+        raise SettingsError(
+            f"{name} must be an address of this machine such as http://127.0.0.1:8000, not {raw!r}; "
+            "whoever hosts this app can change it."
+        )
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def problem() -> str:
     """The sentence about the first setting that cannot be read; empty if all can."""
     parsers: dict[str, Callable[[str], object]] = {
         "number": lambda name: count(name, 1),
         "megabytes": lambda name: megabytes(name, MEGABYTE),
         "device": device,
+        "loopback": loopback,
     }
     for setting in SETTINGS:
         try:

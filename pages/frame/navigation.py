@@ -112,6 +112,7 @@ def show() -> None:
             )
             for lesson in LESSONS
         ),
+        st.Page(LEARN / "serve" / "lesson_13_serve.py", title="13 Serve your model"),
     ]
     page = st.navigation({"": watch, "Change": change, "Learn": learn}, position="top")
     course = learn[0]  # on a narrow screen it stands for all lessons, which it links

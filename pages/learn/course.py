@@ -4,7 +4,7 @@ import streamlit as st
 
 from gpt2.learn.lessons import LESSONS
 from pages.frame import layout
-from pages.learn.lesson import page_of
+from pages.learn.lesson import SERVE, page_of, serve_page
 from pages.visit.progress import PASSED, icon_of, progress
 
 layout.open_page("course")
@@ -24,6 +24,9 @@ for lesson in LESSONS:
         layout.plain_text(lesson.question)
         if state := states[lesson.number]:
             st.badge(state, icon=icon_of(state), color="green" if state == PASSED else "gray")
+with st.container(border=True, horizontal=True, vertical_alignment="center"):
+    st.page_link(serve_page(), label=f"**13 {SERVE}**")
+    layout.plain_text("How does one model answer many at once? Nothing to code: a look at a server at work.")
 st.code(
     "python -m gpt2 learn start 3     # writes the skeleton of a lesson into my_gpt2/\n"
     "python -m gpt2 learn check 3     # checks your file\n"

@@ -19,6 +19,7 @@ from .questions import show_questions
 from .words import show_words
 
 HERE = Path(__file__).parent
+SERVE = "Serve your model"
 # The page that shows what a lesson builds in the run on the stage: its file and its title.
 LENSES = {
     "causal_mask": ("attention.py", "Attention"),
@@ -90,11 +91,18 @@ def show_neighbours(lesson: Lesson) -> None:
         for other in (*LESSONS[max(0, at - 1) : at], *LESSONS[at + 1 : at + 2]):
             arrow = "arrow_back" if other.number < lesson.number else "arrow_forward"
             st.page_link(page_of(other), label=other.title, icon=f":material/{arrow}:")
+        if lesson is LESSONS[-1]:
+            st.page_link(serve_page(), label=SERVE, icon=":material/arrow_forward:")
 
 
 def page_of(lesson: Lesson) -> StreamlitPage:
     """The page of a lesson, to link to."""
     return st.Page(HERE / "lessons" / f"lesson_{lesson.slug}.py", title=f"{lesson.number} {lesson.title}")
+
+
+def serve_page() -> StreamlitPage:
+    """The last page of the course, which has nothing to code."""
+    return st.Page(HERE / "serve" / "lesson_13_serve.py", title=f"13 {SERVE}")
 
 
 def chosen_layer(lesson: Lesson, view: View) -> int:

@@ -5,7 +5,16 @@ from pathlib import Path
 from streamlit import config
 
 from gpt2.engine import settings
-from gpt2.engine.settings import LEARN_FOLDER, MEGABYTE, is_on, megabytes, offered_models, offers_any_model, read
+from gpt2.engine.settings import (
+    LEARN_FOLDER,
+    LOOPBACK,
+    MEGABYTE,
+    is_on,
+    megabytes,
+    offered_models,
+    offers_any_model,
+    read,
+)
 
 from .memory import machine_bytes
 
@@ -13,7 +22,6 @@ from .memory import machine_bytes
 MEMORY_SHARE = 0.55
 # Streamlit holds an upload whole, and beside it lies what it unpacks to.
 UPLOAD_SHARE = 0.1
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 NOT_AT_HOME = (
     "The model that you built runs at home alone: start the app on your own machine with GPT2_LEARN_FOLDER=my_gpt2."
 )
@@ -70,6 +78,15 @@ def device() -> str:
         SettingsError: if `GPT2_DEVICE` is anything else.
     """
     return settings.device("GPT2_DEVICE")
+
+
+def served_at() -> str:
+    """Where lesson 13 finds a server of this model: `GPT2_SERVER`; empty if there is none.
+
+    Raises:
+        SettingsError: if `GPT2_SERVER` is no address of this machine.
+    """
+    return settings.loopback("GPT2_SERVER")
 
 
 def upload_mb() -> int:
