@@ -19,12 +19,13 @@ A **server** holds the model once and answers whoever sends a prompt over HTTP. 
 """
 PAGES = rf"\text{{pages}} = \lceil \text{{positions}} / {PAGE} \rceil"
 BYTES = (
-    rf"\text{{page}} = \underbrace{{2}}_{{K,\,V}} \, n_{{layer}} \, n_{{head}} \, d_{{head}} \cdot "
-    rf"\underbrace{{4}}_{{float32}} \cdot {PAGE}\ \text{{bytes}}"
+    rf"\text{{page bytes}} = \underbrace{{2}}_{{K,\,V}} \, n_{{layer}} \, n_{{embd}} \cdot "
+    rf"\underbrace{{4}}_{{float32}} \cdot {PAGE}"
 )
 COMPUTED = (
     f"Pages are computed from the tokens of each request and {PAGE} positions a page: the server does not tell them, "
-    "and may let requests that begin alike share a full page."
+    "and may let requests that begin alike share a full page. Server, app and browser share this machine's cores, so "
+    "the rates depend on all that runs on it."
 )
 START = (
     "pip install -r gpt2/serving/requirements.txt\n"
