@@ -38,7 +38,7 @@ ARGUMENTS = [
 ]
 
 # Not a first visit: the offer of a tour lies over the page until something is pressed.
-WAS_OFFERED_THE_TOUR = 'localStorage.setItem("gpt2-tour", "offered")'
+WAS_OFFERED_THE_TOUR = 'try { localStorage.setItem("gpt2-tour", "offered") } catch { /* a blank page keeps nothing */ }'
 
 
 def chromium_path() -> str | None:
