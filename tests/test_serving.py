@@ -77,9 +77,8 @@ class Served:
             limits = httpx.Limits(max_connections=None)
             async with httpx.AsyncClient(timeout=ANSWER_SECONDS, limits=limits) as client:
                 asked = [{"model": "bundled", "temperature": 0, **request} for request in requests]
-                answers = await asyncio.gather(
-                    *(client.post(f"{self.url}/completions", json=request) for request in asked)
-                )
+                sent = (client.post(f"{self.url}/completions", json=request) for request in asked)
+                answers = await asyncio.gather(*sent)
             assert [answer.status_code for answer in answers] == [200] * len(answers), answers[0].text
             return [answer.json() for answer in answers]
 
