@@ -82,4 +82,4 @@ def strip(page: Page) -> str:
 def lie_still(page: Page) -> None:
     """Return once a page has been drawn to the last chart."""
     page.evaluate("globalThis.looks = null")
-    page.wait_for_function(LIES_STILL, timeout=30_000)
+    page.wait_for_function(LIES_STILL, timeout=90_000)

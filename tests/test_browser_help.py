@@ -33,11 +33,6 @@ FIRST = {
     "cost": "How each step",
 }
 INSTEAD = {"attention.layers", "attention.all"}  # stand in the place of `attention.heads` if they are chosen
-FOCUSED = """() => {
-    let active = document.activeElement;
-    while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
-    return active.className;
-}"""
 
 
 def go_to(page: Page, name: str) -> None:
@@ -65,7 +60,7 @@ def test_the_dialog_and_the_titles_explain_every_panel_of_every_page(live):
             assert found == [], found
         live.keyboard.press("Escape")
         expect(help_).to_be_hidden()
-        assert live.evaluate(FOCUSED) == "help-button"
+        expect(live.locator(f"{STAGE} .help-button")).to_be_focused()
         # A title explains itself under the pointer.
         for at, panel in enumerate(panels):
             buttons.nth(at).hover()

@@ -78,7 +78,7 @@ def top_and_bottom(page: Page, selector: str) -> tuple[float, float]:
 
 def test_a_phone_reaches_and_reads_every_page_by_touch(phone: Page) -> None:
     row = phone.locator(".st-key-page-row")
-    expect(row.get_by_role("link")).to_have_text([*PAGES, "Experiments", "The course"])
+    expect(row.get_by_role("link")).to_have_text([*PAGES, "Experiments", "Branches", "The course"])
     expect(row.locator("[aria-current=page]")).to_have_text("Live")
     # What comes next stands before the panels that explain it, and a long draft covers no button.
     assert top_and_bottom(phone, ".panel.bars")[0] < top_and_bottom(phone, ".panel.heads")[0]

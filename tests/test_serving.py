@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +44,7 @@ except EngineError as missing:
         pytest.skip(str(missing), allow_module_level=True)
 
 ROOT = Path(__file__).parents[1]
-ANSWER_SECONDS = 240
-PAGE = 128  # positions in a page of the cache
+ANSWER_SECONDS, PAGE = 240, 128  # a page of the cache has so many positions
 STORY = (
     "Once upon a time there was a king who had three daughters, and the youngest of them was so beautiful that the "
     "sun himself, who has seen so much, wondered whenever it shone on her face. Near the castle lay a great dark "
@@ -67,8 +67,7 @@ class Served:
 
     def ask(self, **fields: Any) -> dict[str, Any]:
         """The answer to one request."""
-        (answer,) = self.ask_all([fields])
-        return answer
+        return self.ask_all([fields])[0]
 
     def ask_all(self, requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """The answers to requests that are sent at once."""
@@ -82,7 +81,8 @@ class Served:
             assert [answer.status_code for answer in answers] == [200] * len(answers), answers[0].text
             return [answer.json() for answer in answers]
 
-        return asyncio.run(all_of_them())
+        with ThreadPoolExecutor(1) as apart:  # Playwright's event loop may run in this thread
+            return apart.submit(lambda: asyncio.run(all_of_them())).result()
 
     def texts(self, requests: Sequence[dict[str, Any]]) -> list[str]:
         """The texts of such answers."""
