@@ -13,6 +13,8 @@ from gpt2.learn.verdict import equal
 from gpt2.trace.trace import Trace
 from tests.reference import relative_difference
 
+pytestmark = pytest.mark.slow
+
 ON_STAGE = [pytest.param(lesson, id=lesson.name) for lesson in LESSONS if lesson.on_stage is not None]
 TOLERANCE = 1e-4
 

@@ -27,6 +27,8 @@ from tests.models import PROMPT
 from tests.reference import Reference, relative_difference
 from tests.source_tree import python
 
+pytestmark = pytest.mark.slow
+
 FLOATS = TensorType(DType.float32, ["seq", 4], DeviceRef.CPU())
 TOLERANCE = 1e-4
 

@@ -6,6 +6,8 @@ from gpt2.learn.child import Examiner
 from gpt2.learn.lesson import Lesson
 from gpt2.learn.lessons import lesson_of
 
+pytestmark = pytest.mark.slow
+
 HEAD = """
 import math
 from max.dtype import DType

@@ -7,6 +7,8 @@ from gpt2.learn.lessons.block import FROM_INPUT, LESSON, MLP_FIRST, ONE_NORM, TW
 from gpt2.learn.lessons.residual import AFTER_NORM, POST_NORM
 from tests.blocks import SPELLINGS, with_body
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def examiner() -> Examiner:

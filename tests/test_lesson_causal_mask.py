@@ -5,6 +5,8 @@ import pytest
 from gpt2.learn.child import Examiner
 from gpt2.learn.lessons.causal_mask import LESSON, NEARLY
 
+pytestmark = pytest.mark.slow
+
 IMPORTS = """
 import math
 from max.driver import CPU

@@ -5,6 +5,8 @@ import pytest
 from gpt2.learn.child import Examiner
 from gpt2.learn.lessons.configuration import BLOCK, EPSILON, FILE_SIZES, LESSON, TABLES
 
+pytestmark = pytest.mark.slow
+
 OWN = """
 from dataclasses import dataclass
 

@@ -6,6 +6,8 @@ from gpt2.learn.child import Examiner
 from gpt2.learn.lessons.generation import DRAWN, EXPONENTIALS, KEPT, LESSON, TOP_K, TOP_P, WARM
 from gpt2.learn.verdict import Verdict
 
+pytestmark = pytest.mark.slow
+
 
 def other(*pairs: tuple[str, str]) -> str:
     """The solution with other spellings in some places."""

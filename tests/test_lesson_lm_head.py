@@ -5,6 +5,8 @@ import pytest
 from gpt2.learn.child import Examiner
 from gpt2.learn.lessons.lm_head import LESSON
 
+pytestmark = pytest.mark.slow
+
 HEAD = """
 from max.experimental import functional as F
 from max.experimental import nn

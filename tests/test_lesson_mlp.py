@@ -5,6 +5,8 @@ import pytest
 from gpt2.learn.child import Examiner
 from gpt2.learn.lessons.mlp import COMPUTED_WIDTH, LESSON
 
+pytestmark = pytest.mark.slow
+
 IMPORTS = """
 import math
 from max.dtype import DType

@@ -6,6 +6,8 @@ from gpt2.learn.child import Examiner
 from gpt2.learn.lessons import lesson_of
 from tests.embedding_spellings import LAYERS, SPELLINGS, TENSORS, forward, source
 
+pytestmark = pytest.mark.slow
+
 COUNTED = "F.arange(0, int(ids.shape[0]), dtype=DType.int64)"
 SINES = (
     "e = int(self.words.shape[1])",

@@ -9,6 +9,8 @@ from gpt2.learn.lessons import lesson_of
 from gpt2.learn.lessons.residual import AFTER_NORM, FORGOTTEN, LESSON, POST_NORM, UNUSED
 from tests.blocks import SPELLINGS, with_body
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def examiner() -> Examiner:

@@ -5,6 +5,8 @@ import pytest
 from gpt2.learn.child import Examiner
 from gpt2.learn.lessons.stack import LESSON
 
+pytestmark = pytest.mark.slow
+
 IMPORTS = """
 from max.experimental import functional as F
 from max.experimental.nn import Module, ModuleList

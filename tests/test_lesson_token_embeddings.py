@@ -6,6 +6,8 @@ from gpt2.learn.child import Examiner
 from gpt2.learn.lessons import lesson_of
 from tests.embedding_spellings import LAYERS, SPELLINGS, TENSORS, forward, source
 
+pytestmark = pytest.mark.slow
+
 POSITION = " + F.gather(self.places, positions, axis=0)"
 IN_OTHER_WORDS = {
     "The rows were multiplied by the root of the width": TENSORS

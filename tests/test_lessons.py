@@ -8,6 +8,8 @@ from gpt2.learn.child import Examiner
 from gpt2.learn.lesson import Lesson, unfilled
 from gpt2.learn.lessons import LESSONS, lesson_of
 
+pytestmark = pytest.mark.slow
+
 BY_NAME = [pytest.param(lesson, id=lesson.name) for lesson in LESSONS]
 
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from gpt2.learn.child import Examiner
 from tests.test_checker import LESSON, RETURN, SOLUTION, at_return, line_of
 
+pytestmark = pytest.mark.slow
+
 IN_INIT = "        self.epsilon = config.layer_norm_epsilon\n"
 VALUE = "normalized * self.weight + self.bias"
 FLOATS = SOLUTION.replace("from max.exp", "from max.dtype import DType\nfrom max.exp", 1)
