@@ -1,6 +1,7 @@
 """Many visitors at once, each a browser page of its own: the wait for a first token, and the memory of the host."""
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +16,11 @@ from tests.browser import browser, open_page, serve
 from tests.small_host import SmallHost
 from tests.stage import STAGE, begin, ready, settle, strip
 
-PAGES = ("Embeddings", "Attention", "MLP", "Residual stream", "Attribution", "Sampling", "Cost", "Live")
+WATCH_PAGES = "Embeddings", "Attention", "MLP", "Residual stream", "Attribution", "Sampling", "Cost"
+MENUS = {"Experiments": "Change", "Branches": "Change", "3 Layer normalization": "Learn"}
+PAGES = *WATCH_PAGES, *MENUS, "Live"
+# What is pressed on a page, where it is offered; a token that may begin a branch has its probability beside it.
+PRESSED = {"Experiments": re.compile("^Run the changed model$"), "Branches": re.compile(r" \S+%$")}
 TALE = "Once upon a time there was a little girl who lived with her mother in a small house near the wood. "
 # Keeps the time from now to the first step of another run. The stage may be drawn anew meanwhile, by another node.
 WATCH = """(node) => {
@@ -40,6 +45,7 @@ class Guest:
         """Open the app, and ask for the longest runs, as fast as they go."""
         self._pictures = pictures
         self.number, self.turns, self.runs, self.page = number, len(PAGES) - 1, 0, open_page(opened, url)
+        self.pressed = 0
         self.first_tokens: list[float] = []
         self.openings: list[tuple[str, float]] = []
         self.failures: list[str] = []
@@ -69,11 +75,24 @@ class Guest:
         name = PAGES[self.turns % len(PAGES)]
         self.turns += 1
         since = time.monotonic()
-        self.page.get_by_role("link", name=name, exact=True).first.click(timeout=30_000)
+        if name in MENUS:
+            self.page.get_by_role("button", name=MENUS[name], exact=True).click(timeout=30_000)
+            self.page.get_by_role("menuitem", name=name, exact=True).click(timeout=30_000)
+        else:
+            self.page.get_by_role("link", name=name, exact=True).first.click(timeout=30_000)
         heading = self.page.get_by_role("heading", level=2).or_(self.page.locator(f"{STAGE} .panels")).first
         expect(heading).to_be_visible(timeout=30_000)
         self.openings.append((name, time.monotonic() - since))
+        if name in PRESSED:
+            self._press(PRESSED[name])
         return name
+
+    def _press(self, name: re.Pattern[str]) -> None:
+        """Press the first such button that can be pressed; under way or at a full context there may be none."""
+        button = self.page.get_by_role("button", name=name, disabled=False).first
+        with suppress(Error):
+            button.click(timeout=5_000)
+            self.pressed += 1
 
     def _check_text(self) -> None:
         shown = strip(self.page).replace("·", " ")
@@ -170,6 +189,7 @@ def measure_visitors(
                 for name in PAGES
             },
             "pages_opened": sum(len(guest.openings) for guest in guests),
+            "experiments_and_branches": sum(guest.pressed for guest in guests),
             "memory_mb_most": max(curve, default=0),
             "memory_mb_most_of_each_minute": curve,
             "notices": sorted({notice for guest in guests for notice in guest.notices}),
