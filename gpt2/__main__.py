@@ -82,6 +82,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     added.add_argument("--visitors", type=int, help="measure this many runs at once instead")
     added.add_argument("--runs", type=int, help="how many runs in all, with --visitors; memory is reported every 20")
     added.add_argument("--tokens", type=int, help="how many tokens each of these runs generates (default: 32)")
+    added.add_argument("--serve", action="store_true", help="measure the endpoint instead, beside the engine's turns")
+    added.add_argument("--beside", nargs="+", default=[], help="other servers with --serve: http://host:port/v1=name")
     added = command("parity", parity, "Compare with another program, number by number.")
     added.add_argument("--against", choices=("transformers", "transformer_lens"), default="transformers")
     added.add_argument("--lengths", type=int, nargs="+", default=[10, 100], help="prompt lengths in tokens")
@@ -219,8 +221,8 @@ def bench(options: argparse.Namespace) -> None:
     from .bench.report import report
     from .bench.table import table
 
-    asked = {name: getattr(options, name) for name in ("lengths", "quick", "visitors", "runs", "tokens")}
-    found = report(options.model, tell, **asked)
+    names = "lengths", "quick", "visitors", "runs", "tokens", "serve", "beside"
+    found = report(options.model, tell, **{name: getattr(options, name) for name in names})
     answer(options, found, table(found))
     if "visitors" in found and not found["visitors"]["passed"]:
         sys.exit(1)

@@ -1,49 +1,56 @@
 """The course at home, in a real Chromium: the page follows the reader's file, and what they have built plays."""
 
+import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from gpt2.engine.engine import Engine
+from gpt2.learn.lesson import Lesson
 from gpt2.learn.lessons import LESSONS, lesson_of
-from gpt2.learn.lessons.causal_mask import FLIPPED
 from gpt2.learn.workbook import Workbook
 from pages.visit.controls import DEFAULT
 from pages.visit.progress import WHOLE
 from tests.axe import violations
 from tests.browser import open_page, serve
+from tests.lesson_page import put_together
 from tests.stage import STAGE, lie_still, ready, run, stage_number, strip, wait_for_new_run
 
 pytestmark = pytest.mark.browser
-LESSON = lesson_of(2)
+TAKEN = lesson_of(2), lesson_of(7)
+
+
+def take(page: Page, url: str, lesson: Lesson, own: Path) -> None:
+    """Put a lesson together on its page, then write it: saving the file is all that the reader does."""
+    page.goto(f"{url}/lesson_{lesson.slug}")
+    expect(page.get_by_text("still have `...`: put code there.")).to_be_visible(timeout=120_000)
+    put_together(page, lesson)
+    *_, (wrong, why) = lesson.variants()
+    own.write_text(wrong)
+    expect(page.get_by_text(why)).to_be_visible(timeout=120_000)
+    for title in ("Your file", "Right"):
+        expect(page.locator(".matrix .title", has_text=re.compile(f"^{title}$"))).to_be_visible(timeout=30_000)
+    lie_still(page)
+    assert violations(page) == []
+    own.write_text(lesson.solution)
+    expect(page.get_by_text("gives the project's own numbers")).to_be_visible(timeout=120_000)
 
 
 @pytest.mark.timeout(900)
-def test_the_page_follows_the_file_and_the_model_that_was_built_plays(
+def test_two_lessons_are_taken_the_page_follows_the_file_and_the_model_that_was_built_plays(
     chromium: Browser, engine: Engine, tmp_path: Path
 ) -> None:
     workbook = Workbook(tmp_path / "my_gpt2")
     for lesson in LESSONS:
         path, _ = workbook.start(lesson)
-        if lesson is not LESSON:
+        if lesson not in TAKEN:
             path.write_text(lesson.solution)
             workbook.note(lesson)
-    own = workbook.path(LESSON)
     with serve(tmp_path / "server.log", GPT2_LEARN_FOLDER=str(workbook.folder)) as server:
-        page = open_page(chromium, f"{server.url}/lesson_{LESSON.slug}")
-        told = page.get_by_text("still have `...`: put code there.")
-        expect(told).to_be_visible(timeout=120_000)
-
-        # Saving is all that the reader does: first wrong, then right.
-        own.write_text(LESSON.solution.replace("query >= key", "query <= key"))
-        expect(page.get_by_text(FLIPPED)).to_be_visible(timeout=120_000)
-        for title in ("Your file", "Right"):
-            expect(page.locator(".matrix .title", has_text=title)).to_be_visible(timeout=30_000)
-        lie_still(page)
-        assert violations(page) == []
-        own.write_text(LESSON.solution)
-        expect(page.get_by_text("gives the project's own numbers")).to_be_visible(timeout=120_000)
+        page = open_page(chromium, server.url)
+        for lesson in TAKEN:
+            take(page, server.url, lesson, workbook.path(lesson))
         page.goto(f"{server.url}/course")
         expect(page.get_by_text(WHOLE)).to_be_visible(timeout=60_000)
 

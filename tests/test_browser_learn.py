@@ -7,20 +7,11 @@ from playwright.sync_api import Page, expect
 
 from gpt2.learn.lessons import lesson_of
 from tests.axe import violations
+from tests.lesson_page import put_together
 from tests.stage import lie_still
 
 pytestmark = pytest.mark.browser
 LESSON = lesson_of(3)
-
-
-def choose(page: Page, at: int, text: str) -> None:
-    """Choose an expression for a blank."""
-    box = page.get_by_role("combobox").nth(at)
-    box.scroll_into_view_if_needed()  # scrolling closes a list
-    lie_still(page)
-    box.click()
-    page.get_by_role("option", name=text, exact=True).click()
-    expect(page.get_by_role("combobox").nth(at)).to_have_value(text, timeout=20_000)
 
 
 def test_a_reader_steps_through_the_lines_predicts_plays_is_wrong_reads_why_and_is_right(live: Page) -> None:
@@ -61,12 +52,4 @@ def test_a_reader_steps_through_the_lines_predicts_plays_is_wrong_reads_why_and_
     lie_still(live)
     assert violations(live) == []
 
-    # Put it together: a wrong line is told for what it is, beside what it makes.
-    wrong, why = next(iter(LESSON.blanks[0].wrong.items()))
-    for at, blank in enumerate(LESSON.blanks):
-        choose(live, at, blank.right if at else wrong)
-    expect(live.get_by_text(why)).to_be_visible(timeout=20_000)
-    expect(live.get_by_text(re.compile("numbers are wrong"))).to_be_visible()
-    choose(live, 0, LESSON.blanks[0].right)
-    expect(live.get_by_text("Right: this is LayerNorm.")).to_be_visible(timeout=20_000)
-    expect(live.get_by_text(why)).to_be_hidden()
+    put_together(live, LESSON)

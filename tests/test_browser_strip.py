@@ -209,3 +209,23 @@ def test_right_to_left_tokens_stand_in_the_order_of_their_positions(live: Page) 
     expect(live.locator(f"{TOKENS} span")).to_have_text(labels)
     lefts = [box(live, f"{TOKENS} [data-at='{at}']")[0] for at in range(4)]
     assert lefts == sorted(lefts)
+
+
+def test_on_a_phone_the_live_strip_and_its_transport_stay_in_sight_while_the_panels_are_scrolled(
+    chromium: Browser, server: Server
+) -> None:
+    page = open_page(chromium, server.url, width=390, height=844)
+    run(page, "The king", 4)
+    panel = page.locator(f"{STAGE} .panel.bars")
+    page.mouse.move(195, 700)
+    page.mouse.wheel(0, 900)
+    expect(page.locator(STAGE)).to_have_class("stage live stacked slim")
+    strip_box, play = box(page, f"{STAGE} .strip"), box(page, f"{STAGE} .play")
+    assert 48 < strip_box[1] < 80 and box(page, f"{STAGE} .panel.bars")[1] < 0
+    assert strip_box[1] <= play[1] and play[1] + play[3] <= strip_box[1] + strip_box[3]
+    stands = panel.evaluate("node => node.getBoundingClientRect().top")
+    page.get_by_role("button", name="One step back").click()
+    expect(page.locator(STAGE)).to_have_attribute("data-step", "2")
+    assert panel.evaluate("node => node.getBoundingClientRect().top") == pytest.approx(stands, abs=1)
+    assert page.errors == []  # type: ignore[attr-defined]
+    page.context.close()

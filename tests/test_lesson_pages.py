@@ -16,7 +16,6 @@ from gpt2.model.sampling import Sampling
 from gpt2.trace.step import StepId
 from gpt2.trace.trace import Trace
 from pages.learn.blanks import LEFT_OUT, MARK, code_of
-from pages.learn.playing import PLAYS
 from pages.visit.player import Player
 from pages.visit.visit import Visit
 
@@ -51,10 +50,10 @@ def move(test: AppTest, lesson: Lesson) -> None:
 
 
 def played(test: AppTest) -> list[str]:
-    """What the page says of what is played with; nothing in a lesson without."""
-    said = [str(one.value) for one in test.markdown]
-    begin = said.index("**Play with it**") if "**Play with it**" in said else len(said)
-    return said[begin : said.index("**Put it together**")]
+    """What the page says of what is played with."""
+    marked = [str(one.value) for one in test.markdown]
+    assert "**Play with it**" in marked
+    return [*marked[: marked.index("**Put it together**")], *(one.value for one in test.text)]
 
 
 @pytest.mark.parametrize("lesson", BY_NAME)
@@ -64,13 +63,13 @@ def test_what_is_moved_and_what_is_chosen_are_told_for_what_they_are(lesson: Les
     boxes = {box.key: box for box in test.selectbox if "blank" in str(box.key)}
     assert len(boxes) == len(lesson.blanks)
     before = played(test)
-    assert bool(before) == (lesson.name in PLAYS)
+    assert before
     move(test, lesson)
     wrong, why = next(iter(lesson.blanks[0].wrong.items()))
     for at, blank in enumerate(lesson.blanks):
         boxes[f"lesson.{lesson.name}.blank{at}"].set_value(blank.right if at else wrong)
     test.run()
-    assert not before or played(test) != before
+    assert played(test) != before
     assert not test.exception and [one.value for one in test.warning] == [why] and not test.success
     next(box for box in test.selectbox if str(box.key).endswith("blank0")).set_value(lesson.blanks[0].right)
     test.run()

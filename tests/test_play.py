@@ -1,7 +1,7 @@
 """Claims about what a lesson's reader plays with: its numbers are those of the independent model, changed alike."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -10,18 +10,22 @@ import pytest
 from gpt2.checkpoints.weights import Checkpoint
 from gpt2.learn.what_if import Strength, gelu, lens_rows, newest, swapped_pattern
 from gpt2.model.sampling import softmax
+from gpt2.reading.tables import Tables
 from gpt2.trace.trace import Trace
 from pages.frame.layout import View
 from pages.learn.play.bars import Pair, largest, next_tokens, pairs_chart
+from pages.learn.play.blend import Blend
 from pages.learn.play.depth import Depth
 from pages.learn.play.gelu import Turned
 from pages.learn.play.mask import Looking
 from pages.learn.play.mute import Muted
 from pages.learn.play.norm import Scaled
 from pages.learn.play.push import Push
+from pages.learn.play.shape import Shape, parameters
 from pages.learn.play.swap import Swap
 from pages.look.numbers import percent
 from pages.look.palette import LIGHT
+from pages.look.tokens import unmarked
 from tests.models import BUNDLED
 from tests.reference import Reference, gelu_new, relative_difference
 
@@ -179,3 +183,40 @@ def test_bars_are_of_the_likeliest_of_both_and_keep_apart_tokens_that_read_alike
         (1, "other", 0.0),
     ]
     assert re.search(r'\["a", "a"\]\[datum.value\]', str(chart))
+
+
+def test_the_parameters_of_the_parts_are_those_of_the_weights(checkpoint: Checkpoint) -> None:
+    config, counts = checkpoint.config, parameters(checkpoint.config)
+    sizes = {name: weight.size for name, weight in checkpoint.weights.items() if name != "lm_head.weight"}
+    assert counts["attention"] == sum(size for name, size in sizes.items() if ".attn." in name)
+    assert counts["MLP"] == sum(size for name, size in sizes.items() if ".mlp." in name)
+    assert counts["norms"] == sum(size for name, size in sizes.items() if "ln_" in name)
+    assert sum(counts.values()) == sum(sizes.values()) == config.n_params
+
+
+def test_a_shape_counts_as_gpt2_small_has_them(checkpoint: Checkpoint) -> None:
+    own = replace(checkpoint.config, vocab_size=50257, n_positions=1024)
+    shape = Shape.of(own, 12, 768)
+    assert shape.other.n_params == 124_439_808  # as published
+    assert "12 blocks of width 768 make 124,439,808 parameters" in shape.sentence()
+    assert "498 MB in float32" in shape.sentence() and "in its MLP" in shape.sentence()
+    assert "as many as the model on the stage" in Shape.of(own, own.n_layer, own.n_embd).sentence()
+
+
+def test_a_blend_is_nearest_to_its_nearer_end_and_its_cosines_are_those_of_the_mixed_vector(
+    view: View, checkpoint: Checkpoint
+) -> None:
+    table = checkpoint.weights["wte.weight"].astype(np.float64)
+    tables, (one, other) = Tables(checkpoint.weights["wte.weight"], checkpoint.weights["wpe.weight"]), (300, 700)
+    for share, nearest in ((0.0, one), (0.25, one), (0.75, other), (1.0, other)):
+        blend = Blend.of(tables, one, other, share)
+        mixed = (1 - share) * table[one] + share * table[other]
+        assert blend.nearest[0][0] == nearest
+        for token, cosine in blend.nearest:
+            expected = table[token] @ mixed / np.linalg.norm(table[token]) / np.linalg.norm(mixed)
+            assert cosine == pytest.approx(expected, abs=1e-5)
+        assert len({token for token, _ in blend.nearest}) == 8
+    label = view.trace.vocabulary.label(one)
+    assert unmarked(Blend.of(tables, one, other, 0.25).sentence(view.trace.vocabulary)).startswith(
+        f"25\N{NARROW NO-BREAK SPACE}% of the way from {label}"
+    )

@@ -45,7 +45,7 @@ def test_a_token_is_never_its_own_neighbour_even_when_all_are_asked_for() -> Non
 
 def test_asking_for_neighbours_leaves_the_cosines_as_they_were(tables: Tables) -> None:
     tables.nearest(3, 5)
-    assert tables.cosines(3)[3] == pytest.approx(1, abs=1e-6)
+    assert tables.cosines(tables.wte[3])[3] == pytest.approx(1, abs=1e-6)
 
 
 def test_a_neighbourhood_holds_every_token_once_and_the_given_ones_first(tables: Tables) -> None:

@@ -27,7 +27,9 @@ def table(found: dict[str, Any]) -> str:
     ]
     if found["compile_s"] is not None:
         lines.append(f"Its graphs were compiled first, in {found['compile_s']:.0f} s.")
-    return "\n".join([*lines, "", *(visitor_lines if "visitors" in found else comparison_lines)(found)])
+    kinds = {"visitors": visitor_lines, "serve": serve_lines}
+    told = next((tell for kind, tell in kinds.items() if kind in found), comparison_lines)
+    return "\n".join([*lines, "", *told(found)])
 
 
 def comparison_lines(found: dict[str, Any]) -> list[str]:
@@ -95,6 +97,29 @@ def visitor_lines(found: dict[str, Any]) -> list[str]:
         f"peak of the process {memory['peak']:.0f} (runs: {after}).",
     ]
     return [*lines, "passed" if results["passed"] else "FAILED"]
+
+
+def serve_lines(found: dict[str, Any]) -> list[str]:
+    """Tokens a second of the server, of the engine's own turns, and of other servers."""
+    results = found["serve"]
+    counts = list(results["sides"]["served"])
+    lines = [
+        f"Greedy, {results['tokens_each']} tokens a request, medians of {results['rounds']} rounds",
+        f"{'':32}" + "".join(f"{f'{count} at once':>12}{'first token':>14}" for count in counts),
+    ]
+    for name, by_count in results["sides"].items():
+        cells = "".join(
+            f"{by_count[count]['tokens_per_s']:>8.1f} /s{by_count[count]['first_token_ms']:>11.0f} ms"
+            for count in counts
+        )
+        lines.append(f"{name:32}{cells}")
+    first, second = results["start_s"]
+    memory = "" if results["memory_mb"] is None else f" Memory of all its processes: {results['memory_mb']:.0f} MB."
+    return [
+        *lines,
+        f"Ready {first:.1f} s after the first start, {second:.1f} s after the second.{memory}",
+        f"Equal to the engine's text: {results['equal_texts']} of {results['texts']}.",
+    ]
 
 
 def pair(percentiles: dict[str, float] | None) -> str:

@@ -118,15 +118,15 @@ class Examiner:
         for begun, text, why in self._known():
             if isinstance(begun, Failure) or not all_equal(first, begun):
                 continue
-            if self._is_this(text, found):
+            if self._is_this(text, begun, found):
                 return why
             one_of_two = one_of_two or (why if is_wrong else "")
         return one_of_two
 
-    def _is_this(self, text: str, found: Tried) -> bool:
-        """Whether a known mistake gives the same in all cases."""
-        variant = self._attempt(text, self.lesson.file_name, self._cases)
-        outputs, own = outputs_of(variant), outputs_of(found)
+    def _is_this(self, text: str, begun: Sequence[Sequence[Array]], found: Tried) -> bool:
+        """Whether a known mistake, which gave `begun` in the first case, gives the same in all others."""
+        variant = self._attempt(text, self.lesson.file_name, self._cases[1:])
+        outputs, own = [*begun, *outputs_of(variant)], outputs_of(found)
         if len(outputs) != len(own) or not all_equal(own, outputs):
             return False
         return not isinstance(found, Failure) or is_same_failure(variant, found)

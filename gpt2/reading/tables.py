@@ -37,13 +37,13 @@ class Tables:
         # Computes norms in one pass without a second table of the same size; a row of zeros gets the smallest float.
         return np.maximum(np.sqrt(np.einsum("vd,vd->v", self.wte, self.wte)), np.finfo(np.float32).tiny)  # [vocab]
 
-    def cosines(self, token: int) -> Array:
-        """Cosine similarity of every token's embedding with this one's. Shapes: [vocab]."""
-        return self.wte @ (self.wte[token] / self._norms[token]) / self._norms  # [vocab]
+    def cosines(self, vector: Array) -> Array:
+        """Cosine similarity of every token's embedding with a vector. Shapes: [d_model] -> [vocab]."""
+        return self.wte @ unit(vector[None])[0] / self._norms  # [vocab]
 
     def nearest(self, token: int, count: int) -> list[tuple[int, float]]:
         """Return the tokens with the most similar embeddings and their cosines, without the token itself."""
-        cosines = self.cosines(token)
+        cosines = self.cosines(self.wte[token])
         cosines[token] = -np.inf
         count = min(count, len(cosines) - 1)
         if count < 1:

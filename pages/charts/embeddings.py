@@ -190,7 +190,7 @@ def neighbours_chart(tables: Tables, vocabulary: Vocabulary, token: int, palette
 def neighbours_sentence(tables: Tables, vocabulary: Vocabulary, token: int) -> str:
     """The nearest token, and the median over the whole vocabulary to compare it with."""
     (first, cosine), *_ = tables.nearest(token, 1)
-    others = np.delete(tables.cosines(token), token)
+    others = np.delete(tables.cosines(tables.wte[token]), token)
     label, nearest = (spoken(vocabulary.label(one)) for one in (token, first))
     return (
         f"The nearest token to {label} is {nearest} with cosine {fixed(cosine, 3)}; "

@@ -1,4 +1,4 @@
-"""Play with it: the control of each lesson that has one, over the numbers of the run on the stage."""
+"""Play with it: the control of each lesson, over the numbers of the run on the stage."""
 
 from collections.abc import Callable
 
@@ -8,12 +8,14 @@ from gpt2.learn.lesson import Lesson
 from pages.frame import layout
 from pages.frame.layout import View
 
-from .play import depth, dice, gelu, mask, mute, norm, push, swap
+from .play import blend, depth, dice, gelu, mask, mute, norm, push, shape, swap
 
 PLAYS: dict[str, Callable[[View, int], None]] = {
+    "configuration": shape.show,
     "causal_mask": mask.show,
     "layer_norm": norm.show,
     "mlp": gelu.show,
+    "token_embeddings": blend.show,
     "position_embeddings": swap.show,
     "attention": mute.show_heads,
     "residual": mute.show_parts,
@@ -25,8 +27,8 @@ PLAYS: dict[str, Callable[[View, int], None]] = {
 
 
 def show_play(lesson: Lesson, view: View, layer: int) -> None:
-    """Draw a lesson's control and its picture, if it has one and a run of a loaded model is on the stage."""
-    if lesson.name not in PLAYS or view.step is None or view.checkpoint is None:
+    """Draw a lesson's control and its picture, if a run of a loaded model is on the stage."""
+    if view.step is None or view.checkpoint is None:
         return
     with st.container(border=True), layout.explain_missing():
         st.markdown("**Play with it**")

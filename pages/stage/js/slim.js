@@ -1,5 +1,6 @@
-// Above a lens page the stage stays in sight while the page is scrolled, slim: the strip, with the transport's buttons
-// in its line. The rest goes under Streamlit's bar, and the stage keeps its height, so nothing on the page moves.
+// While a page is scrolled the stage stays in sight, slim: the strip, with the transport's buttons in its line. The rest
+// goes under Streamlit's bar, and what was there keeps its height, so nothing on the page moves. Above a lens page the
+// whole stage stays; on a Live page that is higher than the window, the stage's two upper parts.
 
 const SLIM_GAP = 6; // pixels between the bar and the strip
 const HEADER = "[data-testid=stHeader]", MAIN = "[data-testid=stMain]", CONTENT = "[data-testid=stMainBlockContainer]";
@@ -12,23 +13,33 @@ function holderOf(stage) {
 }
 
 function wireSlim(stage) {
-  if (stage.view !== "strip") return;
   stage.onScroll = () => slim(stage);
   document.addEventListener("scroll", stage.onScroll, { capture: true, passive: true });
 }
 
+// What stays, each with how far below the stage's upper edge it begins; nothing where the Live page is whole.
+function stayingParts(stage, strip) {
+  if (stage.view === "strip") return [[holderOf(stage), 0]];
+  const scrolls = stage.root.classList.contains("stacked") || isLarge();
+  return scrolls ? [stage.parts.top, strip].map((part) => [part, part.offsetTop]) : [];
+}
+
 // Where the stage stops when the page is scrolled; measured anew whenever its size may have changed.
 function fitSlim(stage) {
-  const { root, view, parts } = stage, holder = view === "strip" && holderOf(stage);
-  if (!holder) return;
+  const { root, parts } = stage, strip = root.querySelector(".strip");
+  for (const part of [parts.top, strip]) part.style.position = part.style.top = "";
   root.classList.remove("slim");
   root.style.setProperty("--top", `${parts.top.offsetHeight}px`);
-  const strip = root.querySelector(".strip"), bar = document.querySelector(HEADER)?.offsetHeight ?? 0;
-  stage.stop = bar + SLIM_GAP - strip.offsetTop;
-  Object.assign(holder.style, { position: "sticky", top: `${stage.stop}px`, zIndex: "100" });
+  const bar = document.querySelector(HEADER)?.offsetHeight ?? 0, staying = stayingParts(stage, strip);
+  stage.stop = staying.length ? bar + SLIM_GAP - strip.offsetTop : -Infinity;
+  for (const [part, below] of staying) {
+    if (!part) return;
+    const above = part === parts.top ? 101 : 100; // the transport lies on the strip
+    Object.assign(part.style, { position: "sticky", top: `${stage.stop + below}px`, zIndex: above });
+  }
   const room = `${bar + 2 * SLIM_GAP + strip.offsetHeight}px`;
-  const scroller = holder.closest(MAIN);
-  if (scroller) scroller.style.scrollPaddingTop = room; // what takes the focus is not hidden by the strip
+  const scroller = document.querySelector(MAIN);
+  if (scroller) scroller.style.scrollPaddingTop = staying.length ? room : ""; // the strip hides nothing that has focus
   slim(stage);
 }
 
@@ -41,6 +52,5 @@ function slim({ root, stop, parts }) {
 }
 
 function unwireSlim(stage) {
-  if (!stage.onScroll) return;
   document.removeEventListener("scroll", stage.onScroll, { capture: true });
 }
