@@ -1,6 +1,8 @@
 """Claims about experiments: ablation, steering, patching and sweeps do what they say, against the float64 reference."""
 
 import doctest
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 
 from gpt2.engine.engine import Engine
+from gpt2.engine.long_prompt import whole_bytes
 from gpt2.engine.turns import Turn, Withdrawn
 from gpt2.errors import EngineError, SettingsError
 from gpt2.experiments import ablation, patching, steering
@@ -258,6 +261,24 @@ def test_a_prompt_that_exceeds_the_budget_is_read_layer_by_layer_to_the_same_num
     assert apart.effect.after == pytest.approx(whole.effect.after, abs=1e-4)
     assert layered.kl == pytest.approx(at_once.kl, rel=1e-3, abs=1e-6)
     assert layered.changed_ids == at_once.changed_ids
+
+
+PEAK = """
+import gpt2
+from gpt2.bench.machine import peak_mb, resident_mb
+from gpt2.experiments.passes import read
+engine = gpt2.load("bundled")
+read(engine, range(8))
+before = resident_mb()
+read(engine, range(512))
+print(peak_mb() - before)
+"""
+
+
+@pytest.mark.slow
+def test_a_pass_over_the_whole_context_never_holds_all_captures_at_once(engine: Engine) -> None:
+    grown = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True, timeout=300).stdout
+    assert float(grown) < 0.9 * whole_bytes(engine.config, 512) / 1e6
 
 
 def test_two_tokens_are_compared_even_if_the_runner_up_is_watched(engine: Engine) -> None:

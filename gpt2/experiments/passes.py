@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 Prompt = str | Sequence[int]
+# What a pass may hold of which next to nothing is kept: a longer text is read layer by layer. All captures of the
+# bundled model's whole context take 162 MB, more than a small host has to spare.
+PASS_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +61,13 @@ def read(
         return _read(engine, ids, changes)
 
 
+def pass_bytes() -> int:
+    """What a pass may hold, within what the host allows a run."""
+    return min(PASS_BYTES, trace_budget())
+
+
 def _read(engine: "Engine", ids: Sequence[int], changes: Interventions) -> Read:
-    output, _ = read_prompt(engine, ids, changes, engine.new_cache(), trace_budget())
+    output, _ = read_prompt(engine, ids, changes, engine.new_cache(), pass_bytes())
     check_model(output.captures, engine.config.n_layer, changes)
     top = output.captures[f"blocks.{engine.config.n_layer - 1}.hook_resid_post"]
     return Read(np.array(top), np.array(output.captures["logits"][-1]))
@@ -100,7 +108,7 @@ def continuation(
             return
         with CALLS_IN_FLIGHT, Turn(engine.turns, stop):
             if newest is None:
-                output, _ = read_prompt(engine, ids, changes, cache, trace_budget())
+                output, _ = read_prompt(engine, ids, changes, cache, pass_bytes())
             else:
                 output = engine.decode(newest, changes, cache)
             check_model(output.captures, config.n_layer, changes)
