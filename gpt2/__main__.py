@@ -22,7 +22,7 @@ from .engine.address_space import MAX_BYTES, NUMPY_BYTES, check_address_space
 from .engine.settings import learn_folder
 from .errors import GPT2Error, SettingsError, reason
 from .experiments.command import add_commands as add_experiments
-from .reading import attribute_command
+from .reading import attribute_command, paths_command
 from .text import streams
 from .text.one_line import Parser, one_line
 from .text.streams import clear, tell
@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # NumPy, which it needs, is imported only once there is room 
     from .trace.trace import Trace
 
 
+READINGS = {"attribute": attribute_command, "paths": paths_command}
 NOT_COMPILED = "No graphs are compiled for this model: it runs operation by operation. To make it fast, run once:"
 
 
@@ -58,13 +59,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     for name, run, summary in (
         ("generate", generate, "Continue a prompt and print the text."),
         ("trace", trace, "Continue a prompt and save every activation in a file."),
-        ("attribute", attribute, "Say how much each part of the model adds to a token's logit after a prompt."),
+        ("attribute", read, "Say how much each part of the model adds to a token's logit after a prompt."),
+        ("paths", read, "Say by which ways what leaves the last layer came from the embeddings."),
     ):
         added = command(name, run, summary)
         added.add_argument("prompt", nargs="?", help="used exactly as given; - reads standard input")
         added.add_argument("--ids", type=int, nargs="+", help="token ids as the prompt, instead of a text")
-        if name == "attribute":
-            attribute_command.add_options(added)
+        if name in READINGS:
+            READINGS[name].add_options(added)
             continue
         added.add_argument("--max-new-tokens", type=int, default=20)
         added.add_argument("--temperature", type=float, default=1.0, help="0 is greedy")
@@ -196,11 +198,11 @@ def recorded(options: argparse.Namespace) -> "Trace":
     return run.trace
 
 
-def attribute(options: argparse.Namespace) -> None:
-    """Print what each part of the model adds to a token's logit, or to the difference of two."""
+def read(options: argparse.Namespace) -> None:
+    """Print a reading of one forward pass over the prompt."""
     engine = ready(options)
     trace = engine.run(options.ids or options.prompt)
-    answer(options, *attribute_command.report(options, trace, engine.checkpoint))
+    answer(options, *READINGS[options.command].report(options, trace, engine.checkpoint))
 
 
 def parity(options: argparse.Namespace) -> None:

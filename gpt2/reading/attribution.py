@@ -53,7 +53,7 @@ def attribute(
     tokens = [_checked_token(trace, one) for one in (token, against) if one is not None]
     if len(set(tokens)) < len(tokens):
         raise SettingsError("Give two different tokens: the logits of one and the same differ by 0.")
-    _check_weights(trace, checkpoint, at)
+    check_weights(trace, checkpoint, at)
     reader = Reader.of(trace, checkpoint, tokens, at)
     logits, is_captured = logits_at(trace, checkpoint, at)
     logit = float(logits[tokens[0]]) - (float(logits[tokens[1]]) if len(tokens) == 2 else 0.0)
@@ -84,8 +84,8 @@ def logits_at(trace: Trace, checkpoint: Checkpoint, position: int) -> tuple[NDAr
 
     Shapes: [vocab].
     """
-    captures = _step_at(trace, position).captures
-    if "logits" in captures and _step_at(trace, position).stop - 1 == position:
+    captures = step_at(trace, position).captures
+    if "logits" in captures and step_at(trace, position).stop - 1 == position:
         return captures["logits"][-1], True
     top = trace.row(f"blocks.{trace.config.n_layer - 1}.hook_resid_post", position)
     return read_lens(checkpoint, top[None])[0], False
@@ -96,7 +96,7 @@ def first_and_runner_up(trace: Trace, logits: NDArray[np.float32], position: int
 
     Shapes: logits [vocab], those after the position.
     """
-    step = _step_at(trace, position)
+    step = step_at(trace, position)
     is_drawn = step.draw is not None and step.stop - 1 == position
     first = step.draw.token if is_drawn and step.draw is not None else int(logits.argmax())
     others = logits.copy()
@@ -146,7 +146,7 @@ class Reader:
         unembedding = rows[0] - rows[1] if len(rows) == 2 else rows[0]  # [d_model]
         gained = weights["ln_f.weight"] * unembedding
         scale = float(trace.row("ln_final.hook_scale", position))
-        inputs = _step_at(trace, position).interventions.inputs(trace.config, position, position + 1)
+        inputs = step_at(trace, position).interventions.inputs(trace.config, position, position + 1)
         changes = [inputs.layer(layer) for layer in range(n_layer)]
         places = [PLACES.index(RESID_PRE), PLACES.index(RESID_POST)]
         scales = np.array([change.stream_scale[places, 0] for change in changes], np.float64).ravel()
@@ -200,7 +200,8 @@ class Reader:
         return trace.row(hook, self.position).astype(np.float64)
 
 
-def _step_at(trace: Trace, position: int) -> Step:
+def step_at(trace: Trace, position: int) -> Step:
+    """The step that took a position."""
     return next(step for step in trace.steps if step.start <= position < step.stop)
 
 
@@ -211,7 +212,7 @@ def _checked_token(trace: Trace, token: int) -> int:
     return found
 
 
-def _check_weights(trace: Trace, checkpoint: Checkpoint, position: int) -> None:
+def check_weights(trace: Trace, checkpoint: Checkpoint, position: int) -> None:
     """Refuse weights that did not make this run, as far as its token and position there can tell."""
     tables = Tables(checkpoint.weights["wte.weight"], checkpoint.weights["wpe.weight"])
     token = trace.computed_ids[position]
