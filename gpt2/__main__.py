@@ -21,6 +21,7 @@ from .checkpoints.catalog import MINE
 from .engine.address_space import MAX_BYTES, NUMPY_BYTES, check_address_space
 from .engine.settings import learn_folder
 from .errors import GPT2Error, SettingsError, reason
+from .experiments import compare_command
 from .experiments.command import add_commands as add_experiments
 from .reading import attribute_command
 from .text import streams
@@ -59,6 +60,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         ("generate", generate, "Continue a prompt and print the text."),
         ("trace", trace, "Continue a prompt and save every activation in a file."),
         ("attribute", attribute, "Say how much each part of the model adds to a token's logit after a prompt."),
+        (
+            "compare",
+            lambda options: answer(options, *compare_command.report(options, ready, sampling_of(options))),
+            "Run a prompt beside another prompt or in another model, and compare them step by step.",
+        ),
     ):
         added = command(name, run, summary)
         added.add_argument("prompt", nargs="?", help="used exactly as given; - reads standard input")
@@ -72,6 +78,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         added.add_argument("--top-p", type=float, default=1.0, help="1 keeps all")
         added.add_argument("--seed", type=int, default=0)
         added.add_argument("--ignore-eos", action="store_true", help="go on after a token that ends the text")
+        if name == "compare":
+            compare_command.add_options(added)
         if name == "trace":
             added.add_argument("--out", type=Path, required=True, help="the .npz file to write")
             added.add_argument("--half", action="store_true", help="captures as float16")
