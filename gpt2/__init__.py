@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from .engine.engine import Engine
     from .experiments.ablation import ablate
     from .experiments.patching import patch
+    from .experiments.second_run import compare
     from .experiments.steering import steer
     from .model.interventions import Addition, Interventions, Scale
     from .model.sampling import Sampling
     from .trace.trace import Trace
 
-__all__ = ["Addition", "Interventions", "Sampling", "Scale", "Trace", "ablate", "bind", "load", "patch", "steer"]
+__all__ = ["Addition", "Interventions", "Sampling", "Scale", "Trace", "ablate", "bind", "compare", "load"]
+__all__ += ["patch", "steer"]
 
 # The names that people type, imported when they are first used: a trace opens without MAX.
 NAMES = {
@@ -38,6 +40,7 @@ NAMES = {
     "ablate": ".experiments.ablation",
     "steer": ".experiments.steering",
     "patch": ".experiments.patching",
+    "compare": ".experiments.second_run",
     "ARCHITECTURES": ".serving.architecture",  # what `max serve --custom-architectures gpt2` asks for
 }
 

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import load
+from .bench import options as bench_options
 from .checkpoints.catalog import MINE
 from .engine.address_space import MAX_BYTES, NUMPY_BYTES, check_address_space
 from .engine.settings import learn_folder
 from .errors import GPT2Error, SettingsError, reason
+from .experiments import compare_command
 from .experiments.command import add_commands as add_experiments
 from .reading import attribute_command, paths_command
 from .text import streams
@@ -61,6 +63,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         ("trace", trace, "Continue a prompt and save every activation in a file."),
         ("attribute", read, "Say how much each part of the model adds to a token's logit after a prompt."),
         ("paths", read, "Say by which ways what leaves the last layer came from the embeddings."),
+        ("compare", compare, "Run a prompt beside another prompt or in another model, and compare them step by step."),
     ):
         added = command(name, run, summary)
         added.add_argument("prompt", nargs="?", help="used exactly as given; - reads standard input")
@@ -74,18 +77,14 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         added.add_argument("--top-p", type=float, default=1.0, help="1 keeps all")
         added.add_argument("--seed", type=int, default=0)
         added.add_argument("--ignore-eos", action="store_true", help="go on after a token that ends the text")
+        if name == "compare":
+            compare_command.add_options(added)
         if name == "trace":
             added.add_argument("--out", type=Path, required=True, help="the .npz file to write")
             added.add_argument("--half", action="store_true", help="captures as float16")
     add_experiments(command, ready, answer)
     added = command("bench", bench, "Measure speed and memory beside Hugging Face transformers, or many runs at once.")
-    added.add_argument("--lengths", type=int, nargs="+", help="context lengths in tokens (100 400 900, if they fit)")
-    added.add_argument("--quick", action="store_true", help="few repetitions")
-    added.add_argument("--visitors", type=int, help="measure this many runs at once instead")
-    added.add_argument("--runs", type=int, help="how many runs in all, with --visitors; memory is reported every 20")
-    added.add_argument("--tokens", type=int, help="how many tokens each of these runs generates (default: 32)")
-    added.add_argument("--serve", action="store_true", help="measure the endpoint instead, beside the engine's turns")
-    added.add_argument("--beside", nargs="+", default=[], help="other servers with --serve: http://host:port/v1=name")
+    bench_options.add_options(added)
     added = command("parity", parity, "Compare with another program, number by number.")
     added.add_argument("--against", choices=("transformers", "transformer_lens"), default="transformers")
     added.add_argument("--lengths", type=int, nargs="+", default=[10, 100], help="prompt lengths in tokens")
@@ -205,6 +204,11 @@ def read(options: argparse.Namespace) -> None:
     answer(options, *READINGS[options.command].report(options, trace, engine.checkpoint))
 
 
+def compare(options: argparse.Namespace) -> None:
+    """Run two models or prompts, and print how far apart they are at every step."""
+    answer(options, *compare_command.report(options, ready, sampling_of(options)))
+
+
 def parity(options: argparse.Namespace) -> None:
     """Compare and print the table; exit status 1 if a difference is too large."""
     from .bench import hook_parity
@@ -223,8 +227,7 @@ def bench(options: argparse.Namespace) -> None:
     from .bench.report import report
     from .bench.table import table
 
-    names = "lengths", "quick", "visitors", "runs", "tokens", "serve", "beside"
-    found = report(options.model, tell, **{name: getattr(options, name) for name in names})
+    found = report(options.model, tell, **bench_options.asked(options))
     answer(options, found, table(found))
     if "visitors" in found and not found["visitors"]["passed"]:
         sys.exit(1)

@@ -30,7 +30,7 @@ def test_a_page_has_nothing_that_keeps_somebody_out(chromium, server, name, sche
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_behind_a_menu_keep_nobody_out_either(chromium, server, scheme):
-    for name in ("experiments", "course", "lesson_12_generation"):
+    for name in ("experiments", "compare", "course", "lesson_12_generation"):
         page = open_page(chromium, f"{server.url}/{name}", scheme=scheme)
         ready(page)
         page.get_by_role("heading", level=2).filter(has_text="?").first.wait_for(timeout=60_000)

@@ -8,7 +8,6 @@ from gpt2.model.sampling import Distribution, Sampling
 from gpt2.trace.trace import Trace
 from pages.charts.branches.parting import (
     Pair,
-    attention_moved,
     attention_picture,
     attention_sentence,
     kl_chart,
@@ -17,8 +16,6 @@ from pages.charts.branches.parting import (
     lens_divergence,
     norms_chart,
     parting_sentence,
-    step_divergence,
-    stream_norms,
 )
 from pages.charts.branches.tree import Lane, in_order, marked_text, tree_chart, tree_rows, tree_sentence
 from pages.look.numbers import bits, percent
@@ -111,9 +108,9 @@ def test_two_runs_part_where_their_tokens_first_differ(pair, two) -> None:
 
 
 def test_the_divergence_is_that_of_the_next_tokens_both_ways(pair) -> None:
-    values = step_divergence(pair)
+    values = pair.divergences(pair.steps)
     for at, step in enumerate(pair.steps):
-        one, other = (trace.steps[step].logits for trace in (pair.one, pair.other))
+        one, other = (trace.steps[step].logits for trace in pair.both)
         assert values[:, at] == pytest.approx([divergence(one, other), divergence(other, one)], rel=1e-6)
     assert bits(values[0, 0]) in kl_sentence(pair, values) and bits(values[1, 0]) in kl_sentence(pair, values)
     data = kl_chart(pair, values, AT + 1, LIGHT).to_dict()["datasets"]["lines"]
@@ -123,18 +120,18 @@ def test_the_divergence_is_that_of_the_next_tokens_both_ways(pair) -> None:
 def test_lens_norms_and_attention_are_those_of_the_step_in_both_runs(pair, engine: Engine) -> None:
     step = AT + 2
     lens = lens_divergence(pair, step, engine.lens)
-    one, other = (trace.steps[step].logits for trace in (pair.one, pair.other))
+    one, other = (trace.steps[step].logits for trace in pair.both)
     assert lens.shape == (2, 7) and lens[0, -1] == pytest.approx(divergence(one, other), rel=1e-3)
-    norms, position = stream_norms(pair, step), pair.one.steps[step].stop - 1
-    for trace, line in zip((pair.one, pair.other), norms, strict=True):
+    norms, position = pair.at(step).stream_norms(), pair.first.steps[step].stop - 1
+    for trace, line in zip(pair.both, norms, strict=True):
         rows = [np.linalg.norm(trace[f"blocks.{n}.hook_resid_post"][position].astype(np.float64)) for n in range(6)]
         assert line == pytest.approx(rows, rel=1e-5)
-    moved = attention_moved(pair, step)
-    mine, theirs = (trace["blocks.2.attn.hook_pattern"][3, position] for trace in (pair.one, pair.other))
+    moved = pair.at(step).attention_moved()
+    mine, theirs = (trace["blocks.2.attn.hook_pattern"][3, position] for trace in pair.both)
     seen = slice(0, position + 1)
     assert moved[2, 3] == pytest.approx(0.5 * np.abs(mine[seen] - theirs[seen]).sum(), rel=1e-4)
-    assert percent(moved.max()) in attention_sentence(pair, step, moved)
+    assert percent(moved.max()) in attention_sentence(step, moved)
     assert attention_picture(pair, step, moved).values[-1, 0] == moved[0, 0]
     assert len(lens_chart(pair, lens, LIGHT).to_dict()["datasets"]["lines"]) == 14
     assert len(norms_chart(pair, norms, LIGHT).to_dict()["datasets"]["lines"]) == 12
-    assert not attention_moved(Pair(pair.one, pair.other, pair.names, AT), AT).any()  # they share that step
+    assert not pair.at(AT).attention_moved().any()  # they share that step

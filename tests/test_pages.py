@@ -232,7 +232,7 @@ from streamlit.testing.v1 import AppTest
 names = "live embeddings attention mlp residual attribution paths sampling cost"
 watch = [f"watch/{name}" for name in names.split()]
 lessons = [f"learn/lessons/lesson_{name}" for name in ("01_configuration", "07_attention")]
-change = ("change/experiments", "change/branches")
+change = ("change/experiments", "change/branches", "change/compare")
 for name in (*watch, *change, *lessons):
     test = AppTest.from_file(f"pages/{name}.py", default_timeout=60).run()
     assert not test.exception, (name, test.exception)

@@ -78,12 +78,12 @@ def test_a_press_branches_the_run_and_all_that_is_said_are_the_traces_own_number
     logs = [rows - rows.max() - np.log(np.exp(rows - rows.max()).sum()) for rows in (one, other)]
     forth = (np.exp(logs[0]) * (logs[0] - logs[1])).sum() / np.log(2)
     back = (np.exp(logs[1]) * (logs[1] - logs[0])).sum() / np.log(2)
-    values = parting.step_divergence(pair)
+    values = pair.divergences(pair.steps)
     assert values[:, 0] == pytest.approx([forth, back], rel=1e-9)
     for sentence in (
         parting.parting_sentence(pair),
         parting.kl_sentence(pair, values),
-        parting.norms_sentence(pair, step, parting.stream_norms(pair, step)),
+        parting.norms_sentence(pair, step, pair.at(step).stream_norms()),
     ):
         assert markdown(sentence) in said(test), sentence
     assert f"At step {step} the lens differs by" in said(test)

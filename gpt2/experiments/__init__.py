@@ -2,5 +2,6 @@
 
 `part` names what can be changed; `ablation`, `steering` and `patching` make the changes; `passes` runs them, `effect`
 measures them, `sweep` repeats them over a grid, `twin` sets a changed run beside a run on a stage, `plan` holds what a
-person has chosen for it, and `command` offers the effects on the command line.
+person has chosen for it, and `command` offers the effects on the command line. `second_run` makes a second run beside
+any run, `trace_pair` compares the two step by step, and `compare_command` offers that on the command line.
 """

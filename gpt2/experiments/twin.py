@@ -108,8 +108,7 @@ def twin(
         SettingsError: if the base was itself made with changes, or these do not fit it.
         EngineError: if a pass overflowed.
     """
-    if any(step.interventions for step in base.steps):
-        raise SettingsError("The run on the stage was itself made with changes; press Run to make one without.")
+    check_unchanged(base)
     ids, prompt = base.computed_ids, base.prompt_ids
     at = [step.stop - 1 for step in base.steps]
     unchanged, changed = (
@@ -123,6 +122,16 @@ def twin(
         made = replace(made, changed_ids=(*made.changed_ids, token))
         yield made
     yield replace(made, is_complete=True)
+
+
+def check_unchanged(base: Trace) -> None:
+    """Refuse a base run that was itself made with changes: what is run beside it would lack them.
+
+    Raises:
+        SettingsError: if it was.
+    """
+    if any(step.interventions for step in base.steps):
+        raise SettingsError("The run on the stage was itself made with changes; press Run to make one without.")
 
 
 def _divergences(engine: "Engine", base: Array, changed: Array) -> NDArray[np.float64]:

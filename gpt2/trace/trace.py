@@ -151,6 +151,14 @@ class Trace(TraceData):
         """One step with its logits, recomputed if they were dropped and a recomputer is available."""
         return self._with_logits((self.steps[index],))[0]
 
+    def step_logits(self, indices: Sequence[int]) -> Array:
+        """Logits after some steps, recomputed if they were dropped. Shapes: [step, vocab].
+
+        Raises:
+            TraceError: if they were dropped and the model that made this run is not loaded.
+        """
+        return np.stack([step.logits for step in self._with_logits([self.steps[index] for index in indices])])
+
     def _with_logits(self, steps: Sequence[Step]) -> list[Step]:
         lacking = [step for step in steps if "logits" not in step.captures]
         if not lacking or self.recomputer is None:

@@ -51,16 +51,16 @@ def show_pictures(view: View, pair: parting.Pair, step: int) -> None:
     left, right = st.columns(2, gap="medium")
     low_left, low_right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch"):
-        values = parting.step_divergence(pair)
+        values = pair.divergences(pair.steps)
         heading(view.key("kl"), parting.KL_TITLE)
         plain_text(parting.kl_sentence(pair, values))
         show_chart(parting.kl_chart(pair, values, step, view.palette), alt=parting.KL_TITLE, key=view.key("kl"))
     with right, st.container(border=True, height="stretch"):
-        moved = parting.attention_moved(pair, step)
+        moved = pair.at(step).attention_moved()
         matrix(parting.attention_picture(pair, step, moved), key=view.key("attention"))
     with low_left, st.container(border=True, height="stretch"):
         heading(view.key("norms"), parting.NORMS_TITLE)
-        norms = parting.stream_norms(pair, step)
+        norms = pair.at(step).stream_norms()
         plain_text(parting.norms_sentence(pair, step, norms))
         show_chart(parting.norms_chart(pair, norms, view.palette), alt=parting.NORMS_TITLE, key=view.key("norms"))
     with low_right, st.container(border=True, height="stretch"):

@@ -101,6 +101,7 @@ def show() -> None:
     change = [
         st.Page(CHANGE / "experiments.py", title="Experiments"),
         st.Page(CHANGE / "branches.py", title="Branches"),
+        st.Page(CHANGE / "compare.py", title="Compare"),
     ]
     states = progress().states()
     learn = [

@@ -195,6 +195,26 @@ PANELS = {
     "branches.lens": Panel(
         "How far the logit lens of the two is apart after each layer.", ("logit lens", "KL divergence")
     ),
+    "compare.second": Panel(
+        "Chooses the run that stands beside the one on the stage; that one stays as it is.", ("token", "seed")
+    ),
+    "compare.texts": Panel("Both texts, each with the first token that the other has not.", ("token", "seed")),
+    "compare.kl": Panel(
+        "How far apart the next tokens are at each step, the second seen from the first and back.", ("KL divergence",)
+    ),
+    "compare.heads": Panel(
+        "The attention pattern of every head in either run, or their difference. A click locks one.",
+        ("head", "layer", "attention pattern"),
+    ),
+    "compare.pattern": Panel(
+        "The locked head, or the one that differs most: each row is a token that looks, each column one it looks at.",
+        ("attention pattern", "query and key"),
+    ),
+    "compare.next": Panel("The likeliest next tokens of both at this step.", ("logit", "softmax")),
+    "compare.norms": Panel("The length of the newest token's vector after each layer.", ("norm", "residual stream")),
+    "compare.lens": Panel(
+        "The likeliest next tokens if each model ended after each layer.", ("logit lens", "layer", "KL divergence")
+    ),
     "cost.steps": Panel("The milliseconds of each step, by what they were spent on.", ("prefill", "decode")),
     "cost.table": Panel("The time and the memory of this run, in numbers.", ("KV cache", "prefill", "decode")),
     "cost.saving": Panel("The time of a step with the cache, and without it.", ("KV cache", "decode")),

@@ -5,7 +5,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from gpt2.engine.long_prompt import whole_bytes
 from gpt2.engine.settings import trace_budget
@@ -29,7 +29,16 @@ from .on_stage import OnStage
 if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
 
-Found = TypeVar("Found")
+
+class Holding(Protocol):
+    """What an experiment finds: it takes memory."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it holds."""
+
+
+Found = TypeVar("Found", bound=Holding)
 # The token that is watched, and the one that its logit is compared with, as they are typed; empty for the likeliest.
 Tokens = tuple[str, str]
 FREED = (
@@ -63,11 +72,12 @@ class Experiment(Generic[Found]):
         self.run_id, self.says, self.model = trace.run_id, says, trace.model
         self.found: Found | None = None
         self.error = limits().problem or (NO_RUN if not trace.steps else NOT_LOADED if engine is None else "")
-        self._player, self._traces, self._work = weakref.ref(player), traces, work
-        self._needed = min(whole_bytes(trace.config, max(1, trace.seq)), trace_budget())
-        # The thread alone holds the engine: an experiment that is over must not keep a model in memory.
+        self._player, self._traces = weakref.ref(player), traces
+        config = trace.config if engine is None else engine.config
+        self._needed = min(whole_bytes(config, max(1, trace.seq)), trace_budget())
+        # The thread alone holds engine and work: an experiment that is over must keep no model and no run in memory.
         self._turns, self._stop = (None if engine is None else engine.turns), threading.Event()
-        self._thread = threading.Thread(target=self._try, args=(engine,), name="experiment", daemon=True)
+        self._thread = threading.Thread(target=self._try, args=(engine, work), name="experiment", daemon=True)
         traces.add(self)
         if not self.error:
             self._thread.start()
@@ -87,7 +97,7 @@ class Experiment(Generic[Found]):
     def nbytes(self) -> int:
         """Bytes of what is found."""
         found = self.found
-        return found.nbytes if isinstance(found, Twin) else found.values.nbytes if isinstance(found, Sweep) else 0
+        return 0 if found is None else found.nbytes
 
     def stop(self) -> None:
         """Leave the line before the engine at once; a pass that is under way is the last, and is not kept."""
@@ -115,9 +125,11 @@ class Experiment(Generic[Found]):
         """The same, but only if this model made it."""
         return self.evict() if model == self.model else 0
 
-    def _try(self, engine: "Engine") -> None:
+    def _try(
+        self, engine: "Engine", work: "Callable[[Experiment[Found], Engine, threading.Event], Iterator[Found]]"
+    ) -> None:
         try:
-            for found in self._work(self, engine, self._stop):
+            for found in work(self, engine, self._stop):
                 if self._stop.is_set():
                     return
                 self.found = found
@@ -138,7 +150,8 @@ class Experiment(Generic[Found]):
             return f"Stopped after {GONE_SECONDS} s without a viewer; press the button to start anew."
         if player.trace.run_id != self.run_id:
             return LEFT
-        return NO_ROOM if self._traces.make_room(keep=player, needed=self._needed) else ""
+        needed = max(0, self._needed - self.nbytes)
+        return NO_ROOM if self._traces.make_room(keep=player, needed=needed) else ""
 
 
 def tokens_of(engine: "Engine", texts: Tokens) -> tuple[int | None, int | None]:

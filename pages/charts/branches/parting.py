@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.experiments.effect import kl_bits
+from gpt2.experiments.trace_pair import TracePair
 from gpt2.trace.trace import Trace
 from pages.charts import style
 from pages.charts.lens import depths
@@ -24,8 +25,7 @@ from pages.matrix.scale import share
 
 Array = NDArray[np.float32]
 Floats = NDArray[np.float64]
-WINDOW = 32  # how many steps after the parting are compared: two rows of logits each
-RESID_POST = 4  # in `step.NORMS`
+WINDOW = 32  # how many steps after the parting are compared
 HEIGHT = 230
 KL_TITLE = "How far apart the next tokens are, step by step"
 LENS_TITLE = "How far apart the lens is, depth by depth"
@@ -33,33 +33,26 @@ NORMS_TITLE = "How long the stream is after each layer"
 ATTENTION_TITLE = "Which heads look elsewhere"
 
 
-@dataclass(frozen=True)
-class Pair:
-    """Two runs of one prompt, with their names, and the first step at which their tokens differ."""
-
-    one: Trace
-    other: Trace
-    names: tuple[str, str]
-    parted: int
+@dataclass(frozen=True, eq=False)
+class Pair(TracePair):
+    """Two runs of one prompt that part."""
 
     @classmethod
     def of(cls, one: Trace, other: Trace, names: tuple[str, str]) -> "Pair | None":
         """The pair; None if one text is the beginning of the other, so that they do not part."""
-        ids = zip(one.ids, other.ids, strict=False)
-        place = next((at for at, (mine, theirs) in enumerate(ids) if mine != theirs), None)
-        return None if place is None else cls(one, other, names, place - len(one.prompt_ids))
+        pair = cls(one, other, names)
+        return None if pair.parted_at is None else pair
+
+    @property
+    def parted(self) -> int:
+        """The first step at which their tokens differ."""
+        assert self.parted_at is not None  # `of` sees to it
+        return self.parted_at - len(self.first.prompt_ids)
 
     @property
     def steps(self) -> range:
         """The steps after the parting that both have, at most `WINDOW`."""
-        both = min(len(self.one.steps), len(self.other.steps))
-        return range(self.parted + 1, min(both, self.parted + 1 + WINDOW))
-
-    @property
-    def ways(self) -> tuple[str, str]:
-        """The two directions of a divergence."""
-        one, other = self.names
-        return f"KL({one} ‖ {other})", f"KL({other} ‖ {one})"
+        return range(self.parted + 1, min(self.n_steps, self.parted + 1 + WINDOW))
 
     @property
     def said(self) -> tuple[str, str]:
@@ -67,60 +60,26 @@ class Pair:
         one, other = (name.replace("The first run", "the first run") for name in self.names)
         return one, other
 
-    def at(self, step: int) -> tuple[Trace, Trace]:
-        """Both runs up to a step."""
-        return self.one.cut(step + 1), self.other.cut(step + 1)
-
     def label(self, which: int, step: int) -> str:
         """The token that one of them read at a step, marked as a token."""
-        trace = (self.one, self.other)[which]
+        trace = self.both[which]
         return spoken(trace.vocabulary.label(trace.steps[step].ids[-1]))
-
-
-def step_divergence(pair: Pair) -> Floats:
-    """KL of the next tokens both ways, in bits, at the steps of the pair. Shapes: [2, step].
-
-    Before them it is 0: both have the very same numbers.
-    """
-    rows = [[trace.step(step).logits for step in pair.steps] for trace in (pair.one, pair.other)]
-    if not rows[0]:
-        return np.zeros((2, 0))
-    one, other = (np.stack(logits) for logits in rows)
-    return np.stack([kl_bits(one, other), kl_bits(other, one)])
 
 
 def lens_divergence(pair: Pair, step: int, read_lens: Callable[[Array], Array]) -> Floats:
     """KL of the lens both ways at one step, in bits, the embedding first. Shapes: [2, depth]."""
-    hooks = depths(pair.one.config.n_layer).values()
+    hooks = depths(pair.n_layer).values()
     one, other = (
-        np.array(read_lens(np.stack([trace.row(hook, trace.seq - 1) for hook in hooks]))) for trace in pair.at(step)
+        np.array(read_lens(np.stack([trace.row(hook, trace.seq - 1) for hook in hooks])))
+        for trace in pair.at(step).both
     )
     return np.stack([kl_bits(one, other), kl_bits(other, one)])
 
 
-def stream_norms(pair: Pair, step: int) -> Floats:
-    """Lengths of the newest token's stream after each layer, of both runs. Shapes: [2, layer]."""
-    both = [trace.steps[step].norms[RESID_POST, :, -1] for trace in (pair.one, pair.other)]
-    return np.stack(both).astype(np.float64)
-
-
-def attention_moved(pair: Pair, step: int) -> Floats:
-    """The share of each head's attention that lies elsewhere: half the sum of absolute differences over the keys.
-
-    Shapes: [layer, head], from 0 (the same pattern) to 1 (nothing in common).
-    """
-    layers = range(pair.one.config.n_layer)
-    one, other = (
-        np.stack([trace.queries(f"blocks.{n}.attn.hook_pattern", trace.seq - 1, trace.seq)[:, 0] for n in layers])
-        for trace in pair.at(step)
-    )
-    return 0.5 * np.abs(one.astype(np.float64) - other).sum(axis=-1)
-
-
 def parting_sentence(pair: Pair) -> str:
     """At which step the two part, and by which tokens."""
-    place = len(pair.one.prompt_ids) + pair.parted
-    one, other = (spoken(trace.vocabulary.label(trace.ids[place])) for trace in (pair.one, pair.other))
+    place = pair.parted_at or 0
+    one, other = (spoken(trace.vocabulary.label(trace.ids[place])) for trace in pair.both)
     more = "" if pair.steps else " One of them has not read its token yet, so no step can be compared."
     return (
         f"They part at step {pair.parted}: {pair.said[0]} goes on with {one}, {pair.said[1]} with {other}. Up to "
@@ -142,14 +101,14 @@ def kl_sentence(pair: Pair, values: Floats) -> str:
 
 def lens_sentence(pair: Pair, step: int, values: Floats) -> str:
     """The depth at which the lens differs most, and the top. Shapes: values [2, depth]."""
-    labels, most = list(depths(pair.one.config.n_layer)), int(values[0].argmax())
+    labels, most = list(depths(pair.first.config.n_layer)), int(values[0].argmax())
     return (
         f"At step {step} the lens differs by {bits(values[0, 0])} at the embedding and {bits(values[0, -1])} after the "
         f"last layer, seen from {pair.said[0]}; most at {labels[most]}: {bits(values[0, most])}."
     )
 
 
-def norms_sentence(pair: Pair, step: int, values: Floats) -> str:
+def norms_sentence(pair: TracePair, step: int, values: Floats) -> str:
     """The layer after which the lengths differ most. Shapes: values [2, layer]."""
     most = int(np.abs(np.log(values[0] / values[1])).argmax())
     one, other = values[:, most]
@@ -160,7 +119,7 @@ def norms_sentence(pair: Pair, step: int, values: Floats) -> str:
     )
 
 
-def attention_sentence(pair: Pair, step: int, values: Floats) -> str:
+def attention_sentence(step: int, values: Floats) -> str:
     """The head whose attention moved most, and the mean of all. Shapes: values [layer, head]."""
     layer, head = np.unravel_index(int(values.argmax()), values.shape)
     return (
@@ -187,7 +146,7 @@ def kl_chart(pair: Pair, values: Floats, step: int, palette: Palette) -> alt.Cha
 
 def lens_chart(pair: Pair, values: Floats, palette: Palette) -> alt.Chart | alt.LayerChart:
     """Both directions over the depths, the embedding first. Shapes: values [2, depth]."""
-    names = list(depths(pair.one.config.n_layer))
+    names = list(depths(pair.first.config.n_layer))
     rows: ChartData = [
         {"x": name, "way": way, "bits": float(value)}
         for way, line in zip(pair.ways, values, strict=True)
@@ -237,7 +196,7 @@ def attention_picture(pair: Pair, step: int, values: Floats) -> Picture:
         [f"H{head}" for head in range(heads)],
         share("attention that lies elsewhere", "attention"),
         ATTENTION_TITLE,
-        attention_sentence(pair, step, values),
+        attention_sentence(step, values),
         "½ Σ |pattern − pattern| over the keys, {row}·{column}",
         row_title="layer",
         height=HEIGHT + 60,

@@ -1,0 +1,107 @@
+"""Bars of two runs at one step: the stream's length by layer, and the likeliest next tokens; or what differs."""
+
+import altair as alt
+import numpy as np
+from numpy.typing import NDArray
+
+from gpt2.experiments.effect import effect_of
+from gpt2.experiments.trace_pair import TracePair
+from gpt2.model.sampling import softmax
+from pages.charts.experiments.following import shown_tokens
+from pages.charts.style import ChartData, dressed, named, token_axis
+from pages.look.names import layer_name
+from pages.look.numbers import percent, round_above
+from pages.look.palette import Palette
+from pages.look.tokens import spoken
+
+from .which import DIFFERENCE, MINUS, POINTS, shown, shown_shares
+
+Floats = NDArray[np.floating]
+NORMS_TITLE = "How long the stream is after each layer"
+NEXT_TITLE = "The next token at this step"
+ROW, AROUND, TALLEST = 24, 50, 480  # pixels
+
+
+def norms_chart(both: Floats, which: str, palette: Palette) -> alt.Chart | alt.LayerChart:
+    """A bar a layer, the last on top. Shapes: both [2, layer]."""
+    names = [layer_name(layer) for layer in range(both.shape[1])]
+    title = f"norm, {MINUS}" if which == DIFFERENCE else "norm of the stream"
+    axis = alt.Axis(title="layer", grid=False, domain=False)
+    return _bars(names[::-1], both[:, ::-1], shown(both, which)[::-1], which, title, palette.residual, axis, palette)
+
+
+def shown_next(pair: TracePair) -> tuple[list[int], Floats]:
+    """The likeliest next tokens of both at their newest step, and their probabilities. Shapes: [2, token]."""
+    logits = [trace.step(-1).logits for trace in pair.both]
+    tokens = shown_tokens(effect_of(logits[0], logits[1], None, None))
+    return tokens, np.stack([softmax(row)[tokens] for row in logits])
+
+
+def next_chart(pair: TracePair, which: str, palette: Palette) -> alt.Chart | alt.LayerChart:
+    """A bar a token, the first run's likeliest on top."""
+    tokens, both = shown_next(pair)
+    labels = [pair.first.vocabulary.label(token) for token in tokens]
+    title = f"probability, {MINUS}, {POINTS}" if which == DIFFERENCE else "probability"
+    values = shown_shares(both, which)
+    return _bars(labels, both, values, which, title, palette.sampling, token_axis(), palette)
+
+
+def next_sentence(pair: TracePair) -> str:
+    """The first choices of both, and the token whose probability differs most."""
+    tokens, both = shown_next(pair)
+    label = pair.first.vocabulary.label
+    one, other = (f"{spoken(label(tokens[int(row.argmax())]))} ({percent(float(row.max()))})" for row in both)
+    most = int(np.abs(both[1] - both[0]).argmax())
+    return (
+        f"The first is likeliest to go on with {one}, the second with {other}. {spoken(label(tokens[most]))} differs "
+        f"most: {percent(float(both[0, most]))} and {percent(float(both[1, most]))}."
+    )
+
+
+def _bars(
+    names: list[str],
+    both: Floats,
+    values: Floats,
+    which: str,
+    title: str,
+    colour: str,
+    axis: alt.Axis,
+    palette: Palette,
+) -> alt.Chart | alt.LayerChart:
+    """Bars on one axis for both runs, or on one symmetric about 0, blue below and orange above."""
+    is_signed, is_share = which == DIFFERENCE, title.startswith("probability")
+    end = round_above(1.1 * float(np.abs(values if is_signed else both).max()))
+    rows: ChartData = [
+        {
+            "name": name,
+            "place": place,
+            "value": float(value),
+            "first": float(first),
+            "second": float(second),
+            "sign": "above" if value >= 0 else "below",
+        }
+        for place, (name, value, first, second) in enumerate(zip(names, values, *both, strict=True))
+    ]
+    format_of = ".2%" if is_share else ".3f"
+    x = alt.X(
+        "value:Q",
+        scale=alt.Scale(domain=[-end if is_signed else 0, end], nice=False),
+        axis=alt.Axis(title=title, tickCount=5, **({"format": ".0%"} if is_share and not is_signed else {})),
+    )
+    signs = alt.Scale(domain=["above", "below"], range=[palette.positive, palette.negative])
+    bars = (
+        named("bars")
+        .mark_bar()
+        .encode(
+            y=alt.Y("name:N", sort=alt.EncodingSortField("place", op="min"), axis=axis),
+            x=x,
+            color=alt.Color("sign:N", scale=signs, legend=None) if is_signed else alt.value(colour),
+            tooltip=[
+                alt.Tooltip("name:N", title="of"),
+                alt.Tooltip("first:Q", format=format_of),
+                alt.Tooltip("second:Q", format=format_of),
+            ],
+        )
+    )
+    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
+    return dressed(bars + zero, palette, min(ROW * len(rows) + AROUND, TALLEST), bars=rows)
