@@ -12,6 +12,7 @@ import sys
 import time
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         if name == "trace":
             added.add_argument("--out", type=Path, required=True, help="the .npz file to write")
             added.add_argument("--half", action="store_true", help="captures as float16")
+            added.add_argument("--check", action="store_true", help="check the numbers; status 1 if one fails")
     add_experiments(command, ready, answer)
     added = command("bench", bench, "Measure speed and memory beside Hugging Face transformers, or many runs at once.")
     bench_options.add_options(added)
@@ -174,19 +176,21 @@ def trace(options: argparse.Namespace) -> None:
 
     try:
         with whole_file(options.out) as file:
-            made = recorded(options)
+            engine, made = recorded(options)
             made.save(file, half=options.half)
     except OSError as error:
         raise GPT2Error(f"{options.out} cannot be written: {error.strerror or error}.") from None
-    answer(
-        options,
-        {"out": str(options.out), "text": made.text, "steps": len(made.steps), "run_id": made.run_id},
-        f"{options.out}: {len(made.steps)} steps, {made.seq} positions, {made.nbytes / 1e6:.1f} MB of captures",
-    )
+    payload = {"out": str(options.out), "text": made.text, "steps": len(made.steps), "run_id": made.run_id}
+    checks = engine.check(made) if options.check else ()
+    payload |= {"checks": [asdict(check) for check in checks]} if options.check else {}
+    first = f"{options.out}: {len(made.steps)} steps, {made.seq} positions, {made.nbytes / 1e6:.1f} MB of captures"
+    answer(options, payload, "\n".join([first, *map(str, checks)]))
+    if any(check.has_failed for check in checks):
+        sys.exit(1)
 
 
-def recorded(options: argparse.Namespace) -> "Trace":
-    """The run that the command line asks for; with no new tokens, one forward pass over the prompt."""
+def recorded(options: argparse.Namespace) -> "tuple[Engine, Trace]":
+    """The model and the run that the command line asks for; with no new tokens, one forward pass over the prompt."""
     sampling = sampling_of(options)
     engine = ready(options)
     run = engine.start(options.ids or options.prompt)
@@ -194,7 +198,7 @@ def recorded(options: argparse.Namespace) -> "Trace":
         pass
     if not run.trace.steps:
         run.advance(None)
-    return run.trace
+    return engine, run.trace
 
 
 def read(options: argparse.Namespace) -> None:

@@ -18,10 +18,11 @@ from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import hook_axes
 from gpt2.model.inputs import PLACES, Z
 from gpt2.model.interventions import Addition, Interventions, Scale
+from gpt2.reading.checks import relative
 from gpt2.trace.trace import Trace
 
 from .forced_run import forced_run
-from .parity import prompts_of, relative
+from .parity import prompts_of
 
 Array = NDArray[np.float32]
 TOLERANCE = 1e-5

@@ -18,13 +18,12 @@ from gpt2.engine.engine import Engine
 from gpt2.errors import EngineError, SettingsError
 from gpt2.model.config import GPT2Config
 from gpt2.model.interventions import Interventions
+from gpt2.reading.checks import ROW_TOLERANCE, TOLERANCE, relative
 
 from .forced_run import forced_run
 
 Array = NDArray[np.float32]
 
-TOLERANCE = 1e-4
-ROW_TOLERANCE = 1e-5
 SEED = 20
 # The opening of Lewis Carroll, Alice's Adventures in Wonderland (1865).
 TEXT = (
@@ -123,12 +122,6 @@ class ParityReport:
             "prompts": [{**asdict(prompt), "passed": prompt.passed} for prompt in self.prompts],
             "passed": self.passed,
         }
-
-
-def relative(ours: Array, reference: Array) -> float:
-    """Largest difference over the reference's largest magnitude; infinite if one of ours is not a number."""
-    worst = float(np.max(np.abs(ours - reference)) / np.max(np.abs(reference)))
-    return worst if np.isfinite(worst) else float("inf")
 
 
 def compare(folder: Path, engine: Engine, prompts: dict[str, Sequence[int]]) -> ParityReport:

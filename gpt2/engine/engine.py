@@ -6,7 +6,9 @@ from dataclasses import replace
 from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Sampling
 from gpt2.reading.attribution import attribute
+from gpt2.reading.checks import Check, parts_sum_to_logits, rows_sum_to_one, same_in_one_pass
 from gpt2.reading.logit_parts import Attribution
+from gpt2.reading.stored_reference import same_as_hugging_face
 from gpt2.text.one_token import one_token
 from gpt2.text.prompt import check_ids, encode_prompt
 from gpt2.trace.step import Step
@@ -110,3 +112,31 @@ class Engine(ForwardPasses):
 
         other = None if against is None else identity(against)
         return attribute(trace, self.checkpoint, identity(token), other, position)
+
+    def in_one_pass(self, trace: Trace) -> Trace:
+        """The whole text of a run read anew in one pass, with the interventions of its newest step.
+
+        Raises:
+            EngineError: if the forward pass overflowed.
+        """
+        run = self.start(trace.computed_ids, trace.steps[-1].interventions)
+        run.advance(None)
+        return run.trace
+
+    def check(self, trace: Trace) -> tuple[Check, ...]:
+        """What must hold of a run's numbers, and how far each is off; the text is read anew in one pass.
+
+        >>> import gpt2
+        >>> engine = gpt2.load("bundled")
+        >>> [check.has_failed for check in engine.check(engine.run("Once upon a time"))]
+        [False, False, False, False]
+
+        Raises:
+            TraceError: if a capture was dropped and cannot be recomputed.
+        """
+        return (
+            rows_sum_to_one(trace),
+            parts_sum_to_logits(trace, self.checkpoint),
+            same_in_one_pass(trace, self.in_one_pass(trace)),
+            same_as_hugging_face(trace, self.checkpoint),
+        )

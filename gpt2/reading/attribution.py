@@ -160,6 +160,22 @@ class Reader:
         weight = checkpoint.weights[f"h.{layer}.attn.c_proj.weight"]
         return (self.direction @ weight.astype(np.float64)).reshape(checkpoint.config.n_head, -1)
 
+    def operands(self, trace: Trace, checkpoint: Checkpoint, part: Part) -> tuple[Floats, Floats]:
+        """The vector of a head, an attention bias or an MLP, and what it is read along; their product is its part.
+
+        Shapes: both [d_model], of a head [d_head].
+        """
+        layer = part.layer or 0
+        after = self.factors[2 * layer + 1]
+        if part.kind == ATTENTION_BIAS:
+            return checkpoint.weights[part.hook].astype(np.float64), after * self.direction
+        change, place = self.changes[layer], PLACES.index(Z if part.kind == HEAD else MLP_OUT)
+        row = self._row(trace, part.hook)
+        own = row - change.vectors[change.added[place, 0]].reshape(row.shape)
+        if part.kind == MLP:
+            return own, after * self.direction
+        return own[part.head], after * self.of_heads(checkpoint, layer)[part.head]
+
     @classmethod
     def of_attribution(cls, trace: Trace, checkpoint: Checkpoint, found: Attribution) -> "Reader":
         """As an attribution of the same run was read."""

@@ -124,6 +124,11 @@ class HeadMatrices:
             )
         ]
 
+    def numbers(self, cell: tuple[int, int]) -> list[tuple[str, tuple[int, int, int]]]:
+        """The hooks and indices of a cell's score and weight."""
+        index = (self.head, cell[0] + self.start, cell[1] + self.start)
+        return [(f"blocks.{self.layer}.attn.hook_{part}", index) for part in ("attn_scores", "pattern")]
+
     def operands(self, cell: tuple[int, int]) -> list[str]:
         """The numbers behind one cell, from the two vectors to its share of the row."""
         query, key = (at + self.start for at in cell)

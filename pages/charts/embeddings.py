@@ -53,23 +53,33 @@ def shared_scale(trace: Trace) -> Scale:
     return Scale("signed", limit, "value", is_clipped=most > limit)
 
 
+def start(trace: Trace) -> int:
+    """The position of the first row that the matrices show."""
+    return max(0, trace.seq - SHOWN_ROWS)
+
+
+def numbers(trace: Trace, cell: tuple[int, int]) -> list[tuple[str, tuple[int, int]]]:
+    """The hooks and indices of what the three matrices show in a (row, column)."""
+    return [(hook, (cell[0] + start(trace), cell[1])) for hook in PARTS.values()]
+
+
 def part_picture(trace: Trace, part: str) -> Picture:
     """One of the three matrices: the latest tokens, all dimensions.
 
     Shapes: values [seq, d_model].
     """
-    start = max(0, trace.seq - SHOWN_ROWS)
-    values = trace[PARTS[part]][start:]
-    which = f"the latest {SHOWN_ROWS} of {trace.seq} tokens" if start else f"all {trace.seq} tokens"
+    begin = start(trace)
+    values = trace[PARTS[part]][begin:]
+    which = f"the latest {SHOWN_ROWS} of {trace.seq} tokens" if begin else f"all {trace.seq} tokens"
     return Picture(
         values=values,
-        rows=trace.labels[start:],
+        rows=trace.labels[begin:],
         columns=[str(dimension) for dimension in range(values.shape[1])],
         scale=shared_scale(trace),
         title=TITLES[part],
         caption=f"{which}, all {values.shape[1]} dimensions",
         hook=PARTS[part] + "[{r}, {c}]",
-        row_start=start,
+        row_start=begin,
         row_title="token",
         column_title="d_model",
         mark_row=values.shape[0] - 1,

@@ -55,6 +55,11 @@ class LensGrid:
     tokens: NDArray[np.int32]
     probabilities: Array
 
+    @property
+    def top(self) -> tuple[int, int]:
+        """The newest position at the top of the stack, as (row, column)."""
+        return self.tokens.shape[0] - 1, self.tokens.shape[1] - 1
+
 
 def lens_grid(trace: Trace, read_lens: ReadLens) -> LensGrid:
     """Read the newest positions; those that a step has read already come from the step."""
@@ -95,7 +100,8 @@ def lens_picture(trace: Trace, grid: LensGrid, height: int) -> Picture:
         list(names),
         share("probability of the top token (softmax of the lens's logits)", "sampling"),
         TITLE,
-        f"{lens_sentence(trace, grid)} Bold marks the token that follows in the text. {shown}",
+        f"{lens_sentence(trace, grid)} Bold marks the token that follows in the text. {shown} "
+        "A click shows below how a token got its logit.",
         "softmax(lm_head(ln_f({column}[{r}])))",
         column_names=list(names.values()),
         row_start=grid.start,
@@ -104,6 +110,12 @@ def lens_picture(trace: Trace, grid: LensGrid, height: int) -> Picture:
         bold=bold,
         height=height,
     )
+
+
+def number(trace: Trace, grid: LensGrid, cell: tuple[int, int]) -> tuple[str, int, int]:
+    """The hook, the position and the token of a (row, column)."""
+    row, depth = cell
+    return list(depths(trace.config.n_layer).values())[depth], grid.start + row, int(grid.tokens[cell])
 
 
 def lens_sentence(trace: Trace, grid: LensGrid) -> str:

@@ -43,6 +43,16 @@ def shape(trace: Trace) -> tuple[int, int]:
     return len(points(trace.config.n_layer)), trace.seq
 
 
+def hook_of(trace: Trace, row: int) -> str:
+    """The hook that a row of the map shows."""
+    return list(points(trace.config.n_layer).values())[::-1][row]
+
+
+def largest_number(trace: Trace, hook: str, position: int) -> tuple[int, int]:
+    """Where the number of the largest size in a vector is."""
+    return position, int(np.abs(trace.row(hook, position)).argmax())
+
+
 def norms(trace: Trace) -> Array:
     """Length of every vector. Shapes: -> [point, seq], the bottom of the stack first."""
     embeddings = [np.linalg.norm(trace[hook], axis=1) for hook in ("hook_embed", "hook_pos_embed")]  # each [seq]

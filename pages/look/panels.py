@@ -14,6 +14,8 @@ class Panel:
     terms: tuple[str, ...]
 
 
+ARITHMETIC = "The picked number as the sum that the model makes of it: its largest terms, and the rest together."
+
 PANELS = {
     "live.embedding": Panel(
         "The newest token's vector before the first layer: what it is, where it stands, and their sum.",
@@ -46,6 +48,7 @@ PANELS = {
     "embeddings.token": Panel("The vector of each token of the run, one row each.", ("token", "embedding")),
     "embeddings.position": Panel("The vector of each place in the text, one row each.", ("position embedding",)),
     "embeddings.sum": Panel("Both added: what the first layer reads.", ("residual stream", "layer")),
+    "embeddings.arithmetic": Panel(ARITHMETIC, ("embedding", "position embedding")),
     "embeddings.map": Panel(
         "The run's tokens and their neighbours on a flat map: what lies close has similar vectors.",
         ("embedding", "token"),
@@ -77,6 +80,7 @@ PANELS = {
     "attention.unmasked": Panel("How well each query fits each key.", ("query and key",)),
     "attention.masked": Panel("The same scores, with all later tokens hidden.", ("mask",)),
     "attention.cell": Panel("The weights of this head. A click picks a cell.", ("softmax", "attention pattern")),
+    "attention.arithmetic": Panel(ARITHMETIC, ("query and key", "softmax")),
     "mlp.layers": Panel(
         "The length of the vector that each layer's MLP adds at each token. A click picks a layer and a token.",
         ("MLP", "layer", "norm"),
@@ -94,10 +98,12 @@ PANELS = {
         ("unembedding", "logit", "direct effect"),
     ),
     "mlp.places": Panel("The activation of the first neurons at every token of the run.", ("neuron", "GELU")),
+    "mlp.arithmetic": Panel(ARITHMETIC, ("neuron", "GELU")),
     "residual.norms": Panel(
         "The length of every token's vector after each layer. A click picks one.",
         ("residual stream", "layer", "norm"),
     ),
+    "residual.arithmetic": Panel(ARITHMETIC, ("norm", "residual stream")),
     "residual.added": Panel(
         "The length of what attention and MLP of each layer add to the picked token's vector.", ("MLP", "norm")
     ),
@@ -107,6 +113,7 @@ PANELS = {
     "residual.lens": Panel(
         "The likeliest next token after each position, read at each depth.", ("logit lens", "unembedding", "layer")
     ),
+    "residual.logit": Panel(ARITHMETIC, ("logit lens", "logit")),
     "residual.watched": Panel("Chooses the token that the two lines below follow.", ("token",)),
     "residual.probability": Panel("The watched token's probability at each depth.", ("logit lens", "softmax")),
     "residual.rank": Panel("The watched token's rank at each depth.", ("rank",)),
@@ -136,6 +143,7 @@ PANELS = {
         "What arrives at the opened place, as shares of all that does.", ("residual stream", "MLP", "norm")
     ),
     "paths.heads": Panel("What each head carried of the opened edge.", ("head", "attention pattern")),
+    "attribution.arithmetic": Panel(ARITHMETIC, ("logit", "unembedding")),
     "sampling.settings": Panel(
         "Other settings for this one draw; the run itself stays as it is.",
         ("temperature", "top-k", "top-p", "seed"),
@@ -148,6 +156,8 @@ PANELS = {
         "The tokens that remain, end to end as wide as they are likely; u falls on the one that is drawn.",
         ("u", "seed"),
     ),
+    "sampling.token": Panel("Chooses the token whose logit and probability are shown below.", ("token",)),
+    "sampling.arithmetic": Panel(ARITHMETIC, ("logit", "softmax", "temperature")),
     "sampling.cumulative": Panel(
         "The probability of the likeliest tokens together, along the whole vocabulary.", ("rank", "top-k", "top-p")
     ),

@@ -102,13 +102,19 @@ class CancelModel:
 
 
 @dataclass(frozen=True)
+class ReadWhole:
+    """Read the whole text of the run on the stage in one pass, to check its steps."""
+
+
+@dataclass(frozen=True)
 class Malformed:
     """An action that cannot be read: why, in one sentence."""
 
     error: str
 
 
-Action = RunPrompt | Play | StepOn | Pause | ChangeSettings | Draft | View | ChooseModel | CancelModel | Malformed
+OfRun = RunPrompt | Play | StepOn | Pause | ReadWhole
+Action = OfRun | ChangeSettings | Draft | View | ChooseModel | CancelModel | Malformed
 
 
 def parse(name: str, values: Values) -> Action | None:
@@ -136,6 +142,8 @@ def parse(name: str, values: Values) -> Action | None:
                 return Pause()
             case "cancel":
                 return CancelModel()
+            case "read_whole":
+                return ReadWhole()
     except SettingsError as error:
         return Malformed(str(error))
     return None

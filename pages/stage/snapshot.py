@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gpt2.model.sampling import Sampling
+from gpt2.reading.checks import Check
 from gpt2.reading.tables import Tables
 from gpt2.trace.trace import Trace
 
@@ -79,6 +80,14 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """The checks of a run, and whether its whole text can be read at once, to check its steps."""
+
+    checks: tuple[Check, ...] = ()
+    can_read_whole: bool = False
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """Everything that one message to the browser is made from.
 
@@ -104,6 +113,7 @@ class Snapshot:
         is_starting: a new run is under way of which nothing is computed yet; the run before is still on the stage.
         tick_ms: how long the stage waits before it asks for the next message, while a run is under way.
         recorded: the run on the stage was not made by this visitor, whatever else the status has to say.
+        checked: the checks of the run on the stage, while it rests.
         link: what the address says; while its run is pending, `prompt` is that run's.
     """
 
@@ -134,3 +144,4 @@ class Snapshot:
     coming: Coming | None = None
     model_error: str = ""
     link: Link = Link()
+    checked: Checked = Checked()

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.charts import attention, attention_head, attention_row
 from pages.frame import layout
+from pages.frame.arithmetic import show_arithmetic
 from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
@@ -84,4 +85,5 @@ with layout.explain_missing():
             matrix(masked, key=view.key("masked"), selected=cell, is_picked=is_picked)
         with third:
             selectable_matrix(pattern, key=key, otherwise=matrices.strongest)
+    show_arithmetic(view, *matrices.numbers(cell))
     layout.show_computation("How it is computed", attention_head.FORMULA, matrices.operands(cell), LINES)

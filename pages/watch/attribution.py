@@ -4,12 +4,14 @@ from functools import partial
 
 import streamlit as st
 
+from gpt2.reading.arithmetic import explain, explain_part
 from gpt2.reading.attribution import attribute, logits_at, looked_at
 from gpt2.reading.logit_parts import HEAD
 from gpt2.text.one_token import one_token
 from pages.charts import embeddings
 from pages.charts.attribution import formula, head_map, subject, waterfall, words
 from pages.frame import layout
+from pages.frame.arithmetic import show_sums
 from pages.frame.badge import pick_from
 from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
@@ -98,6 +100,11 @@ with layout.explain_missing():
             layout.plain_text(words.bars_sentence(brought))
             chart = words.word_bars(trace, brought, view.palette, view.is_narrow)
             show_chart(chart, alt=words.BARS_TITLE, key=view.key("words"))
+    show_sums(
+        view,
+        explain_part(trace, checkpoint, found, part),
+        explain(trace, checkpoint, "logits", (found.position, found.token)),
+    )
     layout.show_computation(
         "How it is computed", formula.FORMULA, formula.operands(trace, checkpoint, found, part), LINES
     )

@@ -8,11 +8,12 @@ from pages.charts import embeddings as parts
 from pages.charts import embeddings_map as flat
 from pages.charts import embeddings_positions as positions
 from pages.frame import layout
+from pages.frame.arithmetic import show_arithmetic
 from pages.frame.badge import pick_from
 from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
-from pages.matrix.component import matrix
+from pages.matrix.component import matrix, picked_cell, selectable_matrix
 
 ALIKE = "How alike positions are"
 LINES = [Excerpt("model/embeddings.py", ("Embeddings.forward",))]
@@ -26,9 +27,17 @@ if view.step is None:
 
 tables = parts.own_tables(trace, view.tables)
 layout.plain_text(parts.parts_sentence(trace))
-for column, part in zip(st.columns(3), parts.PARTS, strict=True):
+matrices = [parts.part_picture(trace, part) for part in parts.PARTS]
+key, first = view.key(parts.SUM), (len(matrices[0].rows) - 1, 0)
+picked = picked_cell(key, matrices[0].values.shape, start=(parts.start(trace), 0))
+cell = picked or first
+for column, part, shown in zip(st.columns(3), parts.PARTS, matrices, strict=True):
     with column, st.container(border=True):
-        matrix(parts.part_picture(trace, part), key=view.key(part))
+        if part == parts.SUM:
+            selectable_matrix(shown, key=key, otherwise=first)
+        else:
+            matrix(shown, key=view.key(part), selected=cell, is_picked=picked is not None)
+show_arithmetic(view, *parts.numbers(trace, cell))
 
 left, right = st.columns([3, 2])
 if tables is None:

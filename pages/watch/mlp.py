@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.charts.mlp import bars, curve, layers, measures, places, tokens
 from pages.frame import layout
+from pages.frame.arithmetic import show_arithmetic
 from pages.frame.badge import pick_from
 from pages.frame.chart import show_chart, take_click
 from pages.frame.excerpt import Excerpt
@@ -79,6 +80,7 @@ with written, st.container(border=True, height="stretch"):
         show_chart(tokens.tokens_chart(shown, view.palette), alt=tokens.TITLE, key=view.key("tokens"))
         st.caption(tokens.caption(shown))
 
+show_arithmetic(view, *measured.numbers(neuron))
 layout.show_computation("How a neuron fires", curve.FORMULA, curve.operands(measured, neuron), LINES)
 if view.checkpoint is not None:
     layout.show_computation(

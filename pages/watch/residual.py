@@ -4,13 +4,15 @@ from functools import partial
 
 import streamlit as st
 
+from gpt2.reading.arithmetic import explain, explain_lens, explain_norm
 from pages.charts import lens, lens_watch, residual
 from pages.frame import layout
+from pages.frame.arithmetic import show_sums
 from pages.frame.badge import pick_from
 from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
-from pages.matrix.component import matrix, picked_cell, selectable_matrix
+from pages.matrix.component import picked_cell, selectable_matrix
 
 STREAM = Excerpt("model/embeddings.py", ("Embeddings.forward",)), Excerpt("model/block.py", ("Block.forward",))
 LENS = Excerpt("model/layer_norm.py", ("LayerNorm.forward",)), Excerpt("model/lm_head.py", ("LMHead.forward",))
@@ -32,10 +34,17 @@ with st.container(border=True):
         persist_state="session",
     )
     key, newest = view.key("norms"), (0, view.newest)
-    _, position = picked_cell(key, residual.shape(view.trace)) or newest
+    row, position = picked_cell(key, residual.shape(view.trace)) or newest
     with large:
         picture = residual.norm_map(view.trace, position, without_first, height=400)
         selectable_matrix(picture, key=key, otherwise=newest)
+
+with layout.explain_missing():
+    hook = residual.hook_of(view.trace, row)
+    sums = [explain_norm(view.trace, hook, position)]
+    if view.checkpoint is not None:
+        sums.append(explain(view.trace, view.checkpoint, hook, residual.largest_number(view.trace, hook, position)))
+    show_sums(view, *sums)
 
 added, direction = st.columns(2, gap="medium")
 with added, st.container(border=True, height="stretch"):
@@ -59,7 +68,9 @@ if view.read_lens is None:
 large, beside = st.columns([13, 8], gap="medium")
 with large, st.container(border=True):
     grid = lens.lens_grid(view.trace, view.read_lens)
-    matrix(lens.lens_picture(view.trace, grid, height=700), key=view.key("lens"))
+    key, top = view.key("lens"), grid.top
+    read = picked_cell(key, grid.tokens.shape, start=(grid.start, 0)) or top
+    selectable_matrix(lens.lens_picture(view.trace, grid, height=700), key=key, otherwise=top)
 with beside, st.container(border=True):
     logits = lens.newest_logits(view.trace, view.read_lens)
     choice = pick_from(
@@ -79,6 +90,8 @@ with beside, st.container(border=True):
     chart = lens_watch.rank_line(view.trace, watched, view.palette)
     show_chart(chart, alt=lens_watch.RANK_TITLE, key=view.key("rank"))
 
+if view.checkpoint is not None:
+    show_sums(view, explain_lens(view.trace, view.checkpoint, *lens.number(view.trace, grid, read)), panel="logit")
 layout.show_computation("How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), STREAM)
 layout.show_computation(
     "How the logit lens is computed", lens.FORMULA, lens.operands(view.trace, logits, watched), LENS

@@ -1,14 +1,20 @@
 """Sampling: how the next token is chosen from the logits, and what other settings would choose."""
 
+from functools import partial
+
 import streamlit as st
 
 from gpt2.errors import SettingsError
-from pages.charts.sampling import columns, cumulative, entropy, stacked
+from gpt2.reading.arithmetic import explain, explain_probability
+from pages.charts import lens
+from pages.charts.sampling import columns, cumulative, entropy, outcome, stacked
 from pages.charts.sampling import draw as bar
 from pages.charts.sampling.formula import FORMULA, sampling_operands
 from pages.charts.sampling.outcome import HOTTEST, Outcome, chosen_sampling, control_values, outcome_sentence
 from pages.frame import layout
-from pages.frame.chart import show_chart
+from pages.frame.arithmetic import show_sums
+from pages.frame.badge import pick_from
+from pages.frame.chart import show_chart, take_click
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
 
@@ -63,8 +69,24 @@ with picture, st.container(border=True, height="stretch"):
     draw_columns = stacked.stacked_chart if view.is_narrow else columns.columns_chart
     chart = draw_columns(preview, drawn, step.logits, vocabulary, view.palette)
     key = view.key("stacked columns" if view.is_narrow else "columns")
-    show_chart(chart, alt="Bars: probabilities of the same tokens in five columns", key=key)
+    click = partial(take_click, key, view.key("token"))
+    show_chart(chart, alt="Bars: probabilities of the same tokens in five columns", key=key, on_select=click)
     st.caption(stacked.LEGEND if view.is_narrow else columns.LEGEND)
+
+if view.checkpoint is not None:
+    choice = pick_from(
+        outcome.token_options(preview, drawn, st.session_state.get(view.key("token"))),
+        "The token whose numbers are shown below",
+        format_func=partial(lens.candidate_label, vocabulary),
+        key=view.key("token"),
+        otherwise=outcome.DRAWN,
+    )
+    token, temperature = preview.token if choice == outcome.DRAWN else choice, preview.sampling.temperature
+    show_sums(
+        view,
+        explain(view.trace, view.checkpoint, "logits", (view.newest, token)),
+        explain_probability(step.logits, preview.distribution, temperature, token, vocabulary),
+    )
 
 with st.container(border=True):
     heading(view.key("draw"), "The draw: the remaining tokens end to end, and one seeded number u")

@@ -87,6 +87,12 @@ class Measured:
         """The neuron of an option."""
         return order[0] if choice == FIRST else choice % len(order)
 
+    def numbers(self, neuron: int) -> list[tuple[str, tuple[int, int]]]:
+        """The hooks and indices of a neuron's activation, and of the largest number that its MLP writes."""
+        block, position = f"blocks.{self.neurons.layer}", self.neurons.position
+        most = int(np.abs(self.trace.row(f"{block}.{MLP_OUT}", position)).argmax())
+        return [(f"{block}.mlp.hook_post", (position, neuron)), (f"{block}.{MLP_OUT}", (position, most))]
+
     def name(self, neuron: int) -> str:
         """A neuron's name."""
         return neuron_name(self.neurons.layer, neuron)

@@ -11,6 +11,8 @@ from pages.look.numbers import bits, percent
 from pages.look.tokens import spoken
 
 SHOWN_TOKENS = 16
+# The option that stands for the token that the settings draw.
+DRAWN = -1
 # The limits of the page's controls: a slider's end, and the largest whole number that a browser holds exactly.
 HOTTEST = 2.0
 LARGEST_SEED = 2**53 - 1
@@ -115,6 +117,12 @@ def shown_tokens(outcome: Outcome, *also: int, count: int = SHOWN_TOKENS) -> lis
             break
         head.pop()
     return head + sorted(extra, key=distribution.rank)
+
+
+def token_options(outcome: Outcome, as_drawn: Outcome, chosen: object) -> list[int]:
+    """The tokens whose arithmetic can be asked for: the drawn one, those of the picture, and the one chosen already."""
+    already = [chosen] if isinstance(chosen, int) and 0 <= chosen < len(outcome.distribution.raw) else []
+    return list(dict.fromkeys([DRAWN, *shown_tokens(outcome, as_drawn.token), *already]))
 
 
 def stretch(distribution: Distribution, token: int) -> tuple[float, float]:

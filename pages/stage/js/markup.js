@@ -74,8 +74,12 @@ const TOP = `
       <div class="facts"></div>
       <div class="coming" aria-valuemin="0" aria-valuemax="100" hidden><b></b> <span></span></div>
       <div class="state"><button type="button" class="unlock" title="Unlock this head (Esc)" hidden></button>
+        <button type="button" class="checked" aria-haspopup="dialog" aria-expanded="false" title="What was checked"
+        ><small>checked</small> <strong></strong></button>
         <b>recorded run</b><i></i><span></span></div>
     </div>
+    <div class="checks" role="dialog" aria-label="What was checked of this run" hidden>
+      <dl></dl><button type="button"></button></div>
     <button type="button" class="cancel" hidden>Cancel</button>
   </div>
   <div class="error" id="on-prompt" role="alert"></div>

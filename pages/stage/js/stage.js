@@ -10,7 +10,8 @@ const ELEMENTS = {
   back: ".back", play: ".play", sign: ".sign", word: ".word", forward: ".forward", last: ".last", run: ".run",
   chip: ".chip", popover: ".popover", fields: ".fields", examples: ".examples", status: ".status", facts: ".facts",
   coming: ".coming", cancel: ".cancel", models: ".models", other: ".other", modelNote: ".model-note",
-  badge: ".state b", statusText: ".state span", tokens: ".tokens", scrubber: ".scrubber",
+  badge: ".state b", statusText: ".state span", checked: ".checked", checks: ".checks",
+  tokens: ".tokens", scrubber: ".scrubber",
   watching: ".watching", unfold: ".unfold",
   unlock: ".state .unlock", copyLink: ".copy-link", copied: ".copied", copiedText: ".copied span",
   copiedLink: ".copied input", help: ".help", helpButton: ".help-button", size: ".size",
@@ -30,6 +31,7 @@ function build(parent, view) {
   stage.explain = root.querySelector(".explain");
   wirePrompt(parts);
   wireSettings(parts);
+  wireChecks(parts);
   wireModels(parts);
   wireStrip(stage);
   wireSlim(stage);
@@ -43,6 +45,7 @@ function build(parent, view) {
   root.addEventListener("pointerdown", (event) => {
     const inside = event.composedPath().some((node) => node === parts.popover || node === parts.chip);
     if (!inside && !parts.popover.hidden) closePopover();
+    if (!event.composedPath().some((node) => node === parts.checks || node === parts.checked)) closeChecks();
   });
   stage.observer = new ResizeObserver(() => fit(stage));
   stage.observer.observe(root);
@@ -134,6 +137,7 @@ function paint() {
   root.classList.toggle("empty", stage.run !== state.run); // no number of one run under the name of another
   paintPrompt(parts);
   paintSettings(parts);
+  paintChecks(parts);
   paintModels(parts, stage);
   paintStrip(stage, record);
   paintTransport(parts);

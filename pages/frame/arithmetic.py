@@ -1,0 +1,49 @@
+"""The panel of a picked number: its formula, its real terms, the lines of the model that compute it, and a lesson."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from gpt2.learn.lesson import Lesson
+from gpt2.learn.lessons import LESSONS
+from gpt2.reading.arithmetic import explain
+from gpt2.reading.source_line import SourceLine
+from gpt2.reading.terms import Sum
+from pages.charts.ledger import TITLE, check_sentence, ledger, source
+
+from .heading import heading
+from .layout import View, explain_missing, plain_text
+
+LESSON_PAGES = Path(__file__).parents[1] / "learn" / "lessons"
+
+
+def show_arithmetic(view: View, *numbers: tuple[str, tuple[int, ...]], panel: str = "arithmetic") -> None:
+    """Draw the arithmetic of captured numbers, each a hook and an index; nothing without the weights of the run."""
+    if (checkpoint := view.checkpoint) is not None:
+        with explain_missing():
+            show_sums(view, *(explain(view.trace, checkpoint, hook, index) for hook, index in numbers), panel=panel)
+
+
+def show_sums(view: View, *sums: Sum, panel: str = "arithmetic") -> None:
+    """Draw one number's arithmetic, or that of a few that belong together, side by side."""
+    with st.container(border=True):
+        heading(view.key(panel), TITLE)
+        for column, found in zip(st.columns(len(sums), gap="medium"), sums, strict=True):
+            with column:
+                _show(found)
+
+
+def _show(found: Sum) -> None:
+    plain_text(check_sentence(found))
+    st.latex(found.rule.formula)
+    st.code(ledger(found), language=None)
+    st.code(source(found), language="python", wrap_lines=True)
+    if lesson := lesson_of(found.rule.lines):
+        page = st.Page(LESSON_PAGES / f"lesson_{lesson.slug}.py", title=f"{lesson.number} {lesson.title}")
+        st.page_link(page, label=f"Lesson {lesson.number} builds this: {lesson.title}", icon=":material/school:")
+
+
+def lesson_of(lines: tuple[SourceLine, ...]) -> Lesson | None:
+    """The first lesson that builds a file of these lines; it has what every line made of the run on the stage."""
+    files = [line.file for line in lines]
+    return next((lesson for lesson in LESSONS if f"model/{lesson.component}.py" in files), None)

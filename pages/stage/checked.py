@@ -1,0 +1,37 @@
+"""The badge of the run on the stage, and what it opens: each check with its number, and what it means."""
+
+from typing import Any
+
+from gpt2.reading.checks import Check
+from pages.look.numbers import rounding_error
+
+from .snapshot import Checked
+
+
+def describe_checks(checked: Checked) -> dict[str, Any]:
+    """The checks as the browser shows them; without one that has a number, the badge says nothing."""
+    checks = checked.checks
+    known = [check.off for check in checks if check.off is not None]
+    has_failed = any(check.has_failed for check in checks)
+    return {
+        "badge": "" if not known else "check failed ✗" if has_failed else f"✓ {rounding_error(max(known))}",
+        "failed": has_failed,
+        "can_read_whole": checked.can_read_whole,
+        "rows": [
+            {
+                "name": check.name,
+                "number": _number(check),
+                "says": f"{check.meaning} {check.note}".strip(),
+                "state": "unknown" if check.off is None else "failed" if check.has_failed else "passed",
+            }
+            for check in checks
+        ],
+    }
+
+
+def _number(check: Check) -> str:
+    """How far the numbers are off, beside how far they may be."""
+    if check.off is None:
+        return "not checked"
+    way = "off by" if not check.has_failed else "FAILED: off by"
+    return f"{way} {rounding_error(check.off)}, at most {rounding_error(check.tolerance)}"

@@ -1,0 +1,50 @@
+// The badge of the run on the stage: a check mark and how far its numbers are off, and a list of what was checked.
+
+function wireChecks({ checked, checks, status }) {
+  checked.addEventListener("click", () => (checks.hidden ? openChecks() : closeChecks()));
+  checks.querySelector("button").addEventListener("click", () => send("read_whole"));
+  status.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !closeChecks()) return;
+    event.stopPropagation();
+    checked.focus();
+  });
+}
+
+function openChecks() {
+  const { checks, checked } = stageNow.parts;
+  checks.hidden = false;
+  checked.setAttribute("aria-expanded", "true");
+}
+
+// Whether it was open.
+function closeChecks() {
+  const { checks, checked } = stageNow?.parts ?? {};
+  if (!checks || checks.hidden) return false;
+  checks.hidden = true;
+  checked.setAttribute("aria-expanded", "false");
+  return true;
+}
+
+// A run that is under way has none: they are made once it rests.
+function paintChecks({ checked, checks }) {
+  const { badge, failed, rows, can_read_whole: canRead } = state.header.checks;
+  checked.hidden = !badge;
+  if (!badge) closeChecks();
+  setText(checked.lastElementChild, badge);
+  checked.classList.toggle("wrong", failed);
+  const read = checks.querySelector("button"), isReading = isPending("read_whole");
+  read.hidden = !canRead;
+  read.disabled = isReading;
+  setText(read, isReading ? "Reading it at once …" : "Read the whole text at once");
+  const list = checks.querySelector("dl"), key = JSON.stringify(rows);
+  if (list.dataset.filled === key) return;
+  list.dataset.filled = key;
+  list.replaceChildren(...rows.flatMap(({ name, number, says, state: how }) => {
+    const [title, line, note] = ["dt", "dd", "dd"].map((tag) => document.createElement(tag));
+    title.textContent = name;
+    line.textContent = number;
+    line.className = how;
+    note.append(...tokenNodes(says));
+    return [title, line, note];
+  }));
+}
