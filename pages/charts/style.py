@@ -36,6 +36,14 @@ LOCALE = {
 }
 
 
+def picking() -> alt.Parameter:
+    """The selection of a clicked mark, by its `option`.
+
+    Emptied as the pointer leaves the mark, so that the next click on the same one is news again.
+    """
+    return alt.selection_point(name=PICKED, fields=["option"], on="click", clear="mouseout")
+
+
 def config(palette: Palette) -> dict[str, Any]:
     """Vega-Lite's `config` for one theme: quiet axes, no frame, numbers that line up, titles from the left."""
     axis = {

@@ -135,6 +135,10 @@ PANELS = {
         "The same tokens in five columns, from the model's logits to what the draw sees; a removed one is hatched.",
         ("logit", "softmax", "temperature", "top-k", "top-p", "entropy"),
     ),
+    "sampling.another": Panel(
+        "Chooses another token to go on with from this step, in a branch of its own; a click on a bar chooses one.",
+        ("token",),
+    ),
     "sampling.draw": Panel(
         "The tokens that remain, end to end as wide as they are likely; u falls on the one that is drawn.",
         ("u", "seed"),

@@ -57,6 +57,15 @@ class StepOn:
 
 
 @dataclass(frozen=True)
+class Branch:
+    """Generate from a step with this token in place of the one that was drawn there."""
+
+    step: int
+    token: int
+    settings: Settings
+
+
+@dataclass(frozen=True)
 class Pause:
     """Stop generating."""
 
@@ -108,7 +117,9 @@ class Malformed:
     error: str
 
 
-Action = RunPrompt | Play | StepOn | Pause | ChangeSettings | Draft | View | ChooseModel | CancelModel | Malformed
+Action = (
+    RunPrompt | Play | StepOn | Branch | Pause | ChangeSettings | Draft | View | ChooseModel | CancelModel | Malformed
+)
 
 
 def parse(name: str, values: Values) -> Action | None:
@@ -121,6 +132,11 @@ def parse(name: str, values: Values) -> Action | None:
                 return Play(whole(values, "cursor", "The step"), _settings(values))
             case "step":
                 return StepOn(whole(values, "cursor", "The step"), _settings(values))
+            case "branch":
+                step, token = whole(values, "cursor", "The step"), whole(values, "token", "The token")
+                if step is None or token is None:
+                    raise SettingsError("A branch needs a step and a token; press a token again.")
+                return Branch(step, token, _settings(values))
             case "settings":
                 return ChangeSettings(whole(values, "cursor", "The step"), _settings(values))
             case "view":

@@ -76,9 +76,9 @@ class Generation:
             return turn.waiting if is_felt else 0
         return turn.before if is_felt else self._slow_before
 
-    def start(self, cursor: int = 0) -> None:
-        """Begin, and return at once. After a replay the run continues from the step `cursor`."""
-        self._thread = threading.Thread(target=self._generate, args=(cursor,), name="generate", daemon=True)
+    def start(self) -> None:
+        """Begin, and return at once."""
+        self._thread = threading.Thread(target=self._generate, name="generate", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
@@ -87,9 +87,9 @@ class Generation:
         if self._thread is not None:
             self._thread.join()
 
-    def _generate(self, cursor: int) -> None:
+    def _generate(self) -> None:
         try:
-            if self.recipe is not None and not self._replay(self.recipe, cursor):
+            if self.recipe is not None and not self._replay(self.recipe):
                 return
             if self._draw_first():
                 self._continue()
@@ -100,7 +100,7 @@ class Generation:
         except Exception as error:
             self.error = f"The run stopped ({type(error).__name__}: {error}); the tokens on the stage are kept."
 
-    def _replay(self, recipe: Recipe, cursor: int) -> bool:
+    def _replay(self, recipe: Recipe) -> bool:
         """Make all of the recipe's tokens again; False if it was stopped before the last one.
 
         Raises:
@@ -113,7 +113,7 @@ class Generation:
         except EngineError:
             self.has_diverged = True
             raise
-        fork_if_settings_changed(self.run, cursor, self._controls.sampling)
+        redraw_if_settings_changed(self.run, self._controls.sampling)
         self.recipe = None
         return True
 
@@ -153,19 +153,11 @@ class Generation:
         return True
 
 
-def fork_if_settings_changed(run: Run, cursor: int, sampling: Sampling) -> None:
-    """Let the run take another way from the step `cursor`, if any step from there on was drawn with other settings.
-
-    A token that a person chose at that step stays.
-    """
-    last = len(run.trace.steps) - 1
-    at = max(0, min(cursor, last))
-    if any(step.draw is not None and step.draw.sampling != sampling for step in run.trace.steps[at:]):
-        if at < last:
-            run.branch(at + 1)
-        newest = run.trace.steps[-1].draw
-        if newest is None or not newest.is_chosen:
-            run.resample(sampling)
+def redraw_if_settings_changed(run: Run, sampling: Sampling) -> None:
+    """Draw the newest token again if it was drawn with other settings; one that a person chose stays."""
+    newest = run.trace.steps[-1].draw
+    if newest is not None and newest.sampling != sampling and not newest.is_chosen:
+        run.resample(sampling)
 
 
 def stop_reason_of(visitor: Evictable, traces: Traces) -> Callable[[Run], str]:

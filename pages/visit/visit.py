@@ -17,6 +17,7 @@ from pages.server.models import ALWAYS, pool
 from pages.server.traces import TRACES
 from pages.stage.actions import (
     Action,
+    Branch,
     CancelModel,
     ChangeSettings,
     ChooseModel,
@@ -32,6 +33,7 @@ from pages.stage.actions import (
 from pages.stage.snapshot import Snapshot, Status
 
 from .branches import Branches
+from .branching import branch_from_stage, go_on
 from .connection import is_connected
 from .controls import DEFAULT, Controls, WrongSettings
 from .draft import TypedPrompt
@@ -177,7 +179,7 @@ class Visit:
         if not isinstance(action, Draft | View | Pause | ChooseModel | CancelModel):
             self.player.error = self.choice.error = ""
         try:
-            if isinstance(action, RunPrompt | Play | StepOn):
+            if isinstance(action, RunPrompt | Play | StepOn | Branch):
                 limits().check()
             match action:
                 case RunPrompt(text, settings):
@@ -191,6 +193,9 @@ class Visit:
                 case StepOn(cursor, settings):
                     self._take_settings(settings)
                     self._play(cursor, 1, 0.0)
+                case Branch(step, token, settings):
+                    self._take_settings(settings)
+                    branch_from_stage(self, step, token, self.max_new_tokens, self.speed)
                 case Pause():
                     self.player.pause()
                 case ChangeSettings(cursor, settings):
@@ -251,8 +256,7 @@ class Visit:
         self._end_measurement_of_another()
 
     def _play(self, cursor: int | None, tokens: int, speed: float) -> None:
-        at = self.cursor if cursor is None else cursor
-        self.player.play(self._engine(), at, self.sampling, tokens, speed, self.ignore_eos)
+        go_on(self, self._engine(), self.cursor if cursor is None else cursor, tokens, speed)
         self._end_measurement_of_another()
 
     def _engine(self) -> "Engine":

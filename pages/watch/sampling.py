@@ -1,16 +1,22 @@
 """Sampling: how the next token is chosen from the logits, and what other settings would choose."""
 
+from functools import partial
+
 import streamlit as st
 
 from gpt2.errors import SettingsError
-from pages.charts.sampling import columns, cumulative, entropy, stacked
+from pages.charts.sampling import another, columns, cumulative, entropy, stacked
 from pages.charts.sampling import draw as bar
 from pages.charts.sampling.formula import FORMULA, sampling_operands
 from pages.charts.sampling.outcome import HOTTEST, Outcome, chosen_sampling, control_values, outcome_sentence
 from pages.frame import layout
-from pages.frame.chart import show_chart
+from pages.frame.badge import pick_from
+from pages.frame.chart import show_chart, take_click
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
+from pages.look.tokens import markdown, spoken
+from pages.visit.branching import start_branch
+from pages.visit.session import this_visit
 
 LINES = [Excerpt("model/sampling.py", ("Distribution.of", "temper", "cut_top_k", "cut_top_p", "keep", "place_of"))]
 
@@ -63,8 +69,35 @@ with picture, st.container(border=True, height="stretch"):
     draw_columns = stacked.stacked_chart if view.is_narrow else columns.columns_chart
     chart = draw_columns(preview, drawn, step.logits, vocabulary, view.palette)
     key = view.key("stacked columns" if view.is_narrow else "columns")
-    show_chart(chart, alt="Bars: probabilities of the same tokens in five columns", key=key)
+    chooser = view.key("another")
+    show_chart(
+        chart,
+        alt="Bars: probabilities of the same tokens in five columns",
+        key=key,
+        on_select=partial(take_click, key, chooser),
+    )
     st.caption(stacked.LEGEND if view.is_narrow else columns.LEGEND)
+    chosen, button = st.columns([3, 2], vertical_alignment="bottom")
+    with chosen:
+        option = pick_from(
+            another.options(drawn, preview, st.session_state.get(chooser)),
+            another.TITLE,
+            format_func=partial(another.option_label, vocabulary),
+            key=chooser,
+            otherwise=another.LIKELIEST,
+        )
+    visit, token = this_visit(), another.token_of(drawn, option)
+    button.button(
+        f"Branch here with {markdown(spoken(vocabulary.label(token)))}",
+        key=view.key("branch"),
+        on_click=start_branch,
+        args=(visit, view.step_index, token, visit.max_new_tokens),
+        disabled=token == drawn.token,
+        width="stretch",
+    )
+    if visit.branches.error:
+        st.error("There is no new branch.")
+        layout.plain_text(visit.branches.error)
 
 with st.container(border=True):
     heading(view.key("draw"), "The draw: the remaining tokens end to end, and one seeded number u")

@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from pages.charts.style import PICKED, ChartData, dressed, named, token_axis
+from pages.charts.style import ChartData, dressed, named, picking, token_axis
 from pages.look.numbers import fixed
 from pages.look.palette import Palette
 
@@ -51,9 +51,7 @@ def bars_chart(
         y=alt.Y("label:N", sort=None, axis=token_axis(labelLimit=220, labelPadding=6)),
         tooltip=tip,
     )
-    # Emptied as the pointer leaves the bar, so that the next click on the same bar is news again.
-    pick = alt.selection_point(name=PICKED, fields=["option"], on="click", clear="mouseout")
-    bars = base.mark_bar(color=palette.mlp, height=14, cursor="pointer").add_params(pick)
+    bars = base.mark_bar(color=palette.mlp, height=14, cursor="pointer").add_params(picking())
     frame = base.mark_bar(filled=False, height=14, stroke=palette.text, strokeWidth=2).transform_filter("datum.chosen")
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
     rows = bar_rows(measured, measure, order, neuron)

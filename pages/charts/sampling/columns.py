@@ -72,6 +72,7 @@ def column_rows(
             end = left + BAR * max(passed, gone) / longest
             arrived = float(column.arrived[token])
             bar = {"x": left, "x2": end, "y": y - HALF, "y2": y + HALF, "removed": not passed and gone > 0}
+            bar |= {"right": left + VALUE, "option": token}
             facts = {"token": vocabulary.label(token), "id": token, "column": column.name, "probability": arrived}
             bars.append({**bar, **facts, "logit": float(logits[token]), "chosen": token == outcome.token})
             if bar["removed"]:
@@ -180,11 +181,11 @@ def columns_chart(
         .mark_rect(filled=False, stroke=tint, strokeWidth=1, strokeDash=[4, 3], opacity=0.8)
         .encode(**box),
         bars.transform_filter("!datum.removed").mark_rect(color=tint, cornerRadius=1.5).encode(
-            **box, opacity=strength, tooltip=tip
+            **box, opacity=strength
         ),
         bars.transform_filter("datum.removed").mark_rect(
             fill=palette.panel, fillOpacity=0.01, stroke=tint, strokeWidth=1, strokeOpacity=0.65
-        ).encode(**box, tooltip=tip),
+        ).encode(**box),
         style.named("hatches").mark_rule(color=tint, strokeWidth=1, opacity=0.65, clip=True).encode(**box),
         marks.transform_filter("datum.kind == 'as drawn'").mark_rule(color=palette.text, strokeWidth=1.5).encode(**box),
         *(
@@ -213,6 +214,9 @@ def columns_chart(
         ).encode(x=x, y=y, text="text:N"),
         heads.transform_filter("datum.line == 'entropy'").mark_text(align="left", fontSize=style.LABEL).encode(
             x=x, y=y, text="text:N"
+        ),
+        bars.mark_rect(opacity=0, cursor="pointer").encode(**box | {"x2": "right:Q"}, tooltip=tip).add_params(
+            style.picking()
         ),
     ]  # fmt: skip
     rows = column_rows(outcome, as_drawn, logits, vocabulary)

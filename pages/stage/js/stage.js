@@ -12,6 +12,7 @@ const ELEMENTS = {
   coming: ".coming", cancel: ".cancel", models: ".models", other: ".other", modelNote: ".model-note",
   badge: ".state b", statusText: ".state span", tokens: ".tokens", scrubber: ".scrubber",
   watching: ".watching", unfold: ".unfold",
+  branchOffer: ".branch-offer", branchSays: ".branch-offer div", branchHere: ".branch-offer button",
   unlock: ".state .unlock", copyLink: ".copy-link", copied: ".copied", copiedText: ".copied span",
   copiedLink: ".copied input", help: ".help", helpButton: ".help-button", size: ".size",
 };
@@ -39,6 +40,7 @@ function build(parent, view) {
   parts.unlock.addEventListener("click", unlockHead);
   if (view === "live") addPanels(stage);
   if (view === "live") wireTour(stage);
+  wireBranchOffer(stage);
   root.addEventListener("keydown", onKey);
   root.addEventListener("pointerdown", (event) => {
     const inside = event.composedPath().some((node) => node === parts.popover || node === parts.chip);
@@ -128,6 +130,7 @@ function paint() {
   }
   const { parts, root } = stage;
   tendFill();
+  tendOffer();
   const record = shownAt(state.cursor);
   const isNew = record && record !== stage.record, since = performance.now();
   if (record) Object.assign(stage, { record, run: state.run });
