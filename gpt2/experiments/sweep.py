@@ -50,6 +50,11 @@ class Sweep:
         return self.values.size
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of its array."""
+        return self.values.nbytes
+
+    @property
     def strongest(self) -> tuple[int, int]:
         """The row and the column of the largest effect by size so far."""
         row, column = np.unravel_index(np.nanargmax(np.abs(self.values)), self.values.shape)

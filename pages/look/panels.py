@@ -157,6 +157,10 @@ PANELS = {
         "Every head of every layer, and each layer's MLP. A click changes one, another leaves it as it was.",
         ("head", "layer", "MLP"),
     ),
+    "experiments.kept": Panel(
+        "The changes that you have named: how far each moves the model, at this step and on average.",
+        ("KL divergence",),
+    ),
     "experiments.texts": Panel(
         "What the base and the changed model write with the same settings and seed.", ("token", "seed")
     ),

@@ -34,6 +34,7 @@ from pages.stage.snapshot import Snapshot, Status
 
 from .branches import Branches
 from .branching import branch_from_stage, go_on
+from .change_text import NamedChange
 from .connection import is_connected
 from .controls import DEFAULT, Controls, WrongSettings
 from .draft import TypedPrompt
@@ -71,6 +72,7 @@ class Visit:
     paint_ms: float | None = None  # to draw a step on the Live page, as this browser has timed it
     is_narrow: bool = False  # whether the browser's window is too narrow for pictures that need much room
     measurement: Measurement | None = None  # what tokens of a run would cost without the cache
+    change: NamedChange | None = None  # that the Experiments page has on; None if none
     session: str | None = None  # the browser session that it is of
     branches: Branches = field(init=False)
 

@@ -227,6 +227,6 @@ function leave(parent) {
 // A newer version of the code replaces an older one; what was waiting for it goes on.
 if (shared.version !== VERSION) {
   const isFilled = () => Boolean(filled);
-  Object.assign(shared, { version: VERSION, show, leave, toggleHead, unlockHead, say, isFilled });
+  Object.assign(shared, { version: VERSION, show, leave, toggleHead, unlockHead, say, isFilled, relink });
   for (const go of shared.waiting.splice(0)) go();
 }
