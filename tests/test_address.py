@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt2.errors import SettingsError
+from gpt2.experiments.part import head, mlp, stream
+from gpt2.experiments.plan import Mute, Patch, Steer
 from gpt2.model.sampling import Sampling
 from pages.visit.address import MOST_READ, MOST_STEPS, Address, compose, read_address
+from pages.visit.change_text import MOST_NAME, NamedChange
 from pages.visit.controls import Controls
 
 samplings = st.builds(
@@ -23,6 +26,17 @@ samplings = st.builds(
 )
 controls = st.builds(Controls, samplings, st.integers(1, MOST_STEPS), st.just(8.0), st.booleans())
 texts = st.text(min_size=1) | st.text('"&=#%+?;<script>\n\r\t\0 ', min_size=1) | st.text("ab ", min_size=400)
+numbers, short = st.integers(0, 99), st.text('~_0 -"é', min_size=1, max_size=9)
+places = st.none() | st.lists(numbers, unique=True, max_size=4).map(sorted).map(tuple)
+parts = st.builds(head, numbers, numbers) | st.builds(mlp, numbers)
+some = st.lists(parts, min_size=1, max_size=5, unique=True).map(tuple)
+changes = (
+    st.builds(Mute, some, st.sampled_from(["zero", "mean"]), positions=places)
+    | st.builds(Mute, some, st.just("scale"), st.integers(-20, 30).map(lambda tenths: tenths / 10), places)
+    | st.builds(Steer, numbers, st.integers(-200, 200).map(lambda share: share / 100), short, positions=places)
+    | st.builds(Steer, numbers, st.just(0.5), st.just(""), short, short, places)
+    | st.builds(Patch, short, parts | st.builds(stream, numbers), places, st.booleans())
+)
 
 
 @given(
@@ -32,10 +46,11 @@ texts = st.text(min_size=1) | st.text('"&=#%+?;<script>\n\r\t\0 ', min_size=1) |
     model=st.none() | st.text(min_size=1, max_size=100),
     step=st.none() | st.integers(0, 10**18),
     head=st.none() | st.tuples(st.integers(0, 99), st.integers(0, 99)),
+    change=st.none() | st.builds(NamedChange, changes, st.text(max_size=MOST_NAME)),
 )
-def test_whatever_is_composed_is_read_back(prompt, controls, drawn, model, step, head) -> None:
+def test_whatever_is_composed_is_read_back(prompt, controls, drawn, model, step, head, change) -> None:
     each = tuple(sampling for count, sampling in drawn for _ in range(count))
-    address = Address(prompt, None, model, controls, each, "", step, head)
+    address = Address(prompt, None, model, controls, each, "", step, head, change)
     query = compose(address)
     assert query.isascii() and not set(query) & set("\"'<># \\`") and len(parse_qs(query)) >= 1
     if len(query) <= MOST_READ:
@@ -50,7 +65,11 @@ def test_any_query_is_read_or_refused_in_one_sentence(query) -> None:
         assert str(refusal).startswith("The address ") and str(refusal).endswith("; ask for the link again.")
 
 
-@given(values=st.dictionaries(st.sampled_from(["z", "drawn", "tokens", "head", "top_p", "seed", "check"]), st.text()))
+@given(
+    values=st.dictionaries(
+        st.sampled_from(["z", "drawn", "tokens", "head", "top_p", "seed", "check", "change"]), st.text()
+    )
+)
 def test_any_value_is_read_or_refused(values) -> None:
     try:
         read_address("&".join(f"{name}={quote(value)}" for name, value in values.items()))
@@ -64,6 +83,17 @@ def test_defaults_are_left_out_and_a_short_prompt_can_be_read() -> None:
     assert compose(usual) == "prompt=Once+upon+a+time&tokens=12"
     changed = replace(usual, samplings=(*usual.samplings, Sampling(0, 0, 1, 1)))
     assert compose(changed) == "prompt=Once+upon+a+time&drawn=12_0.8_0_0.95_1~1_0_0_1_1"
+
+
+def test_a_change_takes_a_few_letters_of_the_address() -> None:
+    for plan, query in (
+        (Mute((head(2, 4), mlp(0))), "change=zero_2.4-0.m"),
+        (Mute((head(2, 4),), "scale", -0.5, (0, 3)), "change=scale_2.4_0-3_-0.5"),
+        (Steer(3, 0.5, " king"), "change=steer_3_50__+king"),
+        (Patch("The king", stream(3), align_end=True), "change=patch_3__1_The+king"),
+    ):
+        assert compose(Address(change=NamedChange(plan))) == query
+        assert read_address(query).change == NamedChange(plan)
 
 
 def test_a_long_prompt_is_packed() -> None:
@@ -105,6 +135,17 @@ BOMB = urlsafe_b64encode(zlib.compress(b"a" * 5_000_000)).decode().rstrip("=")
         ("prompt=a&head=3.x", "head is not a whole number"),
         ("prompt=a&check=no", "check is damaged"),
         ("model=", "model is no name"),
+        ("change=", "change is damaged"),
+        ("change=zero", "change is damaged"),
+        ("change=zero_2", "change is damaged"),
+        ("change=zero_2.4_0_1", "change is damaged"),
+        ("change=melt_2.4", "change is damaged"),
+        ("change=scale_2.4__99", "change is damaged"),
+        ("change=steer_2_50", "change is damaged"),
+        ("change=patch_2_x_1_king", "change is damaged"),
+        ("change=patch_2__7_king", "change is damaged"),
+        ("named=mine", "named is no name"),
+        ("change=zero_2.4&named=" + "a" * 41, "named is no name"),
     ],
     ids=lambda value: value[:40],
 )

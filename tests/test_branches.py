@@ -11,13 +11,15 @@ from gpt2.errors import GPT2Error
 from gpt2.model.sampling import Distribution, Sampling
 from gpt2.trace.trace import Trace
 from pages.server.traces import Traces
+from pages.stage.actions import parse
 from pages.visit import branches as tree_room
-from pages.visit.branches import MOST, Branch, Branches
+from pages.visit.branch import Branch, leaves
+from pages.visit.branches import MOST, Branches
 from pages.visit.controls import Controls
 from pages.visit.on_stage import EVICTED
 from pages.visit.player import Player
 from tests.budgets import Budget, played
-from tests.players import GREEDY, SAMPLING, finish
+from tests.players import GREEDY, SAMPLING, alone, finish, wait
 
 PROMPT, STEPS = "The little bird", 6
 CONTROLS = Controls(SAMPLING, 4, 0.0)
@@ -58,7 +60,7 @@ def test_both_runs_are_kept_with_their_numbers_and_either_can_be_put_on_the_stag
     assert (made.instead, made.step, made.parent) == (first.steps[2].draw.token, 2, tree.all[0])
     tree.show(tree.all[0])
     assert player.trace is first and tree.trace(made) is branched and tree.current is tree.all[0]
-    player.play(engine, STEPS - 1, SAMPLING, 2, 0)
+    player.play(engine, SAMPLING, 2, 0)
     assert finish(player).steps[:STEPS] == first.steps and tree.trace(made) is branched
 
 
@@ -185,7 +187,7 @@ def test_when_the_host_is_short_branches_go_before_their_own_visitors_run_and_na
     budget.nbytes = 10**9
     tree.show(named)
     assert player.notice == EVICTED
-    player.play(engine, 10**6, SAMPLING, 1, 0)
+    player.play(engine, SAMPLING, 1, 0)
     replayed = finish(player)
     assert replayed.ids[: len(texts[0])] == texts[0] and replayed.steps[2].draw.is_chosen
     assert tree.current is named
@@ -209,11 +211,23 @@ def test_a_branch_under_way_can_be_stopped_and_another_takes_its_turn(engine, pl
     assert len(tree.trace(tree.all[1]).steps) == seen and len(engine.turns) == 0
 
 
+def test_other_settings_at_an_older_step_branch_there_and_the_run_before_is_kept_whole(engine, player, tree) -> None:
+    first = player.trace
+    assert leaves(player, 2, GREEDY) and not leaves(player, 2, SAMPLING) and not leaves(player, STEPS - 1, GREEDY)
+    made = tree.start(engine, 2, None, Controls(GREEDY, 4, 0.0))
+    second = finish(player)
+    assert second.steps[:2] == first.steps[:2] and second.steps[2].captures == first.steps[2].captures
+    kept = first.vocabulary.text(first.ids[: first.steps[2].stop])
+    assert second.generated_ids == first.generated_ids[:2] + alone(engine, kept, 5, GREEDY)
+    assert tree.trace(tree.all[0]) is first and (made.step, made.is_chosen) == (2, False)
+    assert made.token == second.steps[2].draw.token and made.instead == first.steps[2].draw.token
+
+
 def test_other_settings_never_redraw_a_chosen_token(engine, player, tree) -> None:
     token = other(player.trace, 2)
     tree.start(engine, 2, token, Controls(SAMPLING, 1, 0.0))
     finish(player)
-    player.play(engine, 2, GREEDY, 2, 0)
+    tree.start(engine, 2, None, Controls(GREEDY, 2, 0.0))
     after = finish(player)
     assert after.steps[2].draw.token == token and after.steps[2].draw.is_chosen
     assert after.steps[3].draw.sampling == GREEDY
@@ -222,3 +236,34 @@ def test_other_settings_never_redraw_a_chosen_token(engine, player, tree) -> Non
     file.seek(0)
     opened = Trace.load(file)
     assert opened.steps[2].draw.is_chosen and opened.ids == after.ids
+
+
+def test_the_stage_branches_with_a_token_or_other_settings_and_says_where_the_run_before_is(visit) -> None:
+    first, tree = visit.player.trace, visit.branches
+    token = other(first, 2)
+    visit.answer(parse("branch", {"cursor": 2, "token": token, "max_new_tokens": 2, "speed": 0}))
+    wait(visit)
+    second, said = visit.player.trace, visit.status()
+    assert second.steps[2].draw.token == token and len(second.steps) == 5 and visit.cursor == 2
+    assert said.is_news and said.text == "This is Branch 1. The first run is kept as it was, on the page Branches."
+    visit.answer(parse("play", {"cursor": 1, "temperature": 0, "max_new_tokens": 3, "speed": 0}))
+    wait(visit)
+    assert [tree.trace(one) for one in tree.all] == [first, second, visit.player.trace]
+    assert visit.status().text.startswith("This is Branch 2. Branch 1 is kept")
+    visit.answer(parse("play", {"cursor": 1, "max_new_tokens": 2, "speed": 0}))  # no other settings: on from the end
+    wait(visit)
+    assert len(tree.all) == 3 and len(visit.player.trace.steps) == 7 and visit.status().text == "Paused."
+
+
+def test_a_branch_that_the_stage_asks_for_and_cannot_be_made_is_one_sentence(visit) -> None:
+    before = visit.player.trace
+    for values, sentence in (
+        ({"cursor": 99, "token": 5}, "There is no step to branch at"),
+        ({"cursor": 2, "token": 10**6}, "There is no token 1000000"),
+        ({"cursor": 2, "token": before.steps[2].draw.token}, "The run has this token there already"),
+        ({"cursor": 2}, "A branch needs a step and a token"),
+        ({"cursor": 2, "token": "king"}, "The token must be a whole number"),
+    ):
+        visit.answer(parse("branch", values))
+        assert visit.status().kind == "error" and visit.status().text.startswith(sentence)
+        assert visit.player.trace is before and visit.branches.all == []

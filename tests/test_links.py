@@ -8,12 +8,15 @@ from urllib.parse import quote
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from gpt2.experiments.part import head
+from gpt2.experiments.plan import Mute, Steer
 from gpt2.model.sampling import Sampling
 from pages.server.models import ALWAYS, Pool
 from pages.stage.actions import View, parse
+from pages.visit.change_text import NamedChange
 from pages.visit.controls import DEFAULT
 from pages.visit.examples import recorded_run
-from pages.visit.link import DIFFERS, FROM_FILE, MAKING, TOO_LONG, TOO_MANY, UNLIKE, Link
+from pages.visit.link import DIFFERS, FROM_FILE, LONG_CHANGE, MAKING, TOO_LONG, TOO_MANY, UNLIKE, Link
 from pages.visit.model_choice import ModelChoice
 from pages.visit.player import Player
 from pages.visit.visit import Visit
@@ -75,6 +78,18 @@ def test_an_evicted_run_keeps_its_address(mixed) -> None:
     before = query_of(mixed)
     evict(mixed.player)
     assert query_of(mixed) == before
+
+
+def test_a_change_comes_back_with_its_run_and_one_with_long_texts_has_no_link() -> None:
+    visit = visit_of("prompt=The+king&tokens=5&change=zero_2.4&named=quiet&temperature=0.5")
+    assert visit.change == NamedChange(Mute((head(2, 4),)), "quiet")
+    assert query_of(visit).endswith("&change=zero_2.4&named=quiet") and "temperature=0.5" in query_of(visit)
+    visit.change = NamedChange(Steer(2, 0.5, "", "a" * 1000, "b" * 1000))
+    link = visit.snapshot().link
+    assert link.problem == LONG_CHANGE and "change" not in link.query and "prompt=The+king" in link.query
+    visit.change = None
+    assert "change" not in query_of(visit)
+    assert visit_of("change=zero_2.4").snapshot().link.query == "change=zero_2.4"  # of the recorded run
 
 
 def test_a_link_without_a_number_of_tokens_runs_as_a_press_of_run_does() -> None:

@@ -8,14 +8,16 @@ from streamlit.testing.v1 import AppTest
 
 from gpt2.engine.engine import Engine
 from gpt2.experiments.ablation import ablation
-from gpt2.experiments.part import head, mlp
+from gpt2.experiments.part import head, mlp, stream
+from gpt2.experiments.plan import Mute, Patch, Steer
 from gpt2.experiments.twin import twin
 from gpt2.trace.budget import squeeze_to_fit
 from gpt2.trace.trace import Trace
 from pages.change.results import NOT_RUN
-from pages.charts.experiments import following, texts
+from pages.charts.experiments import compared, following, texts
 from pages.look.tokens import markdown
-from pages.visit.experiment import Experiments
+from pages.visit.change_text import NamedChange
+from pages.visit.experiment import ALL_KEPT, MOST_KEPT, SAME_NAME, Experiments
 from pages.visit.player import Player
 from pages.visit.visit import Visit
 
@@ -159,3 +161,75 @@ def test_a_cell_that_is_picked_is_changed_and_let_go_it_is_not(engine: Engine) -
     assert test.run().session_state["chosen"] == seen[-1]
     test.session_state["grid"] = {"cell": None}
     assert test.run().session_state["chosen"] == seen[-1]
+
+
+CHANGES = (
+    Mute((head(2, 4), mlp(0))),
+    Mute((head(1, 3),), "mean", positions=(0, 2)),
+    Mute((mlp(5),), "scale", -1.5),
+    Steer(2, -0.7, " king", positions=(1,)),
+    Steer(4, 1.2, "", "She was glad", "She was sad"),
+    Patch("The old king went home", head(3, 6), (4,)),
+    Patch("The king", stream(1), align_end=True),
+    Patch("The king", mlp(2)),
+)
+
+
+def on(trace: Trace, change: NamedChange | None) -> AppTest:
+    """The page as it opens with an address that has this change."""
+    test = AppTest.from_file(str(PAGE), default_timeout=60)
+    visit = Visit(Player(trace, "Once upon a time"), cursor=len(trace.steps) - 1, change=change)
+    visit.job.wait(60)
+    test.session_state["visit"] = visit
+    return test.run()
+
+
+@pytest.mark.parametrize("plan", CHANGES, ids=lambda plan: plan.says[:30])
+def test_the_controls_say_the_change_of_the_address(trace: Trace, plan) -> None:
+    test = on(trace.cut(2), NamedChange(plan))
+    assert not test.exception and f"On: {plan.says}." in said(test)
+    assert test.session_state["visit"].change == NamedChange(plan)
+
+
+def test_a_change_that_does_not_fit_the_run_is_one_sentence_and_nothing_is_changed(trace: Trace) -> None:
+    for plan, why in (
+        (Mute((head(9, 0),)), "There is no layer 9"),
+        (Mute((mlp(0),), positions=(99,)), "no position 99"),
+    ):
+        test = on(trace.cut(2), NamedChange(plan, "mine"))
+        assert not test.exception and "On: nothing" in said(test) and test.session_state["visit"].change is None
+        assert why in test.error[0].value and test.error[0].value.startswith("The link's change does not fit this run")
+
+
+def test_changes_are_named_listed_compared_put_on_again_and_let_go(engine: Engine, trace: Trace) -> None:
+    shown = trace.cut(5)
+    test = on(shown, NamedChange(Mute((head(2, 4),)), "quiet"))
+    assert "On: quiet: L2·H4 set to zero at all positions." in said(test) and "quiet, on" in said(test)
+    run(test)
+    *_, quiet = twin(engine, shown, ablation([head(2, 4)]))
+    assert compared.effect_words(quiet, 4) in said(test)
+    test.multiselect(key="experiments.parts").select("MLP of L0").run()
+    assert "quiet, on" not in said(test) and "L2·H4, the MLP of L0 set to zero" in said(test)
+    both = "experiments.name zero_2.4-0.m"
+    test.text_input(key=both).set_value("quiet").run()
+    assert test.error[0].value == SAME_NAME and list(tried(test).kept.values()) == ["quiet"]
+    test.text_input(key=both).set_value(" both  of them ").run()
+    assert not test.error and list(tried(test).kept.values()) == ["quiet", "both of them"]
+    assert compared.NOT_MADE in said(test)
+    *_, two = twin(engine, shown, ablation([head(2, 4), mlp(0)]))
+    assert compared.effect_words(two, 4) in said(run(test)) and compared.effect_words(quiet, 4) in said(test)
+    test.button(key="experiments.put 0").click().run()
+    assert "On: quiet:" in said(test) and "Changed: L2·H4 set to zero at all positions." in said(test)
+    assert test.session_state["visit"].change == NamedChange(Mute((head(2, 4),)), "quiet")
+    test.button(key="experiments.drop 0").click().run()
+    assert not test.exception and list(tried(test).kept.values()) == ["both of them"] and "On: L2·H4 set" in said(test)
+
+
+def test_no_more_changes_are_kept_than_a_page_can_list() -> None:
+    tried = Experiments()
+    for at in range(MOST_KEPT):
+        tried.keep(Mute((head(0, at),)), f"number {at}")
+    tried.keep(Mute((head(1, 0),)), "one more")
+    assert (len(tried.kept), tried.refusal) == (MOST_KEPT, ALL_KEPT)
+    tried.keep(Mute((head(0, 0),)), "renamed")
+    assert (len(tried.kept), tried.kept[Mute((head(0, 0),))], tried.refusal) == (MOST_KEPT, "renamed", "")

@@ -46,34 +46,19 @@ def test_pausing_ends_the_thread_and_playing_on_gives_the_text_of_one_run(engine
     seen = len(player.trace.steps)
     assert not player.is_running
     assert 3 <= seen < 200
-    player.play(engine, seen - 1, SAMPLING, 5, 0)
+    player.play(engine, SAMPLING, 5, 0)
     assert finish(player).generated_ids == alone(engine, "The little bird", seen + 5)
 
 
-def test_other_settings_under_the_cursor_branch_and_keep_what_came_before(engine, player):
-    player.new(engine, "The little bird", SAMPLING, 10, 0)
-    first = finish(player)
-    greedy = Sampling(temperature=0)
-    player.play(engine, 3, greedy, 4, 0)
-    second = finish(player)
-    assert second.steps[:3] == first.steps[:3]
-    assert second.lineage is not None and (second.lineage.parent, second.lineage.steps) == (first.run_id, 4)
-    kept = first.vocabulary.text(first.ids[: first.steps[3].stop])
-    rest = alone(engine, kept, 5, greedy)
-    assert second.generated_ids == first.generated_ids[:3] + rest
-
-
-def test_a_run_of_mixed_settings_is_gone_on_with_from_the_cursor_where_any_step_differs(engine, player):
+def test_with_other_settings_only_the_newest_token_is_drawn_again_and_the_run_goes_on_from_there(engine, player):
     player.new(engine, "The little bird", SAMPLING, 6, 0)
     first = finish(player)
-    greedy = Sampling(temperature=0)
-    player.resample(greedy)
-    player.play(engine, 2, greedy, 3, 0)
+    player.play(engine, GREEDY, 3, 0)
     second = finish(player)
-    assert second.steps[:2] == first.steps[:2] and len(second.steps) == 6
-    assert all(step.draw.sampling == greedy for step in second.steps[2:])
-    player.play(engine, 2, greedy, 3, 0)
-    assert finish(player).steps[:6] == second.steps
+    assert second.steps[:5] == first.steps[:5] and len(second.steps) == 9
+    assert all(step.draw.sampling == GREEDY for step in second.steps[5:])
+    player.play(engine, GREEDY, 3, 0)
+    assert finish(player).steps[:9] == second.steps
 
 
 def test_the_same_settings_draw_nothing_anew(engine, player):
@@ -94,7 +79,7 @@ def test_reshaping_draws_the_newest_token_again_without_a_new_step(engine, playe
 
 
 def test_a_recorded_run_is_gone_on_with_as_if_it_had_been_live(engine, player, trace):
-    player.play(engine, len(trace.steps) - 1, SAMPLING, 5, 0)
+    player.play(engine, SAMPLING, 5, 0)
     continued = finish(player)
     assert not player.is_recorded
     assert continued.generated_ids == alone(engine, "Once upon a time", len(trace.steps) + 5)
@@ -105,7 +90,7 @@ def test_a_recorded_run_that_comes_out_otherwise_is_not_swapped_for_another(engi
     other = replace(newest, draw=replace(newest.draw, token=(newest.draw.token + 1) % trace.config.vocab_size))
     recorded = trace.cut(len(trace.steps) - 1).append(other)
     player.open(recorded)
-    player.play(engine, 0, SAMPLING, 1, 0)
+    player.play(engine, SAMPLING, 1, 0)
     assert finish(player) is recorded
     assert "gave different tokens" in player.error and player.is_recorded
     player.pause()
@@ -127,13 +112,13 @@ def test_the_end_of_the_context_is_said_and_playing_on_is_refused(engine, player
     assert len(finish(player).ids) == n_positions + 1
     assert f"{n_positions} tokens is full" in player.why_full == player.notice
     with pytest.raises(GPT2Error, match="full"):
-        player.play(engine, 1, SAMPLING, 5, 0)
+        player.play(engine, SAMPLING, 5, 0)
 
 
 def test_a_recorded_run_of_another_model_can_be_looked_at_but_not_gone_on_with(engine, trace):
     foreign = replace(trace, config=replace(trace.config, n_inner=trace.config.n_inner * 2))
     with pytest.raises(EngineError, match="another model"):
-        Player(foreign, "").play(engine, 0, SAMPLING, 1, 0)
+        Player(foreign, "").play(engine, SAMPLING, 1, 0)
 
 
 def overflows(engine: Engine) -> Engine:
@@ -162,7 +147,7 @@ def test_a_run_whose_first_step_fails_leaves_the_run_before_with_its_text_and_on
     player.touch()
     assert (player.trace, player.prompt, player.why_full) == (before, "The little bird", "")
     assert "not finite" in player.error and "first at logits" in player.error
-    player.play(engine, 2, SAMPLING, 2, 0)
+    player.play(engine, SAMPLING, 2, 0)
     assert finish(player).generated_ids == alone(engine, "The little bird", 5) and player.error == ""
 
 
@@ -193,7 +178,7 @@ def test_a_run_stops_where_its_text_ends_and_plays_on_if_asked(engine, player):
     made = finish(player)
     assert made.generated_ids[-1] in ends and len(made.steps) < 12 and player.has_ended
     assert made.vocabulary.label(made.ids[-1]) == "<|endoftext|>"
-    player.play(engine, len(made.steps) - 1, GREEDY, 4, 0)
+    player.play(engine, GREEDY, 4, 0)
     went_on = finish(player)
     assert went_on.ids[: len(made.ids)] == made.ids and len(went_on.steps) == len(made.steps) + 4
     player.new(engine, text, GREEDY, 12, 0, ignore_eos=True)

@@ -10,12 +10,15 @@ from gpt2.engine.engine import Engine
 from gpt2.engine.turns import Turn
 from gpt2.errors import EngineError
 from gpt2.trace.trace import Trace
-from pages.server.traces import Traces
+from pages.server.traces import NO_ROOM, Traces
 from pages.stage.actions import parse
 from pages.stage.message import BrowserState, encode_message
 from pages.stage.record_cache import RecordCache
 from pages.visit import generation
-from pages.visit.generation import GONE, GONE_SECONDS, NO_ROOM
+from pages.visit.branch import leaves
+from pages.visit.branches import Branches
+from pages.visit.controls import Controls
+from pages.visit.generation import GONE, GONE_SECONDS
 from pages.visit.on_stage import EVICTED, HALF_REPLAYED
 from pages.visit.player import Player
 from pages.visit.visit import Visit
@@ -31,7 +34,7 @@ def player(engine: Engine, trace: Trace) -> Player:
     player = Player(trace, "", Traces(lambda: 10**9))
     player.new(engine, "The king", SAMPLING, 6, 0)
     finish(player)
-    player.play(engine, 5, GREEDY, 4, 0)
+    player.play(engine, GREEDY, 4, 0)
     assert len(finish(player).steps) == WHOLE
     return player
 
@@ -73,12 +76,10 @@ def test_the_whole_text_stays_on_the_stage_while_it_is_half_made(half) -> None:
     assert len(records) == len(shown["stamps"]) == MADE
 
 
-@pytest.mark.parametrize("cursor", [0, MADE - 1, 99])
-def test_play_goes_on_with_its_own_settings_and_then_beyond(engine, half, cursor: int) -> None:
-    """Wherever the cursor is: a browser may not have seen the newest step when Play is pressed."""
+def test_play_goes_on_with_its_own_settings_and_then_beyond(engine, half) -> None:
     player, before = half
     made = player.trace.steps
-    player.play(engine, cursor, GREEDY, 3, 0)
+    player.play(engine, GREEDY, 3, 0)
     again = finish(player)
     assert same(again, before) and len(again.steps) == WHOLE + 3 and again.steps[:MADE] == made
     assert (player.recipe, player.notice, player.error) == (None, "", "")
@@ -97,21 +98,21 @@ def test_settings_changed_at_the_newest_step_count_after_the_text_and_draw_nothi
     made, warm = player.trace, replace(SAMPLING, temperature=1.3)
     player.resample(warm)
     assert player.trace is made and player.recipe.ids == before.ids
-    player.play(engine, MADE - 1, warm, 3, 0)
+    player.play(engine, warm, 3, 0)
     again = finish(player)
     assert same(again, before.cut(WHOLE - 1)) and {step.draw.sampling for step in again.steps[WHOLE - 1 :]} == {warm}
 
 
-def test_settings_changed_at_an_earlier_step_go_another_way_from_there(engine, half) -> None:
+def test_settings_changed_at_an_earlier_step_branch_there_and_the_whole_text_is_kept(engine, half) -> None:
     player, before = half
-    warm = replace(SAMPLING, temperature=1.3)
-    player.play(engine, 1, warm, 5, 0)
+    warm, tree = replace(SAMPLING, temperature=1.3), Branches(player)
+    assert leaves(player, 1, warm) and not leaves(player, MADE - 1, warm) and not leaves(player, 1, GREEDY)
+    tree.start(engine, 1, None, Controls(warm, 5, 0.0))
     again = finish(player)
     assert same(again, before.cut(1))
     assert {step.draw.sampling for step in again.steps[1:]} == {warm} and len(again.steps) == 7
     assert player.recipe is None and again.lineage.steps == 2
-    player.play(engine, 99, warm, 1, 0)
-    assert len(finish(player).steps) == 8
+    assert tree.ids(tree.all[0]) == before.ids and tree.all[0].kept.recipe.samplings[-1] == GREEDY
 
 
 def test_other_prompts_and_settings_begin_another_run(engine, half) -> None:
@@ -132,22 +133,22 @@ def test_a_visitor_who_is_gone_and_memory_that_is_short_leave_the_text_too(engin
     monkeypatch.setattr(player, "touch", touched)
     if why == NO_ROOM:
         player._traces._budget = lambda: 1_000
-    player.play(engine, WHOLE - 1, GREEDY, 2, 0)
+    player.play(engine, GREEDY, 2, 0)
     assert len(finish(player).steps) < WHOLE
     assert player.notice == why and player.recipe.ids == before.ids
     monkeypatch.undo()
     player._traces._budget = lambda: 10**9
-    player.play(engine, len(player.trace.steps) - 1, GREEDY, 2, 0)
+    player.play(engine, GREEDY, 2, 0)
     assert same(finish(player), before) and len(player.trace.steps) == WHOLE + 2
 
 
 def test_stopping_in_the_line_before_the_first_token_leaves_the_text(engine, player) -> None:
     before = evict(player)
     with Turn(engine.turns):
-        player.play(engine, 0, GREEDY, 2, 0)
+        player.play(engine, GREEDY, 2, 0)
         player.pause()
         assert player.trace.steps == () and player.recipe.ids == before.ids
-    player.play(engine, 0, GREEDY, 2, 0)
+    player.play(engine, GREEDY, 2, 0)
     assert same(finish(player), before)
 
 
@@ -169,15 +170,15 @@ def other(checkpoint) -> Engine:
 def test_another_model_of_the_same_shape_is_refused_and_the_text_stays(engine, player, other) -> None:
     before = evict(player)
     with pytest.raises(EngineError, match="bundled made this run; choose it again"):
-        player.play(other, WHOLE - 1, GREEDY, 2, 0)
+        player.play(other, GREEDY, 2, 0)
     assert player.recipe.ids == before.ids and not player.is_running and player.notice == EVICTED
-    player.play(engine, WHOLE - 1, GREEDY, 2, 0)
+    player.play(engine, GREEDY, 2, 0)
     assert same(finish(player), before)
 
 
 def test_a_half_made_run_goes_on_with_its_own_model_though_another_is_chosen(half, other) -> None:
     player, before = half
-    player.play(other, MADE - 1, GREEDY, 2, 0)
+    player.play(other, GREEDY, 2, 0)
     assert same(finish(player), before) and player.trace.model == "bundled"
 
 
@@ -185,12 +186,12 @@ def test_a_run_that_comes_out_otherwise_goes_back_to_its_text(engine, player, ot
     """The files of a model may have changed since."""
     before = evict(player)
     changed = Engine(replace(other.checkpoint, name="bundled"))
-    player.play(changed, WHOLE - 1, GREEDY, 2, 0)
+    player.play(changed, GREEDY, 2, 0)
     assert finish(player).steps == () and "gave different tokens" in player.error
     assert player.recipe.ids == before.ids and not player.is_recorded
     player.pause()
     assert player.recipe.ids == before.ids and "gave different tokens" in player.error and player.nbytes == 0
-    player.play(engine, WHOLE - 1, GREEDY, 2, 0)
+    player.play(engine, GREEDY, 2, 0)
     assert same(finish(player), before) and player.error == ""
 
 
@@ -203,7 +204,7 @@ def test_an_opened_file_leaves_memory_when_its_run_has_been_made_again(engine, t
     player.open(run.trace, is_own=True)
     del run
     with Turn(engine.turns):
-        player.play(engine, 4, SAMPLING, 1, 0)
+        player.play(engine, SAMPLING, 1, 0)
         assert player.trace.ids == ids and player.is_recorded and player.nbytes >= player.trace.nbytes > 0
     made = finish(player)
     player.touch()  # as every message from the browser does
@@ -216,7 +217,7 @@ def test_a_file_that_is_not_made_again_to_its_end_stays(engine, trace) -> None:
     mine = engine.run("The little bird")
     player.open(mine, is_own=True)
     with Turn(engine.turns):
-        player.play(engine, 0, SAMPLING, 1, 0)
+        player.play(engine, SAMPLING, 1, 0)
         player.pause()
     assert player.trace is mine and player.nbytes == mine.nbytes and player.is_recorded
 

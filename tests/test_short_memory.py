@@ -28,7 +28,7 @@ def test_idle_runs_are_squeezed_before_any_is_evicted(engine, budget, traces, tr
     assert traces.make_room() == 0
     assert first.trace.steps[0].captures.level == Level.FULL and second.trace.steps[0].captures.level > Level.FULL
     assert second.nbytes < whole / 2 and (first.trace.text, second.trace.text) == texts and second.notice == ""
-    second.play(engine, 39, SAMPLING, 5, 0)
+    second.play(engine, SAMPLING, 5, 0)
     assert finish(second).generated_ids == alone(engine, "A mouse", 45)
 
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from gpt2.engine.turns import Turn
 from pages.server import traces as module
-from pages.server.traces import Traces
-from pages.visit.generation import NO_ROOM
+from pages.server.traces import NO_ROOM, Traces
 from pages.visit.on_stage import EVICTED, FILE_EVICTED
 from pages.visit.player import Player
 from tests.budgets import played, squeezed_bytes, stands
@@ -83,7 +82,7 @@ def test_run_makes_the_same_text_again_and_goes_on_if_more_is_asked_for(engine, 
 
 def test_a_run_of_mixed_settings_is_made_again_as_it_was(engine, traces, trace) -> None:
     player = played(engine, traces, trace, "The king")
-    player.play(engine, 2, GREEDY, 3, 0)
+    player.play(engine, GREEDY, 3, 0)
     finish(player)
     before = evict(player)
     assert {step.draw.sampling for step in before.steps} == {SAMPLING, GREEDY}
@@ -96,7 +95,7 @@ def test_a_run_of_mixed_settings_is_made_again_as_it_was(engine, traces, trace) 
 def test_play_makes_it_again_and_goes_on(engine, traces, trace) -> None:
     player = played(engine, traces, trace, "The king")
     evict(player)
-    player.play(engine, 5, SAMPLING, 4, 0)
+    player.play(engine, SAMPLING, 4, 0)
     assert finish(player).generated_ids == alone(engine, "The king", 10)
 
 
@@ -153,7 +152,7 @@ def test_a_run_that_is_too_large_when_nothing_idle_is_left_ends_with_a_notice(en
     assert player.notice == NO_ROOM and 1 < steps < 200
     assert budget.nbytes < player.nbytes < 2 * budget.nbytes  # a KV cache doubles when it grows
     budget.nbytes = 10**9
-    player.play(engine, steps - 1, SAMPLING, 5, 0)
+    player.play(engine, SAMPLING, 5, 0)
     assert finish(player).generated_ids == alone(engine, "The king", steps + 5) and player.notice == ""
 
 

@@ -123,7 +123,7 @@ def test_a_visitor_who_is_gone_stops_generating_and_can_go_on(engine, trace) -> 
     assert Visit(player).status() == Status("paused", GONE, is_news=True)
     visit = Visit(player)
     visit.refresh()  # the stage has asked for a message: the visitor is back
-    player.play(engine, len(made.steps), SAMPLING, 3, 0)
+    player.play(engine, SAMPLING, 3, 0)
     assert finish(player).generated_ids == alone(engine, "The king", len(made.steps) + 3) and player.notice == ""
 
 

@@ -139,6 +139,9 @@ class Patch:
         return pair.changes(self.part, self.positions), patch_in_words(self.part, pair, self.positions)
 
 
+Planned = Mute | Steer | Patch
+
+
 def looking(engine: "Engine", stop: threading.Event, check: Callable[[int], None]) -> Observe:
     """Looks at texts in turns at the engine; `check` may refuse a number of tokens."""
 

@@ -45,14 +45,14 @@ class Sweep:
     ids: tuple[int, ...]
 
     @property
-    def nbytes(self) -> int:
-        """Bytes of its array."""
-        return self.values.nbytes
-
-    @property
     def total(self) -> int:
         """How many changes there are."""
         return self.values.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its array."""
+        return self.values.nbytes
 
     @property
     def strongest(self) -> tuple[int, int]:

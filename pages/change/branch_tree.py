@@ -6,7 +6,8 @@ from pages.charts.branches import tree as chart
 from pages.frame.chart import show_chart
 from pages.frame.heading import heading
 from pages.frame.layout import palette, plain_text
-from pages.visit.branches import Branch, Branches
+from pages.visit.branch import Branch
+from pages.visit.branches import Branches
 from pages.visit.branching import let_go, show_branch
 from pages.visit.session import this_visit
 
@@ -27,6 +28,7 @@ def lanes_of(tree: Branches) -> list[chart.Lane]:
             branch.chance,
             branch.instead,
             branch.instead_chance,
+            branch.is_chosen,
             branch is tree.current,
         )
         for branch in tree.all

@@ -1,19 +1,22 @@
 """The controls of an experiment: what a person has chosen, as a plan."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
 from gpt2.errors import PromptError
 from gpt2.experiments.part import Part, head, mlp, stream
-from gpt2.experiments.plan import Mute, Patch, Plan, Steer
+from gpt2.experiments.plan import Mute, Patch, Planned, Steer
 from gpt2.model.config import GPT2Config
+from gpt2.model.inputs import RESID_PRE
 from gpt2.text.prompt import count_tokens
 from pages.charts.experiments.grid import KINDS, part_at, part_grid, part_label, parts_by_label
 from pages.charts.experiments.heat import ABLATIONS
 from pages.charts.experiments.heat import STREAM as STREAM_PATCHED
 from pages.frame.layout import View
 from pages.matrix.component import Cell, picked_cell, selectable_matrix
+from pages.visit.change_text import DOSES, FACTORS
 
 WAYS = MUTE, STEER, PATCH = "Mute or scale", "Steer", "Patch"
 EVERYWHERE, CHOSEN = "At every position", "At chosen positions"
@@ -22,9 +25,15 @@ STREAM, HEAD, MLP = "The stream", "A head", "An MLP"
 GRID, ROW = 96, 22  # pixels: around the grid, and a layer
 
 
-def choose_plan(view: View, way: str) -> Plan:
+def one_of(title: str, options: Sequence[str], key: str, **more: Any) -> str:
+    """A row of options of which one is chosen, the first at first."""
+    st.session_state.setdefault(key, options[0])
+    return st.segmented_control(title, options, required=True, key=key, persist_state="session", **more)
+
+
+def choose_plan(view: View, way: str) -> Planned:
     """Draw the controls of one way to change the model, and return what they say."""
-    plans: dict[str, Callable[[View], Plan]] = {MUTE: mute_plan, STEER: steer_plan, PATCH: patch_plan}
+    plans: dict[str, Callable[[View], Planned]] = {MUTE: mute_plan, STEER: steer_plan, PATCH: patch_plan}
     return plans[way](view)
 
 
@@ -37,18 +46,11 @@ def mute_plan(view: View) -> Mute:
     st.session_state[names] = take_pick(config, shown, known)
     left, right = st.columns([3, 2], gap="medium")
     with right:
-        kind = st.segmented_control(
-            "How",
-            list(KINDS),
-            format_func=KINDS.__getitem__,
-            default="zero",
-            required=True,
-            key=view.key("kind"),
-            persist_state="session",
-        )
+        kind = one_of("How", list(KINDS), view.key("kind"), format_func=KINDS.__getitem__)
         factor = 0.0
         if kind == "scale":
-            factor = st.slider("Factor", -2.0, 3.0, 0.5, 0.1, key=view.key("factor"), persist_state="session")
+            st.session_state.setdefault(view.key("factor"), 0.5)
+            factor = st.slider("Factor", *FACTORS, step=0.1, key=view.key("factor"), persist_state="session")
         positions = choose_positions(view, "mute")
         chosen = st.multiselect("Changed parts", list(parts), key=names, placeholder="None", persist_state="session")
     with left:
@@ -90,18 +92,39 @@ def take_place(page: str, place: tuple[str, int, int]) -> None:
     state.update({f"{page}.{control}": value for control, value in chosen.items()} | {f"{page}.taken": True})
 
 
+def set_controls(page: str, plan: Planned) -> None:
+    """Let the controls of a page say this change."""
+    st.session_state.update({f"{page}.{control}": value for control, value in control_values(plan).items()})
+
+
+def control_values(plan: Planned) -> dict[str, object]:
+    """What the controls hold when they say this change, by their names."""
+    match plan:
+        case Mute(parts, kind, factor, positions):
+            values: dict[str, object] = {"way": MUTE, "kind": kind, "parts": [part_label(part) for part in parts]}
+            name = "mute"
+            if kind == "scale":
+                values["factor"] = factor
+        case Steer(layer, dose, token, toward, away, positions):
+            name, values = "steer", {"way": STEER, "steer_layer": layer, "dose": round(100 * dose)}
+            values |= {"direction": TOKEN, "steer_token": token} if token else {"direction": TWO_PROMPTS}
+            values |= {} if token else {"toward": toward, "away": away}
+        case Patch(source, part, positions, align_end):
+            name, values = "patch", {"way": PATCH, "source": source, "patch_layer": part.layer, "align": align_end}
+            values["what"] = STREAM if part.hook == RESID_PRE else MLP if part.head is None else HEAD
+            if part.head is not None:
+                values["number"] = part.head
+    values[f"{name}_where"] = EVERYWHERE if positions is None else CHOSEN
+    if positions is not None:
+        values[f"{name}_positions"] = list(positions)
+    return values
+
+
 def steer_plan(view: View) -> Steer:
     """A direction, a layer and a dose."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        what = st.segmented_control(
-            "Steer towards",
-            [TOKEN, TWO_PROMPTS],
-            default=TOKEN,
-            required=True,
-            key=view.key("direction"),
-            persist_state="session",
-        )
+        what = one_of("Steer towards", [TOKEN, TWO_PROMPTS], view.key("direction"))
         token = toward = away = ""
         if what == TOKEN:
             token = typed(view, "steer_token", "One token, with its space", " king")
@@ -110,9 +133,9 @@ def steer_plan(view: View) -> Steer:
             away = typed(view, "away", "Away from this prompt", "She was sad and")
     with right:
         layer = choose_layer(view, "steer")
-        dose = st.slider(
-            "Dose, in % of the stream's length", -200, 200, 50, 10, key=view.key("dose"), persist_state="session"
-        )
+        st.session_state.setdefault(view.key("dose"), 50)
+        title = "Dose, in % of the stream's length"
+        dose = st.slider(title, *DOSES, step=10, key=view.key("dose"), persist_state="session")
         positions = choose_positions(view, "steer")
     return Steer(layer, dose / 100, token, toward, away, positions)
 
@@ -131,9 +154,7 @@ def patch_plan(view: View) -> Patch:
         align = st.toggle("Align the prompts at their ends", key=view.key("align"), persist_state="session")
         positions = choose_positions(view, "patch")
     with right:
-        what = st.segmented_control(
-            "Patch", [STREAM, HEAD, MLP], default=STREAM, required=True, key=view.key("what"), persist_state="session"
-        )
+        what = one_of("Patch", [STREAM, HEAD, MLP], view.key("what"))
         layer = choose_layer(view, "patch")
         number = 0
         if what == HEAD:
@@ -164,14 +185,7 @@ def choose_layer(view: View, name: str) -> int:
 
 def choose_positions(view: View, name: str) -> tuple[int, ...] | None:
     """Everywhere, or some positions of the prompt, by their tokens."""
-    where = st.segmented_control(
-        "Where",
-        [EVERYWHERE, CHOSEN],
-        default=EVERYWHERE,
-        required=True,
-        key=view.key(f"{name}_where"),
-        persist_state="session",
-    )
+    where = one_of("Where", [EVERYWHERE, CHOSEN], view.key(f"{name}_where"))
     if where == EVERYWHERE:
         return None
     key, labels = view.key(f"{name}_positions"), view.trace.labels[: len(view.trace.prompt_ids)]

@@ -4,9 +4,10 @@ import streamlit as st
 
 from gpt2.experiments.ablation import Kind
 from gpt2.experiments.plan import Mute, Patch
-from pages.change.controls import MUTE, WAYS, choose_plan, typed
+from pages.change.controls import WAYS, choose_plan, one_of, typed
+from pages.change.kept import name_change, note_change, show_kept, take_up
 from pages.change.results import show_results, show_sweep
-from pages.charts.experiments import heat, strip
+from pages.charts.experiments import compared, heat, strip
 from pages.frame import layout
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
@@ -35,21 +36,16 @@ if view.step is None:
     st.stop()
 
 engine = visit.model_of_run.engine if visit.model_of_run else None
+take_up(view, visit, tried)
 with st.container(border=True):
     heading(view.key("plan"), "The change")
-    way = st.segmented_control(
-        "What to do",
-        WAYS,
-        default=MUTE,
-        required=True,
-        key=view.key("way"),
-        persist_state="session",
-        label_visibility="collapsed",
-    )
+    way = one_of("What to do", WAYS, view.key("way"), label_visibility="collapsed")
     plan = choose_plan(view, way)
-    told, run, stop = st.columns([6, 2, 1], vertical_alignment="center")
+    told, called, run, stop = st.columns([5, 2, 2, 1], vertical_alignment="center")
     with told:
-        layout.plain_text(f"On: {plan.says}." if plan.says else "On: nothing; the model is as it was.")
+        layout.plain_text(compared.on_sentence(plan, tried.kept.get(plan, "")))
+    with called:
+        name_change(view, tried, plan)
     if run.button("Run the changed model", key=view.key("run"), type="primary", width="stretch"):
         tried.try_change(visit.player, view.run, engine, plan)
     is_running = tried.changed is not None and tried.changed.is_running
@@ -57,6 +53,11 @@ with st.container(border=True):
         tried.changed.stop()
         st.rerun()
 
+    if tried.refusal:
+        st.error(tried.refusal)
+    note_change(visit, tried, plan)
+if tried.kept:
+    show_kept(view, tried, plan)
 if tried.plan is not None and tried.plan != plan:
     layout.plain_text("The results below are of the change that they name; press “Run the changed model” for this one.")
 show_results(view, tried)

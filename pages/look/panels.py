@@ -156,7 +156,9 @@ PANELS = {
         "The tokens that remain, end to end as wide as they are likely; u falls on the one that is drawn.",
         ("u", "seed"),
     ),
-    "sampling.token": Panel("Chooses the token whose logit and probability are shown below.", ("token",)),
+    "sampling.token": Panel(
+        "Chooses the token whose logit and probability are shown below, and with which a branch can begin.", ("token",)
+    ),
     "sampling.arithmetic": Panel(ARITHMETIC, ("logit", "softmax", "temperature")),
     "sampling.cumulative": Panel(
         "The probability of the likeliest tokens together, along the whole vocabulary.", ("rank", "top-k", "top-p")
@@ -171,6 +173,10 @@ PANELS = {
     "experiments.grid": Panel(
         "Every head of every layer, and each layer's MLP. A click changes one, another leaves it as it was.",
         ("head", "layer", "MLP"),
+    ),
+    "experiments.kept": Panel(
+        "The changes that you have named: how far each moves the model, at this step and on average.",
+        ("KL divergence",),
     ),
     "experiments.texts": Panel(
         "What the base and the changed model write with the same settings and seed.", ("token", "seed")

@@ -13,6 +13,7 @@ from pages.stage.snapshot import Checked
 from .caches import with_recomputer
 from .job import ModelJob
 from .limits import limits
+from .traces import NO_ROOM, TRACES, Evictable
 
 NOT_READ = "It has not been read at once yet."
 NO_WEIGHTS = "Load the model that made this run to check this."
@@ -43,8 +44,10 @@ class Checking:
             )
         return Checked(self._checks, engine is not None and any(check.note == NOT_READ for check in self._checks))
 
-    def read_whole(self, trace: Trace, model: ModelJob | None) -> None:
+    def read_whole(self, trace: Trace, model: ModelJob | None, keep: Evictable) -> None:
         """Read the run's whole text in one pass, in its turn at the engine, and check its steps by that.
+
+        The run of `keep` is not evicted to make room for the pass.
 
         Raises:
             GPT2Error: if the model is not loaded, the pass fails, or the host allows no pass of this length.
@@ -52,6 +55,8 @@ class Checking:
         if model is None or model.engine is None:
             raise GPT2Error(NO_WEIGHTS)
         limits().check_prompt(trace.seq)
+        if not TRACES.has_room_for_pass(trace.config, trace.seq, keep):
+            raise GPT2Error(NO_ROOM)
         check = same_in_one_pass(trace, model.engine.in_one_pass(trace))
         if self._of is not None and trace.steps[-1].identity is self._of[0]:
             self._checks = tuple(check if former.name == check.name else former for former in self._checks)

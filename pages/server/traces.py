@@ -11,9 +11,14 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 from weakref import WeakSet
 
+from gpt2.engine.long_prompt import whole_bytes
+from gpt2.engine.settings import trace_budget
+from gpt2.model.config import GPT2Config
+
 from .limits import limits
 from .memory import collect_garbage, spare_bytes, trim_heap
 
+NO_ROOM = "Other visitors' runs take all the memory just now; try again in a moment."
 # Collecting the cycles of ended visits, and trimming the heap, take 0.1 s each.
 SWEEP_SECONDS = 10
 # How often memory is looked at while visitors only look at pages.
@@ -116,6 +121,10 @@ class Traces:
                 if freed:
                     trim_heap()
             return max(0, self.short + needed)
+
+    def has_room_for_pass(self, config: GPT2Config, seq: int, keep: Evictable | None = None) -> bool:
+        """Whether a pass over so many tokens fits, after room was made: all its captures are held for a moment."""
+        return not self.make_room(keep, min(whole_bytes(config, max(1, seq)), trace_budget()))
 
     def tend(self, keep: Evictable) -> None:
         """Make room if it is some time ago that anybody did; `keep` is being looked at."""

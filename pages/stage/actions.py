@@ -57,6 +57,15 @@ class StepOn:
 
 
 @dataclass(frozen=True)
+class Branch:
+    """Generate from a step with this token in place of the one that was drawn there."""
+
+    step: int
+    token: int
+    settings: Settings
+
+
+@dataclass(frozen=True)
 class Pause:
     """Stop generating."""
 
@@ -113,7 +122,7 @@ class Malformed:
     error: str
 
 
-OfRun = RunPrompt | Play | StepOn | Pause | ReadWhole
+OfRun = RunPrompt | Play | StepOn | Branch | Pause | ReadWhole
 Action = OfRun | ChangeSettings | Draft | View | ChooseModel | CancelModel | Malformed
 
 
@@ -127,6 +136,11 @@ def parse(name: str, values: Values) -> Action | None:
                 return Play(whole(values, "cursor", "The step"), _settings(values))
             case "step":
                 return StepOn(whole(values, "cursor", "The step"), _settings(values))
+            case "branch":
+                step, token = whole(values, "cursor", "The step"), whole(values, "token", "The token")
+                if step is None or token is None:
+                    raise SettingsError("A branch needs a step and a token; press a token again.")
+                return Branch(step, token, _settings(values))
             case "settings":
                 return ChangeSettings(whole(values, "cursor", "The step"), _settings(values))
             case "view":

@@ -39,6 +39,7 @@ SCRIPTS = (
     "roving",
     "pointer",
     "touch",
+    "branch",
     "patterns",
     "embedding",
     "residual",
@@ -49,7 +50,7 @@ SCRIPTS = (
     "sample_bar",
     "stage",
 )
-SHEETS = ("layout", "controls", "checks", "strip", "slim", "panels", "help", "tour", "touch")
+SHEETS = ("layout", "controls", "checks", "strip", "slim", "panels", "help", "tour", "branch", "touch")
 
 # Streamlit sends a component's own script with every message, so the stage's is only this: wait for the code, pass
 # on what came. Calls overtake each other, and the clean-up of an overtaken call runs while the stage still stands:

@@ -1,4 +1,4 @@
-"""A run and its settings as the query of an address, and back: `prompt=Once+upon+a+time&tokens=12&step=3`.
+"""A run, its settings and a change as the query of an address, and back: `prompt=Once+upon+a+time&tokens=12&step=3`.
 
 Defaults are left out. Whoever follows a link may have been sent anything: all is checked, and nothing is trusted.
 """
@@ -18,6 +18,7 @@ from gpt2.errors import SettingsError
 from gpt2.model.sampling import Sampling
 from gpt2.text.prompt import MAX_BYTES, MAX_CHARACTERS
 
+from .change_text import MOST_NAME, NamedChange, change_text, read_change
 from .controls import DEFAULT, FASTEST, SLOWEST, Controls
 from .examples import RECORDED
 
@@ -32,7 +33,7 @@ NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?")
 CHECK = re.compile("[A-Za-z0-9_-]{8}")
 NAMES = frozenset(
     {"prompt", "z", "run", "model", "temperature", "top_k", "top_p", "seed", "max_new_tokens", "ignore_eos"}
-    | {"speed", "tokens", "drawn", "check", "step", "head"}
+    | {"speed", "tokens", "drawn", "check", "change", "named", "step", "head"}
 )
 
 
@@ -48,6 +49,7 @@ class Address:
         samplings: the settings of each token that is drawn; empty if the address does not say how many are.
         check: `check_of` the run's tokens, to tell whether the run became the same; empty if it is not known.
         step, head: the step to show, and (layer, head) to lock; they may not exist.
+        change: that of the Experiments page, which may not fit the run; None if nothing is changed.
     """
 
     prompt: str | None = None
@@ -58,6 +60,7 @@ class Address:
     check: str = ""
     step: int | None = None
     head: tuple[int, int] | None = None
+    change: NamedChange | None = None
 
 
 def check_of(ids: Sequence[int]) -> str:
@@ -84,6 +87,8 @@ def compose(address: Address) -> str:
     elif address.samplings:
         fields["drawn"] = drawn_text(address.samplings)
     fields["check"] = address.check or None
+    if address.change is not None:
+        fields["change"], fields["named"] = change_text(address.change.plan), address.change.name or None
     fields["step"] = None if address.step is None else str(address.step)
     fields["head"] = None if address.head is None else "{}.{}".format(*address.head)
     return "&".join(f"{name}={quote_plus(value)}" for name, value in fields.items() if value is not None)
@@ -125,6 +130,7 @@ def read_address(query: str) -> Address:
         check=check,
         step=whole(values["step"], "step") if "step" in values else None,
         head=read_head(values["head"]) if "head" in values else None,
+        change=read_named_change(values),
     )
 
 
@@ -219,6 +225,21 @@ def read_sampling(temperature: str, top_k: str, top_p: str, seed: str) -> Sampli
     except SettingsError as error:
         why = str(error).rstrip(".")
         raise error if why.startswith("The address") else unreadable(why[0].lower() + why[1:]) from None
+
+
+def read_named_change(values: Mapping[str, str]) -> NamedChange | None:
+    """The change of the Experiments page, and its name; None without one.
+
+    Raises:
+        SettingsError: if it cannot be read, or the name is longer than any of ours.
+    """
+    name = values.get("named", "")
+    if len(name) > MOST_NAME or (name and "change" not in values):
+        raise unreadable("named is no name of a change")
+    try:
+        return NamedChange(read_change(values["change"]), name) if "change" in values else None
+    except (ValueError, KeyError):
+        raise unreadable("change is damaged") from None
 
 
 def read_samplings(values: Mapping[str, str], sampling: Sampling) -> tuple[Sampling, ...]:

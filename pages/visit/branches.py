@@ -3,7 +3,6 @@
 One of them is on the stage, where the player has it; all others are kept here. It never calls Streamlit.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpt2.engine.fork import fork_trace
@@ -15,6 +14,7 @@ from pages.server.caches import with_recomputer
 from pages.server.limits import limits
 from pages.server.traces import TRACES, Traces
 
+from .branch import Branch, redrawn
 from .controls import Controls
 from .generation import Generation, stop_reason_of
 from .measurement import NOT_LOADED
@@ -36,36 +36,6 @@ TOO_LARGE = (
 LET_GO = "{} was let go to make room: the oldest branch without a name goes first."
 FREED = "The numbers of {} were freed to make room; put it on the stage and press Play to make them again."
 ON_STAGE = "This branch is on the stage; put another there first, then let it go."
-
-
-@dataclass(eq=False)
-class Branch:
-    """One run of the tree.
-
-    Attributes:
-        number: 0 for the run that the tree grew from, then as they were made.
-        parent: the run that it leaves; None for the first.
-        step: the step of the parent whose token it has another in place of.
-        token, chance: that other token, and its probability by the model.
-        instead, instead_chance: the parent's own token there, None if it had drawn none, and its probability.
-        name: as the visitor calls it; empty if it has no name.
-        kept: what the stage is to have when it is put there; None while it is there.
-    """
-
-    number: int
-    parent: "Branch | None" = None
-    step: int = 0
-    token: int = 0
-    chance: float = 1.0
-    instead: int | None = None
-    instead_chance: float = 0.0
-    name: str = ""
-    kept: Settled | None = None
-
-    @property
-    def title(self) -> str:
-        """Its name, or its number if it has none."""
-        return self.name or (f"Branch {self.number}" if self.number else "The first run")
 
 
 class Branches:
@@ -97,8 +67,10 @@ class Branches:
             self._texts, self.all, self.current, self._sizes = self._player.texts, [], None, {}
             self.note = self.error = ""
 
-    def start(self, engine: "Engine | None", step: int, token: int, controls: Controls) -> Branch:
+    def start(self, engine: "Engine | None", step: int, token: int | None, controls: Controls) -> Branch:
         """Branch the run on the stage at a step, put the branch there in its place, and let it go on.
+
+        Without a token one is drawn anew with the settings, unless a person chose the one that is there.
 
         Raises:
             GPT2Error: if it cannot be branched there; the run on the stage is kept.
@@ -118,20 +90,22 @@ class Branches:
                 raise GPT2Error(FULL.format(engine.config.n_positions))
             if drawn is not None and drawn.token == token:
                 raise GPT2Error(SAME)
-            limits().check_prompt(at.stop)
+            limits().check_prompt(len(trace.prompt_ids))
             controls.sampling.check_vocabulary(engine.config.vocab_size)
             live = player.run
             if live is not None and live.engine is engine:
                 run = live.fork(step + 1)
             else:
                 run = fork_trace(engine, with_recomputer(trace, engine), step + 1)
-            chances = softmax(run.choose(token, controls.sampling).logits)
+            is_drawn, newest = token is None, redrawn(run, token, controls.sampling)
+            assert newest.draw is not None
+            token, chances = newest.draw.token, softmax(newest.logits)
             ends = run.has_ended and not controls.ignore_eos
             generation = Generation(run, controls, stop_reason_of(player, self._traces))
             parent = self._parent_at(step)
             place = len(trace.prompt_ids) + step
             instead = next(iter(self.ids(parent)[place : place + 1]), None)
-            if instead == token:
+            if instead == token and not is_drawn:
                 raise GPT2Error(HAS.format(parent.title))
             self.note = self.error = ""
             self._make_place()
@@ -139,7 +113,7 @@ class Branches:
                 self.current, self.all = parent, [parent]
             self._made += 1
             own = 0.0 if instead is None else float(chances[instead])
-            branch = Branch(self._made, parent, step, token, float(chances[token]), instead, own)
+            branch = Branch(self._made, parent, step, token, float(chances[token]), instead, own, newest.draw.is_chosen)
             self.all.append(branch)
             self._exchange(branch, Live(generation))
             self._fit()
@@ -295,6 +269,7 @@ class Branches:
                 branch.parent, branch.step = gone.parent, gone.step
                 branch.token, branch.chance = gone.token, gone.chance
                 branch.instead, branch.instead_chance = gone.instead, gone.instead_chance
+                branch.is_chosen = gone.is_chosen
         self.all.remove(gone)
         gone.kept = None
         self._count()

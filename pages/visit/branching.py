@@ -1,26 +1,86 @@
-"""What a visitor does on the Branches page: a refusal is one sentence, and leaves the run on the stage as it is."""
+"""What a visitor does with branches: a refusal is one sentence, and leaves the run on the stage as it is."""
+
+from typing import TYPE_CHECKING, Protocol
 
 from gpt2.errors import GPT2Error
+from gpt2.model.sampling import Sampling
 from gpt2.text.one_token import one_token
-from pages.visit.branches import Branch
+from pages.server.job import ModelJob
 
+from .branch import Branch, leaves
+from .branches import Branches
 from .controls import Controls
+from .link import Link
 from .measurement import NOT_LOADED
-from .visit import Visit
+from .player import Player
+
+if TYPE_CHECKING:
+    from gpt2.engine.engine import Engine
+
+KEPT = "This is {}. {} is kept as it was, on the page Branches."
+
+
+class Visit(Protocol):
+    """What branches need of their visit."""
+
+    player: Player
+    branches: Branches
+    link: Link
+    sampling: Sampling
+    speed: float
+    ignore_eos: bool
+    cursor: int
+
+    @property
+    def model_of_run(self) -> ModelJob | None:
+        """The model that made the run on the stage, if it is loaded."""
+
+    @property
+    def most_new_tokens(self) -> int:
+        """How many tokens one press of Run or Play may generate."""
+
+
+def branch(visit: Visit, step: int, token: int | None, tokens: int, speed: float) -> Branch:
+    """Branch at a step and go on for so many tokens, with the settings of the stage; without a token one is drawn.
+
+    Raises:
+        GPT2Error: if it cannot be branched there; the run on the stage is kept.
+        SettingsError: if a setting does not fit the model, or the vocabulary has no such token.
+    """
+    model = visit.model_of_run
+    controls = Controls(visit.sampling, min(tokens, visit.most_new_tokens), speed, visit.ignore_eos)
+    made = visit.branches.start(model.engine if model else None, step, token, controls)
+    visit.cursor = step
+    return made
+
+
+def branch_from_stage(visit: Visit, step: int, token: int | None, tokens: int, speed: float) -> None:
+    """The same from the stage, which then says where the run before is; see `branch` for the errors."""
+    before = visit.branches.current or Branch(0)
+    made = branch(visit, step, token, tokens, speed)
+    visit.player.notice = KEPT.format(made.title, before.title)
+
+
+def go_on(visit: Visit, engine: "Engine", step: int, tokens: int, speed: float) -> None:
+    """Generate from a step: as a branch if the settings have changed since, else from the end of the run.
+
+    A run under way goes on from its end, which a browser may not have seen yet. See `branch` and `Player.play` for the
+    errors.
+    """
+    if not visit.player.is_running and leaves(visit.player, step, visit.sampling):
+        branch_from_stage(visit, step, None, tokens, speed)
+    else:
+        visit.player.play(engine, visit.sampling, tokens, speed, visit.ignore_eos)
 
 
 def start_branch(visit: Visit, step: int, token: int, tokens: int) -> None:
-    """Branch at a step with a token and go on for so many tokens, with the settings of the stage."""
-    model, tree = visit.model_of_run, visit.branches
-    most = min(tokens, visit.most_new_tokens)
+    """The same from a page, at the speed of the stage."""
     visit.link.drop()
     visit.player.error = ""
     try:
-        controls = Controls(visit.sampling, most, visit.speed, visit.ignore_eos)
-        tree.start(model.engine if model else None, step, token, controls)
-        visit.cursor = step
+        branch(visit, step, token, tokens, visit.speed)
     except GPT2Error as error:
-        tree.error = str(error)
+        visit.branches.error = str(error)
 
 
 def start_typed(visit: Visit, step: int, text: str, tokens: int) -> None:

@@ -4,7 +4,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from gpt2.engine.long_prompt import whole_bytes
@@ -14,15 +14,16 @@ from gpt2.errors import GPT2Error
 from gpt2.experiments.ablation import Kind
 from gpt2.experiments.passes import observe
 from gpt2.experiments.patching import Pair
-from gpt2.experiments.plan import Patch, Plan, looking
+from gpt2.experiments.plan import Patch, Planned, looking
 from gpt2.experiments.sweep import Sweep, sweep_ablation, sweep_patching
 from gpt2.experiments.twin import Twin, twin
 from gpt2.text.one_token import one_token
 from gpt2.trace.trace import Trace
 from pages.server.limits import limits
-from pages.server.traces import TRACES, Traces
+from pages.server.traces import NO_ROOM, TRACES, Traces
 
-from .generation import GONE_SECONDS, NO_ROOM
+from .change_text import MOST_NAME
+from .generation import GONE_SECONDS
 from .measurement import NO_RUN, NOT_LOADED
 from .on_stage import OnStage
 
@@ -44,6 +45,9 @@ Tokens = tuple[str, str]
 FREED = (
     "The numbers of this experiment were freed to make room for other visitors; press its button to make them again."
 )
+MOST_KEPT = 8
+ALL_KEPT = f"{MOST_KEPT} changes are kept already; let one go to keep another."
+SAME_NAME = "Another change is kept under this name; give this one another."
 LEFT = "The run on the stage has changed, so this experiment ended."
 
 
@@ -96,8 +100,7 @@ class Experiment(Generic[Found]):
     @property
     def nbytes(self) -> int:
         """Bytes of what is found."""
-        found = self.found
-        return 0 if found is None else found.nbytes
+        return 0 if self.found is None else self.found.nbytes
 
     def stop(self) -> None:
         """Leave the line before the engine at once; a pass that is under way is the last, and is not kept."""
@@ -129,13 +132,13 @@ class Experiment(Generic[Found]):
         self, engine: "Engine", work: "Callable[[Experiment[Found], Engine, threading.Event], Iterator[Found]]"
     ) -> None:
         try:
-            for found in work(self, engine, self._stop):
-                if self._stop.is_set():
+            finding = work(self, engine, self._stop)
+            while not (reason := self._stop_reason()):  # before the first pass too: it needs room
+                found = next(finding, None)
+                if found is None or self._stop.is_set():
                     return
                 self.found = found
-                if reason := self._stop_reason():
-                    self.error = reason
-                    return
+            self.error = reason
         except Withdrawn:
             pass
         except GPT2Error as error:
@@ -166,21 +169,50 @@ def tokens_of(engine: "Engine", texts: Tokens) -> tuple[int | None, int | None]:
 
 @dataclass(eq=False)
 class Experiments:
-    """What one visitor has tried on the run on the stage: one changed run, and one sweep, of one run each."""
+    """What one visitor has tried on the run on the stage: changed runs, of which one is shown, and one sweep.
 
-    changed: Experiment[Twin] | None = None
-    plan: Plan | None = None
+    Attributes:
+        plan: the change whose results are shown.
+        made: the experiment of each kept change, and the newest.
+        kept: the names of the changes that are kept, in the order in which they were.
+        refusal: why the last name was not taken, in one sentence; empty if it was.
+        swept: the name of the sweep.
+    """
+
+    plan: Planned | None = None
+    made: dict[Planned, Experiment[Twin]] = field(default_factory=dict)
+    kept: dict[Planned, str] = field(default_factory=dict)
+    refusal: str = ""
     sweep: Experiment[Sweep] | None = None
-    swept: str = ""  # the name of the sweep
+    swept: str = ""
+    has_begun: bool = False  # whether the change of the address has been taken up
+
+    @property
+    def changed(self) -> Experiment[Twin] | None:
+        """The experiment that is shown."""
+        return None if self.plan is None else self.made.get(self.plan)
+
+    def keep(self, plan: Planned, name: str) -> None:
+        """Keep a change under a name, with what came of it; an empty name lets it go."""
+        self.refusal, wanted = "", " ".join(name.split())[:MOST_NAME]
+        if not wanted:
+            self.kept.pop(plan, None)
+        elif any(wanted == other and one != plan for one, other in self.kept.items()):
+            self.refusal = SAME_NAME
+        elif plan not in self.kept and len(self.kept) == MOST_KEPT:
+            self.refusal = ALL_KEPT
+        else:
+            self.kept[plan] = wanted
 
     def tend(self, trace: Trace) -> None:
         """Stop and drop what is of another run than the one on the stage, or of this one as it was before."""
-        changed, sweep = self.changed, self.sweep
-        if changed is not None and not (
-            changed.run_id == trace.run_id and (changed.found is None or changed.found.is_of(trace))
-        ):
-            changed.stop()
-            self.changed = self.plan = None
+        for plan, one in list(self.made.items()):
+            if one.run_id != trace.run_id or (one.found is not None and not one.found.is_of(trace)):
+                one.stop()
+                del self.made[plan]
+        if self.changed is None:
+            self.plan = None
+        sweep = self.sweep
         if sweep is not None and sweep.run_id != trace.run_id:
             sweep.stop()
             self.sweep = None
@@ -188,19 +220,21 @@ class Experiments:
     @property
     def is_running(self) -> bool:
         """Whether any passes are still made."""
-        return any(one is not None and one.is_running for one in (self.changed, self.sweep))
+        return any(one is not None and one.is_running for one in (*self.made.values(), self.sweep))
 
-    def try_change(self, player: OnStage, base: Trace, engine: "Engine | None", plan: Plan) -> None:
+    def try_change(self, player: OnStage, base: Trace, engine: "Engine | None", plan: Planned) -> None:
         """Run the model with a change beside the run on the stage; an experiment under way ends."""
-        if self.changed is not None:
-            self.changed.stop()
+        for one in self.made.values():
+            one.stop()
 
         def work(own: Experiment[Twin], engine: "Engine", stop: threading.Event) -> Iterator[Twin]:
             look = looking(engine, stop, limits().check_prompt)
             changes, own.says = plan.make(engine, observe(engine, base.prompt_ids, stop), look)
             yield from twin(engine, base, changes, stop)
 
-        self.plan, self.changed = plan, Experiment(player, base, engine, plan.says, work)
+        self.plan = plan
+        self.made = {one: made for one, made in self.made.items() if one in self.kept}
+        self.made[plan] = Experiment(player, base, engine, plan.says, work)
 
     def try_ablations(self, player: OnStage, base: Trace, engine: "Engine | None", kind: Kind, tokens: Tokens) -> None:
         """Ablate every head and MLP, one at a time, and read the next token after the last step of `base`."""

@@ -9,7 +9,7 @@ from gpt2.engine.run import Run
 from gpt2.engine.turns import Withdrawn
 from gpt2.errors import EngineError, GPT2Error
 from gpt2.model.sampling import Sampling
-from pages.server.traces import Evictable, Traces
+from pages.server.traces import NO_ROOM, Evictable, Traces
 
 from .controls import Controls
 from .recipe import Recipe
@@ -18,7 +18,6 @@ from .recipe import Recipe
 # once a minute, and a message waits for two of them: a visitor who is silent for longer than both is gone.
 GONE_SECONDS = 150
 GONE = f"Paused after {GONE_SECONDS} s without a viewer; press Play to go on."
-NO_ROOM = "Other visitors' runs take all the memory just now; try again in a moment."
 # A token that is late is made up for, but a long stall is not followed by a burst.
 CATCH_UP_SECONDS = 0.25
 # A wait for the engine that is shorter than this is not worth a word.
@@ -76,9 +75,9 @@ class Generation:
             return turn.waiting if is_felt else 0
         return turn.before if is_felt else self._slow_before
 
-    def start(self, cursor: int = 0) -> None:
-        """Begin, and return at once. After a replay the run continues from the step `cursor`."""
-        self._thread = threading.Thread(target=self._generate, args=(cursor,), name="generate", daemon=True)
+    def start(self) -> None:
+        """Begin, and return at once."""
+        self._thread = threading.Thread(target=self._generate, name="generate", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
@@ -87,9 +86,9 @@ class Generation:
         if self._thread is not None:
             self._thread.join()
 
-    def _generate(self, cursor: int) -> None:
+    def _generate(self) -> None:
         try:
-            if self.recipe is not None and not self._replay(self.recipe, cursor):
+            if self.recipe is not None and not self._replay(self.recipe):
                 return
             if self._draw_first():
                 self._continue()
@@ -100,7 +99,7 @@ class Generation:
         except Exception as error:
             self.error = f"The run stopped ({type(error).__name__}: {error}); the tokens on the stage are kept."
 
-    def _replay(self, recipe: Recipe, cursor: int) -> bool:
+    def _replay(self, recipe: Recipe) -> bool:
         """Make all of the recipe's tokens again; False if it was stopped before the last one.
 
         Raises:
@@ -113,7 +112,7 @@ class Generation:
         except EngineError:
             self.has_diverged = True
             raise
-        fork_if_settings_changed(self.run, cursor, self._controls.sampling)
+        redraw_if_settings_changed(self.run, self._controls.sampling)
         self.recipe = None
         return True
 
@@ -153,19 +152,11 @@ class Generation:
         return True
 
 
-def fork_if_settings_changed(run: Run, cursor: int, sampling: Sampling) -> None:
-    """Let the run take another way from the step `cursor`, if any step from there on was drawn with other settings.
-
-    A token that a person chose at that step stays.
-    """
-    last = len(run.trace.steps) - 1
-    at = max(0, min(cursor, last))
-    if any(step.draw is not None and step.draw.sampling != sampling for step in run.trace.steps[at:]):
-        if at < last:
-            run.branch(at + 1)
-        newest = run.trace.steps[-1].draw
-        if newest is None or not newest.is_chosen:
-            run.resample(sampling)
+def redraw_if_settings_changed(run: Run, sampling: Sampling) -> None:
+    """Draw the newest token again if it was drawn with other settings; one that a person chose stays."""
+    newest = run.trace.steps[-1].draw
+    if newest is not None and newest.sampling != sampling and not newest.is_chosen:
+        run.resample(sampling)
 
 
 def stop_reason_of(visitor: Evictable, traces: Traces) -> Callable[[Run], str]:

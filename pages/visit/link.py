@@ -14,10 +14,11 @@ from pages.server.job import ModelJob
 from pages.server.limits import limits
 from pages.server.models import ALWAYS
 from pages.stage import snapshot
-from pages.stage.actions import Action, CancelModel, Draft, Play, RunPrompt, StepOn, View
+from pages.stage.actions import Action, Branch, CancelModel, Draft, Play, RunPrompt, StepOn, View
 from pages.stage.snapshot import Arrival, Status
 
 from .address import MOST_COMPOSED, Address, check_of, compose, read_address
+from .change_text import NamedChange
 from .controls import Controls
 from .draft import TypedPrompt
 from .examples import FIRST_RUN, RECORDED, recorded_run
@@ -29,6 +30,7 @@ MAKING = "Making the run of this link again."
 CHOOSE = "{} made the run of this link, and is not loaded here: choose it in the settings to make the run again."
 DIFFERS = "This text is not the link's: other weights, or another kind of machine, made that one."
 TOO_LONG = "The prompt is too long for a link; save the run instead."
+LONG_CHANGE = "The texts of the change on Experiments are too long for a link; shorten them, or save the run instead."
 TOO_MANY = "The settings changed too often for a link; save the run instead."
 FROM_FILE = "A run from a file has no link; send the file, or press Play to make the run again here."
 CHOSEN = "A token of this run was chosen by hand, so it has no link; save it instead."
@@ -47,6 +49,7 @@ class Visit(Protocol):
     ignore_eos: bool
     cursor: int
     head: tuple[int, int] | None
+    change: NamedChange | None
     draft: TypedPrompt
 
     @property
@@ -111,7 +114,7 @@ class Link:
 
     def heed(self, action: Action) -> None:
         """Note what the visitor has asked for: a run of his own takes the place of the address's."""
-        if isinstance(action, RunPrompt | Play | StepOn):
+        if isinstance(action, RunPrompt | Play | StepOn | Branch):
             self.drop()
         if not isinstance(action, View | Draft | CancelModel) and not self._is_waiting:
             self.note = ""
@@ -155,7 +158,10 @@ class Link:
                 address = whole
             else:
                 problem = TOO_LONG if len(compose(replace(whole, samplings=()))) > MOST_COMPOSED else TOO_MANY
-        return snapshot.Link(self._id, compose(address), problem, arrival=arrival)
+        changed = replace(address, change=visit.change)
+        if len(compose(changed)) > MOST_COMPOSED:
+            return snapshot.Link(self._id, compose(address), problem or LONG_CHANGE, arrival=arrival)
+        return snapshot.Link(self._id, compose(changed), problem, arrival=arrival)
 
     @property
     def _model(self) -> str:
@@ -165,7 +171,7 @@ class Link:
         """Take the settings of the address, and its model; show its step of a recorded run."""
         now, trace = self.address.controls, visit.player.trace
         visit.sampling, visit.max_new_tokens, visit.speed = now.sampling, now.max_new_tokens, now.speed
-        visit.ignore_eos = now.ignore_eos
+        visit.ignore_eos, visit.change = now.ignore_eos, self.address.change
         self._choose(visit)
         if not self.is_pending:
             self._show(visit, trace)

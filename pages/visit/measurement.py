@@ -1,6 +1,7 @@
 """What the tokens of one run would cost without the KV cache, timed in a thread. It never calls Streamlit."""
 
 import threading
+import weakref
 from typing import TYPE_CHECKING
 
 from gpt2.engine.turns import Withdrawn
@@ -8,6 +9,9 @@ from gpt2.engine.uncached import Rerun, plan, rerun
 from gpt2.errors import GPT2Error
 from gpt2.model.interventions import Interventions
 from gpt2.trace.trace import Trace
+from pages.server.traces import NO_ROOM, TRACES
+
+from .on_stage import OnStage
 
 if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
@@ -26,14 +30,18 @@ class Measurement:
         error: why it ended before its time, in one sentence; empty if it did not.
     """
 
-    def __init__(self, trace: Trace, engine: "Engine | None") -> None:
-        """Begin, and return at once; without an engine, or a run, say why nothing is measured."""
+    def __init__(self, trace: Trace, engine: "Engine | None", player: OnStage | None = None) -> None:
+        """Begin, and return at once; without an engine, or a run, say why nothing is measured.
+
+        The run of `player` is not evicted to make room for a pass.
+        """
         self.run_id, self.total = trace.run_id, len(plan(trace.seq))
         self.reruns: tuple[Rerun, ...] = ()
         self.error = NO_RUN if not trace.steps else NOT_LOADED if engine is None else ""
         # The thread alone holds the engine: a measurement that is over must not keep a model in memory.
         self._turns, self._stop = (None if engine is None else engine.turns), threading.Event()
         ids, interventions = trace.computed_ids, (trace.steps[-1].interventions if trace.steps else Interventions())
+        self._player = None if player is None else weakref.ref(player)
         self._thread = threading.Thread(
             target=self._measure, args=(engine, ids, interventions), name="measure without the cache", daemon=True
         )
@@ -50,16 +58,24 @@ class Measurement:
         if self._turns is not None:
             self._turns.withdraw(self._stop)
 
+    def tend(self, player: OnStage) -> None:
+        """Stop once the run has left the stage, or is about to: no button could stop it any more."""
+        if player.is_starting or self.run_id != player.trace.run_id:
+            self.stop()
+
     def wait(self, seconds: float) -> None:
         """Return once it has ended, or after so many seconds."""
         self._thread.join(seconds)
 
     def _measure(self, engine: "Engine", ids: tuple[int, ...], interventions: Interventions) -> None:
         try:
-            for timed in rerun(engine, ids, interventions, self._stop):
-                if self._stop.is_set():
+            timing = rerun(engine, ids, interventions, self._stop)
+            while TRACES.has_room_for_pass(engine.config, len(ids), self._player and self._player()):
+                timed = next(timing, None)
+                if timed is None or self._stop.is_set():
                     return
                 self.reruns = (*self.reruns, timed)
+            self.error = NO_ROOM
         except Withdrawn:
             pass
         except GPT2Error as error:

@@ -110,6 +110,11 @@ class OnStage:
         generation = self._state.generation
         return self._notice or ("" if generation is None else generation.notice)
 
+    @notice.setter
+    def notice(self, sentence: str) -> None:
+        """Say this of the run on the stage, until another is there."""
+        self._notice = sentence
+
     @property
     def error(self) -> str:
         """What went wrong last, in one sentence; empty if nothing did."""

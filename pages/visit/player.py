@@ -1,6 +1,5 @@
 """One visitor's stage: the run on it, and the commands that change it. It never calls Streamlit."""
 
-import sys
 from typing import TYPE_CHECKING
 
 from gpt2.engine.run import Run
@@ -13,7 +12,7 @@ from pages.server.limits import limits
 from pages.server.traces import TRACES, Traces
 
 from .controls import Controls
-from .generation import Generation, fork_if_settings_changed, stop_reason_of
+from .generation import Generation, redraw_if_settings_changed, stop_reason_of
 from .on_stage import OnStage
 from .recipe import Recipe
 from .states import Evicted, Live, Recorded, Replaying, Settled, Starting, State
@@ -102,13 +101,10 @@ class Player(OnStage):
         self._prompt = prompt
         return len(ids)
 
-    def play(
-        self, engine: "Engine", cursor: int, sampling: Sampling, tokens: int, speed: float, ignore_eos: bool = False
-    ) -> None:
-        """Generate from the step under the cursor, or from the end if the settings have not changed.
+    def play(self, engine: "Engine", sampling: Sampling, tokens: int, speed: float, ignore_eos: bool = False) -> None:
+        """Generate from the end, whose token is drawn again if it was drawn with other settings.
 
-        A recorded run and an evicted one are replayed first. An interrupted replay goes on with the run's own settings,
-        unless the cursor was taken back and the settings were changed there.
+        A recorded run and an evicted one are replayed first, with the run's own settings.
 
         Raises:
             SettingsError: if a setting does not fit the model.
@@ -123,11 +119,11 @@ class Player(OnStage):
             run, recipe, controls = self._state.run, self.recipe, Controls(sampling, tokens, speed, ignore_eos)
             if run is None:
                 recipe = recipe or Recipe.of(self.trace)
-                self._replay(recipe.start(engine), recipe, controls, cursor)
-            elif recipe is not None and not recipe.is_left(run, cursor, sampling):
+                self._replay(recipe.start(engine), recipe, controls)
+            elif recipe is not None:
                 self._replay(run, recipe, controls)
             else:
-                fork_if_settings_changed(run, cursor, sampling)
+                redraw_if_settings_changed(run, sampling)
                 if run.is_full:
                     raise GPT2Error(f"{run.why_full} Step back and change a setting, or start anew.")
                 generation = Generation(run, controls, stop_reason_of(self, self._traces))
@@ -166,14 +162,14 @@ class Player(OnStage):
                 self._state.generation.end()
                 self._close_replay()
 
-    def _replay(self, run: Run, recipe: Recipe, controls: Controls, cursor: int = sys.maxsize) -> None:
-        """Replay a run to its end, then generate from the step under the cursor."""
+    def _replay(self, run: Run, recipe: Recipe, controls: Controls) -> None:
+        """Replay a run to its end, then generate from there."""
         generation = Generation(run, controls, stop_reason_of(self, self._traces), recipe)
         before = self._state.before if isinstance(self._state, Replaying) else self._state
         assert isinstance(before, Recorded | Evicted)  # all others have no recipe
-        self._begin(generation, Replaying(generation, before), cursor)
+        self._begin(generation, Replaying(generation, before))
 
-    def _begin(self, generation: Generation, state: State, cursor: int = 0) -> None:
+    def _begin(self, generation: Generation, state: State) -> None:
         self.touch()
         self._set(state)
-        generation.start(cursor)
+        generation.start()

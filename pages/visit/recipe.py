@@ -70,14 +70,6 @@ class Recipe:
             raise EngineError("This recorded run is of another model; type a prompt to start a run of your own.")
         return Run(engine, self.prompt_ids, self.interventions)
 
-    def is_left(self, run: Run, cursor: int, sampling: Sampling) -> bool:
-        """Whether continuing from `cursor` with these settings departs from the recipe.
-
-        True if the cursor is before the newest replayed step and the settings differ from those of the newest token.
-        From the newest replayed step it never departs: the rest of the recipe comes first.
-        """
-        return cursor < len(run.trace.steps) - 1 and sampling != self.samplings[-1]
-
     def remaining(self, run: Run) -> Iterator[Sampling | None]:
         """The settings of each step that `run` lacks, for the caller to advance it with.
 

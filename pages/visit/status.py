@@ -21,7 +21,7 @@ def status_of(player: Player, job: ModelJob) -> Status:
     if problem := limits().problem:
         return Status("error", problem)
     if player.is_running:
-        return running(player.place, not player.is_starting)
+        return running(player.place, not player.is_starting, player.notice)
     if job.is_loading:
         return Status("loading", job.message)
     if player.is_recorded:
@@ -33,10 +33,10 @@ def status_of(player: Player, job: ModelJob) -> Status:
     return Status("paused", player.notice or "Paused.", is_news=bool(player.notice))
 
 
-def running(place: int, has_begun: bool) -> Status:
+def running(place: int, has_begun: bool, notice: str) -> Status:
     """The status of a run under way, with its place in the line if others make it wait."""
     if not place:
-        return Status("running", "Generating.")
+        return Status("running", notice or "Generating.", is_news=bool(notice))
     if has_begun:
         return Status("running", f"Generating in turns with {place} other visitor{'s' * (place > 1)}.", is_news=True)
     verb = "visitor is" if place == 1 else "visitors are"

@@ -18,6 +18,7 @@ from pages.server.models import ALWAYS, pool
 from pages.server.traces import TRACES
 from pages.stage.actions import (
     Action,
+    Branch,
     CancelModel,
     ChangeSettings,
     ChooseModel,
@@ -34,6 +35,8 @@ from pages.stage.actions import (
 from pages.stage.snapshot import Snapshot, Status
 
 from .branches import Branches
+from .branching import branch_from_stage, go_on
+from .change_text import NamedChange
 from .connection import is_connected
 from .controls import DEFAULT, Controls, WrongSettings
 from .draft import TypedPrompt
@@ -71,6 +74,7 @@ class Visit:
     paint_ms: float | None = None  # to draw a step on the Live page, as this browser has timed it
     is_narrow: bool = False  # whether the browser's window is too narrow for pictures that need much room
     measurement: Measurement | None = None  # what tokens of a run would cost without the cache
+    change: NamedChange | None = None  # that the Experiments page has on; None if none
     session: str | None = None  # the browser session that it is of
     checking: Checking = field(default_factory=Checking)
     branches: Branches = field(init=False)
@@ -126,7 +130,6 @@ class Visit:
         """What the stage shows now."""
         status = self.status()  # before the trace: if it says that the run ended, the trace must hold the last step
         trace, recipe, run_model = self.player.trace, self.player.recipe, self.model_of_run
-        most = self.most_new_tokens
         return Snapshot(
             trace=with_recomputer(trace, run_model.engine if run_model else None),
             ids=trace.ids if recipe is None else recipe.ids,
@@ -139,8 +142,8 @@ class Visit:
             draft_error=self.draft_error,
             context=min(self._checkpoint.config.n_positions, limits().prompt_tokens),
             sampling=self.sampling,
-            max_new_tokens=min(self.max_new_tokens, most),
-            most_new_tokens=most,
+            max_new_tokens=min(self.max_new_tokens, self.most_new_tokens),
+            most_new_tokens=self.most_new_tokens,
             ignore_eos=self.ignore_eos,
             speed=self.speed,
             setting_errors=self.setting_errors,
@@ -181,24 +184,25 @@ class Visit:
         if not isinstance(action, Draft | View | Pause | ChooseModel | CancelModel):
             self.player.error = self.choice.error = ""
         try:
-            if isinstance(action, RunPrompt | Play | StepOn | ReadWhole):
+            if isinstance(action, RunPrompt | Play | StepOn | Branch | ReadWhole):
                 limits().check()
+            if isinstance(action, Play | StepOn | Branch | ChangeSettings):
+                self._take_settings(action.settings)
             match action:
                 case RunPrompt(text, settings):
                     self.draft.take(text, self._checkpoint)
                     self.draft.error = None
                     self._take_settings(settings)
                     self._begin(text)
-                case Play(cursor, settings):
-                    self._take_settings(settings)
+                case Play(cursor):
                     self._play(cursor, self.max_new_tokens, self.speed)
-                case StepOn(cursor, settings):
-                    self._take_settings(settings)
+                case StepOn(cursor):
                     self._play(cursor, 1, 0.0)
+                case Branch(step, token):
+                    branch_from_stage(self, step, token, self.max_new_tokens, self.speed)
                 case Pause():
                     self.player.pause()
-                case ChangeSettings(cursor, settings):
-                    self._take_settings(settings)
+                case ChangeSettings(cursor):
                     if (self.cursor if cursor is None else cursor) >= len(self.player.trace.steps) - 1:
                         self.player.resample(self.sampling)
                 case Draft(text):
@@ -210,7 +214,7 @@ class Visit:
                 case CancelModel():
                     self.choice.cancel()
                 case ReadWhole():
-                    self.checking.read_whole(self.player.trace, self.model_of_run)
+                    self.checking.read_whole(self.player.trace, self.model_of_run, self.player)
                 case Malformed(error):
                     raise SettingsError(error)
         except WrongSettings as wrong:
@@ -229,7 +233,7 @@ class Visit:
         if self.measurement is not None:
             self.measurement.stop()
         run_model = self.model_of_run
-        self.measurement = Measurement(self.player.trace, run_model.engine if run_model else None)
+        self.measurement = Measurement(self.player.trace, run_model.engine if run_model else None, self.player)
 
     def open(self, recorded: Trace, is_own: bool = False) -> None:
         """Put a recorded run on the stage, at its last step; `is_own` if no other visitor shares it."""
@@ -239,10 +243,8 @@ class Visit:
         self.cursor, self.head = len(recorded.steps) - 1, None
 
     def _end_measurement_of_another(self) -> None:
-        """Stop timing a run that has left the stage, or is about to: no button could stop it any more."""
-        is_leaving = self.player.is_starting
-        if self.measurement is not None and (is_leaving or self.measurement.run_id != self.player.trace.run_id):
-            self.measurement.stop()
+        if self.measurement is not None:
+            self.measurement.tend(self.player)
 
     def _begin(self, prompt: str) -> None:
         engine = self._engine()
@@ -257,8 +259,7 @@ class Visit:
         self._end_measurement_of_another()
 
     def _play(self, cursor: int | None, tokens: int, speed: float) -> None:
-        at = self.cursor if cursor is None else cursor
-        self.player.play(self._engine(), at, self.sampling, tokens, speed, self.ignore_eos)
+        go_on(self, self._engine(), self.cursor if cursor is None else cursor, tokens, speed)
         self._end_measurement_of_another()
 
     def _engine(self) -> "Engine":

@@ -17,6 +17,9 @@ from pages.frame.badge import pick_from
 from pages.frame.chart import show_chart, take_click
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
+from pages.look.tokens import markdown, spoken
+from pages.visit.branching import start_branch
+from pages.visit.session import this_visit
 
 LINES = [Excerpt("model/sampling.py", ("Distribution.of", "temper", "cut_top_k", "cut_top_p", "keep", "place_of"))]
 
@@ -72,16 +75,30 @@ with picture, st.container(border=True, height="stretch"):
     click = partial(take_click, key, view.key("token"))
     show_chart(chart, alt="Bars: probabilities of the same tokens in five columns", key=key, on_select=click)
     st.caption(stacked.LEGEND if view.is_narrow else columns.LEGEND)
+    chosen, button = st.columns([3, 2], vertical_alignment="bottom")
+    with chosen:
+        choice = pick_from(
+            outcome.token_options(preview, drawn, st.session_state.get(view.key("token"))),
+            "The picked token",
+            format_func=partial(lens.candidate_label, vocabulary),
+            key=view.key("token"),
+            otherwise=outcome.DRAWN,
+        )
+    visit, token = this_visit(), preview.token if choice == outcome.DRAWN else choice
+    button.button(
+        f"Branch here with {markdown(spoken(vocabulary.label(token)))}",
+        key=view.key("branch"),
+        on_click=start_branch,
+        args=(visit, view.step_index, token, visit.max_new_tokens),
+        disabled=token == drawn.token,
+        width="stretch",
+    )
+    if visit.branches.error:
+        st.error("There is no new branch.")
+        layout.plain_text(visit.branches.error)
 
 if view.checkpoint is not None:
-    choice = pick_from(
-        outcome.token_options(preview, drawn, st.session_state.get(view.key("token"))),
-        "The token whose numbers are shown below",
-        format_func=partial(lens.candidate_label, vocabulary),
-        key=view.key("token"),
-        otherwise=outcome.DRAWN,
-    )
-    token, temperature = preview.token if choice == outcome.DRAWN else choice, preview.sampling.temperature
+    temperature = preview.sampling.temperature
     show_sums(
         view,
         explain(view.trace, view.checkpoint, "logits", (view.newest, token)),

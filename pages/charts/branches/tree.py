@@ -27,8 +27,9 @@ class Lane:
         ids: all its tokens.
         parent: the lane that it leaves; None for the first run.
         step: the step at which it leaves.
-        token, chance: the token chosen there, and its probability by the model.
+        token, chance: the token that it has there, and its probability by the model.
         instead, instead_chance: the parent's token there, None if it has none, and its probability.
+        is_chosen: whether a person chose that token; else it was drawn with other settings.
         is_on_stage: whether the other pages show it.
     """
 
@@ -41,6 +42,7 @@ class Lane:
     chance: float = 1.0
     instead: int | None = None
     instead_chance: float = 0.0
+    is_chosen: bool = True
     is_on_stage: bool = False
 
 
@@ -89,7 +91,7 @@ def _point(lane: Lane, row: int, step: int, label: str) -> dict[str, object]:
     """One token; without a probability where the run's numbers were freed."""
     surprisal = lane.trace.steps[step].choice[1] if step < len(lane.trace.steps) else None
     chance = None if surprisal is None else 2.0**-surprisal
-    by_hand = lane.parent is not None and step == lane.step
+    by_hand = lane.is_chosen and lane.parent is not None and step == lane.step
     how = "chosen by hand" if by_hand else "drawn"
     return {"x": step, "row": row, "token": label, "chance": chance, "surprisal": surprisal, "how": how}
 
@@ -139,8 +141,12 @@ def tree_sentence(lanes: Sequence[Lane], vocabulary: Vocabulary) -> str:
     branches = [lane for lane in lanes if lane.parent is not None]
     if not branches:
         return "There is no branch yet: press a token above, and the run goes on from there beside the one you see."
-    rare = min(branches, key=lambda lane: lane.chance)
     many = f"{len(branches)} branches" if len(branches) > 1 else "One branch"
+    redrawn = sum(not lane.is_chosen for lane in branches)
+    if redrawn == len(branches):
+        return f"{many}, drawn with other settings from there on. A darker point is a likelier token."
+    rare = min((lane for lane in branches if lane.is_chosen), key=lambda lane: lane.chance)
+    many += f", {redrawn} of them drawn with other settings" if redrawn else ""
     instead = (
         ""
         if rare.instead is None

@@ -146,7 +146,7 @@ def stacked_chart(
         ),
         notes.mark_text(**left, color=palette.muted).encode(**place(), text="text:N"),
         heads.mark_text(**left, fontWeight="bold").encode(**place(), text="text:N"),
-        cells.mark_rect(opacity=0).encode(**whole, tooltip=tip).add_params(style.picking()),
+        cells.mark_rect(opacity=0, cursor="pointer").encode(**whole, tooltip=tip).add_params(style.picking()),
     ]  # fmt: skip
     rows = stacked_rows(outcome, as_drawn, logits, vocabulary)
     return style.dressed(alt.layer(*layers), palette, round(PITCH * (SHOWN_TOKENS + 1 - TOP)), **rows)

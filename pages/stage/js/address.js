@@ -6,7 +6,7 @@
 
 const OWN_PARAMETERS = new Set([
   "prompt", "z", "run", "model", "temperature", "top_k", "top_p", "seed", "max_new_tokens", "ignore_eos", "tokens",
-  "drawn", "check", "step", "head", "speed",
+  "drawn", "check", "change", "named", "step", "head", "speed",
 ]);
 const ADDRESS_MS = 400; // browsers refuse more than some rewrites a second
 let addressTimer = 0;
@@ -45,6 +45,13 @@ function keepAddress() {
   if (addressTimer) return;
   const wait = Math.max(0, addressedAt + ADDRESS_MS - performance.now());
   addressTimer = setTimeout(() => { addressTimer = 0; if (state.header) writeAddress(); }, wait);
+}
+
+// What a page below the stage says since the stage's newest message.
+function relink({ query, problem }) {
+  if (!state.header || state.header.link.is_pending) return;
+  Object.assign(state.header.link, { query, problem });
+  requestPaint();
 }
 
 // A page outlives its session if the connection is lost for long. Streamlit tells the new one of the address that the

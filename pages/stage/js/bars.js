@@ -1,4 +1,5 @@
-// What comes next: the likeliest tokens, what the filters took away hatched, the drawn one in bold.
+// What comes next: the likeliest tokens, what the filters took away hatched, the drawn one in bold. A click on another
+// offers a branch with it.
 
 const CUTS = ["", "cut by top-k", "cut by top-p"];
 
@@ -48,7 +49,9 @@ function drawBars(surface, record, unit) {
     const row = shown[n];
     const fate = row.cut ? CUTS[row.cut] : `${percent(row.final, 2)} in the draw`;
     const place = `rank ${row.rank} · ${fate}${row.chosen ? ` · ${howMade(next)}` : ""}`;
-    return { lines: [`${percent(row.raw, 2)} ${spoken(row.label)}`, place, `softmax(logits)[${row.token}]`] };
+    const lines = [`${percent(row.raw, 2)} ${spoken(row.label)}`, place, `softmax(logits)[${row.token}]`];
+    const click = () => offerBranch(surface, row.token, spoken(row.label), lines, surface.cells.box(n));
+    return row.chosen ? { lines } : { lines, click };
   };
   surface.cells = {
     rows: shown.length, columns: () => 1, start: [0, 0], tell, box: (n) => [0, n * pitch, width, pitch],

@@ -1,6 +1,6 @@
 // The stage's fixed skeleton. No text of a prompt or a token ever passes through here.
 
-const KEYS_OF_CELLS = "Arrow keys move from cell to cell.";
+const KEYS_OF_CELLS = "Arrow keys move from cell to cell.", OFFERS = " Enter offers a branch with a token.";
 const icon = (path) => `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${path}"/></svg>`;
 const ICONS = {
   first: icon("M3 3h2v10H3zM13 3v10L6 8z"),
@@ -111,13 +111,14 @@ const PANELS = `
     </section>
   </div>
   ${panel("lens", "What each layer would say next", `${canvas("lens", "Logit lens")}`, '<small class="note"></small>')}
-  ${panel("bars", "What comes next", `${canvas("bars", "Most likely next tokens")}<p class="note"></p>`)}
-  ${panel("draw", "The draw", `${canvas("draw", "Cumulative probability and the draw")}`)}
+  ${panel("bars", "What comes next", `${canvas("bars", "Most likely next tokens", OFFERS)}<p class="note"></p>`)}
+  ${panel("draw", "The draw", `${canvas("draw", "Cumulative probability and the draw", OFFERS)}`)}
 </div>`;
 
 const FLOATING = `
 <div class="tip" role="tooltip" hidden></div>
 <div class="explain" role="tooltip" popover="manual"></div>
+<div class="branch-offer" role="dialog" aria-label="Another token here" hidden><div></div><button type="button"></button></div>
 <div class="aloud" aria-live="polite"></div>
 <div class="spot" hidden></div>
 <div class="tour" role="dialog" aria-labelledby="tour-title" hidden>

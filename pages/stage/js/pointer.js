@@ -77,7 +77,7 @@ function tell(stage, told) {
 // What lies under a resting pointer, or under the ring, changes with the step.
 function showTip(stage) {
   const { told, tip, root } = stage;
-  const what = told && findTold(told);
+  const what = !offer && told && findTold(told);
   if (!what) {
     if (tip.of !== "token") tip.hidden = true; // else it is the strip's
     return null;

@@ -8,7 +8,7 @@ function drawSampleBar(surface, record, unit) {
   const places = [];
   let sum = 0;
   for (const [label, share, token] of next.segments) {
-    places.push({ label, share, from: sum, to: sum + share, drawn: token === next.token });
+    places.push({ label, share, token, from: sum, to: sum + share, drawn: token === next.token });
     sum += share;
   }
   if (next.rest > 0) {
@@ -62,7 +62,9 @@ function drawSampleBar(surface, record, unit) {
     const place = places[n];
     const span = `u from ${fixed(place.from, 3)} to ${fixed(place.to, 3)}`;
     const name = place.rest ? place.label : spoken(place.label);
-    return { lines: [`${percent(place.share, 2)} ${name}`, span, "after temperature, top-k and top-p"] };
+    const lines = [`${percent(place.share, 2)} ${name}`, span, "after temperature, top-k and top-p"];
+    const click = () => offerBranch(surface, place.token, name, lines, surface.cells.box(row, n));
+    return place.drawn || place.rest ? { lines } : { lines, click };
   };
   surface.cells = {
     rows: 1, columns: () => places.length, start: [0, Math.max(0, places.findLastIndex((one) => one.drawn))], tell,

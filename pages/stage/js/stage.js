@@ -13,6 +13,7 @@ const ELEMENTS = {
   badge: ".state b", statusText: ".state span", checked: ".checked", checks: ".checks",
   tokens: ".tokens", scrubber: ".scrubber",
   watching: ".watching", unfold: ".unfold",
+  branchOffer: ".branch-offer", branchSays: ".branch-offer div", branchHere: ".branch-offer button",
   unlock: ".state .unlock", copyLink: ".copy-link", copied: ".copied", copiedText: ".copied span",
   copiedLink: ".copied input", help: ".help", helpButton: ".help-button", size: ".size",
 };
@@ -41,6 +42,7 @@ function build(parent, view) {
   parts.unlock.addEventListener("click", unlockHead);
   if (view === "live") addPanels(stage);
   if (view === "live") wireTour(stage);
+  wireBranchOffer(stage);
   root.addEventListener("keydown", onKey);
   root.addEventListener("pointerdown", (event) => {
     const inside = event.composedPath().some((node) => node === parts.popover || node === parts.chip);
@@ -131,6 +133,7 @@ function paint() {
   }
   const { parts, root } = stage;
   tendFill();
+  tendOffer();
   const record = shownAt(state.cursor);
   const isNew = record && record !== stage.record, since = performance.now();
   if (record) Object.assign(stage, { record, run: state.run });
@@ -228,6 +231,6 @@ function leave(parent) {
 // A newer version of the code replaces an older one; what was waiting for it goes on.
 if (shared.version !== VERSION) {
   const isFilled = () => Boolean(filled);
-  Object.assign(shared, { version: VERSION, show, leave, toggleHead, unlockHead, say, isFilled });
+  Object.assign(shared, { version: VERSION, show, leave, toggleHead, unlockHead, say, isFilled, relink });
   for (const go of shared.waiting.splice(0)) go();
 }
