@@ -2,6 +2,7 @@
 
 import threading
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gpt2.engine.turns import Withdrawn
@@ -41,7 +42,7 @@ class Measurement:
         # The thread alone holds the engine: a measurement that is over must not keep a model in memory.
         self._turns, self._stop = (None if engine is None else engine.turns), threading.Event()
         ids, interventions = trace.computed_ids, (trace.steps[-1].interventions if trace.steps else Interventions())
-        self._player = None if player is None else weakref.ref(player)
+        self._player: Callable[[], OnStage | None] = (lambda: None) if player is None else weakref.ref(player)
         self._thread = threading.Thread(
             target=self._measure, args=(engine, ids, interventions), name="measure without the cache", daemon=True
         )
@@ -70,7 +71,7 @@ class Measurement:
     def _measure(self, engine: "Engine", ids: tuple[int, ...], interventions: Interventions) -> None:
         try:
             timing = rerun(engine, ids, interventions, self._stop)
-            while TRACES.has_room_for_pass(engine.config, len(ids), self._player and self._player()):
+            while TRACES.has_room_for_pass(engine.config, len(ids), self._player()):
                 timed = next(timing, None)
                 if timed is None or self._stop.is_set():
                     return
