@@ -14,6 +14,7 @@ QUESTIONS = {
     "MLP": "What does each neuron do?",
     "Residual stream": "What does each layer add?",
     "Attribution": "Why this token?",
+    "Paths": "Where did the answer come from?",
     "Sampling": "How is the next token chosen?",
     "Cost": "What does a token cost?",
 }

@@ -10,7 +10,7 @@ from tests.browser import Server, browser, open_page, serve
 from tests.measure import megabytes
 from tests.stage import begin, ready, run_id, settle, stage_number, wait_for_new_run
 
-PAGES = ("Embeddings", "Attention", "MLP", "Residual stream", "Attribution", "Sampling", "Cost", "Live")
+PAGES = ("Embeddings", "Attention", "MLP", "Residual stream", "Attribution", "Paths", "Sampling", "Cost", "Live")
 IS_DRAWN = """() => {
     const app = document.querySelector('[data-testid="stApp"]');
     const charts = [...document.querySelectorAll('[data-testid="stVegaLiteChart"]')];

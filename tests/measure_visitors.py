@@ -16,7 +16,7 @@ from tests.browser import browser, open_page, serve
 from tests.small_host import SmallHost
 from tests.stage import STAGE, begin, ready, settle, strip
 
-WATCH_PAGES = "Embeddings", "Attention", "MLP", "Residual stream", "Attribution", "Sampling", "Cost"
+WATCH_PAGES = "Embeddings", "Attention", "MLP", "Residual stream", "Attribution", "Paths", "Sampling", "Cost"
 MENUS = {"Experiments": "Change", "Branches": "Change", "3 Layer normalization": "Learn"}
 PAGES = *WATCH_PAGES, *MENUS, "Live"
 # What is pressed on a page, where it is offered; a token that may begin a branch has its probability beside it.

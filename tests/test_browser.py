@@ -29,6 +29,7 @@ LENSES = {
     "mlp": "What does each neuron do?",
     "residual": "What does each layer add?",
     "attribution": "Why this token?",
+    "paths": "Where did the answer come from?",
     "sampling": "How is the next token chosen?",
     "cost": "What does a token cost?",
 }

@@ -8,7 +8,7 @@ from tests.stage import lie_still, ready
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("Live", "Embeddings", "Attention", "MLP", "Residual stream", "Attribution", "Sampling", "Cost")
+PAGES = ("Live", "Embeddings", "Attention", "MLP", "Residual stream", "Attribution", "Paths", "Sampling", "Cost")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

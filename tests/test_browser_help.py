@@ -19,6 +19,7 @@ PAGES = {
     "mlp": "MLP",
     "residual": "Residual stream",
     "attribution": "Attribution",
+    "paths": "Paths",
     "sampling": "Sampling",
     "cost": "Cost",
 }
@@ -29,6 +30,7 @@ FIRST = {
     "mlp": "How much",
     "residual": "How long",
     "attribution": "After which token",
+    "paths": "After which token",
     "sampling": "From logits",
     "cost": "How each step",
 }

@@ -159,6 +159,7 @@ CLICKED = {
     "MLP": [".plot", "[role=radio] >> nth=1", '[data-testid="stVegaLiteChart"]', "option", "summary"],
     "Residual stream": [".plot", '[data-testid="stCheckbox"] label', "option", "summary"],
     "Attribution": [".plot", "option", "summary"],
+    "Paths": [".plot", "option", "summary"],
     "Sampling": ['[data-testid="stVegaLiteChart"]', '[data-testid="stNumberInputStepUp"]', "summary", "slider"],
     "Cost": ['[data-testid="stVegaLiteChart"]', "summary", '[data-testid="stMain"] h2'],
 }

@@ -9,7 +9,7 @@ from tests.stage import STAGE, lie_still, ready, run_id, settle, stage_number, w
 
 pytestmark = pytest.mark.browser
 
-PAGES = "Live", "Embeddings", "Attention", "MLP", "Residual stream", "Attribution", "Sampling", "Cost"
+PAGES = "Live", "Embeddings", "Attention", "MLP", "Residual stream", "Attribution", "Paths", "Sampling", "Cost"
 # What is wrong with the page as it is laid out: letters that are too small, what sticks out, and what is cut off.
 FAULTS = """() => {
     const faults = [], wide = document.documentElement.clientWidth;

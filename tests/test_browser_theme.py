@@ -33,6 +33,7 @@ CHARTS = {
     "mlp": 3,
     "residual": 4,
     "attribution": 2,
+    "paths": 2,
     "sampling": 4,
     "cost": 3,
 }  # by page

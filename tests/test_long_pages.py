@@ -29,6 +29,7 @@ SAYS = {
     "mlp": ("hook_pre and hook_post are recomputed",),
     "residual": ("difference of two points of the stream",),
     "attribution": ("recomputed",),
+    "paths": ("recomputed",),
     "sampling": ("logits are recomputed",),
 }
 SAVING = "To stay within the memory of one run"
@@ -54,7 +55,9 @@ def texts(test: AppTest) -> str:
 
 
 @pytest.mark.parametrize("level", [Level.STREAM, Level.NO_LOGITS, Level.NO_PATTERNS])
-@pytest.mark.parametrize("name", ["live", "embeddings", "attention", "mlp", "residual", "attribution", "sampling"])
+@pytest.mark.parametrize(
+    "name", ["live", "embeddings", "attention", "mlp", "residual", "attribution", "paths", "sampling"]
+)
 def test_every_page_opens_on_a_squeezed_run_and_says_what_changed(name: str, level: int, trace: Trace) -> None:
     test = page(name, squeezed(trace, level), 20)
     assert not test.exception
@@ -100,6 +103,7 @@ def foreign(trace: Trace) -> Trace:
         ("attention", "blocks.1.attn.hook_q was dropped to save memory"),
         ("residual", "difference of two points"),
         ("attribution", "the weights that made this run (someone/else) are needed"),
+        ("paths", "the weights that made this run (someone/else) are needed"),
         ("sampling", "load the model that made this run"),
     ],
 )

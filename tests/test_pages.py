@@ -34,6 +34,7 @@ LENSES = {
     "mlp": "What does each neuron do?",
     "residual": "What does each layer add?",
     "attribution": "Why this token?",
+    "paths": "Where did the answer come from?",
     "sampling": "How is the next token chosen?",
     "cost": "What does a token cost?",
 }
@@ -228,7 +229,7 @@ WITHOUT_MAX = """
 import sys
 sys.modules["max"] = None
 from streamlit.testing.v1 import AppTest
-names = "live embeddings attention mlp residual attribution sampling cost"
+names = "live embeddings attention mlp residual attribution paths sampling cost"
 watch = [f"watch/{name}" for name in names.split()]
 lessons = [f"learn/lessons/lesson_{name}" for name in ("01_configuration", "07_attention")]
 change = ("change/experiments", "change/branches")

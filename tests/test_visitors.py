@@ -139,7 +139,9 @@ def test_a_let_go_run_keeps_its_text_on_the_stage_and_shows_no_numbers(engine, t
     assert (header["stamps"], records, header["recorded"]) == ([], {}, False)
 
 
-@pytest.mark.parametrize("name", ["live", "embeddings", "attention", "mlp", "residual", "attribution", "sampling"])
+@pytest.mark.parametrize(
+    "name", ["live", "embeddings", "attention", "mlp", "residual", "attribution", "paths", "sampling"]
+)
 def test_every_page_says_what_to_do_with_a_run_that_was_let_go(engine, trace, name) -> None:
     player = Player(trace, "")
     player.new(engine, "The king", SAMPLING, 3, 0)
@@ -150,7 +152,9 @@ def test_every_page_says_what_to_do_with_a_run_that_was_let_go(engine, trace, na
     assert not test.run().exception
 
 
-@pytest.mark.parametrize("name", ["live", "embeddings", "attention", "mlp", "residual", "attribution", "sampling"])
+@pytest.mark.parametrize(
+    "name", ["live", "embeddings", "attention", "mlp", "residual", "attribution", "paths", "sampling"]
+)
 def test_no_page_that_is_open_holds_on_to_numbers_that_were_let_go(engine, trace, name) -> None:
     player = Player(trace, "")
     player.new(engine, "The king", SAMPLING, 4, 0)

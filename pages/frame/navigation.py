@@ -94,6 +94,7 @@ def show() -> None:
         st.Page(WATCH / "mlp.py", title="MLP"),
         st.Page(WATCH / "residual.py", title="Residual stream"),
         st.Page(WATCH / "attribution.py", title="Attribution"),
+        st.Page(WATCH / "paths.py", title="Paths"),
         st.Page(WATCH / "sampling.py", title="Sampling"),
         st.Page(WATCH / "cost.py", title="Cost"),
     ]

@@ -10,12 +10,12 @@ from gpt2.learn.lesson import Array, Blank, Failure, Lesson, OnStage
 from gpt2.learn.verdict import all_equal, describe, equal
 from pages.frame import layout
 from pages.frame.layout import View
+from pages.frame.remembered import remembered
 from pages.matrix.component import matrix
 from pages.visit.progress import note_put_together
 
 from .glass import concept
 from .line_value import LineValue
-from .remembered import remembered
 
 CHOOSE = "Choose…"
 MARK = "\0"  # before the text of a blank

@@ -9,13 +9,13 @@ import streamlit as st
 from gpt2.learn.lesson import MODEL, Lesson, OnStage
 from pages.frame import layout
 from pages.frame.layout import View
+from pages.frame.remembered import remembered
 from pages.look.numbers import rounding_error
 from pages.matrix.component import matrix
 from pages.matrix.scale import Concept
 
 from .line_value import LineValue
 from .listing import ListedLine, ListedValue, listing
-from .remembered import remembered
 
 if TYPE_CHECKING:
     from gpt2.learn.glass import Seen

@@ -127,6 +127,15 @@ PANELS = {
     "attribution.words": Panel(
         "The tokens that brought most, with the weight at which the head looked at each.", ("attention pattern",)
     ),
+    "paths.position": Panel("Chooses the place in the text from which the walk goes back.", ("token",)),
+    "paths.graph": Panel(
+        "The ways back from the last layer to the embeddings. A click opens an edge or a place.",
+        ("residual stream", "layer", "embedding", "MLP"),
+    ),
+    "paths.arrives": Panel(
+        "What arrives at the opened place, as shares of all that does.", ("residual stream", "MLP", "norm")
+    ),
+    "paths.heads": Panel("What each head carried of the opened edge.", ("head", "attention pattern")),
     "sampling.settings": Panel(
         "Other settings for this one draw; the run itself stays as it is.",
         ("temperature", "top-k", "top-p", "seed"),

@@ -1,4 +1,4 @@
-"""What a lesson's page has computed last and would compute again at every rerun, one value for each name."""
+"""What a page has computed last and would compute again at every rerun, one value for each name."""
 
 from collections.abc import Callable, Hashable
 from typing import TypeVar
@@ -10,7 +10,9 @@ MOST_BYTES = 32 * 2**20
 Value = TypeVar("Value")
 
 
-def remembered(name: str, key: Hashable, make: Callable[[], Value], nbytes: Callable[[Value], int]) -> Value:
+def remembered(
+    name: str, key: Hashable, make: Callable[[], Value], nbytes: Callable[[Value], int] = lambda _: 0
+) -> Value:
     """The value that was last made under this name, if its key is the same; else a new one, which replaces it."""
     at = f"remembered.{name}"
     before = st.session_state.get(at)
