@@ -28,7 +28,7 @@ def test_an_edge_opens_into_its_heads_by_pointer_and_keys_and_the_slider_thins_t
 
     says(words.path_sentence(trace, checkpoint, graph), words.thinning_sentence(graph))
     expect(plot.locator(".lines .item")).to_have_count(len(graph.edges))
-    assert plot.locator("text.answer").inner_text().endswith(trace.labels[-1])
+    assert (plot.locator("text.answer").text_content() or "").endswith(trace.labels[-1])
 
     # A click opens an edge of attention, another lets it go.
     edges = sorted((edge for edge in graph.edges if edge.kind == ATTENTION), key=lambda edge: edge.share)

@@ -90,10 +90,8 @@ def test_the_bars_of_a_place_and_of_an_edge_add_up(trace: Trace, arrived: Arriva
     rows = bars.arrival_rows(trace, arrived)
     assert sum(row["share"] for row in rows) == pytest.approx(1)
     *shown, rest = [row["share"] for row in rows]
-    assert (
-        shown == sorted(shown, reverse=True) and rest > 0
+    assert shown == sorted(shown, reverse=True) and rest > 0
     assert rows[-1]["name"] == f"{np.count_nonzero(arrived.keys) - bars.BARS} more positions"
-    )
     assert {"carried on", "attention bias"} <= {row["name"] for row in rows}
     key = bars.key_of(arrived, None)
     assert key == arrived.keys.argmax()

@@ -32,7 +32,8 @@ function placing({ rows, columns, height }, width, { type, tall }) {
 // From below to above; what stays in its column bends aside so that all three kinds can be seen.
 function curve(place, from, to, concept, type) {
   const [x, y, toX, toY] = [place.x(from.column), place.y(from.row), place.x(to.column), place.y(to.row)];
-  const aside = x === toX ? { attention: -ASIDE, residual: 0, mlp: ASIDE }[concept] * Math.min(type, place.step / 24) : 0;
+  const way = x === toX ? { attention: -1, residual: 0, mlp: 1 }[concept] : 0;
+  const aside = way * ASIDE * Math.min(type, place.step / 24);
   const middle = (y + toY) / 2;
   return `M ${x} ${y} C ${x + aside} ${middle}, ${toX + aside} ${middle}, ${toX} ${toY}`;
 }
