@@ -87,6 +87,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     added.add_argument("--lengths", type=int, nargs="+", default=[10, 100], help="prompt lengths in tokens")
     added = command("compile", compile_graphs, "Compile a model's graphs ahead of time.")
     added.add_argument("--ship", action="store_true", help="compile the graphs in the repository that changed")
+    command("roles", roles, "Measure what each head does, on random tokens that are said twice.")
     command("models", models, "List the available models, their sizes, and where they are stored.")
     added = command("learn", of_room(".learn.command"), "Build GPT-2 yourself: begin, check or see your lessons.")
     added.add_argument("action", choices=("status", "start", "check", "watch", "hint"))
@@ -199,6 +200,15 @@ def attribute(options: argparse.Namespace) -> None:
     engine = ready(options)
     trace = engine.run(options.ids or options.prompt)
     answer(options, *attribute_command.report(options, trace, engine.checkpoint))
+
+
+def roles(options: argparse.Namespace) -> None:
+    """Print the strongest heads of each role, or every head's score as one JSON object."""
+    from .engine.head_roles import measure_roles
+    from .reading.roles import table
+
+    found = measure_roles(ready(options))
+    answer(options, {"model": options.model, **found.to_dict()}, table(found))
 
 
 def parity(options: argparse.Namespace) -> None:

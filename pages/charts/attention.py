@@ -15,7 +15,7 @@ from pages.matrix.scale import share
 from .attention_shares import Reading, Subject, all_layers, newest_rows, pool, pooled_heads, shares
 
 Array = NDArray[np.float32]
-VIEWS = EVERY_HEAD, EVERY_LAYER, MEAN_OF_ALL = ("Every head", "Mean of each layer", "Mean of all")
+VIEWS = EVERY_HEAD, EVERY_LAYER, MEAN_OF_ALL, ROLES = ("Every head", "Mean of each layer", "Mean of all", "Roles")
 BY_VALUE = "Weight by the length of the value vector (× ‖v‖)"
 WITHOUT_FIRST = "Leave out the first token, rescale the rest"
 TILE = 64

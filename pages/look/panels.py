@@ -67,6 +67,10 @@ PANELS = {
         "The mean of each layer's heads. A click picks a layer.", ("layer", "head", "attention pattern")
     ),
     "attention.all": Panel("The mean of all heads of all layers.", ("head", "attention pattern")),
+    "attention.roles": Panel(
+        "How far each head does one thing: the mean weight on the token that the role names. A click locks a head.",
+        ("head", "layer", "attention pattern"),
+    ),
     "attention.row": Panel(
         "The tokens that the newest token reads most, and with which weight.", ("attention pattern",)
     ),

@@ -6,6 +6,7 @@ from pages.charts import attention, attention_head, attention_row
 from pages.frame import layout
 from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
+from pages.frame.head_roles import choose_role, show_roles
 from pages.frame.heading import heading
 from pages.matrix.component import matrix, picked_cell, selectable_matrix
 
@@ -30,6 +31,8 @@ with beside, st.container(border=True):
         key=view.key("view"),
         persist_state="session",
     )
+    if shown == attention.ROLES:
+        role, source = choose_role(view)
     reading = attention.Reading(
         by_value=st.toggle(attention.BY_VALUE, key=view.key("by_value"), persist_state="session"),
         without_first=st.toggle(attention.WITHOUT_FIRST, key=view.key("without_first"), persist_state="session"),
@@ -47,6 +50,9 @@ with large, st.container(border=True):
         tile = picked_cell(key, (len(picture.rows), len(picture.columns))) or (0, 0)
         selectable_matrix(attention.framing(picture, tile), key=key, otherwise=(0, 0))
         subject = attention.layer_at(view.trace, tile)
+    elif shown == attention.ROLES:
+        head = show_roles(view, role, source, otherwise=head, height=MOSAIC)
+        subject = attention.Subject((head[0],), head[1])
     else:
         matrix(view.picture(attention.mean_of_all, reading, SQUARE), key=view.key("all"))
         subject = attention.all_layers(view.trace)
