@@ -92,6 +92,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     added.add_argument("--lengths", type=int, nargs="+", default=[10, 100], help="prompt lengths in tokens")
     added = command("compile", compile_graphs, "Compile a model's graphs ahead of time.")
     added.add_argument("--ship", action="store_true", help="compile the graphs in the repository that changed")
+    command("roles", roles, "Measure what each head does, on random tokens that are said twice.")
     command("models", models, "List the available models, their sizes, and where they are stored.")
     added = command("learn", of_room(".learn.command"), "Build GPT-2 yourself: begin, check or see your lessons.")
     added.add_argument("action", choices=("status", "start", "check", "watch", "hint"))
@@ -211,6 +212,15 @@ def read(options: argparse.Namespace) -> None:
 def compare(options: argparse.Namespace) -> None:
     """Run two models or prompts, and print how far apart they are at every step."""
     answer(options, *compare_command.report(options, ready, sampling_of(options)))
+
+
+def roles(options: argparse.Namespace) -> None:
+    """Print the strongest heads of each role, or every head's score as one JSON object."""
+    from .engine.head_roles import measure_roles
+    from .reading.roles import table
+
+    found = measure_roles(ready(options))
+    answer(options, {"model": options.model, **found.to_dict()}, table(found))
 
 
 def parity(options: argparse.Namespace) -> None:

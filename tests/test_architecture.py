@@ -108,7 +108,7 @@ def shown_to_people() -> str:
 def test_every_command_that_people_are_shown_is_understood() -> None:
     commands = re.findall(r"^python -m gpt2 (.+?)(?:\s+#.*)?$", shown_to_people(), re.MULTILINE)
     assert {shlex.split(command)[0] for command in commands} == {
-        *("generate", "trace", "attribute", "paths", "ablate", "compare"),
+        *("generate", "trace", "attribute", "paths", "roles", "ablate", "compare"),
         *("parity", "bench", "compile", "models", "learn"),
     }
     for command in commands:

@@ -34,7 +34,7 @@ FIRST = {
     "sampling": "From logits",
     "cost": "How each step",
 }
-INSTEAD = {"attention.layers", "attention.all"}  # stand in the place of `attention.heads` if they are chosen
+INSTEAD = {"attention.layers", "attention.all", "attention.roles"}  # in the place of `attention.heads`, if chosen
 
 
 def go_to(page: Page, name: str) -> None:

@@ -6,17 +6,25 @@ import numpy as np
 import pytest
 
 from gpt2.model.sampling import Sampling
+from gpt2.trace.captures import Level
 from gpt2.trace.trace import Trace
 from pages.charts import attention, attention_head, attention_row
 from pages.charts.attention import Reading, Subject
 from pages.look.palette import LIGHT
 from pages.look.tokens import spoken, spoken_at
+from tests.long_runs import squeezed
+from tests.models import BUNDLED
+from tests.reference import Reference
 
 AS_IT_IS = Reading()
 
 
 def pattern(trace: Trace, layer: int) -> np.ndarray:
     return trace[f"blocks.{layer}.attn.hook_pattern"]
+
+
+def newest(trace: Trace) -> tuple[int]:
+    return (trace.seq - 1,)
 
 
 def quoted_percent(sentence: str) -> float:
@@ -62,10 +70,10 @@ def test_each_pooled_cell_is_the_largest_of_those_it_stands_for(engine):
 
 
 def test_means_over_heads_and_layers_are_means_of_the_patterns(trace):
-    one = attention.shares(trace, Subject((2,)), AS_IT_IS)
+    one = attention.shares(trace, Subject(((2, None),)), AS_IT_IS)
     np.testing.assert_allclose(one, pattern(trace, 2).mean(axis=0), rtol=1e-6)
     every = np.mean([pattern(trace, layer).mean(axis=0) for layer in range(trace.config.n_layer)], axis=0)
-    shown = attention.mean_of_all(trace, AS_IT_IS, 500)
+    shown = attention.joined_heads(trace, AS_IT_IS, attention.all_layers(trace), 500)
     np.testing.assert_allclose(shown.values, every, rtol=1e-5, atol=1e-8)
     np.testing.assert_allclose(shown.values.sum(axis=1), 1, rtol=1e-5)
 
@@ -74,7 +82,7 @@ def test_every_layer_has_its_tile_and_a_tile_names_its_layer(trace):
     shown = attention.mosaic_of_layers(trace, AS_IT_IS, 500)
     for tile in np.ndindex(shown.values.shape[:2]):
         subject = attention.layer_at(trace, tile)
-        assert shown.text[tile[0]][tile[1]] == f"L{subject.layers[0]}"
+        assert shown.text[tile[0]][tile[1]] == f"L{subject.parts[0][0]}"
         np.testing.assert_array_equal(shown.values[tile], attention.shares(trace, subject, AS_IT_IS))
 
 
@@ -96,7 +104,7 @@ def test_tiles_of_layers_fill_their_rectangle(n_layer):
 
 
 def test_leaving_out_the_first_token_rescales_the_rest_in_proportion(trace):
-    subject, query = Subject((1,), 3), 20
+    subject, query = Subject(((1, 3),)), 20
     before = attention.shares(trace, subject, AS_IT_IS)[query]
     after = attention.shares(trace, subject, Reading(without_first=True))[query]
     assert np.isnan(after[0])
@@ -105,26 +113,35 @@ def test_leaving_out_the_first_token_rescales_the_rest_in_proportion(trace):
 
 
 def test_the_first_token_itself_has_nothing_left_without_the_first(trace):
-    row = attention.shares(trace, Subject((0,), 0), Reading(without_first=True))[0]
+    row = attention.shares(trace, Subject(((0, 0),)), Reading(without_first=True))[0]
     assert np.isnan(row[0])
     assert not np.nan_to_num(row).any()
 
 
-def test_weighing_by_value_is_pattern_times_norm_rescaled(trace):
+def test_weighing_by_value_is_pattern_times_the_length_of_what_the_head_writes_rescaled(trace, checkpoint):
     layer, head, query = 4, 1, 17
-    norms = np.array([np.sqrt((v.astype(float) ** 2).sum()) for v in trace[f"blocks.{layer}.attn.hook_v"][:, head]])
+    written = Reference(BUNDLED).weights[f"h.{layer}.attn.c_proj.weight"][head * 32 : (head + 1) * 32]  # W_O
+    norms = np.linalg.norm(trace[f"blocks.{layer}.attn.hook_v"][:, head].astype(float) @ written, axis=1)
+    for run in (trace, squeezed(trace, Level.NO_LOGITS)):
+        reading = Reading.of(run, checkpoint, True, False)
+        np.testing.assert_allclose(reading.norms[layer, :, head], norms, rtol=2e-5)
     weighed = pattern(trace, layer)[head, query] * norms
-    shown = attention.shares(trace, Subject((layer,), head), Reading(by_value=True))[query]
+    shown = attention.shares(trace, Subject(((layer, head),)), Reading.of(trace, checkpoint, True, False))[query]
     np.testing.assert_allclose(shown, weighed / weighed.sum(), rtol=1e-4, atol=1e-8)
 
 
-def test_what_was_done_to_the_patterns_is_said(trace):
+def test_without_the_weights_nothing_is_weighed_by_them(trace):
+    assert Reading.of(trace, None, True, True) == Reading(without_first=True)
+
+
+def test_what_was_done_to_the_patterns_is_said(trace, checkpoint):
     assert AS_IT_IS.sentence == ""
-    both = Reading(by_value=True, without_first=True)
+    both = Reading.of(trace, checkpoint, True, True)
     assert "first token is left out" in both.sentence
-    assert "norm of the key's value vector" in both.sentence
-    for shown in (attention.mosaic_of_heads, attention.mosaic_of_layers, attention.mean_of_all):
-        assert both.sentence in shown(trace, both, 500).caption
+    assert "length of what the head writes" in both.sentence and "contribut" not in both.sentence
+    for shown in (attention.mosaic_of_heads(trace, both, 500), attention.mosaic_of_layers(trace, both, 500)):
+        assert both.sentence in shown.caption
+    assert both.sentence in attention.joined_heads(trace, both, attention.all_layers(trace), 500).caption
 
 
 def test_the_mosaics_sentence_names_the_head_with_the_largest_weight(trace):
@@ -136,10 +153,11 @@ def test_the_mosaics_sentence_names_the_head_with_the_largest_weight(trace):
     assert quoted_percent(caption) == pytest.approx(newest.max(), abs=6e-4)
 
 
-@pytest.mark.parametrize("reading", [AS_IT_IS, Reading(True, False), Reading(False, True), Reading(True, True)])
-def test_the_first_head_is_the_one_that_the_mosaics_sentence_names(trace, reading):
+@pytest.mark.parametrize("changes", [(False, False), (True, False), (False, True), (True, True)])
+def test_the_first_head_is_the_one_that_the_mosaics_sentence_names(trace, checkpoint, changes):
     for steps in (1, 7, 40):
         shown = trace.cut(steps)
+        reading = Reading.of(shown, checkpoint, *changes)
         layer, head = attention.first_head(shown, reading, None)
         assert attention.mosaic_of_heads(shown, reading, 500).caption.startswith(f"L{layer}·H{head}: ")
     assert attention.first_head(trace, reading, (2, 5)) == (2, 5)
@@ -164,7 +182,7 @@ def test_a_prompt_of_one_token_has_pictures_too(engine):
     assert mosaic.values.max() == 1 and mosaic.caption.startswith(f"L{layer}·H{head}: ")
     left_out = attention.mosaic_of_heads(run.trace, Reading(without_first=True), 500).caption
     assert left_out.startswith(f"{spoken_at(run.trace, -1)} has nothing left to look at. Click")
-    said = attention_row.attention_row_sentence(run.trace, Subject((0,), 0), Reading(without_first=True))
+    said = attention_row.attention_row_sentence(run.trace, Subject(((0, 0),)), Reading(without_first=True), (0,))
     assert "has nothing left to look at" in said
 
 
@@ -172,7 +190,7 @@ def test_a_prompt_of_one_token_has_pictures_too(engine):
 
 
 def test_bars_are_the_newest_row_and_sum_to_one(trace):
-    rows = attention_row.key_rows(trace, Subject((3,), 4), AS_IT_IS)
+    rows = attention_row.key_rows(trace, Subject(((3, 4),)), AS_IT_IS, newest(trace))
     row = pattern(trace, 3)[4, -1]
     assert [entry["weight"] for entry in rows[:-1]] == sorted(row.tolist(), reverse=True)[: attention_row.BARS]
     for entry in rows[:-1]:
@@ -181,12 +199,12 @@ def test_bars_are_the_newest_row_and_sum_to_one(trace):
 
 
 def test_bars_of_equal_tokens_stay_apart(trace):
-    names = [entry["token"] for entry in attention_row.key_rows(trace, Subject((0,), 0), AS_IT_IS)]
+    names = [entry["token"] for entry in attention_row.key_rows(trace, Subject(((0, 0),)), AS_IT_IS, newest(trace))]
     assert len(set(names)) == len(names)
 
 
 def test_the_first_tokens_bar_is_attention_too_and_the_legend_names_it(trace):
-    spec = attention_row.attention_row(trace, Subject((3,), 4), AS_IT_IS, LIGHT).to_dict()
+    spec = attention_row.attention_row(trace, Subject(((3, 4),)), AS_IT_IS, newest(trace), LIGHT).to_dict()
     scale = spec["layer"][0]["encoding"]["color"]["scale"]
     colours = dict(zip(scale["domain"], scale["range"], strict=True))
     assert colours["first token"].startswith(LIGHT.attention) and LIGHT.position not in scale["range"]
@@ -195,8 +213,8 @@ def test_the_first_tokens_bar_is_attention_too_and_the_legend_names_it(trace):
 
 def test_a_new_step_changes_only_the_data_of_the_bars(trace):
     specs = []
-    for steps in (10, 40):
-        spec = attention_row.attention_row(trace.cut(steps), Subject((3,), 4), AS_IT_IS, LIGHT).to_dict()
+    for shown in (trace.cut(10), trace):
+        spec = attention_row.attention_row(shown, Subject(((3, 4),)), AS_IT_IS, newest(shown), LIGHT).to_dict()
         assert spec.pop("datasets")["keys"]
         specs.append(spec)
     assert specs[0] == specs[1]
@@ -204,7 +222,7 @@ def test_a_new_step_changes_only_the_data_of_the_bars(trace):
 
 def test_the_row_sentence_quotes_the_largest_weight_and_the_sink(trace):
     row = pattern(trace, 2)[7, -1]
-    said = attention_row.attention_row_sentence(trace, Subject((2,), 7), AS_IT_IS)
+    said = attention_row.attention_row_sentence(trace, Subject(((2, 7),)), AS_IT_IS, newest(trace))
     assert quoted_percent(said) == pytest.approx(row.max(), abs=6e-4)
     assert quoted_percent(said.split("first token")[1]) == pytest.approx(row[0], abs=6e-4)
 

@@ -81,8 +81,8 @@ def test_a_picture_is_drawn_once_for_each_run_step_and_reading_and_few_are_kept(
         made.append((shown.seq, reading))
         return mosaic_of_heads(shown, reading, 400)
 
-    plain, by_value = Reading(), Reading(by_value=True)
-    asked = [(trace, plain), (trace.cut(5), plain), (trace, by_value), (squeezed(trace, Level.STREAM), plain)]
+    plain, changed = Reading(), Reading(without_first=True)
+    asked = [(trace, plain), (trace.cut(5), plain), (trace, changed), (squeezed(trace, Level.STREAM), plain)]
     for shown, reading in (*asked, *asked):
         found = drawn.picture(shown, reading, partial(picture, shown, reading))
         np.testing.assert_array_equal(found.values, mosaic_of_heads(trace.cut(len(shown.steps)), reading, 400).values)

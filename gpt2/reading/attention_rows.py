@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.checkpoints.weights import Checkpoint
+from gpt2.trace.captures import Storage
+from gpt2.trace.trace import Trace
 
 from .lens import layer_norm
 
@@ -59,9 +61,35 @@ def head_results(checkpoint: Checkpoint, layer: int, z: Array) -> Array:
 
     Shapes: z [seq, head, d_head] -> [seq, head, d_model].
     """
+    return (z.transpose(1, 0, 2) @ _output(checkpoint, layer)).transpose(1, 0, 2)
+
+
+def written_norms(trace: Trace, checkpoint: Checkpoint) -> Array:
+    """The length of what each head would write of each position's value alone, v W_O; biases of c_proj are no head's.
+
+    Shapes: -> [layer, seq, head].
+    """
+    config, norms = checkpoint.config, []
+    for layer in range(config.n_layer):
+        name = f"blocks.{layer}.attn.hook_v"
+        if trace.storage_of(name) == Storage.FLOAT32:
+            v = trace[name]  # [seq, head, d_head]
+        else:
+            weight, bias = _projection(checkpoint, layer, 2)
+            resid_pre = layer_norm(checkpoint, trace[f"blocks.{layer}.hook_resid_pre"], f"h.{layer}.ln_1")
+            v = (resid_pre @ weight.T + bias).reshape(-1, config.n_head, config.d_head)
+        by_head = _output(checkpoint, layer).astype(np.float64)
+        products = by_head @ by_head.transpose(0, 2, 1)  # of W_O's rows: [head, d_head, d_head]
+        vectors = v.transpose(1, 0, 2).astype(np.float64)  # [head, seq, d_head]
+        norms.append(np.sqrt(((vectors @ products) * vectors).sum(axis=2)).T)
+    return np.array(norms, np.float32)
+
+
+def _output(checkpoint: Checkpoint, layer: int) -> Array:
+    """The part of c_proj that each head writes with, W_O. Shapes: -> [head, d_head, d_model]."""
     weight = checkpoint.weights[f"h.{layer}.attn.c_proj.weight"]  # [out, in]
-    by_head = weight.reshape(len(weight), z.shape[1], z.shape[2]).transpose(1, 2, 0)  # [head, d_head, d_model]
-    return (z.transpose(1, 0, 2) @ by_head).transpose(1, 0, 2)
+    by_head: Array = weight.reshape(len(weight), checkpoint.config.n_head, -1).transpose(1, 2, 0)
+    return by_head
 
 
 def _projection(checkpoint: Checkpoint, layer: int, part: int) -> tuple[Array, Array]:

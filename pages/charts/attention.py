@@ -1,33 +1,34 @@
-"""Who looks at whom: every head's pattern as one mosaic, and its means over heads, layers and the whole model."""
+"""Who looks at whom: every head's pattern as one mosaic, the mean of every layer, and a selection of heads as one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.trace.trace import Trace
-from pages.look.names import layer_name
-from pages.look.numbers import percent
+from pages.look.names import head_name, layer_name
+from pages.look.numbers import PER_CENT, percent
 from pages.look.tokens import spoken_at
 from pages.matrix.blob import Picture
 from pages.matrix.scale import share
 
-from .attention_shares import Reading, Subject, all_layers, newest_rows, pool, pooled_heads, shares
+from .attention_shares import Join, Reading, Subject, all_layers, newest_rows, pool, pooled_heads, shares
 
 Array = NDArray[np.float32]
-VIEWS = EVERY_HEAD, EVERY_LAYER, MEAN_OF_ALL = ("Every head", "Mean of each layer", "Mean of all")
-BY_VALUE = "Weight by the length of the value vector (× ‖v‖)"
+VIEWS = EVERY_HEAD, EVERY_LAYER, SELECTION, ROLES = ("Every head", "Mean of each layer", "A selection", "Roles")
+BY_VALUE = "Weight by the length of what the head writes (× ‖v W_O‖)"
 WITHOUT_FIRST = "Leave out the first token, rescale the rest"
 TILE = 64
 LAYER_TILE = 128
 
 
-def look_phrase(trace: Trace, row: Array) -> str:
+def look_phrase(trace: Trace, row: Array, query: int = -1) -> str:
     """The key with the largest weight in one query's row, as the predicate of a sentence. Shapes: row [key]."""
-    if np.isnan(row).all():
+    if not np.nan_to_num(row).any():
         return "has nothing left to look at"
     key = int(np.nanargmax(row))
-    back = len(row) - 1 - key
+    back = range(trace.seq)[query] - key
     distance = "one token" if back == 1 else f"{back} tokens"
     target = f"{spoken_at(trace, key)} ({distance} back)" if back else "itself"
     return f"looks most at {target}, {percent(float(row[key]))}"
@@ -80,7 +81,7 @@ def mosaic_of_heads(trace: Trace, reading: Reading, height: int) -> Picture:
     tiles = Tiles(
         np.stack([pooled_heads(trace, layer, reading, factor) for layer in layers]),
         newest_rows(trace, reading)[::-1],
-        [[Subject((layer,), head).name for head in heads] for layer in layers],
+        [[Subject(((layer, head),)).name for head in heads] for layer in layers],
         factor,
     )
     return Picture(
@@ -122,12 +123,12 @@ def mosaic_of_layers(trace: Trace, reading: Reading, height: int) -> Picture:
     across = layers_across(n_layer)
     factor = -(-trace.seq // LAYER_TILE)
     lines = [range(first, first + across) for first in range(0, n_layer, across)]
-    means = [shares(trace, Subject((layer,)), reading) for layer in range(n_layer)]
+    means = [shares(trace, Subject(((layer, None),)), reading) for layer in range(n_layer)]
     pooled = np.stack([pool(mean, factor) for mean in means])  # [layer, side, side]
     tiles = Tiles(
         pooled.reshape(-1, across, *pooled.shape[1:]),
         np.stack([mean[-1] for mean in means]).reshape(-1, across, trace.seq),
-        [[Subject((layer,)).name for layer in line] for line in lines],
+        [[Subject(((layer, None),)).name for layer in line] for line in lines],
         factor,
     )
     return Picture(
@@ -150,24 +151,41 @@ def layers_across(n_layer: int) -> int:
     return next(across for across in range(1, n_layer + 1) if n_layer % across == 0 and across * across >= n_layer)
 
 
-def mean_of_all(trace: Trace, reading: Reading, height: int) -> Picture:
-    """The mean over all heads of all layers, as one large pattern."""
-    mean = shares(trace, all_layers(trace), reading)
-    labels = trace.labels
+def joined_heads(trace: Trace, reading: Reading, subject: Subject, height: int) -> Picture:
+    """Some heads joined, as one large pattern."""
+    joined, labels = shares(trace, subject, reading), trace.labels
+    count = sum(map(len, subject.heads(trace.config.n_head).values()))
+    said = f"{spoken_at(trace, -1)} {look_phrase(trace, joined[-1])}."
+    if subject.join == "max":
+        said += f" Each cell is the largest of {count} heads, so a row may add up to more than 100{PER_CENT}."
     return Picture(
-        mean,
+        joined,
         labels,
         labels,
         share(reading.label, "attention", square_root=True),
-        f"All {trace.config.n_layer * trace.config.n_head} heads, mean",
-        f"On average {spoken_at(trace, -1)} {look_phrase(trace, mean[-1])}. {reading.sentence}".strip(),
-        "hook_pattern, mean over layers and heads [{r}, {c}]",
+        f"{subject.name}, {count} {'head' if count == 1 else 'heads'}",
+        f"{said} {reading.sentence}".strip(),
+        f"{subject.hook}[{{r}}, {{c}}]",
         row_start=0,
         column_start=0,
         mark_row=trace.seq - 1,
         square=True,
         height=height,
     )
+
+
+def part_options(trace: Trace) -> dict[str, tuple[int, int | None]]:
+    """Every layer, and every head, by its name, as parts of a `Subject`."""
+    layers, heads = range(trace.config.n_layer), range(trace.config.n_head)
+    parts = [(layer, head) for layer in layers for head in (None, *heads)]
+    return {layer_name(layer) if head is None else head_name(layer, head): (layer, head) for layer, head in parts}
+
+
+def selected(trace: Trace, names: Sequence[str], join: Join) -> Subject:
+    """The parts of these names, joined; all heads if none of them is a part of this model."""
+    options = part_options(trace)
+    parts = tuple(options[name] for name in names if name in options)
+    return Subject(parts, join) if parts else all_layers(trace, join)
 
 
 def framing(mosaic: Picture, tile: tuple[int, int]) -> Picture:
@@ -184,6 +202,6 @@ def first_head(trace: Trace, reading: Reading, wanted: tuple[int, int] | None) -
     return head_at(trace, sharpest_tile(newest_rows(trace, reading)[::-1]))
 
 
-def layer_at(trace: Trace, tile: tuple[int, int]) -> Subject:
-    """The mean of the layer that a tile of `mosaic_of_layers` shows."""
-    return Subject((tile[0] * layers_across(trace.config.n_layer) + tile[1],))
+def layer_at(trace: Trace, tile: tuple[int, int], join: Join = "mean") -> Subject:
+    """The layer that a tile of `mosaic_of_layers` shows."""
+    return Subject(((tile[0] * layers_across(trace.config.n_layer) + tile[1], None),), join)

@@ -69,9 +69,21 @@ PANELS = {
     "attention.layers": Panel(
         "The mean of each layer's heads. A click picks a layer.", ("layer", "head", "attention pattern")
     ),
-    "attention.all": Panel("The mean of all heads of all layers.", ("head", "attention pattern")),
+    "attention.all": Panel(
+        "The chosen heads and layers joined into one pattern: their mean, or the largest weight of any.",
+        ("head", "layer", "attention pattern"),
+    ),
+    "attention.roles": Panel(
+        "How far each head does one thing: the mean weight on the token that the role names. A click locks a head.",
+        ("head", "layer", "attention pattern"),
+    ),
     "attention.row": Panel(
-        "The tokens that the newest token reads most, and with which weight.", ("attention pattern",)
+        "The tokens that the newest token, or the chosen ones, read most, and with which weight.",
+        ("attention pattern",),
+    ),
+    "attention.text": Panel(
+        "The text: point at a token, or reach it with Tab and the arrows, and see what it looks at.",
+        ("token", "attention pattern"),
     ),
     "attention.head": Panel(
         "One head from left to right: scores, the mask, and the weights that softmax makes of them.",
@@ -81,6 +93,13 @@ PANELS = {
     "attention.masked": Panel("The same scores, with all later tokens hidden.", ("mask",)),
     "attention.cell": Panel("The weights of this head. A click picks a cell.", ("softmax", "attention pattern")),
     "attention.arithmetic": Panel(ARITHMETIC, ("query and key", "softmax")),
+    "attention.vectors": Panel(
+        "The vectors of the picked cell's two tokens: what one asks, what the other answers and hands over.",
+        ("query and key", "head"),
+    ),
+    "attention.terms": Panel(
+        "The score of the picked cell, taken apart into what each dimension adds.", ("query and key",)
+    ),
     "mlp.layers": Panel(
         "The length of the vector that each layer's MLP adds at each token. A click picks a layer and a token.",
         ("MLP", "layer", "norm"),

@@ -90,7 +90,7 @@ def pack(
     picture: Picture,
     panel: str = "",
     selectable: bool = False,
-    selected: tuple[int, int] | None = None,
+    selected: Sequence[int] | None = None,
     is_picked: bool = False,
 ) -> bytes:
     """The picture as the browser takes it; the values start at a multiple of four bytes.
@@ -99,7 +99,7 @@ def pack(
         picture: what to draw.
         panel: its name in `pages.look.panels`.
         selectable: whether the cell that a visitor picks is sent back.
-        selected: the cell in a frame.
+        selected: the cell in a frame; on a text, the tokens that look.
         is_picked: whether a visitor has picked that cell, and can let it go.
 
     Shapes: a mosaic's values go as [tile row * row, tile column * column].

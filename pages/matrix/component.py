@@ -11,7 +11,7 @@ from .blob import Picture, pack
 
 Cell = tuple[int, int]
 HERE = Path(__file__).parent
-SCRIPTS = ("paint", "panel", "keys", "matrix")
+SCRIPTS = ("read", "paint", "panel", "keys", "matrix")
 
 
 def lean(source: str) -> str:

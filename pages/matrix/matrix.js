@@ -5,30 +5,6 @@ const TRIES = 6, ANSWER_MS = 500; // how often, and how long after, a pick is to
 // What the stage says; see lock.js and watched.js in pages/stage/js.
 const LOCK_CHANGED = 'gpt2-lock', LET_GO = 'gpt2-let-go', WATCH_CHANGED = 'gpt2-watch';
 
-function decode(data) {
-  const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  const values = new Float32Array(bytes.slice(4 + length).buffer);
-  const isMissing = values.some((value) => !Number.isFinite(value));
-  header.hatched = isMissing && !header.is_text ? (values.includes(-Infinity) ? 'masked' : 'left out') : '';
-  return [header, values];
-}
-
-function element(parent, name, className) {
-  const made = document.createElement(name);
-  made.className = className;
-  parent.appendChild(made);
-  return made;
-}
-
-function nameOf(view, axis, index) {
-  const { header } = view;
-  const label = (header[`${axis}_names`] || header[`${axis}s`])[index];
-  const start = header[`${axis}_start`];
-  return start === null ? label : `${spoken(label)} (position ${start + index})`;
-}
-
 function describe(view, [r, c]) {
   const { header, data } = view;
   const [row, column] = [nameOf(view, 'row', r), nameOf(view, 'column', c)];

@@ -1,0 +1,69 @@
+"""What each model's heads do, measured once for all visitors in a thread; it never calls Streamlit."""
+
+import threading
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from gpt2.engine.head_roles import LENGTH, RUNS, measure_roles
+from gpt2.engine.long_prompt import whole_bytes
+from gpt2.engine.settings import trace_budget
+from gpt2.errors import GPT2Error
+from gpt2.reading.roles import HeadRoles
+
+from .traces import TRACES
+
+if TYPE_CHECKING:
+    from gpt2.engine.engine import Engine
+
+
+class RolesJob:
+    """One model's measurement: a few passes, between which the engine serves the visitors' runs.
+
+    Attributes:
+        done: the sequences read so far, of `total`.
+        found: the scores, once all are read.
+        error: why there are none, in one sentence; empty if nothing failed.
+    """
+
+    total = RUNS
+
+    def __init__(self, engine: "Engine") -> None:
+        """Begin, and return at once. The thread alone holds the engine, so that a model can be unloaded."""
+        self.done, self.error = 0, ""
+        self.found: HeadRoles | None = None
+        self._thread = threading.Thread(target=self._measure, args=(engine,), name="measure head roles", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether sequences are still to be read."""
+        return self.found is None and not self.error
+
+    def wait(self, seconds: float) -> None:
+        """Return once it has ended, or after so many seconds."""
+        self._thread.join(seconds)
+
+    def _measure(self, engine: "Engine") -> None:
+        try:
+            TRACES.make_room(needed=min(whole_bytes(engine.config, 2 * LENGTH), trace_budget()))
+            self.found = measure_roles(engine, self._tell)
+        except GPT2Error as error:
+            self.error = str(error)
+        except Exception as error:
+            self.error = f"The heads could not be measured ({type(error).__name__}: {error}); load the model again."
+
+    def _tell(self, done: int) -> None:
+        self.done = done
+
+
+_jobs: "WeakKeyDictionary[Engine, RolesJob]" = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def roles_job(engine: "Engine") -> RolesJob:
+    """The one measurement of this model, begun if it is the first time that somebody asks."""
+    with _lock:
+        job = _jobs.get(engine)
+        if job is None:
+            job = _jobs[engine] = RolesJob(engine)
+        return job

@@ -1,0 +1,144 @@
+"""The Attention page in a real Chromium: the text under pointer and keys, roles as they are measured, a selection."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from gpt2.engine.engine import Engine
+from gpt2.engine.head_roles import measure_roles
+from gpt2.reading.roles import ROLES
+from pages.charts import attention, attention_head, attention_pair, attention_row
+from pages.charts.attention import Reading
+from pages.look.numbers import percent, signed
+from pages.visit.examples import recorded_run
+from tests.heads import go_to, is_unlocked, locked, matrix, middle_of
+from tests.stage import lie_still
+
+pytestmark = pytest.mark.browser
+
+
+def press(page: Page, name: str) -> None:
+    """Press a button of a control by its name, and wait until the page is drawn."""
+    page.get_by_test_id("stMain").get_by_role("radio", name=name, exact=True).click()
+    lie_still(page)
+
+
+def choose(page: Page, title: str, option: str) -> None:
+    """Add an option to a list from which several can be chosen."""
+    field = page.get_by_role("combobox", name=title)
+    field.fill(option)
+    page.get_by_role("option").filter(has_text=re.compile(rf"{re.escape(option)}$")).click()
+    field.press("Escape")
+    lie_still(page)
+
+
+def counts_most(pair: attention_pair.PairOfTokens) -> str:
+    """What is said of the dimension with the largest product."""
+    first = pair.order[0]
+    return f"Dimension {first} counts most, {signed(float(pair.products[first]))}."
+
+
+def test_the_text_is_tinted_for_the_token_under_pointer_keys_or_click_with_the_traces_weights(live: Page) -> None:
+    trace = recorded_run("once")
+    layer, head = attention.first_head(trace, Reading(), None)
+    pattern = trace[f"blocks.{layer}.attn.hook_pattern"][head]
+    go_to(live, "Attention")
+    tokens, readout = live.locator("div.text .token"), live.locator("div.text .readout")
+    expect(tokens).to_have_text(trace.labels, timeout=20_000)
+
+    def tells_of(query: int) -> None:
+        """Fail unless the text shows this token's row."""
+        key, row = int(pattern[query].argmax()), pattern[query].tolist()
+        most = f"{trace.labels[key]} (position {key}) {percent(row[key])}"
+        expect(readout).to_contain_text(f"{trace.labels[query]} (position {query}) → {most}")
+        arcs = sum(weight >= 0.05 for at, weight in enumerate(row) if at != query)
+        expect(live.locator("div.text path")).to_have_count(min(arcs, 6))
+        expect(live.locator("div.text .looks")).to_have_text(trace.labels[query])
+        tints = tokens.evaluate_all("nodes => nodes.map(node => node.style.background)")
+        assert [at for at, tint in enumerate(tints) if tint] == list(range(query + 1))
+        assert all(tints[at] == tints[key] for at in range(query + 1) if row[at] == row[key])
+
+    newest = trace.seq - 1
+    tells_of(newest)
+    tokens.nth(newest - 4).hover()
+    tells_of(newest - 4)
+    tokens.nth(newest - 9).click()
+    live.mouse.move(2, 2)
+    tells_of(newest - 9)  # a click holds it
+    live.keyboard.press("Escape")
+    tells_of(newest)
+    live.locator("h2").first.click()
+    live.locator("div.text .plot").focus()
+    tells_of(newest)
+    for key in ("Home", "ArrowRight", "ArrowRight"):
+        live.keyboard.press(key)
+    tells_of(2)
+    live.keyboard.press("ArrowDown")  # the token below, in the next line
+    below = live.locator("div.text .entered").bounding_box()
+    above = tokens.nth(2).bounding_box()
+    assert below and above and below["y"] > above["y"] and abs(below["x"] - above["x"]) < 60
+    live.keyboard.press("Escape")
+    tells_of(newest)
+    live.set_viewport_size({"width": 390, "height": 844})
+    lie_still(live)
+    right = live.locator("div.text").evaluate("node => node.getBoundingClientRect().right")
+    assert tokens.evaluate_all(f"nodes => nodes.every(node => node.getBoundingClientRect().right <= {right} + 1)")
+    live.set_viewport_size({"width": 1280, "height": 800})
+
+
+def test_heads_are_found_by_their_role_and_any_of_them_and_any_tokens_are_joined(live: Page, engine: Engine) -> None:
+    trace, found = recorded_run("once"), measure_roles(engine)
+    main = live.get_by_test_id("stMain")
+    go_to(live, "Attention")
+    press(live, "Roles")
+    for role in ROLES:
+        press(live, f"{role[0].upper()}{role[1:]}")
+        caption = matrix(live, f"{role[0].upper()}{role[1:]} heads").locator(".caption")
+        expect(caption).to_contain_text(percent(float(found.score(role).max())), timeout=60_000)
+        expect(caption).to_contain_text("8 sequences of 50 random tokens, each said twice")
+        expect(caption).to_contain_text("No head has this role" if not found.leaders(role) else "looks most at")
+    press(live, "Induction")
+    layer, head, _ = found.leaders("induction")[0]
+    expect(main).to_contain_text(f"How L{layer}·H{head} computes its weights")
+    plot = matrix(live, "Induction heads").locator(".plot")
+    live.mouse.click(*middle_of(plot, ".tip span", "L3·H2: "))
+    assert locked(live) == (3, 2)
+    expect(main).to_contain_text("How L3·H2 computes its weights", timeout=20_000)
+    lie_still(live)
+    press(live, "This run")
+    expect(matrix(live, "Induction heads").locator(".caption")).to_contain_text(f"the {trace.seq} tokens of this run")
+    live.keyboard.press("Escape")
+    is_unlocked(live)
+    lie_still(live)
+
+    press(live, "A selection")
+    choose(live, "Heads and layers", "L3")
+    choose(live, "Heads and layers", "L0·H2")
+    for at in (2, 5):
+        choose(live, "Tokens that look", f"(position {at})")
+    press(live, "The largest")
+    subject = attention.selected(trace, ["L3", "L0·H2"], "max")
+    expect(matrix(live, re.escape("Largest of L3 and L0·H2, 9 heads"))).to_be_visible()
+    said = attention_row.attention_row_sentence(trace, subject, Reading(), (2, 5))
+    expect(main).to_contain_text("Largest of L3 and L0·H2, largest over 2 tokens:")
+    expect(main).to_contain_text(re.findall(r"\(position \d+\), [^ ]*%", said)[0])
+    expect(live.locator("div.text .looks")).to_have_count(2)
+
+    # The picked pair, taken apart: its numbers are the trace's own, and add up.
+    first = attention.first_head(trace, Reading(), None)
+    matrices = attention_head.HeadMatrices.of(trace, *first, 32)
+    pair = attention_pair.PairOfTokens.of(matrices, matrices.strongest)
+    expect(main).to_contain_text(
+        f"Dimension {pair.order[0]} counts most, {signed(float(pair.products[pair.order[0]]))}."
+    )
+    pattern = matrix(live, "3 · Pattern, after softmax")
+    pattern.locator(".plot").focus()
+    for key in ("Home", "ArrowUp", "Enter"):
+        live.keyboard.press(key)
+    lie_still(live)
+    row = min(len(matrices.pattern), 32) - 2
+    pair = attention_pair.PairOfTokens.of(matrices, (row, 0))
+    expect(main).to_contain_text(
+        f"Dimension {pair.order[0]} counts most, {signed(float(pair.products[pair.order[0]]))}."
+    )
