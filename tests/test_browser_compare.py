@@ -2,7 +2,6 @@
 
 import re
 
-import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -11,9 +10,10 @@ from gpt2.experiments.second_run import compare
 from gpt2.model.sampling import Sampling
 from pages.charts.compare import attention, bars, strip, texts
 from pages.charts.compare.which import DIFFERENCE
+from pages.look.numbers import number
 from pages.look.tokens import unmarked
 from tests.axe import violations
-from tests.heads import matrix
+from tests.heads import locked, matrix
 from tests.stage import STAGE, lie_still, run, run_id
 
 pytestmark = pytest.mark.browser
@@ -37,8 +37,8 @@ def test_a_second_prompt_is_run_beside_the_first_and_their_difference_is_read(li
     live.get_by_label("Another prompt, with the settings of the run on the stage").fill(OTHER)
     live.get_by_role("button", name="Run the second").click()
     pair = compare(engine, HERO, with_prompt=OTHER, max_new_tokens=STEPS, sampling=WARM)
-    reads(live, texts.texts_sentence(pair))
-    values, last = pair.divergences(), STEPS - 1
+    (values, choices), last = pair.next_tokens(range(STEPS)), STEPS - 1
+    reads(live, texts.texts_sentence(pair, choices))
     expect(matrix(live, strip.TITLE).locator(".caption")).to_have_text(
         strip.kl_sentence(pair, values, last), timeout=30_000
     )
@@ -53,17 +53,20 @@ def test_a_second_prompt_is_run_beside_the_first_and_their_difference_is_read(li
     told = attention.mosaic(pair.at(1), DIFFERENCE, 100).caption
     expect(picture.locator(".caption")).to_have_text(told, timeout=30_000)
     lie_still(live)
-    # One head is locked by keys: its difference is under the pointer, cell by cell.
+    assert violations(live) == []
+    # One head is locked by keys, and its difference is read cell by cell.
     plot = picture.locator(".plot")
     plot.focus()
     plot.press("Enter")
     large = live.locator(".matrix").filter(has=live.locator(".title", has_text="large"))
-    expect(large).to_be_visible(timeout=30_000)
-    layer, head = map(int, re.findall(r"\d+", large.locator(".title").inner_text())[:2])
-    shown = attention.pattern(pair.at(1), (layer, head), DIFFERENCE, 100)
-    expect(large.locator(".caption")).to_have_text(shown.caption, timeout=30_000)
-    one, other = (trace[f"blocks.{layer}.attn.hook_pattern"][head] for trace in pair.at(1).both)
-    assert np.allclose(shown.values, 100 * (other - one), atol=1e-4)
+    expect(picture.get_by_text("locked · Esc")).to_be_visible(timeout=30_000)
     lie_still(live)
-    assert violations(live) == []
+    layer, head = locked(live)
+    shown = attention.pattern(pair.at(1), (layer, head), DIFFERENCE, 100)
+    expect(large.locator(".caption")).to_have_text(unmarked(shown.caption), timeout=30_000)
+    one, other = (trace[f"blocks.{layer}.attn.hook_pattern"][head] for trace in pair.at(1).both)
+    large.locator(".plot").focus()
+    for key in range(2):
+        expect(large.locator(".readout")).to_contain_text(f"{number(100 * (other - one)[-1, key])} · ", timeout=30_000)
+        live.keyboard.press("ArrowRight")
     assert run_id(live) == before

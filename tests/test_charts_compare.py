@@ -43,14 +43,16 @@ def at(pair: TracePair) -> TracePair:
 def test_the_texts_are_marked_where_they_part_and_the_step_of_each_is_told(pair: TracePair, first: Trace) -> None:
     one, other = texts.texts_of(pair)
     assert one.startswith(f"The{spoken('·king')} said") and other.startswith(f"The{spoken('·queen')} said")
-    assert f"at position 1: the first has {spoken('·king')} there" in texts.texts_sentence(pair)
+    assert f"at position 1: the first has {spoken('·king')} there" in texts.texts_sentence(pair, np.zeros((2, 5), int))
     told = texts.step_sentence(pair, STEP, STEP)
     assert f"the first has read {5 + STEP} tokens" in told and f"the second {3 + STEP} up to" in told
     assert "ends before step 7" in texts.step_sentence(pair, STEP, 7)
     same = TracePair(first, first)
-    assert "Both read the same text" in texts.texts_sentence(same) and "both have read 8" in texts.step_sentence(
-        same, STEP, STEP
-    )
+    assert "both have read 8" in texts.step_sentence(same, STEP, STEP)
+    choices = np.array([[5, 6, 7], [5, 8, 9]])
+    assert "the same at every step" in texts.texts_sentence(same, choices[[0, 0]])
+    six, eight = (spoken(first.vocabulary.label(token)) for token in (6, 8))
+    assert f"differ at 2 of 3 steps, first at step 1: {six} and {eight}." in texts.texts_sentence(same, choices)
     assert texts.texts_of(same) == (first.text, first.text)
 
 

@@ -46,8 +46,9 @@ def test_a_second_prompt_goes_on_for_as_many_steps_and_leaves_the_stage_as_it_is
     assert comparison.run.error == comparison.error == "" and len(found.steps) == len(first.steps) == 6
     assert comparison.visit.player.trace is first
     pair = TracePair(first, found)
-    assert comparison.divergences(pair).tolist() == pair.divergences().tolist()
-    assert comparison.divergences(pair.at(3)).tolist() == pair.divergences(range(4)).tolist()
+    for both, steps in ((pair, range(6)), (pair.at(3), range(4))):
+        for told, expected in zip(comparison.next_tokens(both), pair.next_tokens(steps), strict=True):
+            assert told.tolist() == expected.tolist()
 
 
 def test_a_changed_model_and_the_settings_of_a_prompt_are_refused_in_a_sentence(
@@ -56,7 +57,7 @@ def test_a_changed_model_and_the_settings_of_a_prompt_are_refused_in_a_sentence(
     first = comparison.visit.player.trace
     comparison.start(CHANGE, "changed", from_change(first, Mute((head(2, 4),))))
     assert finished(comparison).found.ids == first.ids
-    assert comparison.divergences(TracePair(first, comparison.found)).max() > 1e-3
+    assert comparison.next_tokens(TracePair(first, comparison.found))[0].max() > 1e-3
     for prompt, sentence in (("", "The prompt is empty"), (" the" * 600, "88 more than the 512")):
         comparison.start(PROMPT, "the prompt", from_prompt(first, prompt, False))
         assert sentence in finished(comparison).run.error and comparison.found is None
@@ -106,5 +107,7 @@ def test_another_model_is_loaded_and_reads_the_first_text_or_is_refused_by_name(
     comparison.start(MODEL, "another", from_model(first), str(other))
     assert finished(comparison).error.startswith(f"bundled and {other} have different vocabularies")
     assert comparison.uses == frozenset() and comparison.found is None
+    comparison.start(MODEL, "GPT-2", from_model(first), "gpt2")  # known without a look at the network
+    assert comparison.error.startswith("bundled and gpt2 have different vocabularies") and pool.get("gpt2") is None
     comparison.start(MODEL, "none", from_model(first), str(tmp_path / "none"))
     assert finished(comparison).error and not comparison.is_running

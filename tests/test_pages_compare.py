@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from gpt2.checkpoints.weights import Checkpoint
 from gpt2.engine.engine import Engine
 from gpt2.experiments.part import head
 from gpt2.experiments.plan import Mute
@@ -22,6 +23,7 @@ from pages.visit.branching import start_branch
 from pages.visit.experiment import Experiments
 from pages.visit.player import Player
 from pages.visit.visit import Visit
+from tests.models import lower_half
 from tests.players import wait
 
 pytestmark = pytest.mark.slow
@@ -58,7 +60,7 @@ def tells(test: AppTest, pair: TracePair, step: int = AT) -> None:
     """Fail unless the page says of the pair, at a step, what its own numbers are."""
     at = pair.at(step)
     for sentence in (
-        texts.texts_sentence(pair),
+        texts.texts_sentence(pair, pair.next_tokens(range(pair.n_steps))[1]),
         texts.step_sentence(pair, step, AT),
         bars.next_sentence(at),
         norms_sentence(at, step, at.stream_norms()),
@@ -126,3 +128,19 @@ def test_a_second_run_that_ends_early_is_shown_at_its_last_step(engine: Engine, 
     second.found = second.found.cut(3)
     tells(test.run(), TracePair(shown, second.found), step=2)
     assert "The second run ends before step 4, so its last is shown." in said(test)
+
+
+def test_a_model_of_another_shape_is_shown_in_what_both_have(checkpoint: Checkpoint, trace: Trace) -> None:
+    shown = trace.cut(6)
+    test = page(shown)
+    test.text_input(key="compare.prompt").set_value(OTHER).run()
+    run(test)
+    *_, second = reread(lower_half(checkpoint, n_positions=9), shown)
+    test.session_state["comparison"].run.found = second
+    test.session_state["visit"].head = (5, 7)  # which the other has not
+    pair = TracePair(shown, second)
+    assert pair.n_steps == 5
+    for which in ("First", "Second", "Difference"):
+        tells(test.run(), pair)
+        assert "The first has 6 layers: those from L3 on are left out." in said(test)
+        test.segmented_control(key="compare.which").set_value(which).run()

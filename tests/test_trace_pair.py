@@ -16,13 +16,12 @@ from gpt2.experiments.part import head
 from gpt2.experiments.second_run import alongside, compare, reread
 from gpt2.experiments.trace_pair import TracePair
 from gpt2.experiments.twin import twin
-from gpt2.interpreter.graph import source
 from gpt2.model.sampling import Sampling
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.budget import squeeze_to_fit
 from gpt2.trace.trace import Trace
 from tests.effects import chances
-from tests.models import BUNDLED
+from tests.models import BUNDLED, lower_half
 from tests.players import alone
 from tests.reference import Reference
 
@@ -45,15 +44,6 @@ def pair(engine: Engine, first: Trace) -> TracePair:
     return TracePair(first, second)
 
 
-@pytest.fixture(scope="module")
-def small(checkpoint: Checkpoint) -> Engine:
-    """The lower half of the bundled model, with half as many heads, and a context of ten."""
-    config = replace(checkpoint.config, n_layer=3, n_head=4, n_positions=10)
-    weights = {name: array for name, array in checkpoint.weights.items() if not name.startswith(("h.3", "h.4", "h.5"))}
-    weights["wpe.weight"] = weights["wpe.weight"][:10]
-    return Engine(replace(checkpoint, name="small", config=config, weights=weights), "cpu", source(config))
-
-
 def divergence(p: np.ndarray, q: np.ndarray) -> float:
     return float((p * np.log2(p / q)).sum())
 
@@ -71,7 +61,7 @@ def test_the_divergence_of_every_step_is_that_of_the_float64_reference_both_ways
     for step, found in enumerate(pair.divergences().T):
         p, q = (chances(rows[step]) for rows in logits)
         assert found == pytest.approx([divergence(p, q), divergence(q, p)], rel=1e-3)
-        assert pair.likeliest(step)[:, 0].tolist() == [p.argmax(), q.argmax()]
+        assert pair.next_tokens([step])[1].tolist() == [[p.argmax()], [q.argmax()]]
     assert pair.divergences([4]).tolist() == pair.divergences()[:, [4]].tolist()
 
 
@@ -98,7 +88,10 @@ def test_a_changed_model_reads_the_first_text_and_is_as_far_from_it_as_its_twin(
     assert not TracePair(first, first).divergences().any()
 
 
-def test_a_model_of_another_shape_is_compared_in_what_both_have(engine: Engine, small: Engine, first: Trace) -> None:
+def test_a_model_of_another_shape_is_compared_in_what_both_have(
+    engine: Engine, checkpoint: Checkpoint, first: Trace
+) -> None:
+    small = lower_half(checkpoint, n_positions=10)
     *_, second = reread(small, first)
     pair = TracePair(first, second)
     assert second.computed_ids == first.computed_ids[:10] and pair.n_steps == 6  # its context is full then

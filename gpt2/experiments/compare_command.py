@@ -51,13 +51,13 @@ def _steps(pair: "TracePair") -> list[dict[str, Any]]:
     from gpt2.model.sampling import softmax
 
     label, found = pair.first.vocabulary.label, []
-    for step, ways in enumerate(pair.divergences().T.tolist()):
+    ways, choices = pair.next_tokens(range(pair.n_steps))
+    for step, (bits, tokens) in enumerate(zip(ways.T.tolist(), choices.T.tolist(), strict=True)):
         best = [
-            {"id": int(token), "label": label(int(token)), "probability": float(softmax(logits)[token])}
-            for logits in (trace.step_logits([step])[0] for trace in pair.both)
-            for token in [logits.argmax()]
+            {"id": token, "label": label(token), "probability": float(softmax(trace.step(step).logits)[token])}
+            for trace, token in zip(pair.both, tokens, strict=True)
         ]
-        found.append({"step": step, "kl_bits": ways, "likeliest": best})
+        found.append({"step": step, "kl_bits": bits, "likeliest": best})
     return found
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.errors import SettingsError
-from gpt2.model.sampling import most_likely
 from gpt2.trace.step import NORMS
 from gpt2.trace.trace import Trace
 
@@ -94,16 +93,20 @@ class TracePair:
         Raises:
             TraceError: if a step's logits were dropped and cannot be recomputed.
         """
-        wanted = range(self.n_steps) if steps is None else steps
-        parts = [np.zeros((2, 0))]
-        for start in range(0, len(wanted), ROWS):
-            one, other = (trace.step_logits(wanted[start : start + ROWS]) for trace in self.both)
-            parts.append(np.stack([kl_bits(one, other), kl_bits(other, one)]))
-        return np.concatenate(parts, axis=1)
+        return self.next_tokens(range(self.n_steps) if steps is None else steps)[0]
 
-    def likeliest(self, step: int, count: int = 1) -> NDArray[np.intp]:
-        """The likeliest next tokens of both at a step. Shapes: [2, count]."""
-        return most_likely(np.concatenate([trace.step_logits([step]) for trace in self.both]), count)
+    def next_tokens(self, steps: Sequence[int]) -> tuple[Floats, NDArray[np.intp]]:
+        """The same, and the likeliest next token of both at each step. Shapes: both [2, step].
+
+        Raises:
+            TraceError: if a step's logits were dropped and cannot be recomputed.
+        """
+        ways, choices = [np.zeros((2, 0))], [np.zeros((2, 0), np.intp)]
+        for start in range(0, len(steps), ROWS):
+            one, other = (trace.step_logits(steps[start : start + ROWS]) for trace in self.both)
+            ways.append(np.stack([kl_bits(one, other), kl_bits(other, one)]))
+            choices.append(np.stack([one.argmax(axis=1), other.argmax(axis=1)]))
+        return np.concatenate(ways, axis=1), np.concatenate(choices, axis=1)
 
     def stream_norms(self) -> Floats:
         """Lengths of the newest token's stream after each layer that both have. Shapes: [2, layer]."""

@@ -3,12 +3,13 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt2.errors import GPT2Error
+from gpt2.checkpoints.catalog import KNOWN
+from gpt2.errors import GPT2Error, SettingsError
 from gpt2.experiments.passes import observe
 from gpt2.experiments.plan import Plan, looking
 from gpt2.experiments.second_run import alongside, reread
@@ -54,7 +55,7 @@ class Comparison:
     _steps: int = 0
     _make: Make | None = None
     _is_loading: bool = False
-    _bits: dict[tuple[StepId, StepId], NDArray[np.float64]] = field(default_factory=dict)
+    _known: dict[tuple[StepId, StepId], tuple[Any, Any]] = field(default_factory=dict)  # a column of `next_tokens` each
 
     def __post_init__(self) -> None:
         """Keep the other model in memory for as long as it is compared."""
@@ -94,14 +95,16 @@ class Comparison:
         first = self.visit.player.trace
         self.source, self.says, self.model, self.error, self.run = source, says, model, "", None
         self._steps, self._first = len(first.steps), (first.run_id, first.steps[-1].identity) if first.steps else None
-        self._make, self._bits = make, {}
+        self._make, self._known = make, {}
         try:
             check_unchanged(first)
+            if model in KNOWN and KNOWN[model].config.vocab_size != first.config.vocab_size:
+                raise SettingsError(different_vocabularies(first.model, model))
             if model:
                 pool().request(model)
                 self._is_loading = True
         except GPT2Error as error:
-            self.error = str(error)
+            self.error, self.model = str(error), ""
             return
         self.tend()
         if not model:
@@ -117,7 +120,8 @@ class Comparison:
             return
         job = self.job
         if job is None or job.has_failed:
-            self.error, self._is_loading = job.error if job else GONE.format(self.model), False
+            self.error = job.error if job else GONE.format(self.model)
+            self._release()
         elif job.config is not None and job.config.vocab_size != first.config.vocab_size:
             self.error = different_vocabularies(first.model, self.model)
             self._release()
@@ -132,12 +136,14 @@ class Comparison:
         if self.run is not None:
             self.run.stop()
 
-    def divergences(self, pair: TracePair) -> NDArray[np.float64]:
-        """Those of a pair, of which every step is computed once. Shapes: [2, step]."""
+    def next_tokens(self, pair: TracePair) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Those of a pair at all steps that both have, each of which is computed once. Shapes: both [2, step]."""
         keys = [(one.identity, other.identity) for one, other in zip(pair.first.steps, pair.second.steps, strict=False)]
-        new = [at for at, key in enumerate(keys) if key not in self._bits]
-        self._bits |= dict(zip([keys[at] for at in new], pair.divergences(new).T, strict=True))
-        return np.stack([self._bits[key] for key in keys], axis=1)
+        new = [at for at, key in enumerate(keys) if key not in self._known]
+        ways, choices = pair.next_tokens(new)
+        self._known |= dict(zip([keys[at] for at in new], zip(ways.T, choices.T, strict=True), strict=True))
+        known = [self._known[key] for key in keys]
+        return np.stack([one for one, _ in known], axis=1), np.stack([both for _, both in known], axis=1)
 
     def _is_of(self, trace: Trace) -> bool:
         """Whether this run begins with the first one as it was."""

@@ -18,15 +18,15 @@ STRIP, SQUARE, LENS = 180, 540, 400  # pixels
 
 def show_pair(view: View, comparison: Comparison, pair: TracePair, read_second: ReadLens | None) -> list[str]:
     """Draw all that is shown of a pair; return the operands of its divergence at the shown step."""
-    step = min(view.step_index, pair.n_steps - 1)
+    step, (values, choices) = min(view.step_index, pair.n_steps - 1), comparison.next_tokens(pair)
     with st.container(border=True):
         heading(view.key("texts"), texts.TITLE)
-        plain_text(texts.texts_sentence(pair))
-        for column, name, text in zip(st.columns(2, gap="medium"), VIEWS, texts.texts_of(pair), strict=False):
+        plain_text(texts.texts_sentence(pair, choices))
+        both = texts.texts_of(pair)[: 1 if pair.has_one_text else 2]
+        for column, name, text in zip(st.columns(len(both), gap="medium"), VIEWS, both, strict=False):
             with column:
-                st.caption(name)
+                st.caption("Both" if pair.has_one_text else name)
                 plain_text(text)
-    values = comparison.divergences(pair)
     with st.container(border=True):
         matrix(strip.kl_strip(pair, values, step, STRIP), key=view.key("kl"))
     said, control = st.columns([3, 1.4], vertical_alignment="center")

@@ -1,5 +1,8 @@
 """The texts of two runs, with the token at which they part, and what is compared at a step."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gpt2.experiments.trace_pair import TracePair
 from pages.charts.branches.tree import marked_text
 from pages.look.tokens import spoken, spoken_at
@@ -16,15 +19,27 @@ def texts_of(pair: TracePair) -> tuple[str, str]:
     return one, other
 
 
-def texts_sentence(pair: TracePair) -> str:
-    """Where the texts part, and by which tokens."""
+def texts_sentence(pair: TracePair, choices: NDArray[np.intp]) -> str:
+    """Where the texts part, or on one text the first choices, and by which tokens. Shapes: choices [2, step]."""
     place = pair.parted_at
     if pair.has_one_text:
-        return "Both read the same text, token by token, so each step compares two models on one text."
+        return f"Both read the same text, so each step compares them on one text. {_choices_sentence(pair, choices)}"
     if place is None:
         return "One text is the beginning of the other."
     one, other = (spoken(trace.vocabulary.label(trace.ids[place])) for trace in pair.both)
     return f"The texts part at position {place}: the first has {one} there, the second {other}."
+
+
+def _choices_sentence(pair: TracePair, choices: NDArray[np.intp]) -> str:
+    """At how many steps the likeliest next tokens differ, and at which first."""
+    apart = np.flatnonzero(choices[0] != choices[1])
+    if not len(apart):
+        return "Their likeliest next tokens are the same at every step."
+    one, other = (spoken(pair.first.vocabulary.label(int(row[apart[0]]))) for row in choices)
+    return (
+        f"Their likeliest next tokens differ at {len(apart)} of {choices.shape[1]} steps, first at step {apart[0]}: "
+        f"{one} and {other}."
+    )
 
 
 def step_sentence(pair: TracePair, step: int, on_stage: int) -> str:
