@@ -68,8 +68,8 @@ with beside, st.container(border=True):
     )
     join = joining.segmented_control(
         "Several are joined by",
-        list(attention_shares.JOINED),
-        format_func=attention_shares.JOIN_LABELS.get,
+        list(attention_shares.JOIN_LABELS),
+        format_func=attention_shares.JOIN_LABELS.__getitem__,
         default="mean",
         required=True,
         key=view.key("join"),

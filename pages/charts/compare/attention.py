@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from gpt2.experiments.trace_pair import TracePair
 from pages.charts.attention import look_phrase
-from pages.charts.attention_shares import Reading, Subject, newest_row, newest_rows
+from pages.charts.attention_shares import Reading, Subject, joined_row, newest_rows
 from pages.charts.branches.parting import attention_sentence
 from pages.look.names import head_name, layer_name
 from pages.look.numbers import fixed, percent
@@ -102,7 +102,7 @@ def _row_sentence(pair: TracePair, head: tuple[int, int], which: str, rows: Arra
     name = head_name(*head)
     if which != DIFFERENCE:
         trace = pair.both[VIEWS.index(which)]
-        row = newest_row(trace, Subject((head[0],), head[1]), Reading())
+        row = joined_row(trace, Subject((head,)), Reading(), [trace.seq - 1])
         return f"{name}: {spoken_at(trace, -1)} {look_phrase(trace, row)}."
     moved = 100 * (rows[1] - rows[0])
     if not moved.any():
