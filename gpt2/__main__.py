@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import load
-from .bench import options as bench_options
+from .bench import command as bench_command
 from .checkpoints.catalog import MINE
 from .engine.address_space import MAX_BYTES, NUMPY_BYTES, check_address_space
 from .engine.settings import learn_folder
@@ -28,7 +28,7 @@ from .experiments.command import add_commands as add_experiments
 from .reading import attribute_command, paths_command
 from .text import streams
 from .text.one_line import Parser, one_line
-from .text.streams import clear, tell
+from .text.streams import answer, clear, tell
 
 if TYPE_CHECKING:  # NumPy, which it needs, is imported only once there is room for it
     from .engine.engine import Engine
@@ -85,11 +85,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
             added.add_argument("--half", action="store_true", help="captures as float16")
             added.add_argument("--check", action="store_true", help="check the numbers; status 1 if one fails")
     add_experiments(command, ready, answer)
+    bench = of_room(".bench.command")
     added = command("bench", bench, "Measure speed and memory beside Hugging Face transformers, or many runs at once.")
-    bench_options.add_options(added)
-    added = command("parity", parity, "Compare with another program, number by number.")
-    added.add_argument("--against", choices=("transformers", "transformer_lens"), default="transformers")
-    added.add_argument("--lengths", type=int, nargs="+", default=[10, 100], help="prompt lengths in tokens")
+    bench_command.add_bench_options(added)
+    added = command("parity", bench, "Compare with another program, number by number.")
+    bench_command.add_parity_options(added)
     added = command("compile", compile_graphs, "Compile a model's graphs ahead of time.")
     added.add_argument("--ship", action="store_true", help="compile the graphs in the repository that changed")
     command("roles", roles, "Measure what each head does, on random tokens that are said twice.")
@@ -223,30 +223,6 @@ def roles(options: argparse.Namespace) -> None:
     answer(options, {"model": options.model, **found.to_dict()}, table(found))
 
 
-def parity(options: argparse.Namespace) -> None:
-    """Compare and print the table; exit status 1 if a difference is too large."""
-    from .bench import hook_parity
-    from .bench import parity as whole_parity
-    from .checkpoints.download import model_folder
-
-    against = hook_parity if options.against == "transformer_lens" else whole_parity
-    found = against.report(model_folder(options.model, tell), options.model, tuple(options.lengths), options.device)
-    answer(options, found, against.table(found))
-    if not found["passed"]:
-        sys.exit(1)
-
-
-def bench(options: argparse.Namespace) -> None:
-    """Measure and print the table; exit status 1 if a concurrent run gives another text than the same run alone."""
-    from .bench.report import report
-    from .bench.table import table
-
-    found = report(options.model, tell, **bench_options.asked(options))
-    answer(options, found, table(found))
-    if "visitors" in found and not found["visitors"]["passed"]:
-        sys.exit(1)
-
-
 def compile_graphs(options: argparse.Namespace) -> None:
     """Compile the missing graphs; the JSON object names the folder that stores them."""
     from .interpreter import compile_command
@@ -267,12 +243,6 @@ def models(options: argparse.Namespace) -> None:
 def of_room(module: str) -> Callable[[argparse.Namespace], None]:
     """What a room's own `run` does with the command line; it is imported only then."""
     return lambda options: import_module(module, __package__).run(options)
-
-
-def answer(options: argparse.Namespace, payload: dict[str, Any], sentence: str) -> None:
-    """Print one JSON object or one text in place of the progress line."""
-    clear()
-    print(json.dumps(payload) if options.json else sentence)
 
 
 def run(arguments: list[str]) -> None:

@@ -1,5 +1,7 @@
 """Standard output and standard error of the command line, whatever terminal, pipe or file they are."""
 
+import argparse
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -134,6 +136,12 @@ def tell(sentence: str) -> None:
     """Report progress on standard error; on a terminal it overwrites the previous line."""
     clear()
     print(sentence, end="" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
+
+
+def answer(options: argparse.Namespace, payload: dict[str, Any], sentence: str) -> None:
+    """Print one JSON object or one text, as the command line asks, in place of the progress line."""
+    clear()
+    print(json.dumps(payload) if options.json else sentence)
 
 
 def clear() -> None:

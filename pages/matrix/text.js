@@ -102,7 +102,8 @@ function leave(view) {
 // The token that stands nearest in the line above (-1) or below (1); the same one if there is no such line.
 function inNextLine(view, at, way) {
   const first = firstOf(view), from = view.tokens[at + first];
-  const distance = (token) => [Math.abs(token.offsetTop - from.offsetTop), Math.abs(token.offsetLeft - from.offsetLeft)];
+  const off = (token, side) => Math.abs(token[side] - from[side]);
+  const distance = (token) => [off(token, "offsetTop"), off(token, "offsetLeft")];
   const others = view.tokens.slice(first).map((token, index) => [...distance(token), index])
     .filter(([, , index]) => Math.sign(view.tokens[index + first].offsetTop - from.offsetTop) === way);
   others.sort((one, other) => one[0] - other[0] || one[1] - other[1]);

@@ -44,7 +44,7 @@ class Checking:
             )
         return Checked(self._checks, engine is not None and any(check.note == NOT_READ for check in self._checks))
 
-    def read_whole(self, trace: Trace, model: ModelJob | None, keep: Evictable) -> None:
+    def read_whole(self, trace: Trace, model: ModelJob | None, keep: Evictable | None = None) -> None:
         """Read the run's whole text in one pass, in its turn at the engine, and check its steps by that.
 
         The run of `keep` is not evicted to make room for the pass.

@@ -26,8 +26,8 @@ function moveLayer(by) {
   lockHead(Math.min(state.header.n_layer - 1, Math.max(0, layer + by)), head);
 }
 
-// Esc lets go what was taken last: an offer, an open dialog or note, the unfolded text, the window that a panel fills, a draft
-// (by two presses), the watched position, then a cell or token picked on the page, then the head.
+// Esc lets go what was taken last: an offer, an open dialog or note, the unfolded text, the window that a panel fills,
+// a draft (by two presses), the watched position, then a cell or token picked on the page, then the head.
 function letGo() {
   if (closeOffer() || closeHelp() || endTour() || closePopover() || hideExplained() || foldStrip() || unfill()) return;
   if (discardTwice() || unwatch()) return;
