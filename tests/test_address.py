@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from gpt2.errors import SettingsError
 from gpt2.experiments.part import head, mlp, stream
 from gpt2.experiments.plan import Mute, Patch, Steer
+from gpt2.experiments.plan_text import MOST_NAME, NamedChange
 from gpt2.model.sampling import Sampling
 from pages.visit.address import MOST_READ, MOST_STEPS, Address, compose, read_address
-from pages.visit.change_text import MOST_NAME, NamedChange
 from pages.visit.controls import Controls
 
 samplings = st.builds(

@@ -13,11 +13,12 @@ from gpt2.trace.trace import Trace
 from pages.server.traces import Traces
 from pages.stage.actions import parse
 from pages.visit import branches as tree_room
-from pages.visit.branch import Branch, leaves
 from pages.visit.branches import MOST, Branches
+from pages.visit.branching import leaves
 from pages.visit.controls import Controls
 from pages.visit.on_stage import EVICTED
 from pages.visit.player import Player
+from pages.visit.states import Branch
 from tests.budgets import Budget, played
 from tests.players import GREEDY, SAMPLING, alone, finish, wait
 

@@ -10,10 +10,10 @@ from streamlit.testing.v1 import AppTest
 
 from gpt2.experiments.part import head
 from gpt2.experiments.plan import Mute, Steer
+from gpt2.experiments.plan_text import NamedChange
 from gpt2.model.sampling import Sampling
 from pages.server.models import ALWAYS, Pool
 from pages.stage.actions import View, parse
-from pages.visit.change_text import NamedChange
 from pages.visit.controls import DEFAULT
 from pages.visit.examples import recorded_run
 from pages.visit.link import DIFFERS, FROM_FILE, LONG_CHANGE, MAKING, TOO_LONG, TOO_MANY, UNLIKE, Link

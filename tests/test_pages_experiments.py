@@ -10,13 +10,13 @@ from gpt2.engine.engine import Engine
 from gpt2.experiments.ablation import ablation
 from gpt2.experiments.part import head, mlp, stream
 from gpt2.experiments.plan import Mute, Patch, Steer
+from gpt2.experiments.plan_text import NamedChange
 from gpt2.experiments.twin import twin
 from gpt2.trace.budget import squeeze_to_fit
 from gpt2.trace.trace import Trace
 from pages.change.results import NOT_RUN
 from pages.charts.experiments import compared, following, texts
 from pages.look.tokens import markdown
-from pages.visit.change_text import NamedChange
 from pages.visit.experiment import ALL_KEPT, MOST_KEPT, SAME_NAME, Experiments
 from pages.visit.player import Player
 from pages.visit.visit import Visit

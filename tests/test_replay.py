@@ -15,8 +15,8 @@ from pages.stage.actions import parse
 from pages.stage.message import BrowserState, encode_message
 from pages.stage.record_cache import RecordCache
 from pages.visit import generation
-from pages.visit.branch import leaves
 from pages.visit.branches import Branches
+from pages.visit.branching import leaves
 from pages.visit.controls import Controls
 from pages.visit.generation import GONE, GONE_SECONDS
 from pages.visit.on_stage import EVICTED, HALF_REPLAYED

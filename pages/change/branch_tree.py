@@ -6,10 +6,10 @@ from pages.charts.branches import tree as chart
 from pages.frame.chart import show_chart
 from pages.frame.heading import heading
 from pages.frame.layout import palette, plain_text
-from pages.visit.branch import Branch
 from pages.visit.branches import Branches
 from pages.visit.branching import let_go, show_branch
 from pages.visit.session import this_visit
+from pages.visit.states import Branch
 
 SECONDS = 0.5  # how often the tree follows a branch that is being made
 

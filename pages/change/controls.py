@@ -8,6 +8,7 @@ import streamlit as st
 from gpt2.errors import PromptError
 from gpt2.experiments.part import Part, head, mlp, stream
 from gpt2.experiments.plan import Mute, Patch, Planned, Steer
+from gpt2.experiments.plan_text import DOSES, FACTORS
 from gpt2.model.config import GPT2Config
 from gpt2.model.inputs import RESID_PRE
 from gpt2.text.prompt import count_tokens
@@ -16,7 +17,6 @@ from pages.charts.experiments.heat import ABLATIONS
 from pages.charts.experiments.heat import STREAM as STREAM_PATCHED
 from pages.frame.layout import View
 from pages.matrix.component import Cell, picked_cell, selectable_matrix
-from pages.visit.change_text import DOSES, FACTORS
 
 WAYS = MUTE, STEER, PATCH = "Mute or scale", "Steer", "Patch"
 EVERYWHERE, CHOSEN = "At every position", "At chosen positions"

@@ -4,12 +4,12 @@ import streamlit as st
 
 from gpt2.errors import SettingsError
 from gpt2.experiments.plan import Planned
+from gpt2.experiments.plan_text import MOST_NAME, NamedChange, change_text, check_change
 from pages.change.controls import set_controls
 from pages.charts.experiments import compared
 from pages.frame.heading import heading
 from pages.frame.layout import View, plain_text
 from pages.stage.relink import relink
-from pages.visit.change_text import MOST_NAME, NamedChange, change_text, check_change
 from pages.visit.experiment import Experiments
 from pages.visit.visit import Visit
 

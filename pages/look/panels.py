@@ -147,6 +147,10 @@ PANELS = {
         "What each head, each attention bias and each MLP adds. A click picks a head.",
         ("head", "layer", "direct effect", "MLP"),
     ),
+    "attribution.measured": Panel(
+        "What the picked part adds directly, beside what is lost when the model runs without it.",
+        ("direct effect", "ablation", "logit"),
+    ),
     "attribution.text": Panel(
         "The text, coloured by what each token brought to the picked head's part.", ("head", "attention pattern")
     ),

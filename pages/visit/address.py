@@ -15,10 +15,10 @@ from itertools import groupby
 from urllib.parse import parse_qsl, quote_plus
 
 from gpt2.errors import SettingsError
+from gpt2.experiments.plan_text import MOST_NAME, NamedChange, change_text, read_change
 from gpt2.model.sampling import Sampling
 from gpt2.text.prompt import MAX_BYTES, MAX_CHARACTERS
 
-from .change_text import MOST_NAME, NamedChange, change_text, read_change
 from .controls import DEFAULT, FASTEST, SLOWEST, Controls
 from .examples import RECORDED
 

@@ -14,12 +14,11 @@ from pages.server.caches import with_recomputer
 from pages.server.limits import limits
 from pages.server.traces import TRACES, Traces
 
-from .branch import Branch, redrawn
 from .controls import Controls
-from .generation import Generation, stop_reason_of
+from .generation import Generation, redrawn, stop_reason_of
 from .measurement import NOT_LOADED
 from .player import Player
-from .states import Live, Settled, evicted
+from .states import Branch, Live, Settled, evicted
 
 if TYPE_CHECKING:
     from gpt2.engine.engine import Engine

@@ -7,12 +7,12 @@ from gpt2.model.sampling import Sampling
 from gpt2.text.one_token import one_token
 from pages.server.job import ModelJob
 
-from .branch import Branch, leaves
 from .branches import Branches
 from .controls import Controls
 from .link import Link
 from .measurement import NOT_LOADED
 from .player import Player
+from .states import Branch
 
 if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
@@ -38,6 +38,15 @@ class Visit(Protocol):
     @property
     def most_new_tokens(self) -> int:
         """How many tokens one press of Run or Play may generate."""
+
+
+def leaves(player: Player, step: int, sampling: Sampling) -> bool:
+    """Whether going on from a step with these settings leaves tokens that the run on the stage has already."""
+    steps, recipe = player.trace.steps, player.recipe
+    if recipe is not None and recipe.samplings[-1] == sampling:
+        return False  # a replay goes on to its end
+    rest = steps[max(0, step) :]
+    return len(rest) > 1 and any(one.draw is not None and one.draw.sampling != sampling for one in rest)
 
 
 def branch(visit: Visit, step: int, token: int | None, tokens: int, speed: float) -> Branch:

@@ -15,6 +15,7 @@ from gpt2.experiments.ablation import Kind
 from gpt2.experiments.passes import observe
 from gpt2.experiments.patching import Pair
 from gpt2.experiments.plan import Patch, Planned, looking
+from gpt2.experiments.plan_text import MOST_NAME
 from gpt2.experiments.sweep import Sweep, sweep_ablation, sweep_patching
 from gpt2.experiments.twin import Twin, twin
 from gpt2.text.one_token import one_token
@@ -22,7 +23,6 @@ from gpt2.trace.trace import Trace
 from pages.server.limits import limits
 from pages.server.traces import NO_ROOM, TRACES, Traces
 
-from .change_text import MOST_NAME
 from .generation import GONE_SECONDS
 from .measurement import NO_RUN, NOT_LOADED
 from .on_stage import OnStage

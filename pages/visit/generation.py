@@ -9,6 +9,7 @@ from gpt2.engine.run import Run
 from gpt2.engine.turns import Withdrawn
 from gpt2.errors import EngineError, GPT2Error
 from gpt2.model.sampling import Sampling
+from gpt2.trace.step import Step
 from pages.server.traces import NO_ROOM, Evictable, Traces
 
 from .controls import Controls
@@ -157,6 +158,14 @@ def redraw_if_settings_changed(run: Run, sampling: Sampling) -> None:
     newest = run.trace.steps[-1].draw
     if newest is not None and newest.sampling != sampling and not newest.is_chosen:
         run.resample(sampling)
+
+
+def redrawn(run: Run, token: int | None, sampling: Sampling) -> Step:
+    """The newest step with this token, or without one with a token drawn anew; one that a person chose stays."""
+    before = run.trace.steps[-1].draw
+    if token is None and before is not None and before.is_chosen:
+        token = before.token
+    return run.resample(sampling) if token is None else run.choose(token, sampling)
 
 
 def stop_reason_of(visitor: Evictable, traces: Traces) -> Callable[[Run], str]:

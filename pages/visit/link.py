@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from gpt2.errors import GPT2Error
+from gpt2.experiments.plan_text import NamedChange
 from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Sampling
 from gpt2.trace.trace import Trace
@@ -18,7 +19,6 @@ from pages.stage.actions import Action, Branch, CancelModel, Draft, Play, RunPro
 from pages.stage.snapshot import Arrival, Status
 
 from .address import MOST_COMPOSED, Address, check_of, compose, read_address
-from .change_text import NamedChange
 from .controls import Controls
 from .draft import TypedPrompt
 from .examples import FIRST_RUN, RECORDED, recorded_run

@@ -1,4 +1,4 @@
-"""What can be on a visitor's stage: a run that is recorded, live, evicted, being replayed, or about to be replaced."""
+"""What can be on a visitor's stage: a run that is recorded, live, evicted, replayed, or about to be replaced."""
 
 from dataclasses import dataclass
 
@@ -158,6 +158,38 @@ class Starting:
 
 
 State = Settled | Starting
+
+
+@dataclass(eq=False)
+class Branch:
+    """One run of the tree.
+
+    Attributes:
+        number: 0 for the run that the tree grew from, then as they were made.
+        parent: the run that it leaves; None for the first.
+        step: the step of the parent whose token it has another in place of.
+        token, chance: that other token, and its probability by the model.
+        instead, instead_chance: the parent's own token there, None if it had drawn none, and its probability.
+        is_chosen: whether a person chose that token; else it was drawn with other settings, and may be the same.
+        name: as the visitor calls it; empty if it has no name.
+        kept: what the stage is to have when it is put there; None while it is there.
+    """
+
+    number: int
+    parent: "Branch | None" = None
+    step: int = 0
+    token: int = 0
+    chance: float = 1.0
+    instead: int | None = None
+    instead_chance: float = 0.0
+    is_chosen: bool = True
+    name: str = ""
+    kept: Settled | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name, or its number if it has none."""
+        return self.name or (f"Branch {self.number}" if self.number else "The first run")
 
 
 def evicted(state: Settled) -> Settled:

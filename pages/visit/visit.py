@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gpt2.checkpoints.weights import Checkpoint
 from gpt2.errors import GPT2Error, PromptError, SettingsError
+from gpt2.experiments.plan_text import NamedChange
 from gpt2.model.sampling import Sampling
 from gpt2.trace.step import StepId
 from gpt2.trace.trace import Trace
@@ -36,7 +37,6 @@ from pages.stage.snapshot import Snapshot, Status
 
 from .branches import Branches
 from .branching import branch_from_stage, go_on
-from .change_text import NamedChange
 from .connection import is_connected
 from .controls import DEFAULT, Controls, WrongSettings
 from .draft import TypedPrompt

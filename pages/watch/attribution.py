@@ -16,11 +16,13 @@ from pages.frame.badge import pick_from
 from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
+from pages.frame.muted_parts import show_measured
 from pages.matrix.component import matrix, picked_cell, selectable_matrix
 
 HOOKS = "attn.hook_z", "hook_mlp_out", "attn.hook_pattern", "attn.hook_v"
 LINES = (
     Excerpt("reading/attribution.py", ("Reader.of", "Reader.of_heads", "looked_at")),
+    Excerpt("experiments/muted.py", ("mute_each",)),
     Excerpt("model/layer_norm.py", ("LayerNorm.forward",)),
     Excerpt("model/lm_head.py", ("LMHead.forward",)),
 )
@@ -87,6 +89,7 @@ with layout.explain_missing():
         selectable_matrix(head_map.map_picture(trace, found, height=470), key=key, otherwise=otherwise)
         cell = picked_cell(key, head_map.shape(trace)) or otherwise
     part = head_map.part_at(trace, found, cell)
+    show_measured(view, found, part)
     if part.kind != HEAD or part.layer is None or part.head is None:
         layout.plain_text(head_map.no_head_sentence(part))
     else:

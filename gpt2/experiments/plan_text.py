@@ -1,4 +1,4 @@
-"""A change of the Experiments page in a few letters of an address, and back: `zero_2.4-0.m` mutes L2·H4 and an MLP.
+"""A planned change in the few letters of an address, and back: `zero_2.4-0.m` mutes L2·H4 and an MLP.
 
 Fields are parted by `_`, and empty ones at the end are left out; in a text `~` is written `~0`, and `_` is `~1`.
 """
@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 
 from gpt2.errors import SettingsError
-from gpt2.experiments.part import Part, head, mlp, stream
-from gpt2.experiments.plan import Mute, Patch, Planned, Steer
 from gpt2.model.inputs import MLP_OUT
 from gpt2.trace.trace import Trace
+
+from .part import Part, head, mlp, stream
+from .plan import Mute, Patch, Planned, Steer
 
 # How far the page's sliders go: a factor, and a dose in per cent.
 FACTORS, DOSES = (-2.0, 3.0), (-200, 200)
