@@ -1,6 +1,6 @@
 // While a page is scrolled the stage stays in sight, slim: the strip, with the transport's buttons in its line. The
-// rest goes under Streamlit's bar, and what was there keeps its height, so nothing on the page moves. Above a lens page the
-// whole stage stays; on a Live page that is higher than the window, the stage's two upper parts.
+// rest goes under Streamlit's bar, and what was there keeps its height, so nothing on the page moves. Above a lens page
+// the whole stage stays; on a Live page that is higher than the window, the stage's two upper parts.
 
 const SLIM_GAP = 6; // pixels between the bar and the strip
 const HEADER = "[data-testid=stHeader]", MAIN = "[data-testid=stMain]", CONTENT = "[data-testid=stMainBlockContainer]";
