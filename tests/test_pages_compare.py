@@ -10,6 +10,7 @@ from gpt2.checkpoints.weights import Checkpoint
 from gpt2.engine.engine import Engine
 from gpt2.experiments.part import head
 from gpt2.experiments.plan import Mute
+from gpt2.experiments.plan_text import NamedChange
 from gpt2.experiments.second_run import alongside, reread
 from gpt2.experiments.trace_pair import TracePair
 from gpt2.trace.budget import squeeze_to_fit
@@ -20,7 +21,6 @@ from pages.charts.branches.parting import norms_sentence
 from pages.charts.compare import bars, strip, texts
 from pages.look.tokens import markdown
 from pages.visit.branching import start_branch
-from pages.visit.experiment import Experiments
 from pages.visit.player import Player
 from pages.visit.visit import Visit
 from tests.models import lower_half
@@ -111,8 +111,7 @@ def test_a_branch_of_the_tree_and_the_changed_model_are_second_runs_too(engine: 
     tree = visit.branches
     visit.cursor = AT
     tells(test.run(), TracePair(visit.player.trace, tree.trace(tree.all[0])))
-    tried = Experiments(plan=Mute((head(2, 4),)))
-    test.session_state["experiments"] = tried
+    visit.change = NamedChange(Mute((head(2, 4),)), "")
     test = choose(test, CHANGE)
     assert "Changed: L2·H4 set to zero at all positions." in said(test)
     *_, second = reread(engine, visit.player.trace, Mute((head(2, 4),)).make(engine, trace, lambda _: trace)[0])

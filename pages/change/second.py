@@ -14,7 +14,6 @@ from pages.frame.layout import View, lens_of, plain_text
 from pages.server.caches import with_recomputer
 from pages.server.job import ModelJob
 from pages.visit.branches import FREED
-from pages.visit.experiment import Experiments
 
 # Both runs, and the logit lens of the model that made the second; None if it is not loaded.
 Second = tuple[TracePair, ReadLens | None]
@@ -22,8 +21,8 @@ SECONDS = 0.5
 RUN = "Run the second"
 NO_BRANCH = "There is no branch yet; make one on the Branches page, then choose it here."
 NO_CHANGE = (
-    "There is no change yet; choose one on the Experiments page and press “Run the changed model” there. It then reads "
-    "the text of the run on the stage here, step by step."
+    "There is no change yet; choose one on the Experiments page. The changed model then reads the text of the run on "
+    "the stage here, step by step."
 )
 NO_MODEL = "This host offers no other model."
 NOT_RUN = {
@@ -100,19 +99,15 @@ def _prompt(view: View, comparison: Comparison) -> str:
 
 def _change(view: View, comparison: Comparison) -> str:
     """The change that stands on the Experiments page."""
-    tried: Experiments = st.session_state.setdefault("experiments", Experiments())
-    tried.tend(view.run)
+    plan = None if comparison.visit.change is None else comparison.visit.change.plan
     box, run, stop = _row()
     with box:
-        plain_text(NO_CHANGE if tried.plan is None else f"Changed: {tried.plan.says}.")
-    if (
-        run.button(RUN, key=view.key("run"), type="primary", width="stretch", disabled=tried.plan is None)
-        and tried.plan
-    ):
-        says = f"the changed model, {tried.plan.says}; it reads the first run's text"
-        comparison.start(CHANGE, says, from_change(view.run, tried.plan))
+        plain_text(NO_CHANGE if plan is None else f"Changed: {plan.says}.")
+    if run.button(RUN, key=view.key("run"), type="primary", width="stretch", disabled=plan is None) and plan:
+        says = f"the changed model, {plan.says}; it reads the first run's text"
+        comparison.start(CHANGE, says, from_change(view.run, plan))
     _stop(view, comparison, stop)
-    return "" if tried.plan is None else NOT_RUN[CHANGE]
+    return "" if plan is None else NOT_RUN[CHANGE]
 
 
 def _model(view: View, comparison: Comparison) -> str:
