@@ -27,8 +27,19 @@ if TYPE_CHECKING:
     from .model.sampling import Sampling
     from .trace.trace import Trace
 
-__all__ = ["Addition", "Interventions", "Sampling", "Scale", "Trace", "ablate", "bind", "compare", "load"]
-__all__ += ["patch", "steer"]
+__all__ = [
+    "Addition",
+    "Interventions",
+    "Sampling",
+    "Scale",
+    "Trace",
+    "ablate",
+    "bind",
+    "compare",
+    "load",
+    "patch",
+    "steer",
+]
 
 # The names that people type, imported when they are first used: a trace opens without MAX.
 NAMES = {

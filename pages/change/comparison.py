@@ -85,7 +85,7 @@ class Comparison:
         """How far it is, from 0 to 1, and in words."""
         if self._is_loading:
             job = self.job
-            return (0.0, "") if job is None else (job.progress or 0.0, f"{self.model}: {job.message}")
+            return (0.0, "") if job is None else (job.progress or 0.0, job.message)
         done = 0 if self.found is None else len(self.found.steps)
         return done / max(1, self._steps), f"{done} of {self._steps} steps"
 

@@ -113,18 +113,20 @@ def _change(view: View, comparison: Comparison) -> str:
 def _model(view: View, comparison: Comparison) -> str:
     """A list of the other models that this host offers."""
     offers = {offer.name: offer for offer in comparison.visit.choice.offered() if offer.name != view.run.model}
+    labels = {name: offer.label for name, offer in offers.items()}  # the browser remembers a choice by its text
     box, run, stop = _row()
     with box:
         if not offers:
             return NO_MODEL
         name = st.selectbox(
             "Another model with the same vocabulary",
-            list(offers),
-            format_func=lambda name: f"{offers[name].label} · {offers[name].detail}",
+            list(labels),
+            format_func=labels.__getitem__,
             key=view.key(f"model {view.run.model}"),
         )
+    st.caption(offers[name].detail)
     if run.button(RUN, key=view.key("run"), type="primary", width="stretch"):
-        comparison.start(MODEL, f"{offers[name].label}, which reads the first run's text", from_model(view.run), name)
+        comparison.start(MODEL, f"{labels[name]}, which reads the first run's text", from_model(view.run), name)
     _stop(view, comparison, stop)
     return NOT_RUN[MODEL]
 

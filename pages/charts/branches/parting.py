@@ -14,7 +14,7 @@ from gpt2.experiments.effect import kl_bits
 from gpt2.experiments.trace_pair import TracePair
 from gpt2.trace.trace import Trace
 from pages.charts import style
-from pages.charts.lens import depths
+from pages.charts.lens import depths, newest_logits
 from pages.charts.style import ChartData
 from pages.look.names import head_name, layer_name
 from pages.look.numbers import bits, fixed, percent
@@ -68,11 +68,7 @@ class Pair(TracePair):
 
 def lens_divergence(pair: Pair, step: int, read_lens: Callable[[Array], Array]) -> Floats:
     """KL of the lens both ways at one step, in bits, the embedding first. Shapes: [2, depth]."""
-    hooks = depths(pair.n_layer).values()
-    one, other = (
-        np.array(read_lens(np.stack([trace.row(hook, trace.seq - 1) for hook in hooks])))
-        for trace in pair.at(step).both
-    )
+    one, other = (np.array(newest_logits(trace, read_lens)) for trace in pair.at(step).both)
     return np.stack([kl_bits(one, other), kl_bits(other, one)])
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from gpt2.experiments.effect import kl_bits
 from gpt2.experiments.trace_pair import TracePair
 from gpt2.model.sampling import most_likely, softmax
-from pages.charts.lens import ReadLens, depths
+from pages.charts.lens import ReadLens, depths, newest_logits
 from pages.look.numbers import bits, percent
 from pages.look.tokens import spoken
 from pages.matrix.blob import Picture
@@ -35,13 +35,10 @@ class LensPair:
 
 def lens_pair(pair: TracePair, read: tuple[ReadLens, ReadLens]) -> LensPair:
     """Read the newest token of both, each with its own model's lens."""
-    hooks = depths(pair.n_layer).values()
-    both = [
-        np.array(lens(np.stack([trace.row(hook, trace.seq - 1) for hook in hooks])))
-        for trace, lens in zip(pair.both, read, strict=True)
-    ]  # each [depth, vocab]
+    logits = [np.array(newest_logits(trace, lens)) for trace, lens in zip(pair.both, read, strict=True)]
+    both = [rows[: pair.n_layer + 1] for rows in logits]  # each [depth, vocab]
     chances = np.stack([[softmax(row) for row in logits] for logits in both])
-    return LensPair(chances, np.stack([most_likely(logits, COUNT) for logits in both]), kl_bits(*both))
+    return LensPair(chances, np.stack([most_likely(rows, COUNT) for rows in both]), kl_bits(*both))
 
 
 def lens_picture(pair: TracePair, found: LensPair, which: str, height: int) -> Picture:
