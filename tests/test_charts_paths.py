@@ -28,7 +28,7 @@ def arrived(trace: Trace, checkpoint: Checkpoint) -> Arrival:
 
 
 def test_the_picture_has_every_place_and_edge_once_and_only_the_tokens_that_have_one(trace: Trace, graph) -> None:
-    shown = drawn.picture(trace, graph)
+    shown = drawn.picture(trace, graph, words.NO_PATH)
     positions = sorted({place.position for place in graph.flow})
     assert len(shown.ids) == len(shown.nodes) + len(shown.lines) == len(graph.flow) + len(graph.edges)
     assert list(shown.columns) == [trace.labels[at] for at in positions]
@@ -127,4 +127,6 @@ def test_a_stream_that_was_replaced_is_said_to_have_no_path(engine: Engine) -> N
     trace = engine.run("Once upon a time", nothing)
     graph = walk_back(trace, engine.checkpoint)
     assert words.path_sentence(trace, engine.checkpoint, graph) == words.NO_PATH
-    assert words.origins_sentence(trace, graph) == "" and len(drawn.picture(trace, graph).lines) == len(graph.edges)
+    assert words.origins_sentence(trace, graph) == "" and len(drawn.picture(trace, graph, words.NO_PATH).lines) == len(
+        graph.edges
+    )

@@ -1,7 +1,8 @@
 // One graph as SVG: where its rows and columns stand, its edges from wide to thin, its nodes, labels and legend.
 const SVG = 'http://www.w3.org/2000/svg';
-// Pixels: the least of a column, and on a phone; an edge of share 1; how far some bend aside; what a pointer meets.
-const LEAST_COLUMN = 18, LEAST_NARROW = 12, WIDEST = 11, ASIDE = 22, REACH = 14;
+// Pixels: the least of a column, and of one that is named; an edge of share 1; how far some bend aside; what a pointer
+// meets.
+const LEAST_COLUMN = 7, LEAST_NAMED = 14, WIDEST = 11, ASIDE = 10, REACH = 14;
 
 function put(parent, name, attributes = {}, text = '') {
   const node = document.createElementNS(SVG, name);
@@ -18,22 +19,22 @@ function sizesOf(root) {
 
 function placing({ rows, columns, height }, width, { type, tall }) {
   const left = (width < 480 ? 78 : 92) * type, right = 14 * type, top = 30 * type, bottom = 78 * type;
-  const least = width < 480 ? LEAST_NARROW : LEAST_COLUMN * type;
-  const step = Math.max(least, (width - left - right) / columns.length);
+  const step = Math.max(LEAST_COLUMN * type, (width - left - right) / columns.length);
   const high = Math.max(tall || height * type, top + bottom + 16 * type * rows.length);
   const rise = (high - top - bottom) / (rows.length - 1);
   return {
-    left, step, high, wide: Math.max(width, left + step * columns.length + right), foot: high - bottom,
+    left, step, high, foot: high - bottom, wide: Math.max(width, left + step * columns.length + right),
+    every: Math.ceil((LEAST_NAMED * type) / step),
     x: (column) => left + step * (column + 0.5),
     y: (row) => high - bottom - rise * row,
   };
 }
 
 // From below to above; what stays in its column bends aside so that all three kinds can be seen.
-function curve(place, from, to, concept, type) {
+function curve(place, from, to, { concept, share }, type) {
   const [x, y, toX, toY] = [place.x(from.column), place.y(from.row), place.x(to.column), place.y(to.row)];
   const way = x === toX ? { attention: -1, residual: 0, mlp: 1 }[concept] : 0;
-  const aside = way * ASIDE * Math.min(type, place.step / 24);
+  const aside = way * (ASIDE * Math.min(type, place.step / 24) + 3 * WIDEST * type * share);
   const middle = (y + toY) / 2;
   return `M ${x} ${y} C ${x + aside} ${middle}, ${toX + aside} ${middle}, ${toX} ${toY}`;
 }
@@ -41,8 +42,8 @@ function curve(place, from, to, concept, type) {
 function drawEdges(view, svg, place) {
   const { data, sizes: { type }, nodes } = view;
   const layers = ['halo', 'lines'].map((name) => put(svg, 'g', { class: name }));
-  for (const line of data.lines.toSorted((one, other) => other.share - one.share)) {
-    const d = curve(place, nodes.get(line.source), nodes.get(line.target), line.concept, type);
+  for (const line of [...data.lines].sort((one, other) => other.share - one.share)) {
+    const d = curve(place, nodes.get(line.source), nodes.get(line.target), line, type);
     const wide = type * (1.2 + WIDEST * line.share);
     if (line.is_strong) put(layers[0], 'path', { d, 'stroke-width': wide + 7 * type });
     const kind = `item ${line.concept} ${line.is_strong ? 'strong' : ''}`;
@@ -72,10 +73,11 @@ function drawLabels(view, svg, place) {
   });
   data.columns.forEach((label, column) => {
     const [x, y] = [place.x(column) + 4 * type, place.foot + 18 * type];
+    const between = { class: 'gap', x: place.x(column) - place.step / 2, y: place.foot + 5 * type };
+    if (data.gaps.includes(column)) put(columns, 'text', between, '⋯');
+    if ((data.columns.length - 1 - column) % place.every) return; // the last one is always named
     const short = [...label].length > 9 ? `${[...label].slice(0, 8).join('')}…` : label;
     put(columns, 'text', { x, y, transform: `rotate(-50 ${x} ${y})` }, short);
-    const between = { class: 'gap', x: x - place.step / 2, y: place.foot + 5 * type };
-    if (data.gaps.includes(column)) put(columns, 'text', between, '⋯');
   });
   const mark = nodes.get(data.mark), isRight = place.x(mark.column) > place.wide / 2;
   const at = { x: place.x(mark.column), y: 13 * type, 'text-anchor': isRight ? 'end' : 'start', class: 'answer' };
@@ -94,6 +96,7 @@ function drawGraph(view, width) {
   drawLabels(view, svg, place);
   drawEdges(view, svg, place);
   drawNodes(view, svg, place);
+  view.note.textContent = place.every > 1 ? `one token in ${place.every} is named` : '';
   view.plot.replaceChildren(svg);
   view.plot.scrollLeft = place.wide; // the newest token is on the right
 }

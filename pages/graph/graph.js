@@ -132,8 +132,8 @@ function mount(parent) {
   root.innerHTML = '<button type="button" class="badge" title="Let this choice go (Esc)" hidden>picked · Esc</button>'
     + '<div class="plot" tabindex="0" role="application" aria-roledescription="graph"></div>'
     + '<div class="legend"></div><div class="tip" hidden></div>';
-  const [badge, plot, legend, tip] = root.children;
-  const view = { root, badge, plot, legend, tip, generation: 0, isEntered: false, isPointed: false };
+  const [badge, plot, legend, tip] = root.children, note = document.createElement('i');
+  const view = { root, badge, plot, legend, note, tip, generation: 0, isEntered: false, isPointed: false };
   listen(view);
   return view;
 }
@@ -161,7 +161,7 @@ export default function ({ parentElement, data, setStateValue }) {
     const entry = document.createElement('span');
     [entry.className, entry.textContent] = [concept, meaning];
     return entry;
-  }));
+  }), view.note);
   redraw(view);
   // A superseded call may be cleaned up while the component lives: only the newest may take it down.
   return () => {

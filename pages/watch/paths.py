@@ -63,8 +63,9 @@ with layout.explain_missing():
     with large, st.container(border=True):
         key = view.key("graph")
         heading(key, drawn.TITLE)
-        layout.plain_text(words.path_sentence(trace, checkpoint, found))
-        picked = graph(drawn.picture(trace, found), view.palette, key=key, otherwise=drawn.first_pick(found))
+        sentence = words.path_sentence(trace, checkpoint, found)
+        layout.plain_text(sentence)
+        picked = graph(drawn.picture(trace, found, sentence), view.palette, key=key, otherwise=drawn.first_pick(found))
         layout.plain_text(words.origins_sentence(trace, found))
         layout.plain_text(words.thinning_sentence(found))
         st.caption(drawn.CAPTION)
@@ -76,6 +77,7 @@ with layout.explain_missing():
         layout.plain_text(bars.arrival_sentence(trace, arrived))
         chart = bars.bars_chart(bars.arrival_rows(trace, arrived), view.palette)
         show_chart(chart, alt=bars.ARRIVES, key=view.key("arrives"))
+        st.caption(bars.CAPTION)
     with beside, st.container(border=True):
         heading(view.key("heads"), bars.HEADS)
         if position is None:

@@ -14,6 +14,10 @@ from pages.look.palette import Palette
 from .words import place_name
 
 ARRIVES, HEADS = "What arrives there", "Which heads carried it"
+CAPTION = (
+    "A part counts by how much nearer it leads to the sum than nothing does, in L1, as in the LLM Transparency Tool; "
+    "one that leads away counts 0. Other measures differ: attention rollout takes the attention weights alone."
+)
 BARS, ROW = 9, 23
 KINDS = ("attention", "MLP", "carried on", "token", "position")
 CONCEPTS = {ATTENTION_BIAS: "attention", MLP: "MLP", TOKEN: "token", POSITION: "position"}

@@ -9,6 +9,7 @@ from gpt2.trace.trace import Trace
 from pages.graph.picture import Concept, GraphPicture, Line, Node
 from pages.look.names import layer_name
 from pages.look.numbers import percent
+from pages.look.tokens import unmarked
 
 from .words import edge_name, place_name
 
@@ -24,7 +25,7 @@ CAPTION = (
     "underlaid."
 )
 CONCEPTS: dict[str, Concept] = {ATTENTION: "attention", MLP: "mlp", CARRIED: "residual"}
-ROW, BESIDE = 28, 130
+ROW, MOST_HIGH, BESIDE = 28, 640, 130
 
 
 def place_id(place: Place) -> str:
@@ -53,8 +54,8 @@ def first_pick(graph: PathGraph) -> str:
     return place_id(graph.top) if first is None else edge_id(first)
 
 
-def picture(trace: Trace, graph: PathGraph) -> GraphPicture:
-    """Every place and every edge; the strongest path is highlighted, and the top has the ring."""
+def picture(trace: Trace, graph: PathGraph, sentence: str) -> GraphPicture:
+    """Every place and every edge; the strongest path is highlighted, the top has the ring, the sentence is its name."""
     positions = sorted({place.position for place in graph.flow})
     column = {position: at for at, position in enumerate(positions)}
     strong = set(graph.paths[0].edges) if graph.paths else set[Edge]()
@@ -84,7 +85,7 @@ def picture(trace: Trace, graph: PathGraph) -> GraphPicture:
         for edge in graph.edges
     ]
     return GraphPicture(
-        TITLE,
+        f"{TITLE}. {unmarked(sentence)}",
         ["embedding", *(f"{layer_name(n)} {part}" for n in range(n_layer) for part in ("attention", "MLP"))],
         [trace.labels[position] for position in positions],
         [at for at, (left, right) in enumerate(pairwise(positions), 1) if right > left + 1],
@@ -93,7 +94,7 @@ def picture(trace: Trace, graph: PathGraph) -> GraphPicture:
         place_id(graph.top),
         f"leaves the last layer at {trace.labels[graph.top.position]}",
         LEGEND,
-        BESIDE + ROW * 2 * n_layer,
+        BESIDE + min(MOST_HIGH, ROW * 2 * n_layer),
     )
 
 

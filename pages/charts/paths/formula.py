@@ -34,8 +34,8 @@ def operands(trace: Trace, checkpoint: Checkpoint, found: Arrival, key: int | No
     else:
         head = int(found.heads[:, key].argmax())
         share, part = float(found.heads[head, key]), heads[head][key]
-        name = f"hook_pattern[{head}, {place.position}, {key}] · hook_v[{key}, {head}] W_O, "
-        name += f"{head_name(place.layer, head)} reading position {key}"
+        hooks = f"hook_pattern[{head}, {place.position}, {key}] · hook_v[{key}, {head}]"
+        name = f"{hooks} W_O of {head_name(place.layer, head)}"
     parts = np.concatenate([np.stack(list(others.values())), *heads])  # [part, d_model]
     amounts = np.abs(parts).sum(axis=1) if found.cancels else nearness(whole, parts)
     own = np.abs(part).sum() if found.cancels else nearness(whole, part)
