@@ -11,7 +11,7 @@ from gpt2.model.sampling import Sampling
 from gpt2.trace.step import StepId
 from gpt2.trace.trace import Trace
 from pages.server.caches import with_recomputer
-from pages.server.checking import Checking
+from pages.server.inspection import Inspection
 from pages.server.job import ModelJob
 from pages.server.limits import limits
 from pages.server.models import ALWAYS, pool
@@ -23,6 +23,7 @@ from pages.stage.actions import (
     ChooseModel,
     Draft,
     Malformed,
+    OpenNumber,
     Pause,
     Play,
     ReadWhole,
@@ -72,7 +73,7 @@ class Visit:
     is_narrow: bool = False  # whether the browser's window is too narrow for pictures that need much room
     measurement: Measurement | None = None  # what tokens of a run would cost without the cache
     session: str | None = None  # the browser session that it is of
-    checking: Checking = field(default_factory=Checking)
+    inspection: Inspection = field(default_factory=Inspection)
     branches: Branches = field(init=False)
 
     def __post_init__(self) -> None:
@@ -155,7 +156,7 @@ class Visit:
             coming=self.choice.coming(),
             model_error=self.choice.error,
             link=self.link.told(self, trace, recipe),
-            checked=self.checking.of(trace, run_model, self.player.is_running),
+            inspected=self.inspection.of(trace, run_model, self.player.is_running),
         )
 
     @property
@@ -178,7 +179,7 @@ class Visit:
         """Do what the visitor asked for; a refusal is one sentence, and does no more than pause the run, if that."""
         self.refresh()
         self.link.heed(action)
-        if not isinstance(action, Draft | View | Pause | ChooseModel | CancelModel):
+        if not isinstance(action, Draft | View | Pause | ChooseModel | CancelModel | OpenNumber):
             self.player.error = self.choice.error = ""
         try:
             if isinstance(action, RunPrompt | Play | StepOn | ReadWhole):
@@ -209,8 +210,8 @@ class Visit:
                     self.choice.take(name)
                 case CancelModel():
                     self.choice.cancel()
-                case ReadWhole():
-                    self.checking.read_whole(self.player.trace, self.model_of_run)
+                case ReadWhole() | OpenNumber():
+                    self.inspection.answer(action, self.player.trace, self.model_of_run)
                 case Malformed(error):
                     raise SettingsError(error)
         except WrongSettings as wrong:

@@ -74,13 +74,14 @@ with picture, st.container(border=True, height="stretch"):
     st.caption(stacked.LEGEND if view.is_narrow else columns.LEGEND)
 
 if view.checkpoint is not None:
-    choice = pick_from(
-        outcome.token_options(preview, drawn, st.session_state.get(view.key("token"))),
-        "The token whose numbers are shown below",
-        format_func=partial(lens.candidate_label, vocabulary),
-        key=view.key("token"),
-        otherwise=outcome.DRAWN,
-    )
+    with st.columns(2)[0]:
+        choice = pick_from(
+            outcome.token_options(preview, drawn, st.session_state.get(view.key("token"))),
+            "The token whose numbers are shown below",
+            format_func=partial(lens.candidate_label, vocabulary),
+            key=view.key("token"),
+            otherwise=outcome.DRAWN,
+        )
     token, temperature = preview.token if choice == outcome.DRAWN else choice, preview.sampling.temperature
     show_sums(
         view,

@@ -48,7 +48,8 @@ function drawBars(surface, record, unit) {
     const row = shown[n];
     const fate = row.cut ? CUTS[row.cut] : `${percent(row.final, 2)} in the draw`;
     const place = `rank ${row.rank} · ${fate}${row.chosen ? ` · ${howMade(next)}` : ""}`;
-    return { lines: [`${percent(row.raw, 2)} ${spoken(row.label)}`, place, `softmax(logits)[${row.token}]`] };
+    const opens = { kind: "hook", hook: "logits", index: [record.stop - 1, row.token] };
+    return { lines: [`${percent(row.raw, 2)} ${spoken(row.label)}`, place, `softmax(logits)[${row.token}]`], opens };
   };
   surface.cells = {
     rows: shown.length, columns: () => 1, start: [0, 0], tell, box: (n) => [0, n * pitch, width, pitch],

@@ -11,8 +11,7 @@ const ELEMENTS = {
   chip: ".chip", popover: ".popover", fields: ".fields", examples: ".examples", status: ".status", facts: ".facts",
   coming: ".coming", cancel: ".cancel", models: ".models", other: ".other", modelNote: ".model-note",
   badge: ".state b", statusText: ".state span", checked: ".checked", checks: ".checks",
-  tokens: ".tokens", scrubber: ".scrubber",
-  watching: ".watching", unfold: ".unfold",
+  tokens: ".tokens", scrubber: ".scrubber", watching: ".watching", unfold: ".unfold", number: ".number",
   unlock: ".state .unlock", copyLink: ".copy-link", copied: ".copied", copiedText: ".copied span",
   copiedLink: ".copied input", help: ".help", helpButton: ".help-button", size: ".size",
 };
@@ -22,7 +21,7 @@ function build(parent, view) {
   sheet.textContent = CSS;
   const root = document.createElement("div");
   root.className = `stage ${view}`;
-  root.innerHTML = `${TOP}${view === "live" ? PANELS : ""}${FLOATING}${HELP}`;
+  root.innerHTML = `${TOP}${view === "live" ? PANELS : ""}${FLOATING}${HELP}${NUMBER}`;
   const parts = { root: parent.getRootNode() };
   for (const [name, selector] of Object.entries(ELEMENTS)) parts[name] = root.querySelector(selector);
   parent.append(sheet, root);
@@ -32,6 +31,7 @@ function build(parent, view) {
   wirePrompt(parts);
   wireSettings(parts);
   wireChecks(parts);
+  wireNumber(parts);
   wireModels(parts);
   wireStrip(stage);
   wireSlim(stage);
@@ -138,6 +138,7 @@ function paint() {
   paintPrompt(parts);
   paintSettings(parts);
   paintChecks(parts);
+  paintNumber(parts);
   paintModels(parts, stage);
   paintStrip(stage, record);
   paintTransport(parts);
