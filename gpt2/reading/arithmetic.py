@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gpt2.checkpoints.weights import Checkpoint
 from gpt2.errors import TraceError
+from gpt2.model.hooks import STREAM
 from gpt2.model.inputs import MLP_OUT, RESID_POST, RESID_PRE, Z
 from gpt2.model.sampling import Distribution
 from gpt2.text.vocabulary import Vocabulary
@@ -110,6 +111,28 @@ def explain(trace: Trace, checkpoint: Checkpoint, hook: str, index: tuple[int, .
     name = PREFIX.sub("", hook)
     where, kinds, finish = OPERANDS[name](Site(trace, checkpoint, hook), *index)
     return Sum(f"{hook}{list(index)}", captured(trace, checkpoint, hook, index), RULES[name], where, kinds, finish)
+
+
+def open_number(trace: Trace, checkpoint: Checkpoint, kind: str, hook: str, index: tuple[int, ...]) -> Sum:
+    """The arithmetic of a number that is asked for by name.
+
+    Args:
+        trace: as for `explain`.
+        checkpoint: as for `explain`.
+        kind: `hook` for a captured number, `norm` for a vector's length, `lens` for a token's logit at a hook.
+        hook: a capture's name.
+        index: of the captured number; of a norm the position, of the lens the position and the token.
+
+    Raises:
+        TraceError: if there is no such number, or a capture was dropped and cannot be recomputed.
+    """
+    if kind == "hook":
+        return explain(trace, checkpoint, hook, index)
+    sizes = {"norm": (trace.seq,), "lens": (trace.seq, trace.config.vocab_size)}.get(kind, ())
+    is_there = len(index) == len(sizes) and all(0 <= at < size for at, size in zip(index, sizes, strict=True))
+    if not sizes or not is_there or trace.axes.get(hook) != STREAM:
+        raise TraceError(f"There is no number {hook}{list(index)} in this run.")
+    return explain_norm(trace, hook, *index) if kind == "norm" else explain_lens(trace, checkpoint, hook, *index)
 
 
 def captured(trace: Trace, checkpoint: Checkpoint, hook: str, index: tuple[int, ...]) -> float:

@@ -12,13 +12,13 @@ def ledger(found: Sum) -> str:
     """One line for each of the largest terms, one for the rest, and the sum; the numbers stand in a column."""
     count, rest = found.rest(LARGEST)
     terms = found.largest(LARGEST)
-    digits = _digits(*(term.value for term in terms), found.total, found.result)
+    digits = _digits(*(term.value for term in terms), found.total)
     rows = [(fixed(term.value, digits), _named(term)) for term in terms]
     rows += [(fixed(rest, digits), f"the rest ({count:,} others)")] if count else []
     total = fixed(found.total, digits)
     ends = [(total, "the sum")]
     if (finish := found.finish.says.format(total)) != total:
-        ends.append((fixed(found.result, digits), f"= {finish}"))
+        ends.append((fixed(found.result, _digits(found.result)), f"= {finish}"))
     width = max(len(number) for number, _ in (*rows, *ends))
     lines = [f"{number:>{width}}  {name}" for number, name in (*rows, ("─" * width, ""), *ends)]
     return "\n".join([*found.where.splitlines(), "", *lines] if found.where else lines)

@@ -1,7 +1,7 @@
 // The matrix on the page: one mount for each key, repainted whenever data, size or theme change.
 const views = (globalThis.gpt2Matrices ??= new WeakMap());
 const SHARED = 'gpt2-matrix-cell';
-const TRIES = 6, ANSWER_MS = 500; // how often, and how long after, a pick is told again
+const SOON_MS = 500, LATER_MS = 1500, LONGEST_MS = 8000; // how long an answer to a pick is waited for, longer each time
 // What the stage says; see lock.js and watched.js in pages/stage/js.
 const LOCK_CHANGED = 'gpt2-lock', LET_GO = 'gpt2-let-go', WATCH_CHANGED = 'gpt2-watch';
 
@@ -82,28 +82,35 @@ function followWatch(view) {
   if (watched !== undefined) pick(view, [view.chosen ? view.chosen[0] : 0, column]);
   else if (!isOthers) letGo(view);
   else return;
-  askAgain(view, { cell: view.isPicked ? view.chosen : null, tries: TRIES });
+  askAgain(view, { at: view.isPicked ? positionOf(view, view.chosen) : null, wait: SOON_MS });
+}
+
+// A pick is told by position: a window that moves must not move what was picked.
+function positionOf({ header }, cell) {
+  return cell && [cell[0] + (header.row_start ?? 0), cell[1] + (header.column_start ?? 0)];
 }
 
 // While a page is being drawn Streamlit may take a pick and not draw the page for it: tell it until the frame is there.
 function askAgain(view, wanted) {
   view.wanted = wanted;
   setTimeout(() => {
-    const { selected, is_picked: isPicked } = view.header, { cell, tries } = wanted;
-    const isAnswered = cell ? isPicked && isSame(cell, selected) : !isPicked;
-    if (view.wanted !== wanted || isAnswered || !tries || !view.root.isConnected) return;
-    view.send(cell);
-    askAgain(view, { cell, tries: tries - 1 });
-  }, ANSWER_MS);
+    const { selected, is_picked: isPicked } = view.header, { at, wait } = wanted;
+    const isAnswered = at ? isPicked && isSame(at, positionOf(view, selected)) : !isPicked;
+    if (view.wanted !== wanted || isAnswered || wait > LONGEST_MS || !view.root.isConnected) return;
+    view.send(at);
+    askAgain(view, { at, wait: 2 * wait });
+  }, wanted.wait);
 }
 
 // A cell that is let go stays in its frame until Python says which cell comes instead.
 function pick(view, cell) {
-  view.wanted = null;
   if (cell || !view.header.selected) view.chosen = cell;
   view.isPicked = Boolean(cell);
   view.badge.hidden = !view.isPicked;
-  if (view.header.selectable) view.send(cell);
+  if (!view.header.selectable) return;
+  const at = positionOf(view, cell);
+  view.send(at);
+  askAgain(view, { at, wait: LATER_MS });
 }
 
 function letGo(view) {
@@ -248,11 +255,7 @@ export default function (component) {
   let view = views.get(parentElement);
   if (!view) views.set(parentElement, (view = mount(parentElement)));
   const mine = ++view.generation;
-  // A pick is told by position: a window that moves must not move what was picked.
-  view.send = (cell) => {
-    const { row_start: rowStart, column_start: columnStart } = view.header;
-    setStateValue('cell', cell && [cell[0] + (rowStart ?? 0), cell[1] + (columnStart ?? 0)]);
-  };
+  view.send = (at) => setStateValue('cell', at);
   const before = view.header;
   [view.header, view.data] = decode(data);
   takePick(view, before);

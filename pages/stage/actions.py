@@ -116,13 +116,28 @@ class ReadWhole:
 
 
 @dataclass(frozen=True)
+class OpenNumber:
+    """Show the arithmetic of a number of the run on the stage.
+
+    Attributes:
+        kind, hook, index: as `reading.arithmetic.open_number` takes them.
+        name: what the browser calls it.
+    """
+
+    kind: str
+    hook: str
+    index: tuple[int, ...]
+    name: str
+
+
+@dataclass(frozen=True)
 class Malformed:
     """An action that cannot be read: why, in one sentence."""
 
     error: str
 
 
-OfRun = RunPrompt | Play | StepOn | Branch | Pause | ReadWhole
+OfRun = RunPrompt | Play | StepOn | Branch | Pause | ReadWhole | OpenNumber
 Action = OfRun | ChangeSettings | Draft | View | ChooseModel | CancelModel | Malformed
 
 
@@ -158,6 +173,12 @@ def parse(name: str, values: Values) -> Action | None:
                 return CancelModel()
             case "read_whole":
                 return ReadWhole()
+            case "number":
+                kind, hook, named = (str(values.get(part, "")) for part in ("kind", "hook", "name"))
+                index = values.get("index")
+                if isinstance(index, list) and all(isinstance(at, int) for at in index):
+                    return OpenNumber(kind, hook, tuple(index), named)
+                return Malformed("A number has an index of whole numbers.")
     except SettingsError as error:
         return Malformed(str(error))
     return None

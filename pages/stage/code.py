@@ -28,6 +28,7 @@ SCRIPTS = (
     "prompt",
     "settings",
     "checks",
+    "number",
     "models",
     "token_facts",
     "token_list",
@@ -50,7 +51,7 @@ SCRIPTS = (
     "sample_bar",
     "stage",
 )
-SHEETS = ("layout", "controls", "checks", "strip", "slim", "panels", "help", "tour", "branch", "touch")
+SHEETS = ("layout", "controls", "inspection", "strip", "slim", "panels", "help", "tour", "branch", "touch")
 
 # Streamlit sends a component's own script with every message, so the stage's is only this: wait for the code, pass
 # on what came. Calls overtake each other, and the clean-up of an overtaken call runs while the stage still stands:

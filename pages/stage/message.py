@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pages.charts.token_time import TokenTime
 
 from .actions import Action, parse
-from .checked import describe_checks
+from .inspected import describe_checks, describe_number
 from .record_cache import RecordCache
 from .snapshot import Snapshot
 
@@ -188,5 +188,6 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
         "coming": asdict(snapshot.coming) if snapshot.coming else None,
         "tick_ms": snapshot.tick_ms,
         "link": asdict(snapshot.link),
-        "checks": describe_checks(snapshot.checked),
+        "checks": describe_checks(snapshot.inspected),
+        "opened": describe_number(snapshot.inspected.number),
     }

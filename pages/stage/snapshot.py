@@ -7,6 +7,7 @@ from typing import Literal
 from gpt2.model.sampling import Sampling
 from gpt2.reading.checks import Check
 from gpt2.reading.tables import Tables
+from gpt2.reading.terms import Sum
 from gpt2.trace.trace import Trace
 
 
@@ -80,11 +81,27 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Checked:
-    """The checks of a run, and whether its whole text can be read at once, to check its steps."""
+class Opened:
+    """A number that was opened: what the browser calls it, and its arithmetic, or why there is none."""
+
+    name: str
+    found: Sum | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What was looked into of a run.
+
+    Attributes:
+        checks: while it rests.
+        can_read_whole: whether its whole text can be read at once, to check its steps.
+        number: the one that was opened last, if any was.
+    """
 
     checks: tuple[Check, ...] = ()
     can_read_whole: bool = False
+    number: Opened | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +130,7 @@ class Snapshot:
         is_starting: a new run is under way of which nothing is computed yet; the run before is still on the stage.
         tick_ms: how long the stage waits before it asks for the next message, while a run is under way.
         recorded: the run on the stage was not made by this visitor, whatever else the status has to say.
-        checked: the checks of the run on the stage, while it rests.
+        inspected: what was looked into of the run on the stage.
         link: what the address says; while its run is pending, `prompt` is that run's.
     """
 
@@ -144,4 +161,4 @@ class Snapshot:
     coming: Coming | None = None
     model_error: str = ""
     link: Link = Link()
-    checked: Checked = Checked()
+    inspected: Inspected = Inspected()

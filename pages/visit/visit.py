@@ -12,7 +12,7 @@ from gpt2.model.sampling import Sampling
 from gpt2.trace.step import StepId
 from gpt2.trace.trace import Trace
 from pages.server.caches import with_recomputer
-from pages.server.checking import Checking
+from pages.server.inspection import Inspection
 from pages.server.job import ModelJob
 from pages.server.limits import limits
 from pages.server.models import ALWAYS, pool
@@ -25,6 +25,7 @@ from pages.stage.actions import (
     ChooseModel,
     Draft,
     Malformed,
+    OpenNumber,
     Pause,
     Play,
     ReadWhole,
@@ -76,7 +77,7 @@ class Visit:
     measurement: Measurement | None = None  # what tokens of a run would cost without the cache
     change: NamedChange | None = None  # that the Experiments page has on; None if none
     session: str | None = None  # the browser session that it is of
-    checking: Checking = field(default_factory=Checking)
+    inspection: Inspection = field(default_factory=Inspection)
     branches: Branches = field(init=False)
 
     def __post_init__(self) -> None:
@@ -158,7 +159,7 @@ class Visit:
             coming=self.choice.coming(),
             model_error=self.choice.error,
             link=self.link.told(self, trace, recipe),
-            checked=self.checking.of(trace, run_model, self.player.is_running),
+            inspected=self.inspection.of(trace, run_model, self.player.is_running),
         )
 
     @property
@@ -181,7 +182,7 @@ class Visit:
         """Do what the visitor asked for; a refusal is one sentence, and does no more than pause the run, if that."""
         self.refresh()
         self.link.heed(action)
-        if not isinstance(action, Draft | View | Pause | ChooseModel | CancelModel):
+        if not isinstance(action, Draft | View | Pause | ChooseModel | CancelModel | OpenNumber):
             self.player.error = self.choice.error = ""
         try:
             if isinstance(action, RunPrompt | Play | StepOn | Branch | ReadWhole):
@@ -213,8 +214,8 @@ class Visit:
                     self.choice.take(name)
                 case CancelModel():
                     self.choice.cancel()
-                case ReadWhole():
-                    self.checking.read_whole(self.player.trace, self.model_of_run, self.player)
+                case ReadWhole() | OpenNumber():
+                    self.inspection.answer(action, self.player.trace, self.model_of_run, self.player)
                 case Malformed(error):
                     raise SettingsError(error)
         except WrongSettings as wrong:
@@ -247,8 +248,7 @@ class Visit:
             self.measurement.tend(self.player)
 
     def _begin(self, prompt: str) -> None:
-        engine = self._engine()
-        new = engine, prompt, self.sampling, self.max_new_tokens, self.speed, self.ignore_eos
+        new = self._engine(), prompt, self.sampling, self.max_new_tokens, self.speed, self.ignore_eos
         try:
             self.draft.tokens = self.player.new(*new)  # for the prompt box, until the run is on the stage
         except PromptError as error:

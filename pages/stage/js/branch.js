@@ -1,20 +1,22 @@
 // The offer to branch: a token of what comes next, or of the draw, that was clicked, tapped, or reached and pressed by
 // Enter. It stays beside the token until it is taken, or anything else is asked for.
 
-let offer = null; // { run, step, token, canvas, byKey }
+let offer = null; // { run, step, token, canvas, byKey, opens, name }
 
 function wireBranchOffer(stage) {
-  const { branchOffer: box, branchHere } = stage.parts;
+  const { branchOffer: box, branchHere, branchOpens } = stage.parts;
   branchHere.addEventListener("click", takeOffer);
+  branchOpens.addEventListener("click", openOffered);
   stage.root.addEventListener("pointerdown", (event) => { if (!event.composedPath().includes(box)) closeOffer(); });
 }
 
-// `lines` are what the tip says of the token; `place` is the cell on the surface.
-function offerBranch(surface, token, label, lines, [x, y, width, height]) {
-  const { root, parts, tip } = stageNow, { branchOffer: box, branchSays, branchHere } = parts;
+// `lines` are what the tip says of the token; then come the cell on the surface, and the number that it opens, if any.
+function offerBranch(surface, token, label, lines, [x, y, width, height], opens) {
+  const { root, parts, tip } = stageNow, { branchOffer: box, branchSays, branchHere, branchOpens } = parts;
   if (isPlaying()) pause();
   const byKey = Boolean(surface.roving.cursor), area = surface.canvas.getBoundingClientRect();
-  offer = { run: state.run, step: state.cursor, token, canvas: surface.canvas, byKey };
+  offer = { run: state.run, step: state.cursor, token, canvas: surface.canvas, byKey, opens, name: lines.at(-1) };
+  branchOpens.hidden = !opens;
   branchSays.replaceChildren(...lines.slice(0, 2).map(lineOf));
   branchHere.replaceChildren(...tokenNodes(`Branch here with ${label}`));
   box.hidden = false;
@@ -45,6 +47,12 @@ function takeOffer() {
   const { step, token } = offer;
   closeOffer();
   ask("branch", { cursor: step, token }, { kind: "generate", before: state.run });
+}
+
+function openOffered() {
+  const { opens, name } = offer;
+  closeOffer();
+  openNumber(opens, name);
 }
 
 // An offer is of one step of one run.

@@ -3,7 +3,7 @@
 const STRIPS = [
   { hook: "hook_embed", label: "token", concept: "token" },
   { hook: "hook_pos_embed", label: "position", concept: "position" },
-  { hook: "hook_embed + hook_pos_embed", label: "sum", concept: "residual" },
+  { hook: "hook_embed + hook_pos_embed", label: "sum", concept: "residual", made: "blocks.0.hook_resid_pre" },
 ];
 
 const SIGNED_STEPS = 127;
@@ -64,8 +64,9 @@ function drawEmbedding(surface, record, unit) {
     return surface.at(n, row * columns + Math.floor((x / width) * columns));
   };
   const tell = (n, d) => {
-    const { label: name, hook } = STRIPS[n], value = signed(values[n * size + d]);
-    return { lines: [`${name} ${value}`, `dimension ${d} (0 to ${size - 1})`, `${hook}[${record.stop - 1}, ${d}]`] };
+    const { label: name, hook, made = hook } = STRIPS[n], value = signed(values[n * size + d]), at = record.stop - 1;
+    const opens = { kind: "hook", hook: made, index: [at, d] };
+    return { lines: [`${name} ${value}`, `dimension ${d} (0 to ${size - 1})`, `${hook}[${at}, ${d}]`], opens };
   };
   const wide = width / columns, high = (tall - 2) / rows;
   surface.cells = {

@@ -95,5 +95,6 @@ function tellGuess(record, row, line) {
   const said = [`${percent(lens.probabilities[row][line], 2)} ${spoken(lens.labels[row][line])}`];
   if (next) said.push(`${spoken(next.label)}, ${howMade(next)}: ${percent(lens.drawn[row], 2)}`);
   const where = row === 0 ? "after the embedding" : `after ${layerName(row - 1)}`;
-  return { lines: [...said, `softmax(lm_head(ln_f(${hook}[${stop - 1}])))`], where };
+  const opens = { kind: "lens", hook, index: [stop - 1, lens.ids[row][line]] };
+  return { lines: [...said, `softmax(lm_head(ln_f(${hook}[${stop - 1}])))`], where, opens };
 }

@@ -29,8 +29,8 @@ function moveLayer(by) {
 // Esc lets go what was taken last: an offer, an open dialog or note, the unfolded text, the window that a panel fills,
 // a draft (by two presses), the watched position, then a cell or token picked on the page, then the head.
 function letGo() {
-  if (closeOffer() || closeHelp() || endTour() || closePopover() || hideExplained() || foldStrip() || unfill()) return;
-  if (discardTwice() || unwatch()) return;
+  if (closeOffer() || closeHelp() || closeNumber() || endTour() || closePopover() || closeChecks()) return;
+  if (hideExplained() || foldStrip() || unfill() || discardTwice() || unwatch()) return;
   if (dispatchEvent(new CustomEvent(LET_GO, { cancelable: true }))) unlockHead();
 }
 

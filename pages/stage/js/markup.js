@@ -1,6 +1,7 @@
 // The stage's fixed skeleton. No text of a prompt or a token ever passes through here.
 
-const KEYS_OF_CELLS = "Arrow keys move from cell to cell.", OFFERS = " Enter offers a branch with a token.";
+const KEYS_OF_CELLS = "Arrow keys move from cell to cell.", OPENS = " Enter opens the arithmetic.";
+const OFFERS = " Enter offers a branch with a token.";
 const icon = (path) => `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${path}"/></svg>`;
 const ICONS = {
   first: icon("M3 3h2v10H3zM13 3v10L6 8z"),
@@ -96,8 +97,9 @@ const TOP = `
 
 const PANELS = `
 <div class="panels">
-  ${panel("embedding", "What the newest token is", `${canvas("embedding", "Embedding vectors")}<p class="near"></p>`)}
-  ${panel("residual", "Residual stream", `${canvas("residual", "Norms by layer")}<p class="note"></p>`)}
+  ${panel("embedding", "What the newest token is",
+    `${canvas("embedding", "Embedding vectors", OPENS)}<p class="near"></p>`)}
+  ${panel("residual", "Residual stream", `${canvas("residual", "Norms by layer", OPENS)}<p class="note"></p>`)}
   <div class="panel heads">
     <section class="mosaic" aria-label="Every head, this step">
       ${head("mosaic", "Every head, this step")}<p class="says"></p>
@@ -107,10 +109,11 @@ const PANELS = `
       ${head("one", '<span class="name"></span>', `<button type="button" class="unlock"
         title="Unlock this head (Esc)" hidden>locked · Esc</button><label class="follow"><input
         type="checkbox" role="switch">follow the sharpest</label>`)}
-      <p class="says"></p>${canvas("one", "Attention pattern of one head")}<p class="note"></p>
+      <p class="says"></p>${canvas("one", "Attention pattern of one head", OPENS)}<p class="note"></p>
     </section>
   </div>
-  ${panel("lens", "What each layer would say next", `${canvas("lens", "Logit lens")}`, '<small class="note"></small>')}
+  ${panel("lens", "What each layer would say next", canvas("lens", "Logit lens", OPENS),
+    '<small class="note"></small>')}
   ${panel("bars", "What comes next", `${canvas("bars", "Most likely next tokens", OFFERS)}<p class="note"></p>`)}
   ${panel("draw", "The draw", `${canvas("draw", "Cumulative probability and the draw", OFFERS)}`)}
 </div>`;
@@ -119,7 +122,8 @@ const FLOATING = `
 <div class="tip" role="tooltip" hidden></div>
 <div class="explain" role="tooltip" popover="manual"></div>
 <div class="branch-offer" role="dialog" aria-label="Another token here" hidden>
-  <div></div><button type="button"></button></div>
+  <div></div><button type="button" class="here"></button>
+  <button type="button" class="opens">Its arithmetic</button></div>
 <div class="aloud" aria-live="polite"></div>
 <div class="spot" hidden></div>
 <div class="tour" role="dialog" aria-labelledby="tour-title" hidden>

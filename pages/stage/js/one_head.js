@@ -44,7 +44,8 @@ function drawOneHead(surface, record, unit) {
     const name = `blocks.${layer}.attn.hook_pattern[${head}, ${query}, ${key}]`;
     if (value === undefined) return { lines: [recordAt(stepOfPosition(query)) ? "not kept" : "on its way", name] };
     const looks = `${spoken(labels[query])} (${query}) looks at ${spoken(labels[key])} (${key})`;
-    return { lines: [percent(value / 65535, 2), looks, name] };
+    const opens = { kind: "hook", hook: `blocks.${layer}.attn.hook_pattern`, index: [head, query, key] };
+    return { lines: [percent(value / 65535, 2), looks, name], opens };
   };
   const keyOf = (column) => (!from ? column : column ? from + column - 1 : 0), pinned = from ? 1 : 0;
   surface.cells = {

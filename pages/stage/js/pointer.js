@@ -12,12 +12,14 @@ function wirePointer(surface, stage) {
   canvas.addEventListener("pointermove", (event) => {
     if (event.pointerType === "touch") return;
     const what = tell(stage, { surface, by: "pointer", ...placeOf(event) });
-    canvas.style.cursor = what && what.click ? "pointer" : "default";
+    canvas.style.cursor = what?.click || what?.opens ? "pointer" : "default";
   });
   canvas.addEventListener("pointerleave", () => { if (stage.told?.by === "pointer") tellCursor(stage); });
   canvas.addEventListener("click", (event) => {
     const place = placeOf(event), what = surface.find ? surface.find(place.x, place.y) : null;
-    if (what && what.click) what.click();
+    const isRead = !isTouch || (stage.told?.by === "touch" && isSameCell(findTold(stage.told), what));
+    if (what?.click) what.click();
+    else if (what?.opens && isRead) openNumber(what.opens, what.lines.at(-1));
     if (isTouch) tell(stage, { surface, by: "touch", ...place });
   });
   surface.roving = new Roving(canvas, {
@@ -25,7 +27,8 @@ function wirePointer(surface, stage) {
     show: (cell, how) => showCursor(surface, stage, cell, how),
     press: ([row, column]) => {
       const what = surface.at(row, column);
-      if (!what || !what.click) return false;
+      if (what?.opens) openNumber(what.opens, what.lines.at(-1));
+      if (!what?.click) return Boolean(what?.opens);
       what.click();
       say(inWords(surface.at(row, column)));
       return true;
@@ -38,6 +41,8 @@ function wirePointer(surface, stage) {
     },
   });
 }
+
+function isSameCell(one, other) { return Boolean(one && other) && one.lines.join() === other.lines.join(); }
 
 // What a listener hears of a cell: where it is, its value and what it means, without the hook's name.
 function inWords({ where, lines, state: held }) {

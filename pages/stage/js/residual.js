@@ -55,6 +55,7 @@ function drawResidual(surface, record, unit) {
         `‖blocks.${layer}.${NORM_NAMES[kind]}[${record.stop - 1}]‖`,
       ],
       where: `layer ${layer}, ${KINDS[kind]}`,
+      opens: { kind: "norm", hook: `blocks.${layer}.${NORM_NAMES[kind]}`, index: [record.stop - 1] },
     };
   };
   const kinds = Object.keys(KINDS).map(Number), inset = { 1: [0.14, 0.33], 3: [0.53, 0.33], 4: [0, 1] };

@@ -11,9 +11,9 @@ const ELEMENTS = {
   chip: ".chip", popover: ".popover", fields: ".fields", examples: ".examples", status: ".status", facts: ".facts",
   coming: ".coming", cancel: ".cancel", models: ".models", other: ".other", modelNote: ".model-note",
   badge: ".state b", statusText: ".state span", checked: ".checked", checks: ".checks",
-  tokens: ".tokens", scrubber: ".scrubber",
-  watching: ".watching", unfold: ".unfold",
-  branchOffer: ".branch-offer", branchSays: ".branch-offer div", branchHere: ".branch-offer button",
+  tokens: ".tokens", scrubber: ".scrubber", watching: ".watching", unfold: ".unfold", number: ".number",
+  branchOffer: ".branch-offer", branchSays: ".branch-offer div", branchHere: ".branch-offer .here",
+  branchOpens: ".branch-offer .opens",
   unlock: ".state .unlock", copyLink: ".copy-link", copied: ".copied", copiedText: ".copied span",
   copiedLink: ".copied input", help: ".help", helpButton: ".help-button", size: ".size",
 };
@@ -23,7 +23,7 @@ function build(parent, view) {
   sheet.textContent = CSS;
   const root = document.createElement("div");
   root.className = `stage ${view}`;
-  root.innerHTML = `${TOP}${view === "live" ? PANELS : ""}${FLOATING}${HELP}`;
+  root.innerHTML = `${TOP}${view === "live" ? PANELS : ""}${FLOATING}${HELP}${NUMBER}`;
   const parts = { root: parent.getRootNode() };
   for (const [name, selector] of Object.entries(ELEMENTS)) parts[name] = root.querySelector(selector);
   parent.append(sheet, root);
@@ -33,6 +33,7 @@ function build(parent, view) {
   wirePrompt(parts);
   wireSettings(parts);
   wireChecks(parts);
+  wireNumber(parts);
   wireModels(parts);
   wireStrip(stage);
   wireSlim(stage);
@@ -141,6 +142,7 @@ function paint() {
   paintPrompt(parts);
   paintSettings(parts);
   paintChecks(parts);
+  paintNumber(parts);
   paintModels(parts, stage);
   paintStrip(stage, record);
   paintTransport(parts);

@@ -10,7 +10,7 @@ class Surface {
     this.least = 0; // CSS pixels: no text is smaller
     this.isNarrow = false; // whether the panels are stacked, as on a phone
     // Set by each drawing: what lies at a point, and the cells that keys move among. A cell is told of by
-    // { lines, where, click, state }: `where` and `state` are for the ear alone.
+    // { lines, where, click, opens, state }: `where` and `state` are for the ear alone, `opens` for number.js.
     this.find = null; // (x, y) -> a cell's, or null
     this.cells = null; // { rows, columns(row), start, box(row, column), tell(row, column) }
   }

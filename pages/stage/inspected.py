@@ -1,22 +1,23 @@
-"""The badge of the run on the stage, and what it opens: each check with its number, and what it means."""
+"""What was looked into of the run on the stage, as the browser shows it: its checks, and an opened number."""
 
 from typing import Any
 
 from gpt2.reading.checks import Check
+from pages.charts.ledger import check_sentence, ledger, source
 from pages.look.numbers import rounding_error
 
-from .snapshot import Checked
+from .snapshot import Inspected, Opened
 
 
-def describe_checks(checked: Checked) -> dict[str, Any]:
+def describe_checks(inspected: Inspected) -> dict[str, Any]:
     """The checks as the browser shows them; without one that has a number, the badge says nothing."""
-    checks = checked.checks
+    checks = inspected.checks
     known = [check.off for check in checks if check.off is not None]
     has_failed = any(check.has_failed for check in checks)
     return {
         "badge": "" if not known else "check failed ✗" if has_failed else f"✓ {rounding_error(max(known))}",
         "failed": has_failed,
-        "can_read_whole": checked.can_read_whole,
+        "can_read_whole": inspected.can_read_whole,
         "rows": [
             {
                 "name": check.name,
@@ -27,6 +28,16 @@ def describe_checks(checked: Checked) -> dict[str, Any]:
             for check in checks
         ],
     }
+
+
+def describe_number(opened: Opened | None) -> dict[str, Any] | None:
+    """A number's arithmetic, or why it cannot be shown; None if none was opened."""
+    if opened is None:
+        return None
+    if opened.found is None:
+        return {"name": opened.name, "says": opened.error, "ledger": "", "source": ""}
+    found = opened.found
+    return {"name": opened.name, "says": check_sentence(found), "ledger": ledger(found), "source": source(found)}
 
 
 def _number(check: Check) -> str:

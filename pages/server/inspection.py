@@ -1,14 +1,16 @@
-"""The checks of the run on one visitor's stage: made once it rests, and kept until it has another newest step."""
+"""What a visitor has looked into of the run on the stage: its checks, and the number that was opened last."""
 
 from collections.abc import Callable
 
 from gpt2.checkpoints.weights import Checkpoint
 from gpt2.errors import GPT2Error, TraceError
+from gpt2.reading.arithmetic import open_number
 from gpt2.reading.checks import CACHED, PARTS, TOLERANCE, Check, parts_sum_to_logits, rows_sum_to_one, same_in_one_pass
 from gpt2.reading.stored_reference import HUGGING_FACE, same_as_hugging_face
 from gpt2.trace.step import StepId
 from gpt2.trace.trace import Trace
-from pages.stage.snapshot import Checked
+from pages.stage.actions import OpenNumber, ReadWhole
+from pages.stage.snapshot import Inspected, Opened
 
 from .caches import with_recomputer
 from .job import ModelJob
@@ -17,20 +19,23 @@ from .traces import NO_ROOM, TRACES, Evictable
 
 NOT_READ = "It has not been read at once yet."
 NO_WEIGHTS = "Load the model that made this run to check this."
+NOT_OPENED = "Load the model that made this run to see its arithmetic."
 
 
-class Checking:
-    """What was checked of one run; a check of another run, or of another step, is none of it."""
+class Inspection:
+    """What was looked into; nothing of one run is ever told of another, and no check of another newest step."""
 
     def __init__(self) -> None:
-        """Nothing is checked yet."""
+        """Nothing yet."""
         self._of: tuple[StepId, bool] | None = None  # the newest step, and whether its weights were there
         self._checks: tuple[Check, ...] = ()
+        self._run, self._opened = "", Opened("")
 
-    def of(self, trace: Trace, model: ModelJob | None, is_running: bool) -> Checked:
-        """The checks of the run on the stage, by the model that made it; none while it is under way."""
+    def of(self, trace: Trace, model: ModelJob | None, is_running: bool) -> Inspected:
+        """What is known of the run on the stage, by the model that made it; no checks while it is under way."""
+        number = self._opened if trace.run_id == self._run else None
         if is_running or not trace.steps:
-            return Checked()
+            return Inspected(number=number)
         checkpoint, engine = (None, None) if model is None else (model.checkpoint, model.engine)
         trace = with_recomputer(trace, engine)
         now = trace.steps[-1].identity, checkpoint is not None
@@ -42,16 +47,26 @@ class Checking:
                 Check(*CACHED, None, TOLERANCE, NOT_READ),
                 _with_weights(HUGGING_FACE, same_as_hugging_face, trace, checkpoint),
             )
-        return Checked(self._checks, engine is not None and any(check.note == NOT_READ for check in self._checks))
+        can_read_whole = engine is not None and any(check.note == NOT_READ for check in self._checks)
+        return Inspected(self._checks, can_read_whole, number)
 
-    def read_whole(self, trace: Trace, model: ModelJob | None, keep: Evictable | None = None) -> None:
-        """Read the run's whole text in one pass, in its turn at the engine, and check its steps by that.
+    def answer(
+        self, action: ReadWhole | OpenNumber, trace: Trace, model: ModelJob | None, keep: Evictable | None = None
+    ) -> None:
+        """Look into a run, by the model that made it.
 
         The run of `keep` is not evicted to make room for the pass.
 
         Raises:
-            GPT2Error: if the model is not loaded, the pass fails, or the host allows no pass of this length.
+            GPT2Error: if the whole text cannot be read in one pass.
         """
+        if isinstance(action, OpenNumber):
+            self._run, self._opened = trace.run_id, _opened(action, trace, model)
+        else:
+            self._read_whole(trace, model, keep)
+
+    def _read_whole(self, trace: Trace, model: ModelJob | None, keep: Evictable | None) -> None:
+        """Read the run's whole text in one pass, in its turn at the engine, and check its steps by that."""
         if model is None or model.engine is None:
             raise GPT2Error(NO_WEIGHTS)
         limits().check_prompt(trace.seq)
@@ -60,6 +75,16 @@ class Checking:
         check = same_in_one_pass(trace, model.engine.in_one_pass(trace))
         if self._of is not None and trace.steps[-1].identity is self._of[0]:
             self._checks = tuple(check if former.name == check.name else former for former in self._checks)
+
+
+def _opened(action: OpenNumber, trace: Trace, model: ModelJob | None) -> Opened:
+    if model is None or model.checkpoint is None:
+        return Opened(action.name, error=NOT_OPENED)
+    try:
+        run = with_recomputer(trace, model.engine)
+        return Opened(action.name, open_number(run, model.checkpoint, action.kind, action.hook, action.index))
+    except TraceError as error:
+        return Opened(action.name, error=str(error))
 
 
 def _with_weights(

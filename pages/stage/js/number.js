@@ -1,0 +1,44 @@
+// A number of the Live page, opened into its arithmetic: a click on a cell, or Enter, asks Python for it.
+
+const NUMBER = `
+<dialog class="number" aria-labelledby="number-title">
+  <header><h2 id="number-title"></h2>
+    <button type="button" class="close" autofocus aria-label="Close" title="Close (Esc)">×</button></header>
+  <p></p><pre class="ledger" tabindex="0"></pre><pre class="source" tabindex="0"></pre>
+</dialog>`;
+
+// `opens` is { kind, hook, index } as pages/stage/actions.py has them; `name` is what the cell's box calls the number.
+function openNumber(opens, name) {
+  state.opened = name;
+  send("number", { ...opens, name });
+  stageNow.parts.number.showModal();
+  requestPaint();
+}
+
+// Whether it was open.
+function closeNumber() {
+  const dialog = stageNow?.parts.number;
+  if (!dialog?.open) return false;
+  dialog.close();
+  return true;
+}
+
+function wireNumber({ number }) {
+  number.querySelector(".close").addEventListener("click", closeNumber);
+  number.addEventListener("click", (event) => { if (event.target === number) closeNumber(); }); // beside what is in it
+  number.addEventListener("keydown", (event) => {
+    event.stopPropagation(); // the keys are the dialog's
+    if (event.key === "Escape") { event.preventDefault(); closeNumber(); }
+  });
+}
+
+function paintNumber({ number }) {
+  if (!number.open) return;
+  const found = state.header.opened?.name === state.opened ? state.header.opened : null;
+  const [says, ledger, source] = number.querySelectorAll("p, pre");
+  setText(number.querySelector("h2"), state.opened);
+  setText(says, found ? found.says : "Computing it anew …");
+  setText(ledger, found?.ledger ?? "");
+  setText(source, found?.source ?? "");
+  ledger.hidden = source.hidden = !found?.ledger;
+}

@@ -1,0 +1,119 @@
+"""Numbers that open: a click on one shows the sum that the model made of it, and the badge tells of the checks."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.axe import violations
+from tests.heads import go_to, matrix
+from tests.stage import STAGE, lie_still, run, run_id
+
+pytestmark = pytest.mark.browser
+
+DRAWN = 30_000  # milliseconds for a page to be drawn again on a busy machine
+NUMBER = re.compile(r"^\s*([−\d.]+)(?=  )", re.MULTILINE)
+
+
+def panel(page: Page, name: str) -> Locator:
+    """The panel of a picked number."""
+    return page.locator(".stVerticalBlock").filter(has=page.locator(f'[data-panel="{name}"]')).last
+
+
+def adds_up(text: str) -> float:
+    """Fail unless the numbers of a ledger add up to the one under the line; return what becomes of the sum."""
+    above, below = text.split("─" * 3, 1)
+    terms, ends = ([float(number.replace("−", "-")) for number in NUMBER.findall(part)] for part in (above, below))
+    assert len(terms) > 2 and sum(terms) == pytest.approx(ends[0], abs=2e-3 * max(1, abs(ends[0])))
+    return ends[-1]
+
+
+def pick(page: Page, title: str, *keys: str) -> str:
+    """Pick a cell of a picture with the keys, and return its own number as the picture says it."""
+    picture = matrix(page, title)
+    picture.locator(".plot").focus()
+    for key in (*keys, "Enter"):
+        page.keyboard.press(key)
+    expect(picture.locator(".badge")).to_be_visible(timeout=DRAWN)
+    said = picture.locator(".tip b").inner_text()
+    page.keyboard.press("Tab")
+    lie_still(page)
+    return said
+
+
+def shown(page: Page, name: str, begins: str) -> list[str]:
+    """The ledgers of a panel, once its sentence begins with these words."""
+    found = panel(page, name)
+    expect(found).to_contain_text(re.compile(begins), timeout=DRAWN)
+    return [text for text in found.locator("code").all_inner_texts() if "───" in text]
+
+
+def test_a_picked_norm_weight_and_logit_open_into_sums_that_add_up(live: Page) -> None:
+    run(live, "The king said", 4)
+    dialog = live.locator(f"{STAGE} .number")
+    live.locator(f"{STAGE} canvas[data-panel=bars]").focus()
+    live.keyboard.press("Enter")
+    expect(dialog).to_contain_text(re.compile(r"logits\[\d+, \d+\] = .* in the run; off by "), timeout=DRAWN)
+    assert adds_up(dialog.locator(".ledger").inner_text())
+    found = violations(live)
+    assert found == [], found
+    live.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    live.locator(f"{STAGE} canvas[data-panel=residual]").click()
+    expect(dialog).to_contain_text(re.compile(r"‖blocks\.\d\.hook_\w+\[\d+\]‖ = "), timeout=DRAWN)
+    assert "√" in dialog.locator(".ledger").inner_text()
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_be_hidden()
+
+    go_to(live, "Residual stream")
+    norm = pick(live, "How long .*", "ArrowDown", "ArrowLeft")
+    ledgers = shown(live, "residual.arithmetic", r"‖blocks\.\d\.hook_resid_mid\[\d\]‖ = ")
+    assert adds_up(ledgers[0]) == pytest.approx(float(norm.split()[-1]), rel=1e-2)
+    assert "hook_attn_out" in ledgers[1]
+    assert pick(live, "What would each .*", "ArrowUp")
+    assert adds_up(shown(live, "residual.logit", "lens of ")[0])
+
+    go_to(live, "Attention")
+    weight = pick(live, "3 · Pattern.*", "ArrowUp", "ArrowLeft")
+    ledgers = shown(live, "attention.arithmetic", "hook_pattern")
+    assert adds_up(ledgers[1]) == pytest.approx(float(re.findall(r"[\d.]+", weight)[-1]) / 100, abs=1e-3)
+    expect(panel(live, "attention.arithmetic")).to_contain_text("F.softmax(attn_scores, axis=-1)")
+    link = panel(live, "attention.arithmetic").get_by_role("link", name=re.compile("Lesson 7 ")).first
+    assert "lesson_07" in (link.get_attribute("href") or "")
+
+    go_to(live, "Sampling")
+    before = shown(live, "sampling.arithmetic", "logits")
+    cells = live.get_by_test_id("stVegaLiteChart").first.locator("g.mark-rect").last.locator("path")
+    cells.nth(3).click()
+    chosen = live.get_by_test_id("stSelectbox").locator("input").first
+    expect(chosen).not_to_have_value("The drawn token", timeout=DRAWN)
+    lie_still(live)
+    after = shown(live, "sampling.arithmetic", "logits")
+    assert after != before and all(adds_up(text) is not None for text in after)
+
+
+def test_the_badge_tells_of_the_run_on_the_stage_by_keys_and_reads_its_text_at_once(live: Page) -> None:
+    badge, list_ = live.locator(f"{STAGE} .checked"), live.locator(f"{STAGE} .checks")
+    expect(badge).to_have_text(re.compile(r"^checked\s+✓\s\d\s×\s10⁻"), timeout=DRAWN)
+    badge.focus()
+    live.keyboard.press("Enter")
+    expect(list_.locator("dt")).to_have_count(4)
+    expect(list_).to_contain_text("Hugging Face")
+    expect(list_.locator(".passed")).to_have_count(3)
+    found = violations(live)
+    assert found == [], found
+    live.keyboard.press("Escape")
+    expect(list_).to_be_hidden()
+    expect(badge).to_be_focused()
+
+    before = run_id(live)
+    run(live, "A bird sat in a tree", 4)
+    assert run_id(live) != before
+    expect(badge).to_be_visible(timeout=DRAWN)
+    badge.click()
+    expect(list_).to_contain_text("No reference is stored for this text")
+    list_.get_by_role("button", name="Read the whole text at once").click()
+    expect(list_.locator(".passed")).to_have_count(3, timeout=DRAWN)
+    expect(list_).to_contain_text("differs most")
+    go_to(live, "Attention")
+    expect(badge).to_be_visible()
