@@ -73,8 +73,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         added.add_argument("--seed", type=int, default=0)
         added.add_argument("--ignore-eos", action="store_true", help="go on after a token that ends the text")
         if name == "trace":
-            added.add_argument("--out", type=Path, required=True, help="the .npz file to write")
-            added.add_argument("--half", action="store_true", help="captures as float16")
+            added.add_argument("--out", type=Path, required=True, help="the .npz or .json file to write")
+            added.add_argument("--half", action="store_true", help="captures as float16, in an .npz")
     add_experiments(command, ready, answer)
     added = command("bench", bench, "Measure speed and memory beside Hugging Face transformers, or many runs at once.")
     added.add_argument("--lengths", type=int, nargs="+", help="context lengths in tokens (100 400 900, if they fit)")
@@ -172,7 +172,10 @@ def trace(options: argparse.Namespace) -> None:
     try:
         with whole_file(options.out) as file:
             made = recorded(options)
-            made.save(file, half=options.half)
+            if options.out.suffix == ".json":
+                made.save_json(file)
+            else:
+                made.save(file, half=options.half)
     except OSError as error:
         raise GPT2Error(f"{options.out} cannot be written: {error.strerror or error}.") from None
     answer(
