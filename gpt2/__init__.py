@@ -20,13 +20,28 @@ if TYPE_CHECKING:
     from .checkpoints.weights import Checkpoint
     from .engine.engine import Engine
     from .experiments.ablation import ablate
+    from .experiments.part import head, mlp, stream
     from .experiments.patching import patch
     from .experiments.steering import steer
     from .model.interventions import Addition, Interventions, Scale
     from .model.sampling import Sampling
     from .trace.trace import Trace
 
-__all__ = ["Addition", "Interventions", "Sampling", "Scale", "Trace", "ablate", "bind", "load", "patch", "steer"]
+__all__ = [
+    "Addition",
+    "Interventions",
+    "Sampling",
+    "Scale",
+    "Trace",
+    "ablate",
+    "bind",
+    "head",
+    "load",
+    "mlp",
+    "patch",
+    "steer",
+    "stream",
+]
 
 # The names that people type, imported when they are first used: a trace opens without MAX.
 NAMES = {
@@ -38,6 +53,9 @@ NAMES = {
     "ablate": ".experiments.ablation",
     "steer": ".experiments.steering",
     "patch": ".experiments.patching",
+    "head": ".experiments.part",
+    "mlp": ".experiments.part",
+    "stream": ".experiments.part",
     "ARCHITECTURES": ".serving.architecture",  # what `max serve --custom-architectures gpt2` asks for
 }
 
