@@ -36,7 +36,7 @@ if view.step is None:
 
 engine = visit.model_of_run.engine if visit.model_of_run else None
 with st.container(border=True):
-    heading(view.key("plan"), "The change")
+    heading(view.key("plan"), "The change", has_chart=False)
     way = st.segmented_control(
         "What to do",
         WAYS,
@@ -62,7 +62,7 @@ if tried.plan is not None and tried.plan != plan:
 show_results(view, tried)
 
 with st.container(border=True):
-    heading(view.key("sweep"), "Which part matters most?")
+    heading(view.key("sweep"), "Which part matters most?", has_chart=False)
     is_patch = isinstance(plan, Patch)
     over, token, against, button = st.columns([5, 1.5, 1.5, 1.5], vertical_alignment="bottom")
     sweeps = heat.SWEEPS if is_patch else heat.SWEEPS[:1]

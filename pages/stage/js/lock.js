@@ -26,10 +26,10 @@ function moveLayer(by) {
   lockHead(Math.min(state.header.n_layer - 1, Math.max(0, layer + by)), head);
 }
 
-// Esc lets go what was taken last: an open dialog or note, the unfolded text, the window that a panel fills, a draft
-// (by two presses), the watched position, then a cell or token picked on the page, then the head.
+// Esc lets go what was taken last: an open dialog, menu or note, the unfolded text, the window that a panel fills, a
+// draft (by two presses), the watched position, then a cell or token picked on the page, then the head.
 function letGo() {
-  if (closeHelp() || endTour() || closePopover() || hideExplained() || foldStrip() || unfill()) return;
+  if (closeHelp() || endTour() || closePopover() || closeTaking() || hideExplained() || foldStrip() || unfill()) return;
   if (discardTwice() || unwatch()) return;
   if (dispatchEvent(new CustomEvent(LET_GO, { cancelable: true }))) unlockHead();
 }

@@ -113,7 +113,7 @@ const PANELS = `
 
 const FLOATING = `
 <div class="tip" role="tooltip" hidden></div>
-<div class="explain" role="tooltip" popover="manual"></div>
+<div class="explain" role="tooltip" popover="manual"></div>${TAKEN}
 <div class="aloud" aria-live="polite"></div>
 <div class="spot" hidden></div>
 <div class="tour" role="dialog" aria-labelledby="tour-title" hidden>
