@@ -92,7 +92,7 @@ const TOP = `
 
 const PANELS = `
 <div class="panels">
-  ${panel("embedding", "What the newest token is", `${canvas("embedding", "Embedding vectors")}<p class="near"></p>`)}
+  ${panel("embedding", "The newest token", `${canvas("embedding", "Embedding vectors")}<p class="near"></p>`)}
   ${panel("residual", "Residual stream", `${canvas("residual", "Norms by layer")}<p class="note"></p>`)}
   <div class="panel heads">
     <section class="mosaic" aria-label="Every head, this step">

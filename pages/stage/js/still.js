@@ -8,7 +8,7 @@ const PANEL_SIZES = {
   embedding: [720, 300], residual: [640, 380], mosaic: [640, 430], one: [560, 450], lens: [860, 300], bars: [640, 400],
   draw: [800, 110],
 };
-const NO_PICTURE = "This picture is not drawn yet; wait a moment and try again.";
+const NO_PICTURE = "No picture is drawn here yet; wait a moment, or run a prompt first.";
 
 // What stands in a panel: { width, height, paper, paint(pen, scale), note, table() }, in pixels of the page.
 async function pictureOf(button, kind) {
