@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .checkpoints.weights import Checkpoint
     from .engine.engine import Engine
     from .experiments.ablation import ablate
+    from .experiments.part import head, mlp, stream
     from .experiments.patching import patch
     from .experiments.second_run import compare
     from .experiments.steering import steer
@@ -36,9 +37,12 @@ __all__ = [
     "ablate",
     "bind",
     "compare",
+    "head",
     "load",
+    "mlp",
     "patch",
     "steer",
+    "stream",
 ]
 
 # The names that people type, imported when they are first used: a trace opens without MAX.
@@ -52,6 +56,9 @@ NAMES = {
     "steer": ".experiments.steering",
     "patch": ".experiments.patching",
     "compare": ".experiments.second_run",
+    "head": ".experiments.part",
+    "mlp": ".experiments.part",
+    "stream": ".experiments.part",
     "ARCHITECTURES": ".serving.architecture",  # what `max serve --custom-architectures gpt2` asks for
 }
 

@@ -81,8 +81,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         if name == "compare":
             compare_command.add_options(added)
         if name == "trace":
-            added.add_argument("--out", type=Path, required=True, help="the .npz file to write")
-            added.add_argument("--half", action="store_true", help="captures as float16")
+            added.add_argument("--out", type=Path, required=True, help="the .npz or .json file to write")
+            added.add_argument("--half", action="store_true", help="captures as float16, in an .npz")
             added.add_argument("--check", action="store_true", help="check the numbers; status 1 if one fails")
     add_experiments(command, ready, answer)
     bench = of_room(".bench.command")
@@ -178,7 +178,10 @@ def trace(options: argparse.Namespace) -> None:
     try:
         with whole_file(options.out) as file:
             engine, made = recorded(options)
-            made.save(file, half=options.half)
+            if options.out.suffix == ".json":
+                made.save_json(file)
+            else:
+                made.save(file, half=options.half)
     except OSError as error:
         raise GPT2Error(f"{options.out} cannot be written: {error.strerror or error}.") from None
     payload = {"out": str(options.out), "text": made.text, "steps": len(made.steps), "run_id": made.run_id}

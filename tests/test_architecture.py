@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -121,14 +122,31 @@ def test_the_names_that_people_type_are_offered_by_the_package_itself() -> None:
     assert all(getattr(gpt2, name) for name in gpt2.__all__)
 
 
+def python_examples() -> list[str]:
+    """The examples in Python, in the order in which they build on each other."""
+    return re.findall(r"^```python\n(.+?)^```", shown_to_people(), re.MULTILINE | re.DOTALL)
+
+
 @pytest.mark.slow
 def test_the_python_examples_run_as_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    short, whole = re.findall(r"^```python\n(.+?)^```", shown_to_people(), re.MULTILINE | re.DOTALL)
+    short, whole, experiments, notebook, other = python_examples()
     monkeypatch.chdir(tmp_path)
     after: dict[str, Any] = {}
     exec(short, after)
     assert after["trace"]["blocks.0.attn.hook_pattern"].shape == (8, 5, 5)
     exec(whole, after)
+    exec(experiments, after)
+    before, changed = after["found"].effect.probability
+    assert changed < before and "L2·H4" in after["found"].says
+    assert after["why"].error < 1e-4
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "streamlit", None)
+        exec(notebook, after)
+    charts = [ast.unparse(node) for node in ast.parse(notebook).body if isinstance(node, ast.Expr)]
+    drawn = [eval(chart, after).to_dict() for chart in charts]
+    assert len(drawn) == 4 and all(any(map(len, chart["datasets"].values())) for chart in drawn)
+    assert after["page"].startswith("<iframe srcdoc=")
+    assert "ActivationCache(" in other and "trace.activations()" in other
     assert gpt2.Trace.load(tmp_path / "run.npz").run_id == after["trace"].run_id
     changed, plain = (after["engine"].run("Once upon a time", way)["logits"] for way in (after["changes"], None))
     assert not np.array_equal(changed, plain)

@@ -24,7 +24,7 @@ PAGES = {
     "cost": "Cost",
 }
 FIRST = {
-    "live": "What the newest token is",
+    "live": "The newest token",
     "embeddings": "Token",
     "attention": "Every head",
     "mlp": "How much",

@@ -1,6 +1,7 @@
 """Files through the sidebar: what is opened is on the stage, what is refused says why, what is saved opens."""
 
 import io
+import json
 import threading
 import time
 from pathlib import Path
@@ -168,6 +169,16 @@ def test_the_saved_run_is_offered_until_another_is_on_the_stage(app):
     assert offered(app.run()) and app.session_state["saving"].data is data
     app.button(key="recorded.again").click().run()
     assert offered(app) == [] and app.session_state["saving"].data == b""
+
+
+def test_a_run_is_saved_as_json_too_unless_that_would_be_too_large(app, monkeypatch):
+    monkeypatch.setattr(saving, "MOST_JSON", 10**9)
+    app.button(key="save.json").click().run()
+    run, read = visit_of(app).player.trace, json.loads(app.session_state["saving"].data)
+    assert not app.exception and read["text"] == run.text and len(offered(app)) == 1
+    monkeypatch.setattr(saving, "MOST_JSON", 1000)
+    app.button(key="save.json").click().run()
+    assert offered(app) == [] and "save it as .npz" in told(app)
 
 
 def test_a_saved_run_is_kept_for_two_minutes(app, monkeypatch):

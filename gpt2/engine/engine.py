@@ -9,7 +9,7 @@ from gpt2.reading.attribution import attribute
 from gpt2.reading.checks import Check, parts_sum_to_logits, rows_sum_to_one, same_in_one_pass
 from gpt2.reading.logit_parts import Attribution
 from gpt2.reading.stored_reference import same_as_hugging_face
-from gpt2.text.one_token import one_token
+from gpt2.text.one_token import token_id
 from gpt2.text.prompt import check_ids, encode_prompt
 from gpt2.trace.step import Step
 from gpt2.trace.trace import Trace
@@ -106,12 +106,8 @@ class Engine(ForwardPasses):
             SettingsError: if there is no such token or position, or both tokens are the same.
             TraceError: if another model made the run, or a capture was dropped and cannot be recomputed.
         """
-
-        def identity(named: str | int) -> int:
-            return one_token(named, self.tokenizer) if isinstance(named, str) else named
-
-        other = None if against is None else identity(against)
-        return attribute(trace, self.checkpoint, identity(token), other, position)
+        first, second = token_id(token, self.tokenizer), token_id(against, self.tokenizer)
+        return attribute(trace, self.checkpoint, first, second, position)
 
     def in_one_pass(self, trace: Trace) -> Trace:
         """The whole text of a run read anew in one pass, with the interventions of its newest step.

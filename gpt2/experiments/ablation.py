@@ -9,6 +9,7 @@ import numpy as np
 from gpt2.errors import SettingsError
 from gpt2.model.interventions import Interventions
 from gpt2.model.plain import quoted
+from gpt2.text.one_token import token_id
 from gpt2.trace.trace import Trace
 
 from .effect import Effect, effect_of
@@ -81,8 +82,8 @@ def ablate(
     kind: Kind = "zero",
     positions: Positions = None,
     references: Sequence[Prompt] = (),
-    token: int | None = None,
-    against: int | None = None,
+    token: str | int | None = None,
+    against: str | int | None = None,
 ) -> Result:
     """Ablate heads and MLPs, and measure what becomes of the next token.
 
@@ -103,7 +104,7 @@ def ablate(
         kind: zero, or mean: over the prompt's own positions, or over those of the references.
         positions: where; None is everywhere, and -1 is the prompt's last.
         references: prompts whose positions are averaged instead.
-        token: the token that is watched; unless given, the one that was most likely before.
+        token: the token that is watched, its text or its id; unless given, the one that was most likely before.
         against: the token that its logit is compared with; unless given, the runner-up.
 
     Raises:
@@ -119,4 +120,5 @@ def ablate(
     changes = ablation(parts, kind, positions, averaged)
     after = read(engine, base.computed_ids, changes).logits
     says = ablation_in_words(parts, kind, positions, len(references))
-    return Result(changes, says, effect_of(base.steps[-1].logits, after, token, against))
+    watched = token_id(token, engine.tokenizer), token_id(against, engine.tokenizer)
+    return Result(changes, says, effect_of(base.steps[-1].logits, after, *watched))

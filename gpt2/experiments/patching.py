@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from gpt2.errors import SettingsError
 from gpt2.model.interventions import Interventions
+from gpt2.text.one_token import token_id
 from gpt2.trace.trace import Trace
 
 from .ablation import Result
@@ -141,15 +142,14 @@ def patch(
     part: Part,
     positions: Positions = None,
     align_end: bool = False,
-    token: int | None = None,
-    against: int | None = None,
+    token: str | int | None = None,
+    against: str | int | None = None,
 ) -> Patched:
     """Run a prompt with one part as it was while the model read another, and measure what that restores.
 
     >>> import gpt2
-    >>> from gpt2.experiments.part import stream
     >>> engine = gpt2.load("bundled")
-    >>> found = gpt2.patch(engine, "The king said to his", "The king went to the", stream(0))
+    >>> found = gpt2.patch(engine, "The king said to his", "The king went to the", gpt2.stream(0))
     >>> round(found.share, 3)  # the whole stream, at all positions: all of it
     1.0
 
@@ -157,10 +157,10 @@ def patch(
         engine: the model.
         prompt: the run that is changed.
         source: the run whose activation is taken.
-        part: what is taken; see `part.head`, `part.mlp` and `part.stream`.
+        part: what is taken: `gpt2.head(layer, head)`, `gpt2.mlp(layer)`, or `gpt2.stream(layer)`, before that block.
         positions: of the changed run; None means all that both have.
         align_end: pair the prompts from their ends, if they have different numbers of tokens.
-        token: the token that tells the source; unless given, its most likely next one.
+        token: the token that tells the source, its text or its id; unless given, its most likely next one.
         against: the token that tells the prompt; unless given, its most likely next one.
 
     Raises:
@@ -169,7 +169,8 @@ def patch(
         EngineError: if the pass overflowed.
     """
     part.check(engine.config)
-    pair = Pair.of(observe(engine, source), observe(engine, prompt), align_end, token, against)
+    watched = token_id(token, engine.tokenizer), token_id(against, engine.tokenizer)
+    pair = Pair.of(observe(engine, source), observe(engine, prompt), align_end, *watched)
     changes = pair.changes(part, positions)
     after = read(engine, pair.destination.computed_ids, changes).logits
     effect = Effect(pair.destination.steps[-1].logits, after, pair.token, pair.against)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from gpt2.errors import SettingsError
 from gpt2.model.interventions import Interventions
 from gpt2.model.plain import number, quoted
+from gpt2.text.one_token import token_id
 from gpt2.trace.step import lengths
 from gpt2.trace.trace import Trace
 
@@ -110,8 +111,8 @@ def steer(
     toward: int | Prompt,
     away: Prompt | None = None,
     positions: Positions = None,
-    token: int | None = None,
-    against: int | None = None,
+    token: str | int | None = None,
+    against: str | int | None = None,
 ) -> Result:
     """Add a direction to the stream before a block, and measure what becomes of the next token.
 
@@ -131,7 +132,7 @@ def steer(
         toward: a token, whose unembedding is the direction; or a prompt, and then `away` is another.
         away: the prompt whose stream is taken off that of `toward`.
         positions: where; None is everywhere, and -1 is the prompt's last.
-        token: the token that is watched; unless given, the one that was most likely before.
+        token: the token that is watched, its text or its id; unless given, the one that was most likely before.
         against: the token that its logit is compared with; unless given, the runner-up.
 
     Raises:
@@ -150,4 +151,5 @@ def steer(
     made = steering(base, direction, layer, dose, positions)
     after = read(engine, base.computed_ids, made.interventions).logits
     says = steering_in_words(direction, layer, made, dose, positions)
-    return Result(made.interventions, says, effect_of(base.steps[-1].logits, after, token, against))
+    watched = token_id(token, engine.tokenizer), token_id(against, engine.tokenizer)
+    return Result(made.interventions, says, effect_of(base.steps[-1].logits, after, *watched))

@@ -1,6 +1,7 @@
 """A token of the vocabulary, named by a person: its text, its label, or its id."""
 
 import re
+from typing import TypeVar
 
 from gpt2.errors import PromptError
 
@@ -32,6 +33,18 @@ def one_token(named: str, tokenizer: Tokenizer) -> int:
     raise PromptError(
         f"{named!r} is {count} tokens ({listed}); name one, with its blank, such as ' king', or by its id, as '#262'."
     )
+
+
+Id = TypeVar("Id", int, int | None)
+
+
+def token_id(named: str | Id, tokenizer: Tokenizer) -> int | Id:
+    """The id of a token given by its text, or the id itself; None stays None.
+
+    Raises:
+        PromptError: if a text is not one token.
+    """
+    return one_token(named, tokenizer) if isinstance(named, str) else named
 
 
 def _existing(token: int, tokenizer: Tokenizer) -> int:

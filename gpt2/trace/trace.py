@@ -6,7 +6,8 @@ Appending, cutting and branching make new traces that share their steps.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Protocol
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from gpt2.model.inputs import Z
 from .captures import PATTERN
 from .data import Lineage, TraceData
 from .file import MAX_BYTES, File, load_trace_data, save_trace_data
+from .json_file import save_json
 from .step import Step
 from .timing import Timing
 
@@ -91,6 +93,21 @@ class Trace(TraceData):
     def save(self, file: File, half: bool = False) -> None:
         """Write one `.npz` file; see `file.save_trace_data`."""
         save_trace_data(self, file, half)
+
+    def save_json(self, file: Path | BinaryIO) -> None:
+        """Write one JSON object, for other programs; see `json_file.save_json`. Nothing here reads it back."""
+        save_json(self, file)
+
+    def activations(self) -> dict[str, Array]:
+        """Every capture but the logits by name, as TransformerLens's `ActivationCache` holds it: a batch of one first.
+
+        Shapes: [1, *axes]; a norm's `hook_scale` is [1, seq, 1].
+
+        Raises:
+            TraceError: if one was dropped and cannot be recomputed.
+        """
+        arrays = {name: self[name][None] for name in self.axes if name != "logits"}
+        return {name: array[..., None] if name.endswith("hook_scale") else array for name, array in arrays.items()}
 
     @staticmethod
     def load(file: File, max_bytes: int = MAX_BYTES) -> "Trace":

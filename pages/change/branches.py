@@ -35,7 +35,7 @@ if view.step is None:
 trace, step, vocabulary = view.trace, view.step, view.trace.vocabulary
 place, drawn = len(trace.prompt_ids) + view.step_index, None if step.draw is None else step.draw.token
 with st.container(border=True):
-    heading(view.key("choose"), "Another token at this step")
+    heading(view.key("choose"), "Another token at this step", has_chart=False)
     layout.plain_text(choice_sentence(trace, view.step_index))
     layout.plain_text(marked_text(view.run.ids, place, vocabulary))
     offered = st.container(horizontal=True, gap="small")

@@ -38,7 +38,7 @@ if view.step is None:
 engine = visit.model_of_run.engine if visit.model_of_run else None
 take_up(view, visit, tried)
 with st.container(border=True):
-    heading(view.key("plan"), "The change")
+    heading(view.key("plan"), "The change", has_chart=False)
     way = one_of("What to do", WAYS, view.key("way"), label_visibility="collapsed")
     plan = choose_plan(view, way)
     told, called, run, stop = st.columns([5, 2, 2, 1], vertical_alignment="center")
@@ -63,7 +63,7 @@ if tried.plan is not None and tried.plan != plan:
 show_results(view, tried)
 
 with st.container(border=True):
-    heading(view.key("sweep"), "Which part matters most?")
+    heading(view.key("sweep"), "Which part matters most?", has_chart=False)
     is_patch = isinstance(plan, Patch)
     over, token, against, button = st.columns([5, 1.5, 1.5, 1.5], vertical_alignment="bottom")
     sweeps = heat.SWEEPS if is_patch else heat.SWEEPS[:1]

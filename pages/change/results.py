@@ -53,7 +53,7 @@ def show_twin(visit: Visit, found: Twin, step: int, texts_key: str, kl_key: str)
     vocabulary = visit.player.trace.vocabulary
     shown = texts.texts_of(found, vocabulary)
     with st.container(border=True):
-        heading(texts_key, texts.TITLE)
+        heading(texts_key, texts.TITLE, has_chart=False)
         plain_text(texts.texts_sentence(found, vocabulary))
         st.text(shown.common)
         if shown.base or shown.changed:
@@ -83,7 +83,12 @@ def show_next(visit: Visit, found: Twin, step: int, next_key: str, watched_key: 
     with right, st.container(border=True, height="stretch"):
         tokens = following.shown_tokens(effect)
         token = pick_from(
-            tokens, following.LINE_TITLE, format_func=vocabulary.label, key=watched_key, otherwise=tokens[0]
+            tokens,
+            following.LINE_TITLE,
+            format_func=vocabulary.label,
+            key=watched_key,
+            otherwise=tokens[0],
+            has_chart=True,
         )
         base, changed = found.probabilities(model.engine, token)
         plain_text(following.watched_sentence(token, base, changed, vocabulary))

@@ -34,6 +34,7 @@ def pick_from(
     key: str,
     otherwise: int,
     typed: Callable[[str], int] | None = None,
+    has_chart: bool = False,
 ) -> int:
     """Draw a titled list and return its choice; a badge shows that it is another than `otherwise`, and takes it back.
 
@@ -44,6 +45,7 @@ def pick_from(
         key: the list's.
         otherwise: the choice if a person has made none.
         typed: the option that a typed text means, for a list in which one can type; a refusal is written below it.
+        has_chart: whether the next chart below is the panel's.
     """
     heading = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
     # The badge is drawn after the list: before, the session may hold a text that no option has any more.
@@ -57,7 +59,7 @@ def pick_from(
         accept_new_options=typed is not None,
     )
     with heading:
-        draw_heading(key, title, width="content")
+        draw_heading(key, title, width="content", has_chart=has_chart)
         _mount(
             key=f"{key}.badge",
             data={"picked": choice != otherwise, "choice": choice, "mark": palette().sampling},

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import altair as alt
 import streamlit as st
 
+from pages.charts.columns import columns
 from pages.charts.style import PICKED
 from pages.stage.component import type_size
 
@@ -29,13 +30,13 @@ def show_chart(
     on_select: Callable[[], None] | Literal["ignore"] = "ignore",
 ) -> None:
     """Draw a chart under a fixed key; `alt` says in words what it is, and `on_select` answers a click on a mark."""
-    size = type_size()
-    if not size.large:
-        st.altair_chart(chart, theme=None, alt=alt, key=key, on_select=on_select)
-        return
-    spec = enlarged(chart.to_dict())
-    if size.filled == key:
-        spec["height"] = max(spec["height"], size.tall - BESIDE)
+    size, spec = type_size(), chart.to_dict()
+    names = {"name": "columns", "value": columns(spec)}  # for the file of its numbers; see pages/stage/js/tables.js
+    if size.large:
+        spec = enlarged(spec)
+        if size.filled == key:
+            spec["height"] = max(spec["height"], size.tall - BESIDE)
+    spec["params"] = [*spec.get("params", ()), names]
     st.vega_lite_chart(spec, theme=None, alt=alt, key=key, on_select=on_select)
 
 

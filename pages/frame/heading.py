@@ -1,4 +1,4 @@
-"""A panel's heading on a lens page: its title, what its words mean, and a button that gives it the whole window."""
+"""A panel's heading on a lens page: its title, what its words mean, the whole window, and its picture as a file."""
 
 from html import escape
 from typing import Literal
@@ -15,13 +15,28 @@ CSS = f"""<style>
 </style>"""
 
 
-def heading(panel: str, title: str, width: Literal["stretch", "content"] = "stretch") -> None:
-    """Draw the title of a panel. The stage's script answers its buttons; `panel` is its name in `pages.look.panels`."""
+TAKES = (
+    '<button type="button" class="takes" data-panel="{panel}" aria-haspopup="menu" aria-expanded="false" '
+    'aria-label="Take away" title="Take away (PNG, SVG, CSV)"></button>'
+)
+
+
+def heading(panel: str, title: str, width: Literal["stretch", "content"] = "stretch", has_chart: bool = True) -> None:
+    """Draw the title of a panel. The stage's script answers its buttons.
+
+    Args:
+        panel: its name in `pages.look.panels`.
+        title: what is written.
+        width: of the heading.
+        has_chart: whether the next chart below is the panel's, and can be taken away.
+    """
+    takes = TAKES.format(panel=panel) if has_chart else ""
     st.html(
         f'<div class="gpt2-heading" data-panel="{panel}"><h3>{escape(title)}</h3><span class="tools">'
         f'<button type="button" class="explains" data-panel="{panel}" aria-expanded="false" '
         'aria-label="What this panel shows">i</button>'
         f'<button type="button" class="fills" data-panel="{panel}" aria-label="Fill the window" '
-        'title="Fill the window (F)"></button></span></div>',
+        'title="Fill the window (F)"></button>'
+        f"{takes}</span></div>",
         width=width,
     )

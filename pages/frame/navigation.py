@@ -13,7 +13,7 @@ from pages.visit.connection import this_query
 from pages.visit.examples import RECORDED, recorded_run
 from pages.visit.opening import Opening
 from pages.visit.progress import icon_of, progress
-from pages.visit.saving import Saving
+from pages.visit.saving import MIME, Saving
 from pages.visit.session import this_visit
 from pages.visit.visit import Visit
 
@@ -159,6 +159,7 @@ def show_runs(visit: Visit) -> None:
         st.error("This file was not opened.")
         plain_text(error)  # it may quote the file
     st.button("Save the run on the stage", key="save", on_click=saving.ask)
+    st.button("Save it as JSON", key="save.json", on_click=saving.ask, args=("json",))
     if saving.is_asked:
         with st.spinner("Writing the file …"):
             saving.make(visit.player)
@@ -183,8 +184,8 @@ def offer_download(saving: Saving, visit: Visit) -> None:
     st.download_button(
         saving.label,
         data=saving.data,
-        file_name="gpt2-run.npz",
-        mime="application/octet-stream",
+        file_name=f"gpt2-run.{saving.kind}",
+        mime=MIME[saving.kind],
         key="saved",
         on_click="ignore",
         type="primary",

@@ -1,37 +1,15 @@
 """Mount a matrix on the page, and give back the cell that the visitor chose."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from pages.look.panels import PANELS
-from pages.look.scripts import heading_sheet, shared_script
 
 from .blob import Picture, pack
+from .code import HTML, component_script, component_sheet
 
 Cell = tuple[int, int]
-HERE = Path(__file__).parent
-SCRIPTS = ("read", "paint", "panel", "keys", "matrix")
 
-
-def lean(source: str) -> str:
-    """The script without indentation and comment lines: it travels with every message."""
-    lines = (line.strip() for line in source.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
-
-
-def component_script() -> str:
-    """All of the component's code."""
-    own = ((HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
-    return lean("\n".join([shared_script(), *own]))
-
-
-_mount = st.components.v2.component(
-    "gpt2_matrix",
-    html='<div class="matrix"></div>',
-    css=(HERE / "matrix.css").read_text(encoding="utf-8") + heading_sheet(),
-    js=component_script(),
-)
+_mount = st.components.v2.component("gpt2_matrix", html=HTML, css=component_sheet(), js=component_script())
 
 
 def matrix(picture: Picture, *, key: str, selected: Cell | None = None, is_picked: bool = False) -> None:

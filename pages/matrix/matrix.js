@@ -216,6 +216,7 @@ function mount(parent) {
   view.plot.setAttribute('role', 'application');
   view.plot.setAttribute('aria-roledescription', 'picture');
   listen(view);
+  root.still = () => view.header && stillOf(view); // the stage asks for it; see pages/stage/js/still.js
   // The first picture asks for the page's letters and may be drawn before they are here.
   requestAnimationFrame(() => document.fonts.ready.then(() => repaint(view)));
   return view;

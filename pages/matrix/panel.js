@@ -221,7 +221,13 @@ function paintPicture(view) {
   const probe = view.base.getContext('2d');
   view.ink = inkOf(view.root, view.header);
   view.place = geometry(probe, { ...view.header, height: heightOf(view.header, tall) }, view.ink, width);
-  const ctx = fit(view.base, width, view.place.total, type);
+  view.root.style.setProperty('--matrix-muted', view.ink.muted);
+  view.root.style.setProperty('--matrix-mark', view.ink.mark);
+  return paintOn(fit(view.base, width, view.place.total, type), view, width, ratio);
+}
+
+// All of the picture but its cursor, on a canvas or on another pen with the same interface.
+function paintOn(ctx, view, width, ratio) {
   const pooled = paintCells(ctx, view, ratio);
   paintGrid(ctx, view);
   paintText(ctx, view);
@@ -229,8 +235,6 @@ function paintPicture(view) {
   paintMarks(ctx, view);
   paintWatched(ctx, view);
   legend(ctx, view.header, view.ink, view.place.left, view.place.legendY, width - view.place.left - 6);
-  view.root.style.setProperty('--matrix-muted', view.ink.muted);
-  view.root.style.setProperty('--matrix-mark', view.ink.mark);
   return economies(rowStep, columnStep, pooled, view.header);
 }
 

@@ -7,7 +7,7 @@ import streamlit as st
 from pages.look.scripts import shared_script
 
 from .blob import Picture, pack
-from .component import HERE, lean
+from .code import HERE, lean
 
 _mount = st.components.v2.component(
     "gpt2_text",

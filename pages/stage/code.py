@@ -20,6 +20,10 @@ SCRIPTS = (
     "watched",
     "size",
     "explain",
+    "pen",
+    "tables",
+    "still",
+    "take",
     "fill",
     "help",
     "tour",
@@ -51,7 +55,7 @@ SCRIPTS = (
     "sample_bar",
     "stage",
 )
-SHEETS = ("layout", "controls", "inspection", "strip", "slim", "panels", "help", "tour", "branch", "touch")
+SHEETS = ("layout", "controls", "inspection", "strip", "slim", "panels", "help", "take", "tour", "branch", "touch")
 
 # Streamlit sends a component's own script with every message, so the stage's is only this: wait for the code, pass
 # on what came. Calls overtake each other, and the clean-up of an overtaken call runs while the stage still stands:

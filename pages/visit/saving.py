@@ -3,16 +3,21 @@
 import threading
 import time
 from io import BytesIO
+from typing import Literal
 from weakref import WeakSet
 
 from gpt2.engine.settings import trace_budget
 from gpt2.errors import GPT2Error, TraceError
+from gpt2.trace.json_file import json_bytes, save_json
 from gpt2.trace.trace import Trace
 from pages.server.memory import collect_garbage
 from pages.server.traces import TRACES, Traces
 
 from .player import Player
 
+Kind = Literal["npz", "json"]
+MIME: dict[Kind, str] = {"npz": "application/octet-stream", "json": "application/json"}
+MOST_JSON = 50_000_000  # bytes; a run takes five times as many as JSON as it does as .npz
 # Long enough to find the new button; the bytes are counted in no budget but the one below.
 KEPT_SECONDS = 120
 NO_ROOM = "The file of this run does not fit in what this host has left just now; try again in two minutes."
@@ -25,19 +30,21 @@ class Saving:
     Streamlit serves a file for as long as a button for it is drawn. One that is made by the button itself, at its
     press, it forgets within a tenth of a second while anybody generates.
 
-    Attributes: `is_asked` says that Save was pressed; `label` says what the file holds; `error` says why there is none.
+    Attributes: `is_asked` says that Save was pressed, and `kind` for which file; `label` says what the file holds;
+    `error` says why there is none.
     """
 
     def __init__(self) -> None:
         """Begin without a file, counted from now on."""
         self.is_asked = False
+        self.kind: Kind = "npz"
         self.data, self.label, self.error = b"", "", ""
         self._run_id, self._made_at = "", 0.0
         SAVINGS.add(self)
 
-    def ask(self) -> None:
+    def ask(self, kind: Kind = "npz") -> None:
         """Note that Save was pressed, until the file is written: a rerun may end the script in between."""
-        self.is_asked = True
+        self.is_asked, self.kind = True, kind
 
     def make(self, player: Player, traces: Traces = TRACES) -> None:
         """Write the run on the stage, or tell why not."""
@@ -52,9 +59,9 @@ class Saving:
                     collect_garbage()
                     if bytes_beside(self) > trace_budget():
                         raise TraceError(BUSY)
-                if traces.make_room(keep=player, needed=trace.nbytes):
+                if traces.make_room(keep=player, needed=file_bytes(trace, self.kind)):
                     raise TraceError(NO_ROOM)
-                self.data = trace_bytes(trace)
+                self.data = trace_bytes(trace, self.kind)
             self.label = f"Download {len(trace.steps)} steps, {len(self.data) / 1e6:.1f} MB"
         except GPT2Error as error:
             self.error = str(error)
@@ -80,8 +87,20 @@ def bytes_beside(saving: Saving) -> int:
     return sum(len(other.data) for other in list(SAVINGS) if other is not saving)
 
 
-def trace_bytes(trace: Trace) -> bytes:
-    """The `.npz` file of a trace."""
+def file_bytes(trace: Trace, kind: Kind) -> int:
+    """How many bytes a trace's file takes at most, or about."""
+    return trace.nbytes if kind == "npz" else min(json_bytes(trace), MOST_JSON)
+
+
+def trace_bytes(trace: Trace, kind: Kind = "npz") -> bytes:
+    """The file of a trace.
+
+    Raises:
+        TraceError: if it would be too large.
+    """
     file = BytesIO()
-    trace.save(file)
+    if kind == "npz":
+        trace.save(file)
+    else:
+        save_json(trace, file, MOST_JSON)
     return file.getvalue()

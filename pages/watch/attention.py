@@ -122,7 +122,7 @@ with layout.explain_missing():
         )
         matrices = attention_head.HeadMatrices.of(view.trace, *head, attention_head.WINDOWS[positions])
         with title:
-            heading(view.key("head"), f"How {matrices.name} computes its weights")
+            heading(view.key("head"), f"How {matrices.name} computes its weights", has_chart=False)
             layout.plain_text(matrices.sentence)
         key = view.key("cell")
         start = matrices.start, matrices.start

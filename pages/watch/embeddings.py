@@ -58,6 +58,7 @@ else:
             format_func=partial(parts.option_label, tokens),
             key=view.key("chosen"),
             otherwise=parts.NEWEST,
+            has_chart=True,
         )
         token = parts.chosen_token(trace, at)
         layout.plain_text(parts.neighbours_sentence(tables, trace.vocabulary, token))
@@ -75,7 +76,7 @@ with left, st.container(border=True, height="stretch"):
     )
 if tables is not None:
     with middle, st.container(border=True, height="stretch"):
-        heading(view.key("alike"), ALIKE)
+        heading(view.key("alike"), ALIKE, has_chart=False)
         layout.plain_text(positions.positions_sentence(tables))
         picture = positions.position_png(tables, view.newest, view.palette)
         st.image(picture, output_format="PNG", width="stretch", caption=positions.positions_caption(tables), alt=ALIKE)

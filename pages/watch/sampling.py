@@ -38,7 +38,7 @@ step, vocabulary = view.step, view.trace.vocabulary
 drawn = Outcome.drawn(step)
 picture, controls = st.columns([5, 1.35])
 with controls, st.container(border=True, height="stretch"):
-    heading(view.key("settings"), "What if")
+    heading(view.key("settings"), "What if", has_chart=False)
     # The keys contain the run's own settings: if those change, the preview starts from them again.
     keys = {name: view.key(f"{name} {drawn.settings}") for name in ("temperature", "top_k", "top_p", "seed")}
     start = control_values(drawn.sampling)

@@ -26,11 +26,14 @@ function moveLayer(by) {
   lockHead(Math.min(state.header.n_layer - 1, Math.max(0, layer + by)), head);
 }
 
-// Esc lets go what was taken last: an offer, an open dialog or note, the unfolded text, the window that a panel fills,
-// a draft (by two presses), the watched position, then a cell or token picked on the page, then the head.
+// Esc lets go what was taken last: an offer, an open dialog, menu or note, the unfolded text, the window that a panel
+// fills, a draft (by two presses), the watched position, then a cell or token picked on the page, then the head.
 function letGo() {
-  if (closeOffer() || closeHelp() || closeNumber() || endTour() || closePopover() || closeChecks()) return;
-  if (hideExplained() || foldStrip() || unfill() || discardTwice() || unwatch()) return;
+  const last = [
+    closeOffer, closeHelp, closeNumber, endTour, closePopover, closeChecks, closeTaking, hideExplained, foldStrip,
+    unfill, discardTwice, unwatch,
+  ];
+  if (last.some((letsGo) => letsGo())) return;
   if (dispatchEvent(new CustomEvent(LET_GO, { cancelable: true }))) unlockHead();
 }
 

@@ -97,7 +97,7 @@ const TOP = `
 
 const PANELS = `
 <div class="panels">
-  ${panel("embedding", "What the newest token is",
+  ${panel("embedding", "The newest token",
     `${canvas("embedding", "Embedding vectors", OPENS)}<p class="near"></p>`)}
   ${panel("residual", "Residual stream", `${canvas("residual", "Norms by layer", OPENS)}<p class="note"></p>`)}
   <div class="panel heads">
@@ -120,7 +120,7 @@ const PANELS = `
 
 const FLOATING = `
 <div class="tip" role="tooltip" hidden></div>
-<div class="explain" role="tooltip" popover="manual"></div>
+<div class="explain" role="tooltip" popover="manual"></div>${TAKEN}
 <div class="branch-offer" role="dialog" aria-label="Another token here" hidden>
   <div></div><button type="button" class="here"></button>
   <button type="button" class="opens">Its arithmetic</button></div>

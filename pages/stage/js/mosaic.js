@@ -19,7 +19,7 @@ function drawMosaic(surface, record, unit) {
   const watchedColumn = columnOf(state.watched?.position, seq, from, pinned, pool);
   const shown = shownHead(record);
   const every = Math.max(1, Math.ceil((unit * 1.1) / pitchY)), across = Math.max(1, Math.ceil((unit * 1.9) / pitch));
-  g.imageSmoothingEnabled = cell < 3 * side;
+  g.imageSmoothingEnabled = cell * g.getTransform().a < 3 * side;
   g.imageSmoothingQuality = "high";
   for (let layer = 0; layer < layers; layer += 1) {
     const y = top + (layers - 1 - layer) * pitchY;

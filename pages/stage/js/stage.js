@@ -40,6 +40,7 @@ function build(parent, view) {
   wireCopyLink(parts);
   wireHelp(parts);
   wireHeadings(true);
+  wireTaking(stage);
   parts.unlock.addEventListener("click", unlockHead);
   if (view === "live") addPanels(stage);
   if (view === "live") wireTour(stage);
@@ -77,7 +78,7 @@ function addPanels(stage) {
       if (element) sayInto(element, [note || element.dataset.fixed || ""]);
     });
     const [says, ring] = [".says", ".ring"].map((part) => section.querySelector(part));
-    Object.assign(surface, { name, section, says, ring, locks: name === "mosaic" });
+    Object.assign(surface, { name, section, says, ring, picture: draw, locks: name === "mosaic" });
     surface.description = section.querySelector("h2").title = canvas.getAttribute("aria-description");
     wirePointer(surface, stage);
     stage.surfaces.push(surface);

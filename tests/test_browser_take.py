@@ -1,0 +1,150 @@
+"""What is taken away from a panel in Chromium: pictures and numbers as files, and a matrix without Streamlit."""
+
+import csv
+import io
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from gpt2.trace.trace import Trace
+from pages.charts import residual
+from pages.look.palette import LIGHT
+from pages.matrix.notebook import picture_page
+from pages.visit.examples import recorded_run
+from tests.stage import STAGE, lie_still, stage_number
+from tests.test_browser_help import go_to
+
+pytestmark = pytest.mark.browser
+SVG = "{http://www.w3.org/2000/svg}"
+COLOURS = """node => new Set(new Uint32Array(
+    node.getContext("2d").getImageData(0, 0, node.width, node.height).data.buffer)).size"""
+TABLES = Path(__file__).parents[1] / "pages" / "stage" / "js" / "tables.js"
+
+
+def taken(page: Page, button: Locator, kind: str) -> tuple[str, bytes]:
+    """The name and the bytes of a file that the menu of a panel makes."""
+    button.click()
+    with page.expect_download() as download:
+        page.get_by_role("menuitem", name=kind).click()
+    expect(page.get_by_role("menu")).to_be_hidden()
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+def table(data: bytes) -> tuple[list[str], list[list[str]]]:
+    """The first row and the others of a CSV file."""
+    first, *rows = csv.reader(io.StringIO(data.decode("utf-8"), newline=""))
+    assert rows and {len(row) for row in rows} == {len(first)}
+    return first, rows
+
+
+def is_for_a_room(page: Page, button: Locator, name: str, title: str, words: str) -> None:
+    """Fail unless the PNG and the SVG are 1,920 pixels wide, on paper, with a title, a sentence and large letters."""
+    named, png = taken(page, button, "PNG")
+    assert named == f"{name}.png"
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    assert image.width == 1920 and 300 < image.height < 2600
+    assert "#{:02X}{:02X}{:02X}".format(*image.getpixel((2, 2))) in (LIGHT.paper, LIGHT.panel)
+    assert len(image.getcolors(1 << 24)) > 20
+    named, svg = taken(page, button, "SVG")
+    assert named == f"{name}.svg"
+    root = ElementTree.fromstring(svg)
+    assert (float(root.get("width")), round(float(root.get("height")))) == pytest.approx((1920, image.height), abs=1)
+    scale = 1920 / float(root.get("viewBox").split()[2])
+    texts = [node for node in root.iter(f"{SVG}text") if "".join(node.itertext()).strip()]
+    assert min(float(node.get("font-size").removesuffix("px")) for node in texts) * scale >= 20
+    written = " ".join("".join(node.itertext()) for node in texts)
+    assert title in written and words in written
+    assert len([*root.iter(f"{SVG}path"), *root.iter(f"{SVG}rect")]) > 5  # drawn, not only written
+
+
+def test_a_chart_a_matrix_and_a_panel_of_the_stage_are_taken_away_as_pictures_and_as_numbers(live):
+    run: Trace = recorded_run("once")
+    step = len(run.steps) - 1
+    expect(live.locator(STAGE)).to_have_attribute("data-step", str(step))
+    model = re.sub(r"[^\w.-]+", "-", run.model)
+    bars = live.locator(f"{STAGE} section.bars")
+    button = bars.get_by_role("button", name="Take away")
+    name = f"gpt2-live-bars-step-{step}-{model}"
+    is_for_a_room(live, button, name, "What comes next", "own, T 1")
+    named, data = taken(live, button, "CSV")
+    first, rows = table(data)
+    assert named == f"{name}.csv" and first[:4] == ["rank", "token id", "token", "the model's own (share of 1)"]
+    distribution = run.steps[-1].distribution
+    for rank, token, _, raw, final, _ in rows:
+        assert int(token) == distribution.order[int(rank) - 1]
+        assert (float(raw), float(final)) == pytest.approx(
+            (distribution.raw[int(token)], distribution.final[int(token)]), rel=1e-12
+        )
+    # Every panel of the stage has its numbers; heads and norms are the trace's own.
+    found = {}
+    for panel in ("embedding", "residual", "mosaic", "one", "lens", "draw"):
+        found[panel] = table(taken(live, live.locator(f"{STAGE} section.{panel} .takes"), "CSV")[1])
+    (_, norms), (_, weights) = found["residual"], found["mosaic"]
+    assert np.array(norms, float)[:, 1:] == pytest.approx(run.steps[-1].norms[:, :, -1].T, rel=1e-6)
+    layer, head, query, _, key, _, share = weights[-5]
+    pattern = run[f"blocks.{layer}.attn.hook_pattern"][int(head), int(query), int(key)]
+    assert float(share) == pytest.approx(pattern, abs=1e-4)
+    # The menu is reached and left by keys, and by a press elsewhere.
+    button.focus()
+    live.keyboard.press("Enter")
+    expect(live.get_by_role("menuitem").first).to_be_focused()
+    live.keyboard.press("ArrowDown")
+    expect(live.get_by_role("menuitem").nth(1)).to_be_focused()
+    live.keyboard.press("Escape")
+    expect(button).to_be_focused()
+    assert stage_number(live, "step") == step
+    button.click()
+    bars.get_by_role("heading").click()
+    expect(live.get_by_role("menu")).to_be_hidden()
+
+    go_to(live, "residual")
+    lie_still(live)
+    button = live.locator('.takes[data-panel="residual.norms"]')
+    name = f"gpt2-residual-norms-step-{step}-{model}"
+    is_for_a_room(live, button, name, residual.NORMS_TITLE, "enters the first block")
+    first, rows = table(taken(live, button, "CSV")[1])
+    assert first == ["row", "row name", "column", "column name", "norm"]
+    values = np.array([float(row[-1]) for row in rows], np.float32).reshape(residual.shape(run))
+    assert np.array_equal(values, residual.norms(run)[::-1])
+    assert [row[3] for row in rows[: run.seq]] == run.labels
+
+    button = live.locator('.takes[data-panel="residual.added"]')
+    chart = live.locator(".stVegaLiteChart svg").first
+    before = chart.evaluate("node => node.outerHTML")
+    name = f"gpt2-residual-added-step-{step}-{model}"
+    is_for_a_room(live, button, name, residual.ADDED_TITLE, "adds most")
+    assert chart.evaluate("node => node.outerHTML") == before  # put back as it was
+    first, rows = table(taken(live, button, "CSV")[1])
+    expected = residual.added(run, run.seq - 1)
+    assert [name.split(" ")[0] for name in first] == list(expected[0])
+    for row, told in zip(rows, expected, strict=True):
+        assert [float(cell) for cell in row[3:6]] == [told["norm"], told["before"], told["cosine"]]
+        assert [*row[:3], row[6]] == [told["layer"], told["name"], told["part"], told["hook"]]
+
+
+def test_a_text_that_a_spreadsheet_would_run_is_written_as_a_text(chromium):
+    page = chromium.new_page()
+    rows = [["=1+1", "@x", " -2", "a,b", 'say "so"', "·the"], [-0.5, 1e-9, None, float("nan"), "", "\n"]]
+    told = page.evaluate(f"rows => {{ {TABLES.read_text(encoding='utf-8')}\nreturn csv(rows); }}", rows)
+    page.close()
+    assert list(csv.reader(io.StringIO(told, newline=""))) == [
+        ["'=1+1", "'@x", "' -2", "a,b", 'say "so"', "·the"],
+        ["-0.5", "1e-9", "", "", "", "\n"],
+    ]
+
+
+def test_a_matrix_is_drawn_in_a_notebook_by_the_same_script(chromium):
+    page = chromium.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    run = recorded_run("once").cut(1)
+    page.set_content(picture_page(residual.norm_map(run, 1, True, 400)))
+    expect(page.locator(".title")).to_have_text(residual.NORMS_TITLE)
+    colours = page.locator("canvas").first.evaluate(COLOURS)
+    page.close()
+    assert colours > 50 and errors == []
