@@ -10,11 +10,12 @@ from gpt2.checkpoints.weights import Checkpoint
 from gpt2.engine.engine import Engine
 from gpt2.model.interventions import Addition, Interventions, Scale
 from gpt2.model.sampling import Sampling
-from gpt2.reading.checks import parts_sum_to_logits, relative, rows_sum_to_one, same_in_one_pass
+from gpt2.reading.checks import ROW_TOLERANCE, parts_sum_to_logits, relative, rows_sum_to_one, same_in_one_pass
 from gpt2.reading.stored_reference import same_as_hugging_face, stored
-from gpt2.trace.captures import Captures
+from gpt2.trace.captures import Captures, Level
 from gpt2.trace.trace import Trace
 from pages.visit.examples import EXAMPLES, RECORDED, recorded_run
+from tests.long_runs import squeezed
 from tests.models import BUNDLED
 from tests.ship_reference import read, texts
 
@@ -44,6 +45,14 @@ def test_a_row_that_does_not_sum_to_one_fails(trace: Trace) -> None:
     check = rows_sum_to_one(tampered(trace, "blocks.3.attn.hook_pattern"))
     assert check.has_failed and check.off == pytest.approx(0.01, rel=1e-3)
     assert str(check).startswith("FAILED: ")
+
+
+def test_a_pattern_that_is_no_number_fails_and_a_run_without_patterns_is_not_checked(trace: Trace) -> None:
+    assert rows_sum_to_one(tampered(trace, "blocks.3.attn.hook_pattern", float("nan"))).has_failed
+    bare = rows_sum_to_one(squeezed(trace, Level.NO_PATTERNS))
+    assert bare.off is None and not bare.has_failed and "no patterns" in bare.note
+    half = rows_sum_to_one(squeezed(trace, Level.STREAM))
+    assert half.off is not None and ROW_TOLERANCE < half.off < half.tolerance
 
 
 def test_a_part_that_is_not_what_was_added_fails(trace: Trace, checkpoint: Checkpoint) -> None:

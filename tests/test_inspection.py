@@ -56,6 +56,8 @@ def test_the_badge_says_how_far_the_numbers_are_off_and_a_failure_in_words(trace
     failed = describe_checks(Inspection().of(wrong, None, is_running=False))
     assert failed["badge"] == "check failed ✗" and failed["rows"][0]["state"] == "failed"
     assert failed["rows"][0]["number"].startswith("FAILED: off by ")
+    none = describe_checks(Inspection().of(tampered(trace, "blocks.3.attn.hook_pattern", float("nan")), None, False))
+    assert none["badge"] == "check failed ✗" and none["rows"][0]["number"].startswith("FAILED: off by NaN")
     assert describe_checks(Inspected())["badge"] == ""
 
 

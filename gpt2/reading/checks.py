@@ -70,16 +70,16 @@ def tolerance(array: Array, full: float = TOLERANCE) -> float:
 
 def rows_sum_to_one(trace: Trace) -> Check:
     """Whether the attention patterns that the run stores sum to 1 in each row; those that it dropped are left out."""
-    patterns = [
-        step.captures[name]
-        for step in trace.steps
-        for layer in range(trace.config.n_layer)
-        if (name := f"blocks.{layer}.{PATTERN}") in step.captures
-    ]  # each [head, query, key]
-    if not patterns:
-        return Check(*ROWS, None, ROW_TOLERANCE, "The run stores no patterns any more.")
-    off = max(float(np.abs(pattern.sum(axis=-1, dtype=np.float64) - 1).max()) for pattern in patterns)
-    return Check(*ROWS, off, tolerance(patterns[-1], ROW_TOLERANCE))
+    errors, limit = [], ROW_TOLERANCE
+    for step in trace.steps:
+        for layer in range(trace.config.n_layer):
+            if (name := f"blocks.{layer}.{PATTERN}") in step.captures:
+                pattern = step.captures[name]  # [head, query, key]
+                errors.append(np.abs(pattern.sum(axis=-1, dtype=np.float64) - 1).max())
+                limit = tolerance(pattern, ROW_TOLERANCE)
+    if not errors:
+        return Check(*ROWS, None, limit, "The run stores no patterns any more.")
+    return Check(*ROWS, float(np.max(errors)), limit)
 
 
 def parts_sum_to_logits(trace: Trace, checkpoint: Checkpoint) -> Check:

@@ -17,11 +17,11 @@ from .layout import View, explain_missing, plain_text
 LESSON_PAGES = Path(__file__).parents[1] / "learn" / "lessons"
 
 
-def show_arithmetic(view: View, *numbers: tuple[str, tuple[int, ...]], panel: str = "arithmetic") -> None:
+def show_arithmetic(view: View, *numbers: tuple[str, tuple[int, ...]]) -> None:
     """Draw the arithmetic of captured numbers, each a hook and an index; nothing without the weights of the run."""
     if (checkpoint := view.checkpoint) is not None:
         with explain_missing():
-            show_sums(view, *(explain(view.trace, checkpoint, hook, index) for hook, index in numbers), panel=panel)
+            show_sums(view, *(explain(view.trace, checkpoint, hook, index) for hook, index in numbers))
 
 
 def show_sums(view: View, *sums: Sum, panel: str = "arithmetic") -> None:

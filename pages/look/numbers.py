@@ -55,6 +55,8 @@ def signed(value: float) -> str:
 
 def rounding_error(value: float) -> str:
     """A difference that should be 0, with one digit: '3 × 10⁻⁷', and '0'."""
+    if not math.isfinite(value):
+        return fixed(value, 0)
     digit, power = f"{abs(value):.0e}".split("e")
     exponent = str(int(power)).replace("-", "⁻").translate(_RAISED)
     return f"{digit}{SPACE}×{SPACE}10{exponent}" if value else "0"
