@@ -128,10 +128,10 @@ def test_a_bare_run_of_a_model_that_is_not_loaded_says_what_it_lacks(name: str, 
 
 @pytest.mark.parametrize("level", [Level.NO_LOGITS, Level.NO_PATTERNS])
 def test_the_pictures_of_a_squeezed_run_quote_the_same_numbers(trace: Trace, level: int) -> None:
-    """What a page writes in sentences, to the digits it writes."""
+    """What a page writes in sentences, to the digits it writes; only how far a stored number is off differs."""
     for name in ("attention", "mlp", "residual", "sampling", "embeddings"):
         whole, small = (texts(page(name, run, 25)).splitlines() for run in (trace, squeezed(trace, level)))
-        changed = [line for line in small if line not in whole and SAVING not in line]
+        changed = [line for line in small if line not in whole and SAVING not in line and "run; off by" not in line]
         assert len(changed) <= len(whole) // 4, (name, changed)
 
 
