@@ -32,7 +32,7 @@ if view.step is None:
     st.stop()
 
 with st.container(border=True):
-    heading(view.key("second"), "The second run")
+    heading(view.key("second"), "The second run", has_chart=False)
     source = st.segmented_control(
         "Where it comes from",
         SOURCES,

@@ -55,7 +55,7 @@ def name_change(view: View, tried: Experiments, plan: Planned) -> None:
 def show_kept(view: View, tried: Experiments, on: Planned) -> None:
     """Draw the kept changes: what each is, what came of it, and its buttons."""
     with st.container(border=True):
-        heading(view.key("kept"), compared.TITLE)
+        heading(view.key("kept"), compared.TITLE, has_chart=False)
         for number, (plan, name) in enumerate(tried.kept.items()):
             what, came, put, drop = st.columns([4, 4, 1.3, 1], vertical_alignment="center")
             with what:

@@ -20,7 +20,7 @@ def show_pair(view: View, comparison: Comparison, pair: TracePair, read_second: 
     """Draw all that is shown of a pair; return the operands of its divergence at the shown step."""
     step, (values, choices) = min(view.step_index, pair.n_steps - 1), comparison.next_tokens(pair)
     with st.container(border=True):
-        heading(view.key("texts"), texts.TITLE)
+        heading(view.key("texts"), texts.TITLE, has_chart=False)
         plain_text(texts.texts_sentence(pair, choices))
         both = texts.texts_of(pair)[: 1 if pair.has_one_text else 2]
         for column, name, text in zip(st.columns(len(both), gap="medium"), VIEWS, both, strict=False):

@@ -27,7 +27,7 @@ def show_arithmetic(view: View, *numbers: tuple[str, tuple[int, ...]]) -> None:
 def show_sums(view: View, *sums: Sum, panel: str = "arithmetic") -> None:
     """Draw one number's arithmetic, or that of a few that belong together, side by side."""
     with st.container(border=True):
-        heading(view.key(panel), TITLE)
+        heading(view.key(panel), TITLE, has_chart=False)
         for column, found in zip(st.columns(len(sums), gap="medium"), sums, strict=True):
             with column:
                 _show(found)

@@ -10,12 +10,13 @@ from pages.look.scripts import shared_script
 from .picture import GraphPicture
 
 HERE = Path(__file__).parent
+SCRIPTS = "draw", "still", "graph"
 
 _mount = st.components.v2.component(
     "gpt2_graph",
     html='<div class="graph"></div>',
     css=(HERE / "graph.css").read_text(encoding="utf-8"),
-    js="\n".join([shared_script(), *((HERE / f"{name}.js").read_text(encoding="utf-8") for name in ("draw", "graph"))]),
+    js="\n".join([shared_script(), *((HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)]),
 )
 
 

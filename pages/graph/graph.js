@@ -124,6 +124,9 @@ function listen(view) {
   globalThis.addEventListener(LET_GO, letGo);
   const watcher = new ResizeObserver(() => { if (view.root.clientWidth !== view.width) redraw(view); });
   watcher.observe(view.root);
+  const host = view.root.getRootNode().host ?? view.root; // what the page sees of it
+  host.classList.add('gpt2-takable');
+  host.gpt2Still = (kind) => stillOf(view, kind);
   view.stop = () => { watcher.disconnect(); globalThis.removeEventListener(LET_GO, letGo); };
 }
 

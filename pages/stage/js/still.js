@@ -8,13 +8,14 @@ const PANEL_SIZES = {
   embedding: [720, 300], residual: [640, 380], mosaic: [640, 430], one: [560, 450], lens: [860, 300], bars: [640, 400],
   draw: [800, 110],
 };
+const DRAWN = ".stVegaLiteChart, .gpt2-takable"; // a graph makes its own still, see pages/graph/still.js
 const NO_PICTURE = "No picture is drawn here yet; wait a moment, or run a prompt first.";
 
 // What stands in a panel: { width, height, paper, paint(pen, scale), note, table() }, in pixels of the page.
 async function pictureOf(button, kind) {
   const section = button.closest("section"), matrix = button.closest(".matrix");
-  const drawn = section ? panelPicture(section) : matrix?.still();
-  const picture = drawn ?? (await chartPicture(chartUnder(button), kind));
+  const drawn = section ? panelPicture(section) : matrix?.still(), below = drawn ? null : chartUnder(button);
+  const picture = drawn ?? (below?.gpt2Still ? await below.gpt2Still(kind) : await chartPicture(below, kind));
   if (!picture) throw new Error(NO_PICTURE);
   return { paper: theme.paper, note: "", ...picture };
 }
@@ -31,11 +32,11 @@ function panelPicture(section) {
   return record && { width, height, paper: theme.panel, paint: drawn, note, table: () => panelTable(name, record) };
 }
 
-// The chart that a heading on a page is of: the next one below it, before another heading of one.
+// The chart, or the graph, that a heading on a page is of: the next one below it, before another heading of one.
 function chartUnder(button) {
-  const all = [...document.querySelectorAll(".gpt2-heading:has(.takes), .stVegaLiteChart")];
+  const all = [...document.querySelectorAll(`.gpt2-heading:has(.takes), ${DRAWN}`)];
   const next = all[all.indexOf(button.closest(".gpt2-heading")) + 1];
-  return next?.matches(".stVegaLiteChart") ? next : null;
+  return next?.matches(DRAWN) ? next : null;
 }
 
 // Vega hands out no view of a chart that stands on the page, but each mark knows the dataflow that has made it.
