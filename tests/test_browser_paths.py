@@ -11,6 +11,7 @@ from pages.look.tokens import unmarked
 from pages.visit.examples import recorded_run
 from tests.heads import go_to
 from tests.stage import STAGE, lie_still
+from tests.taking import is_for_a_room, table, taken
 
 pytestmark = pytest.mark.browser
 DRAWN = 30_000  # milliseconds for a page to be drawn again on a busy machine
@@ -29,6 +30,14 @@ def test_an_edge_opens_into_its_heads_by_pointer_and_keys_and_the_slider_thins_t
     says(words.path_sentence(trace, checkpoint, graph), words.thinning_sentence(graph))
     expect(plot.locator(".lines .item")).to_have_count(len(graph.edges))
     assert (plot.locator("text.answer").text_content() or "").endswith(trace.labels[-1])
+
+    # What is drawn is taken away, and so are its numbers.
+    taking = live.locator(".gpt2-heading", has_text=drawn.TITLE).locator(".takes")
+    step = len(trace.steps) - 1
+    is_for_a_room(live, taking, f"gpt2-paths-graph-step-{step}-bundled", drawn.TITLE, "L0 attention")
+    _, rows = table(taken(live, taking, "CSV")[1])
+    shares = [edge.through for edge in graph.edges]
+    assert sorted(float(row[-1]) for row in rows) == pytest.approx(sorted(shares), rel=1e-6)
 
     # A click opens an edge of attention, another lets it go.
     edges = sorted((edge for edge in graph.edges if edge.kind == ATTENTION), key=lambda edge: edge.share)

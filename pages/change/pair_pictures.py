@@ -67,7 +67,7 @@ def show_step(view: View, pair: TracePair, read_second: ReadLens | None, which: 
         show_chart(bars.norms_chart(norms, which, view.palette), alt=bars.NORMS_TITLE, key=view.key("norms"))
     with st.container(border=True):
         if view.read_lens is None or read_second is None:
-            heading(view.key("lens"), lens.TITLE)
+            heading(view.key("lens"), lens.TITLE, has_chart=False)
             plain_text("Load the models that made these runs to read the lens.")
             return
         found = lens.lens_pair(pair, (view.read_lens, read_second))
