@@ -12,7 +12,7 @@ from pages.look.numbers import fixed, percent
 from pages.look.tokens import spoken_at
 from pages.matrix.blob import Picture
 
-from .which import DIFFERENCE, MINUS, POINTS, VIEWS, left_out, share_scale, shown_shares
+from .which import DIFFERENCE, MINUS, POINTS, SECOND, VIEWS, left_out, share_scale, shown_shares
 
 Array = NDArray[np.floating]
 MOST = 64  # positions: a tile of more would hide its cells
@@ -80,7 +80,7 @@ def pattern(pair: TracePair, head: tuple[int, int], which: str, height: int) -> 
     labels = [one if one == other else f"{one} / {other}" for one, other in zip(first, second, strict=True)]
     if which != DIFFERENCE:
         labels = (first, second)[VIEWS.index(which)]
-    trace = pair.both[1 if which == VIEWS[1] else 0]
+    trace = pair.both[which == SECOND]
     return Picture(
         values,
         labels,

@@ -18,8 +18,10 @@ def kl_strip(pair: TracePair, values: Floats, step: int, height: int) -> Picture
     """One column a step, one row a direction. Shapes: values [2, step]."""
     label, n_steps = pair.first.vocabulary.label, values.shape[1]
     read = [[label(trace.steps[at].ids[-1]) for at in range(n_steps)] for trace in pair.both]
-    notes = [f"step {at}: the first has read {spoken(one)}, the second {spoken(two)}" for at, (one, two) in
-             enumerate(zip(*read, strict=True))]  # fmt: skip
+    notes = [
+        f"step {at}: after {spoken(one)} in the first, after {spoken(other)} in the second"
+        for at, (one, other) in enumerate(zip(*read, strict=True))
+    ]
     return Picture(
         values,
         [way.replace("KL", "") for way in pair.ways],
