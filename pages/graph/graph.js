@@ -146,7 +146,7 @@ function redraw(view) {
   if (!view.data || view.width < 40) return;
   drawGraph(view, view.width);
   nodeOf(view, view.data.selected)?.classList.add('selected');
-  point(view, view.isEntered ? view.items.get(view.cursor?.id ?? view.data.mark) : null);
+  point(view, view.items.get(view.cursor?.id ?? (view.isEntered && view.data.mark)));
 }
 
 export default function ({ parentElement, data, setStateValue }) {
