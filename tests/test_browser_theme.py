@@ -29,7 +29,7 @@ IS_LIKE = f"(wanted) => JSON.stringify(({LOOK})()) === JSON.stringify(wanted)"
 CHARTS = {
     "": 0,
     "embeddings": 4,
-    "attention": 1,
+    "attention": 2,
     "mlp": 3,
     "residual": 4,
     "attribution": 2,

@@ -18,10 +18,10 @@ Ints = NDArray[np.int64]
 # Each role, and the key that it would have a query look at.
 ROLES = {
     "previous token": "the token before",
-    "induction": "the token after the last earlier token like it",
-    "duplicate token": "the last earlier token like it",
+    "induction": "the token after the last one that is the same",
+    "duplicate token": "the last token that is the same",
     "first-token sink": "the first token of all",
-    "positional": "the token one fixed distance back, its own best of 0 to 8, never the first token",
+    "positional": "the token a fixed distance back (its best of 0 to 8, the first token left out)",
 }
 DISTANCES = 9
 LEAST = 0.3  # a head with a smaller score is not said to have the role

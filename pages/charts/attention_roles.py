@@ -10,12 +10,21 @@ from pages.matrix.blob import Picture
 from pages.matrix.scale import share
 
 SOURCES = REPEATS, THIS_RUN = "Random tokens, said twice", "This run"
+FORMULA = (
+    r"\text{score}_{\text{role}} = \frac{1}{|Q|} \sum_{q \in Q} \text{pattern}_{q,\, k(q)}, \qquad "
+    r"Q = \{q : \text{the role names a key } k(q)\}"
+)
 NOT_LOADED = "The model that made this run is not loaded; load it, or measure its heads on this run."
 
 
 def role_label(role: str) -> str:
     """A role as a control names it: 'Induction'."""
     return f"{role[0].upper()}{role[1:]}"
+
+
+def operands() -> list[str]:
+    """The key that each role names."""
+    return [f"{role}: k(q) is {looks_at}" for role, looks_at in ROLES.items()]
 
 
 def role_map(found: HeadRoles, role: str, height: int) -> Picture:

@@ -47,8 +47,11 @@ def show_roles(view: View, role: str, source: str, otherwise: Head, height: int)
             plain_text(attention_roles.NOT_LOADED)
             return otherwise
         job = roles_job(model.engine)
+        if job.is_running:
+            _show_progress(job)
+            return otherwise
         if job.found is None:
-            _show_progress(job) if job.is_running else plain_text(job.error)
+            plain_text(job.error)
             return otherwise
         picture = attention_roles.role_map(job.found, role, height)
     head = otherwise if view.head == otherwise else head_at(view.trace, attention_roles.strongest_tile(picture))

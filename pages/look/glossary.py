@@ -35,6 +35,7 @@ TERMS = {
     "product is the score.",
     "rank": "A token's place if all are sorted by probability; the likeliest has rank 1.",
     "residual stream": "The vector of a token as it passes through the model: each layer reads it and adds to it.",
+    "role": "What a head does, as a number: the mean weight that it gives to the token that the role names.",
     "seed": "The number that the draws start from: the same seed gives the same draws.",
     "softmax": "It turns scores into shares that add up to 100 %: each share is proportional to e to the power of the "
     "score.",

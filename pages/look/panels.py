@@ -75,7 +75,7 @@ PANELS = {
     ),
     "attention.roles": Panel(
         "How far each head does one thing: the mean weight on the token that the role names. A click locks a head.",
-        ("head", "layer", "attention pattern"),
+        ("role", "head", "attention pattern"),
     ),
     "attention.row": Panel(
         "The tokens that the newest token, or the chosen ones, read most, and with which weight.",

@@ -101,13 +101,12 @@ function leave(view) {
 
 // The token that stands nearest in the line above (-1) or below (1); the same one if there is no such line.
 function inNextLine(view, at, way) {
-  const first = firstOf(view), from = view.tokens[at + first];
-  const off = (token, side) => Math.abs(token[side] - from[side]);
-  const distance = (token) => [off(token, "offsetTop"), off(token, "offsetLeft")];
-  const others = view.tokens.slice(first).map((token, index) => [...distance(token), index])
-    .filter(([, , index]) => Math.sign(view.tokens[index + first].offsetTop - from.offsetTop) === way);
-  others.sort((one, other) => one[0] - other[0] || one[1] - other[1]);
-  return others.length ? others[0][2] : at;
+  const tokens = view.tokens.slice(firstOf(view)), from = tokens[at];
+  const others = tokens.map((token, index) => ({
+    index, lines: way * (token.offsetTop - from.offsetTop), aside: Math.abs(token.offsetLeft - from.offsetLeft),
+  })).filter(({ lines }) => lines > 0);
+  others.sort((one, other) => one.lines - other.lines || one.aside - other.aside);
+  return others.length ? others[0].index : at;
 }
 
 // Whether a key was the picture's own.
@@ -185,7 +184,7 @@ function mount(parent) {
   view.ticks = element(root, 'div', 'ticks');
   Object.assign(view.plot, { tabIndex: 0, role: 'application' });
   view.plot.setAttribute('aria-roledescription', 'picture');
-  view.plot.setAttribute('aria-description', (view.plot.title = KEYS));
+  view.plot.setAttribute('aria-description', KEYS);
   listen(view);
   return view;
 }

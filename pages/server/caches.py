@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
 
 # A mosaic of gpt2-medium takes six megabytes.
-MAX_PICTURES, MAX_PICTURE_BYTES = 8, 48_000_000
+MAX_PICTURES, MAX_PICTURE_BYTES = 16, 48_000_000
 # On a small host the stores may take less: of its memory, at most these shares.
 PICTURES_SHARE, HOOKS_SHARE = 0.03, 0.05
 

@@ -8,6 +8,7 @@ from pages.charts import (
     attention,
     attention_head,
     attention_pair,
+    attention_roles,
     attention_row,
     attention_shares,
     attention_text,
@@ -24,6 +25,11 @@ from pages.matrix.text import text_view
 
 MOSAIC, SQUARE, ROLES, STRIPS = 760, 620, 560, 330  # pixels at most; narrow screens take less
 LINES = Excerpt("model/attention.py", ("Attention.attend", "score", "mix")), Excerpt("model/mask.py", ("causal_mask",))
+WRITTEN = (Excerpt("reading/attention_rows.py", ("written_norms",)),)
+MEASURED = (
+    Excerpt("reading/roles.py", ("role_keys", "mean_weights")),
+    Excerpt("engine/head_roles.py", ("repeated_tokens",)),
+)
 
 view = layout.open_page("attention")
 layout.headline("Who is each token looking at?")
@@ -57,18 +63,17 @@ with beside, st.container(border=True):
     reading = attention.Reading.of(view.trace, view.checkpoint, by_value, without_first)
 with beside, st.container(border=True):
     title, bars = st.container(), st.container()
-    looking, joining = st.columns([3, 2])
     places = embeddings.option_labels(view.trace)
-    chosen = looking.multiselect(
+    chosen = st.multiselect(
         "Tokens that look",
         range(view.trace.seq),
         format_func=partial(embeddings.option_label, places),
         placeholder="the newest token",
         key=view.key("queries"),
     )
-    join = joining.segmented_control(
+    join = st.segmented_control(
         "Several are joined by",
-        list(attention_shares.JOIN_LABELS),
+        list(attention_shares.JOINED),
         format_func=attention_shares.JOIN_LABELS.__getitem__,
         default="mean",
         required=True,
@@ -146,4 +151,7 @@ with layout.explain_missing():
         chart = attention_pair.term_bars(pair, view.palette)
         show_chart(chart, alt=attention_pair.TITLE, key=view.key("terms"))
     show_arithmetic(view, *matrices.numbers(cell))
-    layout.show_computation("How it is computed", attention_head.FORMULA, matrices.operands(cell), LINES)
+    lines = LINES + WRITTEN if reading.by_value else LINES
+    layout.show_computation("How it is computed", attention_head.FORMULA, matrices.operands(cell), lines)
+if shown == attention.ROLES:
+    layout.show_computation("How a role is measured", attention_roles.FORMULA, attention_roles.operands(), MEASURED)
