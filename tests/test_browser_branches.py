@@ -3,13 +3,16 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from gpt2.engine.engine import Engine
 from gpt2.model.sampling import Distribution, Sampling
 from pages.charts.branches import parting, tree
+from pages.look.numbers import percent
 from pages.look.tokens import unmarked
-from tests.stage import STAGE, lie_still, run, run_id, settle, stage_number, wait_for_new_run
+from tests.browser import Server, open_tab
+from tests.heads import go_to, middle_of
+from tests.stage import STAGE, lie_still, ready, run, run_id, settle, stage_number, wait_for_new_run
 
 pytestmark = pytest.mark.browser
 PROMPT, STEPS, AT, MORE = "The king said to his", 12, 5, 4
@@ -76,3 +79,60 @@ def test_a_pressed_token_branches_the_run_and_both_are_kept_compared_and_shown(l
         live.keyboard.press("ArrowRight")
     live.get_by_role("link", name="Sampling", exact=True).click()
     expect(live.get_by_text("Chosen by hand, not drawn")).to_be_visible(timeout=30_000)
+
+
+def bar(page: Page, share: float, label: str) -> tuple[float, float]:
+    """Where a token's bar of what comes next lies on the Live page."""
+    return middle_of(page.locator(f"{STAGE} canvas[data-panel=bars]"), ".tip div", f"{percent(share, 2)} {label}")
+
+
+def test_a_tapped_token_is_offered_and_branched_and_other_settings_keep_the_run_before(
+    chromium: Browser, server: Server, engine: Engine
+) -> None:
+    page = open_tab(chromium.new_context(viewport={"width": 1280, "height": 800}, has_touch=True), server.url)
+    ready(page)
+    run(page, PROMPT, tokens=MORE)
+    first, base, offer = run_id(page), engine.start(PROMPT), page.locator(f"{STAGE} .branch-here")
+    for _ in range(MORE):
+        base.advance(WARM)
+    newest = base.trace.steps[-1]
+    distribution, label = Distribution.of(newest.logits, Sampling()), base.trace.vocabulary.label
+    other = next(one for one in distribution.order.tolist() if one != newest.draw.token)
+    place = bar(page, distribution.raw[other], label(other))
+    page.touchscreen.tap(*place)
+    expect(offer).to_have_text(f"Branch here with {label(other)}")
+    expect(page.locator(f"{STAGE} .tip")).to_contain_text(f"softmax(logits)[{other}]")  # a tap still tells the value
+    page.keyboard.press("Escape")
+    expect(offer).to_be_hidden()
+    page.touchscreen.tap(*place)
+    offer.tap()
+    wait_for_new_run(page, first, 2 * MORE)
+    second = run_id(page)
+    branch = base.fork(MORE)
+    branch.choose(other, WARM)
+    for _ in range(MORE):
+        branch.advance(WARM)
+    expect(page.locator(f"{STAGE} .tokens")).to_contain_text("".join(map(label, branch.trace.ids[-MORE:])))
+    said = page.locator(f"{STAGE} .error")
+    expect(said).to_have_text("This is Branch 1. The first run is kept as it was, on the page Branches.")
+    # Other settings at an older step make a branch too.
+    page.locator(STAGE).first.press("Home")
+    settle(page, temperature=0)
+    page.locator(f"{STAGE} h2").first.click()
+    page.keyboard.press("Space")
+    wait_for_new_run(page, second, MORE + 1)
+    expect(said).to_have_text("This is Branch 2. Branch 1 is kept as it was, on the page Branches.")
+    greedy = list(engine.generate(PROMPT, MORE + 1, Sampling(temperature=0)))
+    expect(page.locator(f"{STAGE} .tokens")).to_contain_text("".join(label(step.draw.token) for step in greedy))
+    # On Sampling the likeliest other token is offered first.
+    page.locator(STAGE).first.press("Home")
+    page.keyboard.press("ArrowRight")
+    go_to(page, "Sampling")
+    third, runner_up = run_id(page), int(greedy[1].logits.argsort()[-2])
+    press = page.locator("[class*='st-key-sampling-branch'] button")
+    expect(press).to_have_text(re.compile(rf"^Branch here with\s+{re.escape(label(runner_up))}$"), timeout=30_000)
+    press.press("Enter")
+    wait_for_new_run(page, third, MORE + 2)
+    expect(page.locator(f"{STAGE} .tokens")).to_contain_text(label(greedy[0].draw.token) + label(runner_up))
+    assert page.errors == []  # type: ignore[attr-defined]
+    page.context.close()

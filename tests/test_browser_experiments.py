@@ -14,7 +14,7 @@ from pages.charts.experiments import following, strip, texts
 from pages.look.tokens import unmarked
 from tests.axe import violations
 from tests.heads import matrix
-from tests.stage import STAGE, lie_still, run, run_id
+from tests.stage import STAGE, lie_still, ready, run, run_id
 
 pytestmark = pytest.mark.browser
 QUESTION = "What if a part of the model were different?"
@@ -32,6 +32,34 @@ def reads(page: Page, sentence: str) -> None:
     """Fail unless the page says this; a token's chip may have blanks around it."""
     words = r"\s*".join(map(re.escape, unmarked(sentence).split()))
     expect(page.locator("body")).to_have_text(re.compile(words), timeout=30_000)
+
+
+def test_a_named_change_comes_back_after_a_reload_and_others_are_put_on_in_turn(live: Page) -> None:
+    run(live, "The king said to his", tokens=3)
+    go(live)
+    live.get_by_role("textbox", name="Name of this change").wait_for()
+    parts = live.get_by_role("combobox", name="Changed parts")
+    for name, label in (("quiet", "L2·H4"), ("two of them", "MLP of L0")):
+        parts.fill(label)
+        live.get_by_role("option", name=label).click()
+        lie_still(live)
+        box = live.get_by_role("textbox", name="Name of this change")
+        box.fill(name)
+        box.press("Enter")
+        expect(live.get_by_text(f"On: {name}: ")).to_be_visible(timeout=30_000)
+    live.wait_for_url(re.compile(r"&change=zero_2\.4-0\.m&named=two\+of\+them$"))
+    live.get_by_role("button", name="Put on").first.press("Enter")
+    expect(live.get_by_text("On: quiet: L2·H4 set to zero at all positions.")).to_be_visible(timeout=30_000)
+    live.wait_for_url(re.compile("&change=zero_2.4&named=quiet$"))
+    live.get_by_role("link", name="Attention", exact=True).click()  # the address of every page has it
+    expect(live.get_by_role("heading", name="Who is each token looking at?")).to_be_visible(timeout=30_000)
+    live.wait_for_url(re.compile("/attention.*&change=zero_2.4&named=quiet"))
+    live.reload()
+    ready(live)
+    go(live)
+    expect(live.get_by_text("On: quiet: L2·H4 set to zero at all positions.")).to_be_visible(timeout=30_000)
+    assert live.get_by_text("quiet, on").count() == 1 and live.get_by_text("two of them").count() == 0
+    expect(live.get_by_text("Press “Run the changed model”: its text")).to_be_visible()
 
 
 def test_a_head_is_muted_by_keys_and_both_runs_are_read_beside_an_untouched_base(live: Page, engine: Engine) -> None:

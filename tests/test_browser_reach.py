@@ -5,8 +5,16 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from gpt2.experiments.ablation import ablation
+from gpt2.experiments.part import head
+from gpt2.experiments.twin import twin
+from gpt2.model.sampling import Distribution, Sampling
+from pages.charts.experiments import strip, texts
+from pages.look.tokens import unmarked
+from pages.visit.branching import KEPT
 from tests.browser import Server, open_tab
 from tests.heads import PANEL_BADGE, QUESTIONS, STRIP_BADGE, go_to, is_unlocked, live_tile, locked, matrix
+from tests.players import SAMPLING
 from tests.stage import STAGE, begin, lie_still, ready, run_id, stage_number, wait_for_new_run
 
 pytestmark = pytest.mark.browser
@@ -43,9 +51,9 @@ TOO_SMALL = """() => {
 
 
 def tab_to(page: Page, name: str, key: str = "Tab") -> None:
-    """Press Tab, or another key, until what has this name has the focus."""
+    """Press Tab, or another key, until what has this name, or one that begins so, has the focus."""
     for _ in range(60):
-        if page.evaluate(FOCUSED) == name:
+        if page.evaluate(FOCUSED).startswith(name):
             return
         page.keyboard.press(key)
     raise AssertionError(f"{name} is not reached by {key}")
@@ -101,6 +109,71 @@ def test_by_keys_alone_one_runs_a_prompt_steps_back_locks_a_head_hears_of_it_and
     live.keyboard.press("Enter")
     expect(live.get_by_role("heading", name=QUESTIONS["Sampling"])).to_be_visible(timeout=20_000)
     expect(live.locator(STRIP_BADGE)).to_have_text("L1·H6 locked · Esc")
+
+
+def test_by_keys_alone_one_runs_a_prompt_branches_mutes_a_head_and_reads_both_sentences(live, engine):
+    before = run_id(live)
+    tab_to(live, "Prompt")
+    live.keyboard.press("ControlOrMeta+a")
+    live.keyboard.type("The king said to his")
+    live.keyboard.press("Enter")
+    wait_for_new_run(live, before, 4)
+    tab_to(live, "Pause")
+    live.keyboard.press("Enter")
+    expect(live.locator(STAGE)).to_have_attribute("data-mode", "still")
+    lie_still(live)
+    first, step = run_id(live), stage_number(live, "step")
+    run = engine.start("The king said to his")
+    for _ in range(step + 1):
+        run.advance(SAMPLING)
+    order = Distribution.of(run.trace.steps[step].logits, Sampling()).order.tolist()
+    place = next(at for at, token in enumerate(order) if token != run.trace.steps[step].draw.token)
+    label = run.trace.vocabulary.label(order[place])
+    tab_to(live, "bars")
+    for _ in range(place):
+        live.keyboard.press("ArrowDown")
+    live.keyboard.press("Enter")
+    assert live.evaluate(FOCUSED) == f"Branch here with {label}"
+    live.keyboard.press("Escape")
+    assert live.evaluate(FOCUSED) == "bars"
+    live.keyboard.press("Enter")
+    live.keyboard.press("Enter")
+    wait_for_new_run(live, first, step + 3)
+    assert live.evaluate(FOCUSED) == "bars"
+    for key in ("Escape", "Space"):  # out of the cells, then the stage's own
+        live.keyboard.press(key)
+    expect(live.locator(STAGE)).to_have_attribute("data-mode", "still")
+    expect(live.locator(f"{STAGE} .error")).to_have_text(KEPT.format("Branch 1", "The first run"))
+    branch = run.fork(step + 1)
+    branch.choose(order[place], SAMPLING)
+    made = stage_number(live, "steps")
+    for _ in range(made - step - 1):
+        branch.advance(SAMPLING)
+    tab_to(live, "Change", "Shift+Tab")
+    live.keyboard.press("Enter")
+    tab_to(live, "Experiments")
+    live.keyboard.press("Enter")
+    expect(live.get_by_role("heading", name="What if a part of the model were different?")).to_be_visible(
+        timeout=30_000
+    )
+    lie_still(live)
+    tab_to(live, "Which parts are changed")
+    for key in (*["ArrowUp"] * 2, *["ArrowRight"] * 4, "Enter"):
+        live.keyboard.press(key)
+    expect(live.get_by_text("On: L2·H4 set to zero at all positions.")).to_be_visible(timeout=30_000)
+    lie_still(live)
+    tab_to(live, "Name of this change")
+    live.keyboard.type("quiet")
+    live.keyboard.press("Enter")
+    expect(live.get_by_text("On: quiet: L2·H4")).to_be_visible(timeout=30_000)
+    tab_to(live, "Run the changed model")
+    live.keyboard.press("Enter")
+    *_, found = twin(engine, branch.trace, ablation([head(2, 4)]))
+    vocabulary = branch.trace.vocabulary
+    for sentence in (texts.texts_sentence(found, vocabulary), strip.strip_sentence(found, vocabulary)):
+        words = r"\s*".join(map(re.escape, unmarked(sentence).split()))
+        expect(live.locator("body")).to_have_text(re.compile(words), timeout=30_000)
+    assert live.url.endswith("?change=zero_2.4&named=quiet")  # a run whose token was chosen by hand has no link
 
 
 def test_after_a_click_the_arrows_are_the_stages_until_enter_and_the_ring_lies_on_what_has_the_focus(live):

@@ -12,11 +12,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import gpt2
+from gpt2.engine.turns import Turn
 from gpt2.errors import EngineError
 from gpt2.model.sampling import Sampling
 from gpt2.trace.budget import squeeze_to_fit
 from gpt2.trace.captures import Captures
 from gpt2.trace.trace import Trace
+from pages.charts.sampling import columns
+from pages.charts.sampling.outcome import Outcome
+from pages.look.tokens import markdown
 from pages.server.models import Pool
 from pages.stage.actions import parse
 from pages.stage.snapshot import Status
@@ -223,6 +227,21 @@ def test_the_draft_is_counted_as_it_is_typed(trace, checkpoint):
     assert (visit.draft.tokens, visit.draft_error) == (len(checkpoint.tokenizer.encode(" A hen\n")), None)
     visit.answer(parse("draft", {"text": " the" * 600}))
     assert visit.draft.tokens == 600 and "88 more" in visit.draft_error
+
+
+def test_other_sampling_settings_are_shown_without_a_pass_of_the_model(trace: Trace):
+    visit, step = Visit(Player(trace, "Once upon a time"), cursor=7), trace.steps[7]
+    visit.job.wait(60)
+    test = AppTest.from_file(str(ROOT / "pages" / "watch" / "sampling.py"), default_timeout=60)
+    test.session_state["visit"] = visit
+    test.run()
+    settings = Outcome.drawn(step).settings
+    with Turn(visit.job.engine.turns):  # whoever wants a pass now waits until this is over
+        test.slider(key=f"sampling.temperature {settings}").set_value(1.5).run()
+    preview = Outcome.preview(step, replace(step.draw.sampling, temperature=1.5))
+    said = columns.columns_sentence(preview, Outcome.drawn(step), trace.vocabulary)
+    assert not test.exception and markdown(said) in [one.value for one in test.markdown]
+    assert visit.player.trace is trace
 
 
 WITHOUT_MAX = """

@@ -50,9 +50,9 @@ function drawBars(surface, record, unit) {
     const fate = row.cut ? CUTS[row.cut] : `${percent(row.final, 2)} in the draw`;
     const place = `rank ${row.rank} · ${fate}${row.chosen ? ` · ${howMade(next)}` : ""}`;
     const lines = [`${percent(row.raw, 2)} ${spoken(row.label)}`, place, `softmax(logits)[${row.token}]`];
-    const opens = { kind: "hook", hook: "logits", index: [record.stop - 1, row.token] };
-    const click = () => offerBranch(surface, row.token, spoken(row.label), lines, surface.cells.box(n), opens);
-    return row.chosen ? { lines, opens } : { lines, click };
+    const number = { opens: { kind: "hook", hook: "logits", index: [record.stop - 1, row.token] }, name: lines.at(-1) };
+    const click = (isTouch) => offerBranch(surface, row, surface.cells.box(n), isTouch, number);
+    return row.chosen ? { lines, opens: number.opens } : { lines, click };
   };
   surface.cells = {
     rows: shown.length, columns: () => 1, start: [0, 0], tell, box: (n) => [0, n * pitch, width, pitch],

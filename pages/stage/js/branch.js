@@ -1,7 +1,7 @@
-// The offer to branch: a token of what comes next, or of the draw, that was clicked, tapped, or reached and pressed by
-// Enter. It stays beside the token until it is taken, or anything else is asked for.
+// The offer to branch, and to see a number's arithmetic: beside a token of what comes next, or of the draw, that was
+// clicked, tapped, or reached and pressed by Enter. It stays until it is taken, or anything else is asked for.
 
-let offer = null; // { run, step, token, canvas, byKey, opens, name }
+let offer = null; // { run, step, token, canvas, byKey, number }
 
 function wireBranchOffer(stage) {
   const { branchOffer: box, branchHere, branchOpens } = stage.parts;
@@ -10,26 +10,20 @@ function wireBranchOffer(stage) {
   stage.root.addEventListener("pointerdown", (event) => { if (!event.composedPath().includes(box)) closeOffer(); });
 }
 
-// `lines` are what the tip says of the token; then come the cell on the surface, and the number that it opens, if any.
-function offerBranch(surface, token, label, lines, [x, y, width, height], opens) {
-  const { root, parts, tip } = stageNow, { branchOffer: box, branchSays, branchHere, branchOpens } = parts;
+// The box of the value stays, below a pointer or above a finger; the offer is on the other side of the token. `number`
+// is what can be opened, as { opens, name }; of some tokens there is none.
+function offerBranch(surface, { token, label }, [x, y, width, height], isTouch, number) {
+  const { root, parts: { branchOffer: box, branchHere, branchOpens } } = stageNow;
+  const area = surface.canvas.getBoundingClientRect(), byKey = Boolean(surface.roving.cursor);
   if (isPlaying()) pause();
-  const byKey = Boolean(surface.roving.cursor), area = surface.canvas.getBoundingClientRect();
-  offer = { run: state.run, step: state.cursor, token, canvas: surface.canvas, byKey, opens, name: lines.at(-1) };
-  branchOpens.hidden = !opens;
-  branchSays.replaceChildren(...lines.slice(0, 2).map(lineOf));
-  branchHere.replaceChildren(...tokenNodes(`Branch here with ${label}`));
+  offer = { run: state.run, step: state.cursor, token, canvas: surface.canvas, byKey, number };
+  branchHere.replaceChildren(...tokenNodes(`Branch here with ${spoken(label)}`));
+  branchOpens.hidden = !number;
   box.hidden = false;
-  tip.hidden = true;
-  const middle = area.left + x + width / 2 - box.offsetWidth / 2;
-  placeTip(box, root.getBoundingClientRect(), { x: middle, top: area.top + y - 6, foot: area.top + y + height + 6 });
+  const middle = area.left + x + width / 2 - (isTouch ? box.offsetWidth / 2 : 0);
+  const place = { x: middle, top: area.top + y - 8, foot: area.top + y + height + 14 };
+  placeTip(box, root.getBoundingClientRect(), place, !isTouch);
   if (byKey) branchHere.focus();
-}
-
-function lineOf(text) {
-  const line = document.createElement("p");
-  line.append(...tokenNodes(text));
-  return line;
 }
 
 // Whether there was one.
@@ -37,8 +31,7 @@ function closeOffer() {
   if (!offer) return false;
   const { canvas, byKey } = offer;
   offer = null;
-  if (!stageNow) return true;
-  stageNow.parts.branchOffer.hidden = true;
+  if (stageNow) stageNow.parts.branchOffer.hidden = true;
   if (byKey) canvas.focus();
   return true;
 }
@@ -50,7 +43,7 @@ function takeOffer() {
 }
 
 function openOffered() {
-  const { opens, name } = offer;
+  const { opens, name } = offer.number;
   closeOffer();
   openNumber(opens, name);
 }

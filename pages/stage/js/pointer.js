@@ -18,7 +18,7 @@ function wirePointer(surface, stage) {
   canvas.addEventListener("click", (event) => {
     const place = placeOf(event), what = surface.find ? surface.find(place.x, place.y) : null;
     const isRead = !isTouch || (stage.told?.by === "touch" && isSameCell(findTold(stage.told), what));
-    if (what?.click) what.click();
+    if (what?.click) what.click(isTouch);
     else if (what?.opens && isRead) openNumber(what.opens, what.lines.at(-1));
     if (isTouch) tell(stage, { surface, by: "touch", ...place });
   });
@@ -82,7 +82,7 @@ function tell(stage, told) {
 // What lies under a resting pointer, or under the ring, changes with the step.
 function showTip(stage) {
   const { told, tip, root } = stage;
-  const what = !offer && told && findTold(told);
+  const what = told && findTold(told);
   if (!what) {
     if (tip.of !== "token") tip.hidden = true; // else it is the strip's
     return null;

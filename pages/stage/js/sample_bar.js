@@ -63,7 +63,7 @@ function drawSampleBar(surface, record, unit) {
     const span = `u from ${fixed(place.from, 3)} to ${fixed(place.to, 3)}`;
     const name = place.rest ? place.label : spoken(place.label);
     const lines = [`${percent(place.share, 2)} ${name}`, span, "after temperature, top-k and top-p"];
-    const click = () => offerBranch(surface, place.token, name, lines, surface.cells.box(row, n));
+    const click = (isTouch) => offerBranch(surface, place, surface.cells.box(row, n), isTouch);
     return place.drawn || place.rest ? { lines } : { lines, click };
   };
   surface.cells = {
