@@ -14,7 +14,8 @@ async function stillOf(view, kind) {
   return { ...picture, paint: (pen) => pen.drawImage(image, 0, 0, width, height) };
 }
 
-// The same drawing without a style sheet: each mark says how it looks. What only widens a mark for a finger is left out.
+// The same drawing without a style sheet: each mark says how it looks. What only widens a mark for a finger is left
+// out.
 function inked(svg) {
   const copy = svg.cloneNode(true), marks = [...svg.querySelectorAll('*')];
   copy.setAttribute('xmlns', SVG);
