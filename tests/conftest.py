@@ -73,8 +73,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(COMPILE_SECONDS))
         if not any(map(item.get_closest_marker, ("browser", "slow", "compiles"))):
             item.add_marker("quick")
-    slow = Counter(item.path for item in items if not item.get_closest_marker("quick"))
-    items.sort(key=lambda item: -slow[item.path])  # stable: each file stays whole
+    long = Counter[Path]()
+    for item in items:
+        long[item.path] += 4 if item.get_closest_marker("browser") else not item.get_closest_marker("quick")
+    items.sort(key=lambda item: -long[item.path])  # stable: each file stays whole
 
 
 @pytest.hookimpl(tryfirst=True)  # before the fixtures are made

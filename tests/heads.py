@@ -5,6 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
+from gpt2.learn.lessons import LESSONS
 from tests.stage import STAGE, lie_still
 
 STRIP_BADGE, PANEL_BADGE = f"{STAGE} .state .unlock", f"{STAGE} .one .unlock"
@@ -18,26 +19,52 @@ QUESTIONS = {
     "Sampling": "How is the next token chosen?",
     "Cost": "What does a token cost?",
 }
+PAGES = ("Live", *QUESTIONS)
+IN_MENUS = {  # the menu and the question of each page that is in one
+    "Experiments": ("Change", "What if a part of the model were different?"),
+    "Branches": ("Change", "What if another token had come here?"),
+    "Compare": ("Change", "How do two runs differ, step by step?"),
+    "The course": ("Learn", "How is GPT-2 built?"),
+    **{f"{lesson.number} {lesson.title}": ("Learn", lesson.question) for lesson in LESSONS},
+}
+# The middle of a tile: some point of it, and then as far as it goes from there to all sides.
 FIND = """(node, [tip, name]) => {
-    const box = node.getBoundingClientRect(), found = [];
-    for (let x = box.left + 2; x < box.right; x += 4) for (let y = box.top + 2; y < box.bottom; y += 4) {
-        const at = { clientX: x, clientY: y, bubbles: true };
-        node.dispatchEvent(new PointerEvent("pointermove", at));
-        if (node.getRootNode().querySelector(tip)?.textContent.startsWith(name)) found.push([x, y]);
-    }
+    const box = node.getBoundingClientRect();
+    const tells = (x, y) => {
+        if (x < box.left || x > box.right || y < box.top || y > box.bottom) return false;
+        node.dispatchEvent(new PointerEvent("pointermove", { clientX: x, clientY: y, bubbles: true }));
+        return node.getRootNode().querySelector(tip)?.textContent.startsWith(name);
+    };
+    const somewhere = () => {
+        for (let y = box.top + 2; y < box.bottom; y += 12) {
+            for (let x = box.left + 2; x < box.right; x += 12) if (tells(x, y)) return [x, y];
+        }
+    };
+    const [x, y] = somewhere();
+    const reach = (dx, dy) => {
+        let steps = 0;
+        while (tells(x + (steps + 1) * dx, y + (steps + 1) * dy)) steps += 1;
+        return steps * (dx + dy);
+    };
+    const middle = [x + (reach(2, 0) + reach(-2, 0)) / 2, y + (reach(0, 2) + reach(0, -2)) / 2];
     node.dispatchEvent(new PointerEvent("pointerleave"));
-    return [0, 1].map((axis) => found.reduce((sum, point) => sum + point[axis], 0) / found.length);
+    return middle;
 }"""
 LOCK = "() => globalThis.gpt2Stage.state.lock"
 
 
 def go_to(page: Page, name: str) -> None:
-    """Click a page's name and wait for the page."""
-    page.get_by_role("link", name=name, exact=True).click()
-    if name == "Live":
-        expect(page.locator(f"{STAGE} .panels")).to_be_visible(timeout=20_000)
+    """Follow the link to a page, in its menu if it is in one, and wait for the page."""
+    menu, question = IN_MENUS.get(name, ("", QUESTIONS.get(name, "")))
+    if menu:
+        page.get_by_role("button", name=menu).first.click()
+        page.get_by_role("menuitem", name=name).click()
     else:
-        expect(page.get_by_role("heading", name=QUESTIONS[name])).to_be_visible(timeout=20_000)
+        page.get_by_role("link", name=name, exact=True).click()
+    if question:
+        expect(page.get_by_role("heading", name=question)).to_be_visible(timeout=60_000)
+    else:
+        expect(page.locator(f"{STAGE} .panels")).to_be_visible(timeout=20_000)
     lie_still(page)
 
 

@@ -57,7 +57,7 @@ def wait_for_new_run(page: Page, before: str, steps: int, seconds: float = 60) -
     while time.monotonic() < until:
         if run_id(page) != before and stage_number(page, "steps") >= steps:
             return
-        page.wait_for_timeout(20)
+        page.wait_for_timeout(50)
     raise TimeoutError("the new run did not appear")
 
 
@@ -74,6 +74,14 @@ def run(page: Page, prompt: str, tokens: int = 8) -> None:
     wait_for_new_run(page, before, tokens)
 
 
+def choose_theme(page: Page, theme: str) -> None:
+    """Choose a theme in the app's menu, and close the menu."""
+    page.get_by_test_id("stMainMenuButton").click()
+    page.get_by_role("menuitemradio", name=theme).click()
+    page.keyboard.press("Escape")
+    page.mouse.move(640, 0)
+
+
 def strip(page: Page) -> str:
     """The text of the tokens on the strip."""
     return page.locator(f"{STAGE} .tokens").inner_text()
@@ -82,4 +90,4 @@ def strip(page: Page) -> str:
 def lie_still(page: Page) -> None:
     """Return once a page has been drawn to the last chart."""
     page.evaluate("globalThis.looks = null")
-    page.wait_for_function(LIES_STILL, timeout=90_000)
+    page.wait_for_function(LIES_STILL, timeout=90_000, polling=100)

@@ -3,10 +3,11 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from gpt2.trace.trace import Trace
-from tests.browser import open_page, open_tab, serve
+from tests.browser import open_page
+from tests.heads import QUESTIONS
 from tests.stage import (
     STAGE,
     begin,
@@ -23,138 +24,83 @@ from tests.stage import (
 
 pytestmark = pytest.mark.browser
 
-LENSES = {
-    "embeddings": "What is each token before the model thinks?",
-    "attention": "Who is each token looking at?",
-    "mlp": "What does each neuron do?",
-    "residual": "What does each layer add?",
-    "attribution": "Why this token?",
-    "paths": "Where did the answer come from?",
-    "sampling": "How is the next token chosen?",
-    "cost": "What does a token cost?",
-}
-TITLES = {"residual": "Residual stream", "mlp": "MLP"}
+
+def a_prompt_is_continued_and_the_same_seed_gives_the_same_text(page: Page) -> None:
+    run(page, "The old woman went")
+    first = strip(page)
+    run(page, "The old woman went")
+    assert first.startswith("The·old·woman·went") and strip(page) == first
 
 
-def test_the_first_paint_is_a_recorded_run_and_says_so(chromium, server):
-    page = open_page(chromium, server.url)
-    page.wait_for_selector(STAGE)
-    expect(page.locator(STAGE)).to_contain_text("recorded run")
-    assert stage_number(page, "steps") > 10
-    assert "upon" in strip(page)
-    page.context.close()
+def all_parts_move_together_when_a_step_is_taken_back_and_on(page: Page) -> None:
+    run(page, "The little bird", 6)
+    page.locator(f"{STAGE} .tokens").click()
+    last = stage_number(page, "step")
+    page.get_by_role("button", name="One step back").click()
+    expect(page.locator(STAGE)).to_have_attribute("data-step", str(last - 1))
+    page.get_by_role("button", name="First step").click()
+    expect(page.locator(STAGE)).to_have_attribute("data-step", "0")
+    page.get_by_role("button", name="Last step").click()
+    expect(page.locator(STAGE)).to_have_attribute("data-step", str(last))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_live_is_whole_at_1280_by_800_without_scrolling(chromium, server, scheme):
-    page = open_page(chromium, server.url, 1280, 800, scheme)
-    ready(page)
-    box = page.locator(STAGE).bounding_box()
-    assert box is not None
-    assert box["x"] >= 0
-    assert box["x"] + box["width"] <= 1280
-    assert box["y"] + box["height"] <= 800
-    main = page.locator('[data-testid="stMain"]')
-    assert main.evaluate("node => node.scrollHeight - node.clientHeight") <= 0
-    for canvas in page.locator(f"{STAGE} canvas").all():
-        inner = canvas.bounding_box()
-        assert inner is not None
-        assert inner["width"] > 40
-        assert inner["height"] > 20
-        assert inner["y"] + inner["height"] <= 800
-    page.context.close()
+def one_step_on_at_the_end_makes_one_new_token(page: Page) -> None:
+    run(page, "The little bird", 5)
+    expect(page.locator(f"{STAGE} .state")).to_contain_text("paused")
+    steps = stage_number(page, "steps")
+    page.get_by_role("button", name="One step on").click()
+    expect(page.locator(STAGE)).to_have_attribute("data-steps", str(steps + 1), timeout=10_000)
+    lie_still(page)
+    assert stage_number(page, "steps") == steps + 1
 
 
-def test_every_panel_has_something_painted_on_it(live):
-    blank = live.locator(f"{STAGE} canvas").evaluate_all(
-        """nodes => nodes.filter(node => {
-            const image = node.getContext("2d").getImageData(0, 0, node.width, node.height);
-            return new Set(new Uint32Array(image.data.buffer)).size < 4;
-        }).map(node => node.dataset.panel)"""
-    )
-    assert blank == []
-
-
-def test_a_prompt_is_continued_and_the_same_seed_gives_the_same_text(live):
-    run(live, "The old woman went")
-    first = strip(live)
-    run(live, "The old woman went")
-    assert first.startswith("The·old·woman·went") and strip(live) == first
-
-
-def test_all_parts_move_together_when_a_step_is_taken_back_and_on(live):
-    run(live, "The little bird", 6)
-    live.locator(f"{STAGE} .tokens").click()
-    last = stage_number(live, "step")
-    live.get_by_role("button", name="One step back").click()
-    expect(live.locator(STAGE)).to_have_attribute("data-step", str(last - 1))
-    live.get_by_role("button", name="First step").click()
-    expect(live.locator(STAGE)).to_have_attribute("data-step", "0")
-    live.get_by_role("button", name="Last step").click()
-    expect(live.locator(STAGE)).to_have_attribute("data-step", str(last))
-
-
-def test_one_step_on_at_the_end_makes_one_new_token(live):
-    run(live, "The little bird", 5)
-    steps = stage_number(live, "steps")
-    live.get_by_role("button", name="One step on").click()
-    expect(live.locator(STAGE)).to_have_attribute("data-steps", str(steps + 1), timeout=10_000)
-    live.wait_for_timeout(500)
-    assert stage_number(live, "steps") == steps + 1
-
-
-def test_playing_and_pausing_by_the_space_key(live):
-    run(live, "Far away in the", 5)
-    settle(live, max_new_tokens=300, speed=6)
-    live.locator(f"{STAGE} h2").first.click()
-    live.keyboard.press("Space")
+def the_space_key_plays_and_pauses(page: Page) -> None:
+    run(page, "Far away in the", 5)
+    settle(page, max_new_tokens=300, speed=6)
+    page.locator(f"{STAGE} h2").first.click()
+    page.keyboard.press("Space")
     more_than_seven = re.compile(r"^([89]|\d\d+)$")
-    expect(live.locator(STAGE).first).to_have_attribute("data-steps", more_than_seven, timeout=20_000)
-    live.keyboard.press("Space")
-    expect(live.locator(f"{STAGE} .state")).not_to_contain_text("running")
-    live.wait_for_timeout(500)  # a token under way may still come
-    paused = stage_number(live, "steps")
+    expect(page.locator(STAGE).first).to_have_attribute("data-steps", more_than_seven, timeout=20_000)
+    page.keyboard.press("Space")
+    expect(page.locator(f"{STAGE} .state")).to_contain_text("paused")
+    lie_still(page)  # a token under way may still come
+    paused = stage_number(page, "steps")
     assert 7 < paused < 305
-    live.wait_for_timeout(500)  # three tokens' time
-    assert stage_number(live, "steps") == paused
+    lie_still(page)  # three tokens' time
+    assert stage_number(page, "steps") == paused
 
 
-@pytest.mark.parametrize(("prompt", "sentence"), [("", "The prompt is empty"), (" the" * 600, "88 more than the 512")])
-def test_a_prompt_that_cannot_run_is_refused_in_one_sentence_and_the_run_is_kept(live, prompt, sentence):
+def test_a_run_is_repeated_stepped_through_lengthened_and_paused(live, subtests):
+    for claim in (
+        a_prompt_is_continued_and_the_same_seed_gives_the_same_text,
+        all_parts_move_together_when_a_step_is_taken_back_and_on,
+        one_step_on_at_the_end_makes_one_new_token,
+        the_space_key_plays_and_pauses,
+    ):
+        with subtests.test(claim.__name__):
+            claim(live)
+
+
+def test_a_prompt_runs_as_it_is_typed_or_is_refused_in_one_sentence(live, subtests):
+    for prompt in ("   ", "a\n\n b", "🐉 عرب 你好", "tab\there"):
+        with subtests.test(prompt=prompt):
+            run(live, prompt, 2)
+            assert live.get_by_role("textbox", name="Prompt").input_value() == prompt
+    with subtests.test("markup"):
+        run(live, '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>', 3)
+        assert live.evaluate("window.hacked") is None
+        assert "onerror" in strip(live)
     before, shown = run_id(live), strip(live)
-    begin(live, prompt)
-    expect(live.get_by_role("alert").filter(has_text=sentence)).to_be_visible(timeout=10_000)
-    assert (run_id(live), strip(live)) == (before, shown)
+    for prompt, sentence in (("", "The prompt is empty"), (" the" * 600, "88 more than the 512")):
+        with subtests.test(refused=sentence):
+            begin(live, prompt)
+            expect(live.get_by_role("alert").filter(has_text=sentence)).to_be_visible(timeout=10_000)
+            assert (run_id(live), strip(live)) == (before, shown)
 
 
-def test_markup_in_a_prompt_is_text(live):
-    run(live, '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>', 3)
-    assert live.evaluate("window.hacked") is None
-    assert "onerror" in strip(live)
-
-
-@pytest.mark.parametrize("prompt", ["   ", "a\n\n b", "🐉 عرب 你好", "tab\there"])
-def test_whitespace_and_other_scripts_run_as_they_are(live, prompt):
-    run(live, prompt, 2)
-    assert live.get_by_role("textbox", name="Prompt").input_value() == prompt
-
-
-def test_changing_the_page_keeps_the_run(live):
-    run(live, "The fox", 6)
-    before, text = run_id(live), strip(live)
-    for name, question in LENSES.items():
-        title = TITLES.get(name, name.capitalize())
-        live.get_by_role("link", name=title, exact=True).click()
-        expect(live.get_by_role("heading", name=question)).to_be_visible(timeout=20_000)
-        expect(live.locator(STAGE)).to_have_attribute("data-run", before)
-        assert strip(live) == text
-    live.get_by_role("link", name="Live", exact=True).click()
-    expect(live.locator(STAGE)).to_have_attribute("data-run", before)
-    assert strip(live) == text
-
-
-def test_after_a_click_on_another_page_the_old_one_says_nothing_that_could_bring_it_back(live):
+def test_a_page_that_is_opened_keeps_the_run_and_the_one_before_says_nothing_that_could_bring_it_back(live):
     run(live, "The fox", 3)
+    before, text = run_id(live), strip(live)
     leave_and_press = """name => {
         const component = globalThis.gpt2Stage.component, send = component.setTriggerValue;
         globalThis.said = 0;
@@ -162,13 +108,18 @@ def test_after_a_click_on_another_page_the_old_one_says_nothing_that_could_bring
         [...document.querySelectorAll("a")].find(node => node.textContent.trim() === name).click();
         component.parentElement.querySelector(".play").click();
     }"""
-    for name, question in LENSES.items():
+    for name, question in QUESTIONS.items():
         steps = stage_number(live, "steps")
-        live.evaluate(leave_and_press, TITLES.get(name, name.capitalize()))
+        live.evaluate(leave_and_press, name)
         expect(live.get_by_role("heading", name=question)).to_be_visible(timeout=20_000)
         wait_for_new_run(live, "", steps + 3)  # the new page says it
         assert live.evaluate("globalThis.said") == 0
         expect(live.locator(f"{STAGE} .state")).not_to_contain_text("running")
+        assert run_id(live) == before and strip(live).startswith(text)
+        text = strip(live)
+    live.get_by_role("link", name="Live", exact=True).click()
+    expect(live.locator(f"{STAGE} .panels")).to_be_visible(timeout=20_000)
+    assert (run_id(live), strip(live)) == (before, text)
 
 
 def test_the_cost_page_knows_the_paints_and_measures_what_the_cache_saves(live):
@@ -190,30 +141,6 @@ def test_two_windows_do_not_disturb_each_other(chromium, server, live):
     assert strip(live).startswith("The·king") and strip(other).startswith("A·m")
     assert run_id(live) != run_id(other)
     other.context.close()
-
-
-@pytest.mark.parametrize("name", LENSES)
-def test_a_lens_page_has_no_error_and_no_sideways_scroll_in_light_and_dark(window, server, name):
-    page = open_tab(window, f"{server.url}/{name}")
-    backgrounds = set()
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        expect(page.get_by_role("heading", name=LENSES[name])).to_be_visible(timeout=30_000)
-        lie_still(page)
-        assert page.locator('[data-testid="stException"]').count() == 0
-        assert page.evaluate("document.documentElement.scrollWidth") <= 1280
-        backgrounds.add(page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor"))
-    assert page.errors == [] and len(backgrounds) == 2
-    page.close()
-
-
-def test_the_first_visitor_of_a_server_may_come_by_a_pages_own_address(chromium, tmp_path):
-    with serve(tmp_path / "server.log") as fresh:
-        page = open_page(chromium, f"{fresh.url}/attention")
-        expect(page.get_by_role("heading", name=LENSES["attention"])).to_be_visible(timeout=30_000)
-        expect(page.get_by_role("link", name="Live", exact=True)).to_be_visible()
-        assert page.get_by_text("Page not found").count() == 0
-        page.context.close()
 
 
 def test_a_run_is_saved_by_keys_alone_while_another_visitor_generates(chromium, server, live, tmp_path):

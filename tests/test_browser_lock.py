@@ -1,18 +1,30 @@
 """One locked head and one picked cell, in a real Chromium: the same on every page, let go in every way, keys alive."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.heads import PANEL_BADGE, QUESTIONS, STRIP_BADGE, go_to, is_unlocked, live_tile, locked, matrix, tile
-from tests.stage import STAGE, lie_still, stage_number
+from tests.browser import Server, open_tab
+from tests.heads import PANEL_BADGE, STRIP_BADGE, go_to, is_unlocked, live_tile, locked, matrix, tile
+from tests.stage import STAGE, lie_still, ready, stage_number
 
 pytestmark = pytest.mark.browser
 DONE = """() => {
     const { lock, cursor, playback } = globalThis.gpt2Stage.state;
     return JSON.stringify([lock, cursor, playback.kind]);
 }"""
+
+
+@pytest.fixture(scope="module")
+def visitor(window: BrowserContext, server: Server) -> Iterator[Page]:
+    """A visitor who goes from page to page."""
+    page = open_tab(window, server.url)
+    ready(page)
+    yield page
+    assert page.errors == []  # type: ignore[attr-defined]
+    page.close()
 
 
 def speaks_of(page: Page, name: str) -> None:
@@ -22,24 +34,21 @@ def speaks_of(page: Page, name: str) -> None:
     expect(page.get_by_text(f"How {name} computes its weights")).to_be_visible(timeout=20_000)
 
 
-def test_a_head_locked_on_live_is_locked_and_framed_on_attention_and_let_go_there(live):
+def test_one_lock_is_shown_on_live_and_attention_and_let_go_on_either_a_picked_cell_before_it(live):
     live.mouse.click(*live_tile(live, 2, 4))
     expect(live.locator(PANEL_BADGE)).to_have_text("locked · Esc")
     expect(live.locator(f"{STAGE} .one .name")).to_have_text("One head: L2·H4")
     expect(live.locator(f"{STAGE} .mosaic .says b").first).to_have_text("L2·H4")
     go_to(live, "Attention")
+    badge = matrix(live, "Every head").locator(".badge")
     expect(live.locator(STRIP_BADGE)).to_have_text("L2·H4 locked · Esc")
-    expect(matrix(live, "Every head").locator(".badge")).to_have_text("locked · Esc")
+    expect(badge).to_have_text("locked · Esc")
     speaks_of(live, "L2·H4")
     live.mouse.click(*tile(live, 2, 4))  # the second click
     is_unlocked(live)
-    expect(matrix(live, "Every head").locator(".badge")).to_be_hidden()
-    go_to(live, "Live")
-    is_unlocked(live)
+    expect(badge).to_be_hidden()
 
-
-def test_a_head_locked_on_attention_is_locked_on_live_and_the_second_click_there_lets_it_go(live):
-    go_to(live, "Attention")
+    # Locked here, it is locked on Live, and the second click there lets it go.
     live.mouse.click(*tile(live, 3, 5))
     assert locked(live) == (3, 5)
     expect(live.locator(STRIP_BADGE)).to_have_text("L3·H5 locked · Esc")
@@ -51,13 +60,10 @@ def test_a_head_locked_on_attention_is_locked_on_live_and_the_second_click_there
     is_unlocked(live)
     go_to(live, "Attention")
     is_unlocked(live)
-    expect(matrix(live, "Every head").locator(".badge")).to_be_hidden()
+    expect(badge).to_be_hidden()
 
-
-def test_a_head_locked_the_moment_before_another_page_is_clicked_is_locked_there(live):
-    go_to(live, "Attention")
-    x, y = tile(live, 1, 6)
-    live.mouse.click(x, y)
+    # Locked the moment before another page is clicked, it is locked there.
+    live.mouse.click(*tile(live, 1, 6))
     live.get_by_role("link", name="Live", exact=True).click()
     expect(live.locator(f"{STAGE} .one .name")).to_have_text("One head: L1·H6", timeout=20_000)
     expect(live.locator(PANEL_BADGE)).to_be_visible()
@@ -65,33 +71,8 @@ def test_a_head_locked_the_moment_before_another_page_is_clicked_is_locked_there
     live.get_by_role("link", name="Attention", exact=True).click()
     speaks_of(live, "L2·H6")
 
-
-@pytest.mark.parametrize("name", ["Live", *QUESTIONS])
-def test_the_badge_and_esc_let_a_head_go_on_every_page_and_nothing_moves(live, name):
-    if name != "Live":
-        go_to(live, name)
-    badge = live.locator(PANEL_BADGE if name == "Live" else STRIP_BADGE)
-    places = [place(live, part) for part in (".play", ".tokens", ".state b")]
-    live.keyboard.press("ArrowDown")
-    expect(badge).to_be_visible()
-    assert places == [place(live, part) for part in (".play", ".tokens", ".state b")]
-    badge.click()
-    is_unlocked(live)
-    live.keyboard.press("ArrowDown")
-    expect(badge).to_be_visible()
-    live.keyboard.press("Escape")
-    is_unlocked(live)
-
-
-def place(page: Page, part: str) -> dict[str, float] | None:
-    """Where a part of the stage stands on the screen."""
-    return page.locator(f"{STAGE} {part}").first.bounding_box()
-
-
-def test_esc_lets_a_picked_cell_go_first_and_then_the_head_while_the_focus_is_in_a_picture(live):
-    go_to(live, "Attention")
-    live.mouse.click(*tile(live, 2, 4))
-    speaks_of(live, "L2·H4")
+    # Esc lets a picked cell go first, and then the head, while the focus is in a picture.
+    lie_still(live)
     pictures = [matrix(live, title) for title in ("1 · Scores, before the mask", "3 · Pattern, after softmax")]
     caption = pictures[1].locator(".caption")
     strongest = caption.inner_text()
@@ -103,49 +84,64 @@ def test_esc_lets_a_picked_cell_go_first_and_then_the_head_while_the_focus_is_in
     for picture in pictures:
         expect(picture.locator(".badge")).to_be_hidden()
     expect(caption).to_have_text(strongest, timeout=20_000)
-    assert locked(live) == (2, 4)
+    assert locked(live) == (2, 6)
     live.keyboard.press("Escape")
     is_unlocked(live)
 
 
-@pytest.mark.parametrize("how", ["second click", "badge", "Esc from elsewhere"])
-def test_a_picked_token_of_the_residual_stream_is_shown_as_picked_and_let_go(live, how):
-    go_to(live, "Residual stream")
-    picture = matrix(live, "How long is each token's vector\\?")
+def place(page: Page, part: str) -> dict[str, float] | None:
+    """Where a part of the stage stands on the screen."""
+    return page.locator(f"{STAGE} {part}").first.bounding_box()
+
+
+def a_picked_token_is_shown_as_picked_and_let_go(page: Page, how: str) -> None:
+    """A token picked in the picture of the Residual stream."""
+    picture = matrix(page, "How long is each token's vector\\?")
     caption, badge, plot = (picture.locator(part) for part in (".caption", ".badge", ".plot"))
     newest = caption.inner_text()
     plot.click(position={"x": 300, "y": 150})
     expect(badge).to_have_text("picked · Esc")
     expect(caption).not_to_have_text(newest, timeout=20_000)
-    lie_still(live)
+    lie_still(page)
     if how == "second click":
         plot.click(position={"x": 300, "y": 150})
     elif how == "badge":
         badge.click()
     else:
-        live.locator(f"{STAGE} .status").click(position={"x": 5, "y": 5})  # a token would be gone to
-        live.keyboard.press("Escape")
+        page.locator(f"{STAGE} .status").click(position={"x": 5, "y": 5})  # a token would be gone to
+        page.keyboard.press("Escape")
     expect(badge).to_be_hidden()
     expect(caption).to_have_text(newest, timeout=20_000)
+    lie_still(page)
 
 
-@pytest.mark.parametrize("name", ["Embeddings", "Residual stream"])
-def test_a_token_chosen_in_a_list_is_shown_as_picked_and_let_go_by_esc_and_by_the_badge(live, name):
-    go_to(live, name)
-    chosen = live.get_by_test_id("stSelectbox").locator("input").first
-    badge = live.locator("button", has_text="picked · Esc").and_(live.locator("[title*=choice]"))
-    live.keyboard.press("ArrowLeft")
-    lie_still(live)
+def a_token_chosen_in_a_list_is_let_go_by_esc_and_by_the_badge(page: Page) -> None:
+    chosen = page.get_by_test_id("stSelectbox").locator("input").first
+    badge = page.locator("button", has_text="picked · Esc").and_(page.locator("[title*=choice]"))
+    page.keyboard.press("ArrowLeft")
+    lie_still(page)
     default = re.compile("^(newest token|The drawn token)")  # the newest token's name goes with the step
-    for let_go in (lambda: live.keyboard.press("Escape"), badge.click):
+    for let_go in (lambda: page.keyboard.press("Escape"), badge.click):
         expect(badge).to_be_hidden()
-        click(live, "option")
+        click(page, "option")
         expect(badge).to_be_visible(timeout=20_000)
         expect(chosen).not_to_have_value(default)
-        lie_still(live)
+        lie_still(page)
         let_go()
         expect(chosen).to_have_value(default, timeout=20_000)
-        lie_still(live)
+        lie_still(page)
+
+
+def test_a_token_picked_in_a_picture_or_chosen_in_a_list_is_shown_as_picked_and_let_go_in_every_way(live, subtests):
+    go_to(live, "Embeddings")
+    with subtests.test("list", page="Embeddings"):
+        a_token_chosen_in_a_list_is_let_go_by_esc_and_by_the_badge(live)
+    go_to(live, "Residual stream")
+    for how in ("second click", "badge", "Esc from elsewhere"):
+        with subtests.test(how, page="Residual stream"):
+            a_picked_token_is_shown_as_picked_and_let_go(live, how)
+    with subtests.test("list", page="Residual stream"):
+        a_token_chosen_in_a_list_is_let_go_by_esc_and_by_the_badge(live)
 
 
 # What keeps the focus, or did: a selector, and the page that it is on.
@@ -163,24 +159,6 @@ CLICKED = {
     "Sampling": ['[data-testid="stVegaLiteChart"]', '[data-testid="stNumberInputStepUp"]', "summary", "slider"],
     "Cost": ['[data-testid="stVegaLiteChart"]', "summary", '[data-testid="stMain"] h2'],
 }
-
-
-@pytest.mark.parametrize("name", CLICKED)
-def test_the_keys_live_on_after_a_click_on_anything(live, name):
-    if name != "Live":
-        go_to(live, name)
-    dead = []
-    for what in CLICKED[name]:
-        live.locator(f"{STAGE} .first").click()  # so that Space replays
-        live.keyboard.press("ArrowUp")
-        lie_still(live)
-        click(live, what)
-        lie_still(live)
-        if live.locator("button:visible", has_text="picked · Esc").count():
-            live.keyboard.press("Escape")  # what was picked goes first
-        keys = ["Escape", " "] + [key for key in ("ArrowUp", "Escape", "ArrowRight") if what != "slider"]
-        dead += [(what, key) for key in keys if not answers(live, key)]
-    assert dead == []
 
 
 def click(page: Page, what: str) -> None:
@@ -207,6 +185,45 @@ def answers(page: Page, key: str) -> bool:
         page.keyboard.press(" ")
         expect(page.locator(STAGE)).to_have_attribute("data-mode", "still")
     return bool(before != after)
+
+
+def the_badge_and_esc_let_a_head_go_and_nothing_moves(page: Page, name: str) -> None:
+    badge = page.locator(PANEL_BADGE if name == "Live" else STRIP_BADGE)
+    places = [place(page, part) for part in (".play", ".tokens", ".state b")]
+    page.keyboard.press("ArrowDown")
+    expect(badge).to_be_visible()
+    assert places == [place(page, part) for part in (".play", ".tokens", ".state b")]
+    badge.click()
+    is_unlocked(page)
+    page.keyboard.press("ArrowDown")
+    expect(badge).to_be_visible()
+    page.keyboard.press("Escape")
+    is_unlocked(page)
+
+
+def the_keys_live_on_after_a_click(page: Page, what: str) -> None:
+    if locked(page) is None:
+        page.keyboard.press("ArrowUp")
+    lie_still(page)
+    click(page, what)
+    lie_still(page)
+    if page.locator("button:visible", has_text="picked · Esc").count():
+        page.keyboard.press("Escape")  # what was picked goes first
+    keys = ("Escape", " ", *(() if what == "slider" else ("ArrowRight", "ArrowUp")))
+    assert [key for key in keys if not answers(page, key)] == []
+
+
+@pytest.mark.parametrize("name", CLICKED)
+def test_a_head_is_let_go_in_place_and_the_keys_live_on_after_a_click_on_anything(visitor, name, subtests):
+    go_to(visitor, name)
+    for _ in range(2):  # what was picked on the page before, and the head
+        visitor.keyboard.press("Escape")
+    with subtests.test("let go"):
+        the_badge_and_esc_let_a_head_go_and_nothing_moves(visitor, name)
+    visitor.locator(f"{STAGE} .first").click()  # so that Space replays
+    for what in CLICKED[name]:
+        with subtests.test(clicked=what):
+            the_keys_live_on_after_a_click(visitor, what)
 
 
 def test_the_large_head_rests_while_steps_change_and_follows_the_sharpest_if_asked(live):

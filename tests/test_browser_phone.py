@@ -1,72 +1,37 @@
-"""Claims about a phone: by touch, every page is in reach and can be read, 390 and 320 pixels wide."""
+"""Claims about a phone: by touch, every page is in reach, can be read and pressed, 390 and 320 pixels wide."""
+
+import re
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from pages.frame.page_row import KEY, MARKS
-from tests.browser import WAS_OFFERED_THE_TOUR, Server
-from tests.stage import STAGE, lie_still, ready, run_id, settle, stage_number, wait_for_new_run
+from pages.look.glossary import TERMS
+from pages.look.palette import LIGHT
+from tests.browser import Server, open_tab
+from tests.heads import PAGES, QUESTIONS, live_tile, locked, matrix
+from tests.readings import FAULTS, OVERLAPS, TOO_SMALL
+from tests.stage import STAGE, begin, lie_still, ready, run_id, settle, stage_number, wait_for_new_run
 
 pytestmark = pytest.mark.browser
 
-PAGES = "Live", "Embeddings", "Attention", "MLP", "Residual stream", "Attribution", "Paths", "Sampling", "Cost"
-# What is wrong with the page as it is laid out: letters that are too small, what sticks out, and what is cut off.
-FAULTS = """() => {
-    const faults = [], wide = document.documentElement.clientWidth;
-    const main = document.querySelector('.stMain');
-    const scrolls = (element) => {
-        if (!element || element === main) return false;
-        const { overflowX } = getComputedStyle(element);
-        return ['auto', 'scroll'].includes(overflowX) || scrolls(element.parentElement);
-    };
-    if (main.scrollWidth > main.clientWidth) faults.push(`the page scrolls to ${main.scrollWidth}`);
-    const look = (root) => {
-        for (const element of root.querySelectorAll('*')) {
-            if (element.shadowRoot) look(element.shadowRoot);
-            const style = getComputedStyle(element), box = element.getBoundingClientRect();
-            const isSeen = style.visibility !== 'hidden' && box.width > 2 && box.height > 2;
-            const own = [...element.childNodes].filter((node) => node.nodeType === 3);
-            const text = own.map((node) => node.data).join('');
-            if (!isSeen || !text.trim() || element.closest('.katex, .tokens')) continue;
-            if (parseFloat(style.fontSize) < 12) faults.push(`${style.fontSize}: ${text}`);
-            const svg = element.closest('svg.marks')?.getBoundingClientRect();
-            if (svg && (box.right > svg.right + 1 || box.left < svg.left - 1)) faults.push(`cut off: ${text}`);
-            if (box.right > wide + 1 && !scrolls(element)) faults.push(`sticks out to ${box.right}: ${text}`);
-        }
-    };
-    look(main);
-    return faults;
-}"""
-# Texts of the first chart that lie over one another.
-OVERLAPS = """() => {
-    const texts = [...document.querySelector('[data-testid=stVegaLiteChart] svg').querySelectorAll('text')]
-        .map((text) => [text.textContent, text.getBoundingClientRect()]).filter(([, { width }]) => width);
-    const lies = ([, a], [, b]) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
-        && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4;
-    const below = (one, at) => texts.slice(0, at).filter((two) => lies(one, two)).map((two) => [one[0], two[0]]);
-    return texts.flatMap(below);
-}"""
 
-
-@pytest.fixture
-def phone(chromium: Browser, server: Server):
+@pytest.fixture(scope="module")
+def phone(chromium: Browser, server: Server) -> Iterator[Page]:
+    """A visitor who goes from page to page."""
     window = chromium.new_context(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
-    page = window.new_page()
-    page.add_init_script(WAS_OFFERED_THE_TOUR)
-    page.goto(server.url)
+    page = open_tab(window, server.url)
     ready(page)
+    lie_still(page)
     yield page
     window.close()
 
 
-def faults(page: Page, name: str) -> list[str]:
-    """The faults of the page, as wide as most phones and as the narrowest."""
-    found = []
-    for width in (320, 390):
-        page.set_viewport_size({"width": width, "height": 844})
-        lie_still(page)
-        found += [f"{name} at {width}: {fault}" for fault in page.evaluate(FAULTS)]
-    return found
+def narrow_to(page: Page, width: int) -> None:
+    """Turn or fold the device."""
+    page.set_viewport_size({"width": width, "height": 844})
+    lie_still(page)
 
 
 def top_and_bottom(page: Page, selector: str) -> tuple[float, float]:
@@ -76,39 +41,172 @@ def top_and_bottom(page: Page, selector: str) -> tuple[float, float]:
     return box["y"], box["y"] + box["height"]
 
 
-def test_a_phone_reaches_and_reads_every_page_by_touch(phone: Page) -> None:
-    row = phone.locator(".st-key-page-row")
-    expect(row.get_by_role("link")).to_have_text([*PAGES, "Experiments", "Branches", "The course"])
-    expect(row.locator("[aria-current=page]")).to_have_text("Live")
-    # What comes next stands before the panels that explain it, and a long draft covers no button.
-    assert top_and_bottom(phone, ".panel.bars")[0] < top_and_bottom(phone, ".panel.heads")[0]
-    settle(phone, max_new_tokens=6, speed=0)
-    before, box = run_id(phone), phone.get_by_role("textbox", name="Prompt")
+def is_read_above(page: Page, box: str, y: float) -> None:
+    """Fail unless a box is inside the window and above the finger."""
+    place = page.locator(box).bounding_box()
+    assert place is not None
+    assert place["x"] >= 0 and place["x"] + place["width"] <= 390 and 0 <= place["y"] <= y - place["height"]
+
+
+def a_tap_shows_a_value_until_the_next_one_and_locks_a_head(page: Page) -> None:
+    tip = page.locator(f"{STAGE} .tip")
+    bars = page.locator(f"{STAGE} canvas[data-panel=bars]").bounding_box()
+    assert bars is not None
+    page.touchscreen.tap(bars["x"] + 150, bars["y"] + 100)
+    expect(tip).to_contain_text(re.compile(r"%.*rank \d+ · .* in the draw.*softmax\(logits\)", re.DOTALL))
+    is_read_above(page, f"{STAGE} .tip", bars["y"] + 100)
+    page.keyboard.press("ArrowLeft")  # what it tells changes with the step
+    expect(tip).to_be_visible()
+    page.locator(f"{STAGE} .bars h2").tap()
+    expect(tip).to_be_hidden()
+    x, y = live_tile(page, 3, 7)
+    page.touchscreen.tap(x, y)
+    expect(tip).to_contain_text("L3·H7: ")
+    assert locked(page) == (3, 7)
+    is_read_above(page, f"{STAGE} .tip", y)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+
+
+def what_comes_next_stands_first_and_a_long_draft_covers_no_button(page: Page) -> None:
+    assert top_and_bottom(page, ".panel.bars")[0] < top_and_bottom(page, ".panel.heads")[0]
+    settle(page, max_new_tokens=6, speed=0)
+    before, box = run_id(page), page.get_by_role("textbox", name="Prompt")
     box.tap()
     box.fill("Once upon a time there was a little girl who lived with her mother in a house by the sea. " * 3)
-    assert top_and_bottom(phone, ".prompt .box")[1] <= top_and_bottom(phone, ".transport")[0]
-    phone.locator(f"{STAGE} .play").tap()
-    wait_for_new_run(phone, before, 6)
-    # A step back changes the step and not the head that is looked at; a tap locks another, on every page.
-    name = phone.locator(f"{STAGE} .one .name")
-    head, step = name.inner_text(), stage_number(phone, "step")
-    phone.get_by_role("button", name="One step back").tap()
-    expect(phone.locator(STAGE)).to_have_attribute("data-step", str(step - 1))
+    assert top_and_bottom(page, ".prompt .box")[1] <= top_and_bottom(page, ".transport")[0]
+    page.locator(f"{STAGE} .play").tap()
+    wait_for_new_run(page, before, 6)
+
+
+def a_step_back_keeps_the_head_and_a_tap_locks_another(page: Page) -> None:
+    name = page.locator(f"{STAGE} .one .name")
+    head, step = name.inner_text(), stage_number(page, "step")
+    page.get_by_role("button", name="One step back").tap()
+    expect(page.locator(STAGE)).to_have_attribute("data-step", str(step - 1))
     assert name.inner_text() == head
-    mosaic = phone.locator("canvas[data-panel=mosaic]")
-    mosaic.tap(position={"x": 60, "y": 60})
-    expect(phone.locator(f"{STAGE} .one .unlock")).to_be_visible()
-    locked = name.inner_text().removeprefix("One head: ")
-    found = faults(phone, "Live")
-    for title in PAGES[1:]:
-        row.get_by_role("link", name=title, exact=True).tap()
-        expect(row.locator("[aria-current=page]")).to_have_text(title, timeout=60_000)
-        expect(phone.locator(".stMain .stHeading")).to_be_visible(timeout=60_000)
-        expect(phone.locator(f"{STAGE} .state .unlock")).to_have_text(f"{locked} locked · Esc")
-        found += faults(phone, title)
-        if title == "Sampling":
-            found += [f"{one} lies over {two}" for one, two in phone.evaluate(OVERLAPS)]
-    assert found == []
+    page.locator("canvas[data-panel=mosaic]").tap(position={"x": 60, "y": 60})
+    expect(page.locator(f"{STAGE} .one .unlock")).to_be_visible()
+
+
+def a_refused_draft_and_the_settings_can_be_pressed(page: Page) -> None:
+    begin(page, "")  # a sentence of refusal is on the screen too
+    page.locator("button.chip").tap()
+    assert page.evaluate(TOO_SMALL) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Discard").tap()
+
+
+def the_dialog_can_be_read_and_is_left_by_a_tap_beside_it(page: Page) -> None:
+    help_ = page.locator(f"{STAGE} .help")
+    page.locator(f"{STAGE} .help-button").tap()
+    expect(help_).to_be_visible()
+    box = help_.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 390 and box["y"] + box["height"] <= 844
+    assert help_.evaluate("node => node.scrollWidth - node.clientWidth") <= 0
+    text = help_.inner_text()
+    for sign in ("Space", "← →", "↑ ↓", "Esc", "·", "↵", "⇥", "⟨c3⟩", "hatched"):
+        assert sign in text
+    colours = help_.locator(".swatch").evaluate_all(
+        "nodes => nodes.map(node => getComputedStyle(node).backgroundColor)"
+    )
+    concepts = ("attention", "mlp", "token", "position", "residual", "sampling", "watched")
+    hexes = [getattr(LIGHT, concept).removeprefix("#") for concept in concepts]
+    assert colours == [f"rgb({', '.join(str(int(code[at : at + 2], 16)) for at in (0, 2, 4))})" for code in hexes]
+    page.touchscreen.tap(box["x"] + 20, box["y"] - 10)
+    expect(help_).to_be_hidden()
+
+
+def a_tap_on_a_titles_button_shows_its_note_and_a_second_one_hides_it(page: Page) -> None:
+    button = page.locator('.explains[data-panel="live.draw"]')
+    button.tap()
+    expect(page.locator(f"{STAGE} .explain")).to_contain_text(TERMS["u"])
+    button.tap()
+    expect(page.locator(f"{STAGE} .explain")).to_be_hidden()
+
+
+def a_tap_tells_of_a_cell_until_one_taps_elsewhere(page: Page, title: Locator) -> None:
+    heads = matrix(page, "Every head")
+    heads.locator(".plot").tap(position={"x": 120, "y": 100})
+    expect(heads.locator(".tip")).to_contain_text(re.compile(r"^L\d·H\d: "))
+    title.tap()
+    expect(page.locator(".matrix .tip:visible")).to_have_count(0)
+
+
+def a_tap_tells_of_a_bar_until_one_taps_elsewhere(page: Page, title: Locator) -> None:
+    page.locator(".stVegaLiteChart .mark-rect.role-mark path").nth(1).tap(force=True)  # what lies over it tells
+    value = page.locator("#vg-tooltip-element.visible")
+    expect(value).to_contain_text(re.compile("token.*probability", re.DOTALL))
+    title.tap()
+    expect(value).to_have_count(0)
+
+
+def the_menu_that_has_the_themes_is_in_reach(page: Page) -> None:
+    menu = page.get_by_test_id("stMainMenuButton").bounding_box()
+    assert menu is not None and menu["x"] >= 0 and menu["x"] + menu["width"] <= 390
+    page.get_by_test_id("stMainMenuButton").tap()
+    page.get_by_role("menuitemradio", name="Dark").tap()
+    page.keyboard.press("Escape")
+    assert page.get_by_test_id("stAppViewContainer").evaluate("node => node.scrollLeft") == 0
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_phone_reaches_reads_and_presses_a_page_by_touch(phone: Page, name: str, subtests: pytest.Subtests) -> None:
+    row = phone.locator(".st-key-page-row")
+    row.get_by_role("link", name=name, exact=True).tap()
+    expect(row.locator("[aria-current=page]")).to_have_text(name, timeout=60_000)
+    if name != "Live":
+        title = phone.get_by_role("heading", name=QUESTIONS[name])
+        expect(title).to_be_visible(timeout=60_000)
+    lie_still(phone)
+    if name == "Live":
+        phone.locator("canvas[data-panel=mosaic]").tap(position={"x": 60, "y": 60})
+        expect(phone.locator(f"{STAGE} .one .unlock")).to_be_visible()
+    elif head := locked(phone):
+        with subtests.test("locked head"):
+            expect(phone.locator(f"{STAGE} .state .unlock")).to_have_text(f"L{head[0]}·H{head[1]} locked · Esc")
+    with subtests.test("390 pixels"):
+        assert phone.evaluate(FAULTS) == []
+        assert phone.evaluate(TOO_SMALL) == []
+    if name == "Attention":
+        with subtests.test("a tap on a cell"):
+            a_tap_tells_of_a_cell_until_one_taps_elsewhere(phone, title)
+    if name == "Sampling":
+        with subtests.test("a tap on a bar"):
+            assert phone.evaluate(OVERLAPS) == []
+            a_tap_tells_of_a_bar_until_one_taps_elsewhere(phone, title)
+    narrow_to(phone, 320)
+    with subtests.test("320 pixels"):
+        assert phone.evaluate(FAULTS) == []
+    narrow_to(phone, 1280)
+    with subtests.test("1280 pixels"):
+        assert phone.evaluate(TOO_SMALL) == []
+    narrow_to(phone, 390)
+    assert phone.errors == []  # type: ignore[attr-defined]
+
+
+def test_on_a_phone_the_row_of_pages_the_dialog_the_settings_and_the_themes_are_in_reach(
+    phone: Page, subtests: pytest.Subtests
+) -> None:
+    row = phone.locator(".st-key-page-row")
+    row.get_by_role("link", name="Live", exact=True).tap()
+    expect(phone.locator(f"{STAGE} .panels")).to_be_visible(timeout=60_000)
+    lie_still(phone)
+    phone.keyboard.press("Escape")
+    expect(row.get_by_role("link")).to_have_text([*PAGES, "Experiments", "Branches", "The course"])
+    for claim in (
+        a_tap_shows_a_value_until_the_next_one_and_locks_a_head,
+        what_comes_next_stands_first_and_a_long_draft_covers_no_button,
+        the_dialog_can_be_read_and_is_left_by_a_tap_beside_it,
+        a_tap_on_a_titles_button_shows_its_note_and_a_second_one_hides_it,
+        a_refused_draft_and_the_settings_can_be_pressed,
+        a_step_back_keeps_the_head_and_a_tap_locks_another,
+        the_menu_that_has_the_themes_is_in_reach,
+    ):
+        with subtests.test(claim.__name__):
+            claim(phone)
+    assert phone.errors == []  # type: ignore[attr-defined]
 
 
 def test_the_page_that_was_opened_last_is_marked_whichever_message_comes_first(chromium: Browser) -> None:

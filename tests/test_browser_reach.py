@@ -1,9 +1,9 @@
-"""Everything that can be pointed at is reached and read by keys alone and by a finger, in a real Chromium."""
+"""Everything that can be pointed at is reached and read by keys alone, in a real Chromium."""
 
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from gpt2.experiments.ablation import ablation
 from gpt2.experiments.part import head
@@ -12,10 +12,9 @@ from gpt2.model.sampling import Distribution, Sampling
 from pages.charts.experiments import strip, texts
 from pages.look.tokens import unmarked
 from pages.visit.branching import KEPT
-from tests.browser import Server, open_tab
 from tests.heads import PANEL_BADGE, QUESTIONS, STRIP_BADGE, go_to, is_unlocked, live_tile, locked, matrix
 from tests.players import SAMPLING
-from tests.stage import STAGE, begin, lie_still, ready, run_id, stage_number, wait_for_new_run
+from tests.stage import STAGE, lie_still, run_id, stage_number, wait_for_new_run
 
 pytestmark = pytest.mark.browser
 PICTURES = ("embedding", "residual", "mosaic", "one", "lens", "bars", "draw")
@@ -24,29 +23,6 @@ FOCUSED = """() => {
     let active = document.activeElement;
     while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
     return active.dataset.panel ?? active.getAttribute("aria-label") ?? active.textContent.trim();
-}"""
-# What is pressed, dragged or typed in and takes less than 24 x 24 pixels, with what its `::after` adds to it; and the
-# fields whose letters are smaller than 16. A switch is pressed by its label, a slider dragged by its thumb; what only
-# Tab brings into view, and the tokens, which are a line of text, do not count.
-TOO_SMALL = """() => {
-    const all = (root) =>
-        [...root.querySelectorAll("*")].flatMap((node) => [node, ...(node.shadowRoot ? all(node.shadowRoot) : [])]);
-    const pressed = 'button, a[href], input, select, textarea, summary, [role=button], [role=tab], [role=radio], '
-        + '[tabindex="0"], label:has(input), div:has(> [data-testid="stSliderThumbValue"])';
-    const size = (node) => {
-        const box = node.getBoundingClientRect(), after = getComputedStyle(node, "::after");
-        const grows = after.position === "absolute" && after.content !== "none" ? 1 : 0;
-        const sum = (...sides) => grows * sides.reduce((total, side) => total - (parseFloat(after[side]) || 0), 0);
-        return [box.width + sum("left", "right"), box.height + sum("top", "bottom")];
-    };
-    const other = "[data-testid=stSkipToContent], .tokens *, label input[type=checkbox], [data-testid=stSlider] input";
-    const found = all(document).filter((node) =>
-        node.matches(pressed) && !node.matches(other) && node.checkVisibility({ visibilityProperty: true }));
-    const small = found.filter((node) => size(node).some((side) => side > 0 && side < 24));
-    const typed = "input:not([type=range], [type=checkbox], [type=radio], [type=file]), select, textarea";
-    const fine = matchMedia("(max-width: 640px)").matches
-        ? found.filter((node) => node.matches(typed) && parseFloat(getComputedStyle(node).fontSize) < 16) : [];
-    return [...small, ...fine].map((node) => [node.outerHTML.slice(0, 120), ...size(node)]);
 }"""
 
 
@@ -214,68 +190,3 @@ def test_after_a_click_the_arrows_are_the_stages_until_enter_and_the_ring_lies_o
     live.keyboard.press("Escape")
     expect(pattern.locator(".badge")).to_be_hidden()
     expect(pattern.locator(".tip")).to_be_visible()
-
-
-def touch(chromium: Browser, server: Server) -> Page:
-    """A visitor with a phone on the Live page."""
-    size = {"width": 390, "height": 844}
-    page = open_tab(chromium.new_context(viewport=size, has_touch=True, is_mobile=True), server.url)  # type: ignore
-    ready(page)
-    lie_still(page)
-    return page
-
-
-def tap(page: Page, x: float, y: float) -> None:
-    """Tap the screen, in pixels from its corner."""
-    page.touchscreen.tap(x, y)
-
-
-def is_read_above(page: Page, box: str, y: float) -> None:
-    """Fail unless a box is inside the window and above the finger."""
-    place = page.locator(box).bounding_box()
-    assert place is not None
-    assert place["x"] >= 0 and place["x"] + place["width"] <= 390 and 0 <= place["y"] <= y - place["height"]
-
-
-def test_a_tap_shows_a_value_until_the_next_one_and_locks_a_head_and_all_targets_are_large_enough(chromium, server):
-    page = touch(chromium, server)
-    tip = page.locator(f"{STAGE} .tip")
-    bars = page.locator(f"{STAGE} canvas[data-panel=bars]").bounding_box()
-    assert bars is not None
-    tap(page, bars["x"] + 150, bars["y"] + 100)
-    expect(tip).to_contain_text(re.compile(r"%.*rank \d+ · .* in the draw.*softmax\(logits\)", re.DOTALL))
-    is_read_above(page, f"{STAGE} .tip", bars["y"] + 100)
-    page.keyboard.press("ArrowLeft")  # what it tells changes with the step
-    expect(tip).to_be_visible()
-    page.locator(f"{STAGE} .bars h2").tap()
-    expect(tip).to_be_hidden()
-    x, y = live_tile(page, 3, 7)
-    tap(page, x, y)
-    expect(tip).to_contain_text("L3·H7: ")
-    assert locked(page) == (3, 7)
-    is_read_above(page, f"{STAGE} .tip", y)
-    begin(page, "")  # a sentence of refusal is on the screen too
-    page.locator("button.chip").tap()
-    assert page.evaluate(TOO_SMALL) == []
-    page.keyboard.press("Escape")
-    for name in QUESTIONS:
-        page.set_viewport_size({"width": 1280, "height": 800})
-        go_to(page, name)
-        assert page.evaluate(TOO_SMALL) == [], name
-        page.set_viewport_size({"width": 390, "height": 844})
-        lie_still(page)
-        assert page.evaluate(TOO_SMALL) == [], name
-        if name == "Attention":
-            plot = matrix(page, "Every head").locator(".plot")
-            plot.tap(position={"x": 120, "y": 100})
-            expect(matrix(page, "Every head").locator(".tip")).to_contain_text(re.compile(r"^L\d·H\d: "))
-            page.get_by_role("heading", name=QUESTIONS[name]).tap()
-            expect(page.locator(".matrix .tip:visible")).to_have_count(0)
-        if name == "Sampling":
-            page.locator(".stVegaLiteChart .mark-rect.role-mark path").nth(1).tap(force=True)  # what lies over it tells
-            value = page.locator("#vg-tooltip-element.visible")
-            expect(value).to_contain_text(re.compile("token.*probability", re.DOTALL))
-            page.get_by_role("heading", name=QUESTIONS[name]).tap()
-            expect(value).to_have_count(0)
-    assert page.errors == []  # type: ignore[attr-defined]
-    page.context.close()

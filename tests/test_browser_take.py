@@ -13,9 +13,9 @@ from gpt2.trace.trace import Trace
 from pages.charts import residual
 from pages.matrix.notebook import picture_page
 from pages.visit.examples import recorded_run
+from tests.heads import go_to
 from tests.stage import STAGE, lie_still, stage_number
 from tests.taking import is_for_a_room, table, taken
-from tests.test_browser_help import go_to
 
 pytestmark = pytest.mark.browser
 COLOURS = """node => new Set(new Uint32Array(
