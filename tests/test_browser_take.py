@@ -63,7 +63,7 @@ def test_a_chart_a_matrix_and_a_panel_of_the_stage_are_taken_away_as_pictures_an
     bars.get_by_role("heading").click()
     expect(live.get_by_role("menu")).to_be_hidden()
 
-    go_to(live, "residual")
+    go_to(live, "Residual stream")
     lie_still(live)
     button = live.locator('.takes[data-panel="residual.norms"]')
     name = f"gpt2-residual-norms-step-{step}-{model}"
