@@ -41,11 +41,12 @@ def pick(page: Page, title: str, *keys: str) -> str:
     return said
 
 
-def shown(page: Page, name: str, begins: str) -> list[str]:
-    """The ledgers of a panel, once its sentence begins with these words."""
+def shown(page: Page, name: str, begins: str, is_open: bool = True) -> list[str]:
+    """The ledgers of a panel, open once they are picked, once its sentence begins with these words."""
     found = panel(page, name)
+    expect(found.locator("code").first).to_be_visible(visible=is_open, timeout=DRAWN)
     expect(found).to_contain_text(re.compile(begins), timeout=DRAWN)
-    return [text for text in found.locator("code").all_inner_texts() if "───" in text]
+    return [text for text in found.locator("code").all_text_contents() if "───" in text]
 
 
 def test_a_picked_norm_weight_and_logit_open_into_sums_that_add_up(live: Page) -> None:
@@ -53,6 +54,10 @@ def test_a_picked_norm_weight_and_logit_open_into_sums_that_add_up(live: Page) -
     dialog = live.locator(f"{STAGE} .number")
     live.locator(f"{STAGE} canvas[data-panel=bars]").focus()
     live.keyboard.press("Enter")
+    asks = live.get_by_role("button", name="Its arithmetic")  # beside the offer to branch, unless this was drawn
+    expect(dialog.or_(asks).first).to_be_visible()
+    if asks.is_visible():
+        asks.click()
     expect(dialog).to_contain_text(re.compile(r"logits\[\d+, \d+\] = .* in the run; off by "), timeout=DRAWN)
     assert adds_up(dialog.locator(".ledger").inner_text())
     found = violations(live)
@@ -82,7 +87,7 @@ def test_a_picked_norm_weight_and_logit_open_into_sums_that_add_up(live: Page) -
     assert "lesson_07" in (link.get_attribute("href") or "")
 
     go_to(live, "Sampling")
-    before = shown(live, "sampling.arithmetic", "logits")
+    before = shown(live, "sampling.arithmetic", "logits", is_open=False)
     cells = live.get_by_test_id("stVegaLiteChart").first.locator("g.mark-rect").last.locator("path")
     cells.nth(3).click()
     chosen = live.get_by_test_id("stSelectbox").locator("input").first

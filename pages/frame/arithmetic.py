@@ -14,27 +14,34 @@ from pages.charts.ledger import TITLE, check_sentence, ledger, source
 from .heading import heading
 from .layout import View, explain_missing, plain_text
 
+DETAILS = "Its terms, and the lines that compute it"
 LESSON_PAGES = Path(__file__).parents[1] / "learn" / "lessons"
 
 
-def show_arithmetic(view: View, *numbers: tuple[str, tuple[int, ...]]) -> None:
+def show_arithmetic(view: View, *numbers: tuple[str, tuple[int, ...]], is_picked: bool) -> None:
     """Draw the arithmetic of captured numbers, each a hook and an index; nothing without the weights of the run."""
     if (checkpoint := view.checkpoint) is not None:
         with explain_missing():
-            show_sums(view, *(explain(view.trace, checkpoint, hook, index) for hook, index in numbers))
+            sums = [explain(view.trace, checkpoint, hook, index) for hook, index in numbers]
+            show_sums(view, *sums, is_picked=is_picked)
 
 
-def show_sums(view: View, *sums: Sum, panel: str = "arithmetic") -> None:
-    """Draw one number's arithmetic, or that of a few that belong together, side by side."""
+def show_sums(view: View, *sums: Sum, is_picked: bool, panel: str = "arithmetic") -> None:
+    """Draw the numbers of one panel, or of a few that belong together, and one click away how each is computed.
+
+    They are open if the visitor has picked them.
+    """
     with st.container(border=True):
         heading(view.key(panel), TITLE, has_chart=False)
-        for column, found in zip(st.columns(len(sums), gap="medium"), sums, strict=True):
-            with column:
-                _show(found)
+        for found in sums:
+            plain_text(check_sentence(found))
+        with st.expander(DETAILS, expanded=is_picked, icon=":material/calculate:"):
+            for column, found in zip(st.columns(len(sums), gap="medium"), sums, strict=True):
+                with column:
+                    _show(found)
 
 
 def _show(found: Sum) -> None:
-    plain_text(check_sentence(found))
     st.latex(found.rule.formula)
     st.code(ledger(found), language=None)
     st.code(source(found), language="python", wrap_lines=True)

@@ -150,7 +150,7 @@ with layout.explain_missing():
         layout.plain_text(attention_pair.terms_sentence(pair))
         chart = attention_pair.term_bars(pair, view.palette)
         show_chart(chart, alt=attention_pair.TITLE, key=view.key("terms"))
-    show_arithmetic(view, *matrices.numbers(cell))
+    show_arithmetic(view, *matrices.numbers(cell), is_picked=is_picked)
     lines = LINES + WRITTEN if reading.by_value else LINES
     layout.show_computation("How it is computed", attention_head.FORMULA, matrices.operands(cell), lines)
 if shown == attention.ROLES:

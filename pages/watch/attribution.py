@@ -87,7 +87,8 @@ with layout.explain_missing():
     with heads, st.container(border=True, height="stretch"):
         key, otherwise = view.key("map"), head_map.first_cell(trace, found, view.head)
         selectable_matrix(head_map.map_picture(trace, found, height=470), key=key, otherwise=otherwise)
-        cell = picked_cell(key, head_map.shape(trace)) or otherwise
+        picked = picked_cell(key, head_map.shape(trace))
+        cell = picked or otherwise
     part = head_map.part_at(trace, found, cell)
     show_measured(view, found, part)
     if part.kind != HEAD or part.layer is None or part.head is None:
@@ -107,6 +108,7 @@ with layout.explain_missing():
         view,
         explain_part(trace, checkpoint, found, part),
         explain(trace, checkpoint, "logits", (found.position, found.token)),
+        is_picked=picked is not None,
     )
     layout.show_computation(
         "How it is computed", formula.FORMULA, formula.operands(trace, checkpoint, found, part), LINES

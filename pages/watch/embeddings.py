@@ -37,7 +37,7 @@ for column, part, shown in zip(st.columns(3), parts.PARTS, matrices, strict=True
             selectable_matrix(shown, key=key, otherwise=first)
         else:
             matrix(shown, key=view.key(part), selected=cell, is_picked=picked is not None)
-show_arithmetic(view, *parts.numbers(trace, cell))
+show_arithmetic(view, *parts.numbers(trace, cell), is_picked=picked is not None)
 
 left, right = st.columns([3, 2])
 if tables is None:

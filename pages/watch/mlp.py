@@ -80,7 +80,7 @@ with written, st.container(border=True, height="stretch"):
         show_chart(tokens.tokens_chart(shown, view.palette), alt=tokens.TITLE, key=view.key("tokens"))
         st.caption(tokens.caption(shown))
 
-show_arithmetic(view, *measured.numbers(neuron))
+show_arithmetic(view, *measured.numbers(neuron), is_picked=choice != measures.FIRST)
 layout.show_computation("How a neuron fires", curve.FORMULA, curve.operands(measured, neuron), LINES)
 if view.checkpoint is not None:
     layout.show_computation(

@@ -34,7 +34,8 @@ with st.container(border=True):
         persist_state="session",
     )
     key, newest = view.key("norms"), (0, view.newest)
-    row, position = picked_cell(key, residual.shape(view.trace)) or newest
+    picked = picked_cell(key, residual.shape(view.trace))
+    row, position = picked or newest
     with large:
         picture = residual.norm_map(view.trace, position, without_first, height=400)
         selectable_matrix(picture, key=key, otherwise=newest)
@@ -44,7 +45,7 @@ with layout.explain_missing():
     sums = [explain_norm(view.trace, hook, position)]
     if view.checkpoint is not None:
         sums.append(explain(view.trace, view.checkpoint, hook, residual.largest_number(view.trace, hook, position)))
-    show_sums(view, *sums)
+    show_sums(view, *sums, is_picked=picked is not None)
 
 added, direction = st.columns(2, gap="medium")
 with added, st.container(border=True, height="stretch"):
@@ -69,7 +70,8 @@ large, beside = st.columns([13, 8], gap="medium")
 with large, st.container(border=True):
     grid = lens.lens_grid(view.trace, view.read_lens)
     key, top = view.key("lens"), grid.top
-    read = picked_cell(key, grid.tokens.shape, start=(grid.start, 0)) or top
+    picked = picked_cell(key, grid.tokens.shape, start=(grid.start, 0))
+    read = picked or top
     selectable_matrix(lens.lens_picture(view.trace, grid, height=700), key=key, otherwise=top)
 with beside, st.container(border=True):
     logits = lens.newest_logits(view.trace, view.read_lens)
@@ -91,7 +93,8 @@ with beside, st.container(border=True):
     show_chart(chart, alt=lens_watch.RANK_TITLE, key=view.key("rank"))
 
 if view.checkpoint is not None:
-    show_sums(view, explain_lens(view.trace, view.checkpoint, *lens.number(view.trace, grid, read)), panel="logit")
+    found = explain_lens(view.trace, view.checkpoint, *lens.number(view.trace, grid, read))
+    show_sums(view, found, is_picked=picked is not None, panel="logit")
 layout.show_computation("How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), STREAM)
 layout.show_computation(
     "How the logit lens is computed", lens.FORMULA, lens.operands(view.trace, logits, watched), LENS

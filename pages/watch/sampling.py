@@ -103,6 +103,7 @@ if view.checkpoint is not None:
         view,
         explain(view.trace, view.checkpoint, "logits", (view.newest, token)),
         explain_probability(step.logits, preview.distribution, temperature, token, vocabulary),
+        is_picked=choice != outcome.DRAWN,
     )
 
 with st.container(border=True):
