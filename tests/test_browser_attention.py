@@ -15,11 +15,12 @@ from tests.heads import go_to, is_unlocked, locked, matrix
 from tests.stage import lie_still
 
 pytestmark = pytest.mark.browser
+SECONDS = 60  # for a page to be drawn on a busy machine
 
 
 def press(page: Page, name: str) -> None:
     """Press a button of a control by its name, and wait until the page is drawn."""
-    page.get_by_test_id("stMain").get_by_role("radio", name=name, exact=True).click()
+    page.get_by_test_id("stMain").get_by_role("radio", name=name, exact=True).click(timeout=1000 * SECONDS)
     lie_still(page)
 
 
@@ -95,11 +96,11 @@ def test_heads_are_found_by_their_role_and_any_of_them_and_any_tokens_are_joined
     for role in ("previous token", "duplicate token", "induction"):
         press(live, f"{role[0].upper()}{role[1:]}")
         caption = matrix(live, f"{role[0].upper()}{role[1:]} heads").locator(".caption")
-        expect(caption).to_contain_text(percent(float(found.score(role).max())), timeout=60_000)
+        expect(caption).to_contain_text(percent(float(found.score(role).max())), timeout=1000 * SECONDS)
         expect(caption).to_contain_text("8 sequences of 50 random tokens, each said twice")
         expect(caption).to_contain_text("No head has this role" if not found.leaders(role) else "looks most at")
     layer, head, _ = found.leaders("induction")[0]
-    expect(main).to_contain_text(f"How L{layer}·H{head} computes its weights")
+    expect(main).to_contain_text(f"How L{layer}·H{head} computes its weights", timeout=20_000)
     matrix(live, "Induction heads").locator(".plot").click(position={"x": 250, "y": 200})
     clicked = locked(live)
     assert clicked and clicked != (layer, head)

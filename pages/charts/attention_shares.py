@@ -105,13 +105,10 @@ class Subject:
 
     def heads(self, n_head: int) -> dict[int, list[int]]:
         """The heads of each layer, each of them once."""
-        whole = [layer for layer, head in self.parts if head is None]
-        return {
-            layer: list(range(n_head))
-            if layer in whole
-            else sorted({h for at, h in self.parts if at == layer and h is not None})
-            for layer in sorted({layer for layer, _ in self.parts})
-        }
+        found: dict[int, set[int]] = {}
+        for layer, head in self.parts:
+            found.setdefault(layer, set()).update(range(n_head) if head is None else (head,))
+        return {layer: sorted(heads) for layer, heads in sorted(found.items())}
 
 
 def listed(names: Sequence[str]) -> str:
@@ -126,7 +123,8 @@ def shares(trace: Trace, subject: Subject, reading: Reading) -> Array:
 
 def joined_row(trace: Trace, subject: Subject, reading: Reading, queries: Sequence[int]) -> Array:
     """A subject's attention from some queries, joined as its heads are. Shapes: -> [key]."""
-    rows = np.concatenate([query_rows(trace, subject, reading, query, query + 1) for query in queries])  # [query, key]
+    first = min(queries)
+    rows = query_rows(trace, subject, reading, first, max(queries) + 1)[np.array(queries) - first]  # [query, key]
     if subject.join == "max":
         return np.fmax.reduce(rows)
     count = (~np.isnan(rows)).sum(axis=0)
