@@ -13,11 +13,14 @@ from tests.stage import STAGE, begin, ready, run, run_id, settle, stage_number, 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def window(chromium):
-    """A window of its own for each test: what one visit has in the address is nothing to the next."""
+    """A window whose tabs may copy; each begins with nothing kept, and keeps through a reload what a visitor chose."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
     context.grant_permissions(["clipboard-read", "clipboard-write"])
+    context.add_init_script(
+        "if (location.protocol === 'http:' && !sessionStorage.begun) sessionStorage.begun = 1, localStorage.clear();"
+    )
     yield context
     context.close()
 
@@ -206,21 +209,20 @@ def test_a_reload_on_a_lens_page_stays_on_it(live):
     assert strip(live) == before and live.get_by_text("Page not found").count() == 0
 
 
-def test_the_first_visitor_of_a_server_may_come_by_a_link_to_a_page(chromium, tmp_path):
+def test_a_new_server_opens_a_link_to_a_page_and_started_anew_gives_an_open_page_the_run_of_its_address(
+    chromium, tmp_path
+):
+    """Streamlit tells the session of a new server of the address that the page was opened with, not of the newest."""
     with serve(tmp_path / "server.log") as fresh:
         page = open_page(chromium, f"{fresh.url}/attention?prompt=A+100%25+%26+%2B&tokens=4&step=1&head=2.3")
         expect(page.get_by_role("heading", name="Who is each token looking at?")).to_be_visible(timeout=60_000)
+        expect(page.get_by_role("link", name="Live", exact=True)).to_be_visible()
+        assert page.get_by_text("Page not found").count() == 0
         made(page, 4)
         expect(page.locator(STAGE).first).to_have_attribute("data-step", "1")
         assert page.get_by_role("textbox", name="Prompt").input_value() == "A 100% & +"
         in_address(page, r"/attention\?prompt=A\+100%25\+%26\+%2B&.*step=1&head=2\.3")
-        page.context.close()
-
-
-def test_after_the_server_was_started_anew_an_open_page_gets_the_run_of_its_address_now(chromium, tmp_path):
-    """Streamlit tells the new session of the address that the page was opened with."""
-    with serve(tmp_path / "server.log") as fresh:
-        page = open_page(chromium, f"{fresh.url}/?prompt=The+king&tokens=3")
+        page.goto(f"{fresh.url}/?prompt=The+king&tokens=3")
         made(page, 3)
         run(page, "A mouse", 6)
         stand_at(page, 2)
@@ -256,29 +258,28 @@ def test_a_recorded_run_comes_back_at_its_step_and_an_untouched_visit_has_a_bare
     expect(live.locator(f"{STAGE} .state b")).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "prompt=%3Cimg+src%3Dx+onerror%3D%22window.hacked%3D1%22%3E&temperature=hot",
-        "prompt=a&prompt=b",
-        "z=AAAA",
-        "prompt=a&step=%3Cscript%3E",
-        "prompt=%FF&%70rompt=a",
-        "prompt=" + "a" * 20_000,
-    ],
-    ids=["markup", "twice", "damaged", "step", "bytes", "long"],
-)
-def test_a_malformed_address_gives_one_sentence_and_the_recorded_run(window, server, query):
-    page = open_tab(window, f"{server.url}/?{query}")
-    ready(page)
-    expect(page.get_by_role("alert").filter(has_text=re.compile(r"^The address .*\.$"))).to_be_visible(timeout=20_000)
-    expect(page.locator(f"{STAGE} .state b")).to_be_visible()
-    assert "upon" in strip(page) and page.evaluate("window.hacked") is None
-    page.wait_for_url(f"{server.url}/")
-    run(page, "The fox", 3)
-    expect(page.locator(f"{STAGE} .error")).to_have_text("")
-    assert page.errors == []  # type: ignore[attr-defined]
-    page.close()
+MALFORMED = {
+    "markup": "prompt=%3Cimg+src%3Dx+onerror%3D%22window.hacked%3D1%22%3E&temperature=hot",
+    "twice": "prompt=a&prompt=b",
+    "damaged": "z=AAAA",
+    "step": "prompt=a&step=%3Cscript%3E",
+    "bytes": "prompt=%FF&%70rompt=a",
+    "long": "prompt=" + "a" * 20_000,
+}
+
+
+def test_a_malformed_address_gives_one_sentence_and_the_recorded_run(live, server, subtests):
+    for name, query in MALFORMED.items():
+        with subtests.test(name):
+            live.goto(f"{server.url}/?{query}")
+            ready(live)
+            sentence = live.get_by_role("alert").filter(has_text=re.compile(r"^The address .*\.$"))
+            expect(sentence).to_be_visible(timeout=20_000)
+            expect(live.locator(f"{STAGE} .state b")).to_be_visible()
+            assert "upon" in strip(live) and live.evaluate("window.hacked") is None
+            live.wait_for_url(f"{server.url}/")
+            run(live, "The fox", 3)
+            expect(live.locator(f"{STAGE} .error")).to_have_text("")
 
 
 def test_markup_in_a_links_prompt_is_text_and_parameters_of_others_stay(window, server):

@@ -118,7 +118,8 @@ def zip_of(n_members: int, method: int = zipfile.ZIP_STORED, comment: bytes = b"
     ("made", "sentence"),
     [
         (lambda: zip_of(30_000), "far more parts"),
-        (lambda: zip_of(70_000), "not a whole trace"),  # its directory is told of in a larger record
+        # Its directory is told of in a larger record.
+        pytest.param(lambda: zip_of(70_000), "not a whole trace", marks=pytest.mark.slow),
         (lambda: zip_of(1, comment=b"x" * 50), "not a whole trace"),
         (lambda: zip_of(1, zipfile.ZIP_LZMA), "not a whole trace"),
         (lambda: zip_of(1), "not a whole trace"),

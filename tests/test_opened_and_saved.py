@@ -18,6 +18,7 @@ from pages.visit.saving import BUSY, KEPT_SECONDS, Saving, trace_bytes
 from pages.visit.visit import Visit
 from tests.long_runs import CHANGES, UNBOUNDED, run_of
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 
 

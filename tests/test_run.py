@@ -163,6 +163,7 @@ def test_a_run_stops_at_the_full_context_with_a_token_drawn_at_its_last_position
     assert run.advance(WARM).stop == n
 
 
+@pytest.mark.slow
 def test_a_prompt_that_fills_the_context_is_followed_by_one_token(engine: Engine) -> None:
     n = engine.config.n_positions
     run = Run(engine, tuple([7] * n), Interventions())

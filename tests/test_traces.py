@@ -144,6 +144,7 @@ def test_opening_a_file_makes_room_for_it_and_not_of_it(engine, budget, traces, 
     assert player.trace is mine and not other.trace.steps
 
 
+@pytest.mark.slow
 def test_a_run_that_is_too_large_when_nothing_idle_is_left_ends_with_a_notice(engine, budget, traces, trace) -> None:
     player = Player(trace, "", traces)
     budget.nbytes = 3_000_000
