@@ -30,7 +30,7 @@ SEED = 21
 
 
 class TransformerLens:
-    """The reference: TransformerLens 4's bridge, in float64, with raw weights and no token before the prompt."""
+    """The reference: TransformerLens's bridge (3 or 4), in float64, with raw weights and no token before the prompt."""
 
     def __init__(self, folder: Path) -> None:
         """Load the checkpoint, without a network.
