@@ -8,8 +8,9 @@ import pytest
 from gpt2.model.sampling import Sampling
 from gpt2.trace.trace import Step, Trace
 from pages.charts import embeddings_map
-from pages.charts.sampling import columns, draw, stacked
-from pages.charts.sampling.outcome import SHOWN_TOKENS, Outcome
+from pages.charts.sampling import another, columns, draw, stacked
+from pages.charts.sampling.outcome import SHOWN_TOKENS, Outcome, shown_tokens
+from pages.charts.style import PICKED
 from pages.look.palette import LIGHT
 from pages.stage.actions import Malformed, View, parse
 
@@ -44,6 +45,20 @@ def test_the_stacked_columns_keep_their_spec_whatever_the_settings(trace: Trace,
         spec = stacked.stacked_chart(outcome, drawn, step.logits, trace.vocabulary, LIGHT).to_dict()
         specs.append(json.dumps({name: value for name, value in spec.items() if name != "datasets"}))
     assert specs[0] == specs[1]
+
+
+def test_a_click_on_any_cell_of_a_token_picks_that_token_for_a_branch(trace: Trace, step: Step) -> None:
+    drawn, preview = Outcome.drawn(step), Outcome.preview(step, Sampling(1.3, 10, 0.75, 4))
+    for draw_columns, cells in ((columns.columns_chart, "bars"), (stacked.stacked_chart, "cells")):
+        spec = draw_columns(preview, drawn, step.logits, trace.vocabulary, LIGHT).to_dict()
+        (pick,) = spec["params"]
+        assert (pick["name"], pick["select"]["fields"]) == (PICKED, ["option"])
+        assert {row["option"] for row in spec["datasets"][cells]} == set(shown_tokens(preview, drawn.token))
+        assert all(row["option"] == row["id"] for row in spec["datasets"][cells])
+    assert another.token_of(drawn, another.LIKELIEST) == next(
+        token for token in drawn.distribution.order.tolist() if token != drawn.token
+    )
+    assert another.options(drawn, preview, 7)[0] == another.LIKELIEST and 7 in another.options(drawn, preview, 7)
 
 
 def test_a_bar_on_a_phone_has_labels_only_where_they_fit(trace: Trace) -> None:

@@ -38,7 +38,8 @@ PANELS = {
         ("logit lens", "layer", "residual stream"),
     ),
     "live.bars": Panel(
-        "The likeliest next tokens with the model's own probabilities; hatched ones were cut by a filter.",
+        "The likeliest next tokens with the model's own probabilities; hatched ones were cut by a filter. A click on "
+        "one offers a branch.",
         ("logit", "softmax", "entropy", "top-k", "top-p"),
     ),
     "live.draw": Panel(
