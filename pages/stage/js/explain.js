@@ -61,7 +61,7 @@ const HEADING_ANSWERS = {
   keyup: followFocus,
   click: (event) => {
     const button = headingButton(event), pinned = explained?.isPinned ? explained.button : null;
-    if (taker && !button && !event.composedPath().includes(stageNow?.taking)) closeTaking();
+    if (button !== taker && !event.composedPath().includes(stageNow?.taking)) closeTaking();
     if (button?.matches(".fills")) fillWith(button);
     else if (button?.matches(".takes")) openTaking(button);
     else if (button && button !== pinned) explain(button, true);

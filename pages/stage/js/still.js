@@ -22,6 +22,7 @@ async function pictureOf(button, kind) {
 
 function panelPicture(section) {
   const { surfaces, record } = stageNow, { name, picture } = surfaces.find((surface) => surface.section === section);
+  if (!record) return null;
   const [width, height] = PANEL_SIZES[name];
   const drawn = (g) => {
     const surface = new Surface(document.createElement("canvas"));
@@ -29,7 +30,7 @@ function panelPicture(section) {
     return picture(surface, record, 13);
   };
   const note = drawn(document.createElement("canvas").getContext("2d")) ?? "";
-  return record && { width, height, paper: theme.panel, paint: drawn, note, table: () => panelTable(name, record) };
+  return { width, height, paper: theme.panel, paint: drawn, note, table: () => panelTable(name, record) };
 }
 
 // The chart, or the graph, that a heading on a page is of: the next one below it, before another heading of one.

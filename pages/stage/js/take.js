@@ -37,13 +37,14 @@ function openTaking(button) {
   taking.querySelector("button").focus({ preventScroll: true });
 }
 
-// Whether it was open; the focus goes back to where it was opened.
+// Whether it was open; if the focus is in it, it goes back to where it was opened.
 function closeTaking() {
   if (!taker) return false;
-  taker.setAttribute("aria-expanded", "false");
-  taker.focus({ preventScroll: true });
+  const button = taker, taking = stageNow?.taking;
   taker = null;
-  if (stageNow?.taking.matches(":popover-open")) stageNow.taking.hidePopover();
+  button.setAttribute("aria-expanded", "false");
+  if (taking?.contains(focusedNode())) button.focus({ preventScroll: true });
+  if (taking?.matches(":popover-open")) taking.hidePopover();
   return true;
 }
 
