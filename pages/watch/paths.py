@@ -19,7 +19,7 @@ from pages.graph.component import graph
 
 HOOKS = "hook_resid_mid", "hook_mlp_out", "attn.hook_pattern", "attn.hook_v"
 LINES = (
-    Excerpt("reading/arrivals.py", ("nearness", "arrival", "other_parts", "head_parts")),
+    Excerpt("reading/arrivals.py", ("nearness", "arrival", "head_parts")),
     Excerpt("reading/paths.py", ("walk_back", "edges_into", "PathGraph.paths")),
 )
 
