@@ -57,6 +57,7 @@ CSS = """<style>
 .stVegaLiteChart .role-mark.mark-text { pointer-events: none; }
 /* Room for a finger, and letters on which a phone does not zoom in. */
 [data-testid="stCheckbox"] label { min-height: 24px; }
+[data-testid="stMultiSelect"] button { min-width: 24px; min-height: 24px; }
 [data-testid="stSlider"] div:has(> [data-testid="stSliderThumbValue"])::after {
   content: ""; position: absolute; inset: -6px; }
 @media (max-width: 640px), (pointer: coarse) { .stApp :is(input, textarea) { font-size: max(16px, 1em) !important; } }
