@@ -1,9 +1,13 @@
 """Claims about where graphs run. No GPU is needed: what can be told without one is, and MAX compiles for one anyway."""
 
+import _ctypes
 import os
+import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
@@ -67,6 +71,34 @@ print(*(compiled.GraphKey.of(kind, config, device).file_name for kind in GRAPHS 
     assert set(told[:4]) == {f"False True {devices.target()} with cuda sm_90"}
     assert len(set(told[4].split())) == 8
     assert told[4].split()[::2] == [compiled.GraphKey.of(kind, TINY).file_name for kind in compiled.GRAPH_KINDS]
+
+
+@pytest.fixture
+def without_cublas(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A machine whose GPU works, but that has no cuBLAS; the folder of its Python packages."""
+    monkeypatch.setattr(devices, "accelerator_count", lambda: 1)
+    monkeypatch.setattr(devices, "is_nvidia", lambda device: device == "gpu")
+    monkeypatch.setattr(devices, "CUBLAS", ("libcublas-of-nobody.so",))
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)
+    devices.load_cublas.cache_clear()
+    yield tmp_path
+    devices.load_cublas.cache_clear()
+
+
+def test_a_gpu_without_cublas_is_refused_with_what_to_install(without_cublas: Path) -> None:
+    assert devices.resolve("auto") == "cpu"
+    with pytest.raises(EngineError, match="cuBLAS is missing: run pip install nvidia-cublas"):
+        devices.resolve("gpu")
+
+
+def test_cublas_is_taken_from_nvidias_package_and_may_not_round(without_cublas: Path) -> None:
+    library = without_cublas / "nvidia" / "cu13" / "lib" / "libcublas.so.13"
+    library.parent.mkdir(parents=True)
+    shutil.copy(_ctypes.__file__, library)  # any library
+    assert devices.resolve("gpu") == devices.resolve("auto") == "gpu"
+    assert os.environ["NVIDIA_TF32_OVERRIDE"] == "0"
+    assert str(library) in Path("/proc/self/maps").read_text()
 
 
 @pytest.mark.compiles

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from ctypes import CDLL, RTLD_GLOBAL
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -35,6 +36,7 @@ if threading.current_thread() is not threading.main_thread():
     # MAX enters its MLIR context in the importing thread, here another one, but leaves it in the main one at exit.
     atexit.register(default_mlir_context().__enter__)
 
+CUBLAS = ("libcublas.so.13", "libcublas.so.12")
 PORTABLE = "x86-64-v3"
 # What x86-64-v3 adds, as Linux names it (https://gitlab.com/x86-psABIs/x86-64-ABI).
 PORTABLE_FEATURES = frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"})
@@ -52,7 +54,9 @@ def resolve(asked: str) -> str:
     if asked == "cpu":
         return asked
     try:
-        reason = "" if accelerator_count() and device_of("gpu") else "it finds none"
+        reason = "" if accelerator_count() else "it finds none"
+        if not reason and is_nvidia("gpu"):
+            load_cublas()
     except Exception as error:  # a driver may raise anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
     if reason and asked == "gpu":
@@ -68,10 +72,37 @@ def device_of(device: str) -> Device:
     return Accelerator() if device == "gpu" else CPU()
 
 
+def is_nvidia(device: str) -> bool:
+    """Whether `cpu` or `gpu` is a GPU of NVIDIA's."""
+    return device == "gpu" and device_of(device).api == "cuda"
+
+
+@cache
+def load_cublas() -> None:
+    """Load NVIDIA's cuBLAS, the system's or that of a Python package, and let it multiply in full float32.
+
+    MAX's own kernels round the factors of a float32 product to TF32, which keeps 10 of 23 bits, and MAX asks cuBLAS to
+    round too; the variable set here forbids it. MAX looks for the library by name, and finds one that is loaded.
+
+    Raises:
+        EngineError: if there is no cuBLAS here.
+    """
+    os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
+    packaged = [path for folder in sys.path for path in Path(folder).glob("nvidia/*/lib/libcublas.so.1[23]")]
+    for path in (*CUBLAS, *map(str, packaged)):
+        with suppress(OSError):
+            CDLL(path, RTLD_GLOBAL)
+            return
+    raise EngineError("cuBLAS is missing: run pip install nvidia-cublas")
+
+
 def session_on(device: str) -> InferenceSession:
     """A session that compiles graphs for a device and runs them on it."""
     watch_over_calls()
-    return InferenceSession(devices=[CPU()] if device == "cpu" else [device_of(device), CPU()])
+    session = InferenceSession(devices=[CPU()] if device == "cpu" else [device_of(device), CPU()])
+    if is_nvidia(device):
+        session._use_vendor_blas("true")  # see `load_cublas`
+    return session
 
 
 @cache
