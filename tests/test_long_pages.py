@@ -1,8 +1,9 @@
 """Every page works on a run that was squeezed into little memory, and says what it could not keep as captured."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -54,11 +55,19 @@ def texts(test: AppTest) -> str:
     return "\n".join(element.value for element in (*test.text, *test.caption, *test.info))
 
 
+@pytest.fixture(scope="module")
+def of_whole(trace: Trace) -> Callable[[str], str]:
+    """What a page says of the whole run, to the digits it writes; each page is drawn once."""
+    return cache(lambda name: texts(page(name, trace, 20)))
+
+
 @pytest.mark.parametrize("level", [Level.STREAM, Level.NO_LOGITS, Level.NO_PATTERNS])
 @pytest.mark.parametrize(
     "name", ["live", "embeddings", "attention", "mlp", "residual", "attribution", "paths", "sampling"]
 )
-def test_every_page_opens_on_a_squeezed_run_and_says_what_changed(name: str, level: int, trace: Trace) -> None:
+def test_every_page_opens_on_a_squeezed_run_says_what_changed_and_quotes_the_same_numbers(
+    name: str, level: int, trace: Trace, of_whole: Callable[[str], str]
+) -> None:
     test = page(name, squeezed(trace, level), 20)
     assert not test.exception
     said = texts(test)
@@ -67,11 +76,15 @@ def test_every_page_opens_on_a_squeezed_run_and_says_what_changed(name: str, lev
         expected = ("hook_pattern are recomputed" if name == "attention" else "hook_mlp_out are recomputed",)
     assert all(part in said for part in expected)
     assert (SAVING in said) == bool(expected)
+    whole = of_whole(name).splitlines()
+    # How far a stored number is off differs.
+    changed = [line for line in said.splitlines() if not (line in whole or SAVING in line or "run; off by" in line)]
+    assert len(changed) <= len(whole) // 4, changed
 
 
 @pytest.mark.parametrize("name", SAYS)
-def test_a_page_says_nothing_of_memory_where_all_is_as_captured(name: str, trace: Trace) -> None:
-    assert SAVING not in texts(page(name, trace, 20))
+def test_a_page_says_nothing_of_memory_where_all_is_as_captured(name: str, of_whole: Callable[[str], str]) -> None:
+    assert SAVING not in of_whole(name)
 
 
 def test_a_picture_is_drawn_once_for_each_run_step_and_reading_and_few_are_kept(trace: Trace) -> None:
@@ -124,15 +137,6 @@ def test_a_bare_run_of_a_model_that_is_not_loaded_says_what_it_lacks(name: str, 
     test.run()
     assert not test.exception
     assert f"{hook} are not stored, and the model that could recompute them is not loaded" in texts(test)
-
-
-@pytest.mark.parametrize("level", [Level.NO_LOGITS, Level.NO_PATTERNS])
-def test_the_pictures_of_a_squeezed_run_quote_the_same_numbers(trace: Trace, level: int) -> None:
-    """What a page writes in sentences, to the digits it writes; only how far a stored number is off differs."""
-    for name in ("attention", "mlp", "residual", "sampling", "embeddings"):
-        whole, small = (texts(page(name, run, 25)).splitlines() for run in (trace, squeezed(trace, level)))
-        changed = [line for line in small if line not in whole and SAVING not in line and "run; off by" not in line]
-        assert len(changed) <= len(whole) // 4, (name, changed)
 
 
 def test_the_sentence_counts_the_positions_that_are_not_as_captured(trace: Trace) -> None:
