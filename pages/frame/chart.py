@@ -30,7 +30,7 @@ def show_chart(
     on_select: Callable[[], None] | Literal["ignore"] = "ignore",
 ) -> None:
     """Draw a chart under a fixed key; `alt` says in words what it is, and `on_select` answers a click on a mark."""
-    size, spec = type_size(), chart.to_dict()
+    size, spec = type_size(), chart.to_dict(validate=False)  # checked by tests; here it would take most of the time
     names = {"name": "columns", "value": columns(spec)}  # for the file of its numbers; see pages/stage/js/tables.js
     if size.large:
         spec = enlarged(spec)
