@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_run_goes_on_while_the_theme_is_switched(live):
-    settle(live, max_new_tokens=500, speed=4)
+    settle(live, max_new_tokens=400, speed=2)
     before = run_id(live)
     begin(live, "The fox")
     wait_for_new_run(live, before, 3)

@@ -43,6 +43,7 @@ def test_generate_prints_one_object_with_every_token(capsys):
         assert token["surprisal_bits"] == pytest.approx(-np.log2(token["probability"]))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_text_and_another_seed_another(capsys):
     texts = [
         said(capsys, "generate", "The old king", "--max-new-tokens", "15", "--seed", seed, "--json")["text"]

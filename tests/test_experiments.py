@@ -151,6 +151,7 @@ def test_patching_the_whole_stream_restores_all_and_the_ends_may_be_aligned(engi
     assert same.share == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_sweep_measures_each_change_as_it_is_measured_by_itself(engine: Engine) -> None:
     ids = tokens(engine, 5)
     *_, swept = sweep_ablation(engine, observe(engine, ids), "mean")

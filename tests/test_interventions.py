@@ -145,7 +145,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("n_prefill", [SEQ, 10, 1])
+@pytest.mark.parametrize("n_prefill", [SEQ, 10, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("meant", "interventions"), CASES, ids=[meant.__name__ for meant, _ in CASES])
 def test_an_intervention_does_what_it_says_in_prefill_and_decode(
     engine: Engine,

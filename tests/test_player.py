@@ -78,6 +78,7 @@ def test_reshaping_draws_the_newest_token_again_without_a_new_step(engine, playe
     assert after.steps[-1].captures == before.steps[-1].captures
 
 
+@pytest.mark.slow
 def test_a_recorded_run_is_gone_on_with_as_if_it_had_been_live(engine, player, trace):
     player.play(engine, SAMPLING, 5, 0)
     continued = finish(player)

@@ -81,6 +81,7 @@ def test_the_same_seed_gives_the_same_file_and_another_another(tmp_path):
     assert written[0] == written[1] != written[2]
 
 
+@pytest.mark.slow
 @given(text=st.text(max_size=40), vocab_size=st.sampled_from([257, 300, 50257]))
 def test_its_tokenizer_writes_any_text_exactly(text, vocab_size):
     tokenizer = TOKENIZERS[vocab_size]

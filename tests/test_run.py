@@ -136,6 +136,7 @@ def test_a_branch_shares_its_steps_and_names_its_parent(engine: Engine) -> None:
     assert run.trace.ids != parent.ids
 
 
+@pytest.mark.slow
 def test_a_trace_handed_out_does_not_change_while_the_run_goes_on(engine: Engine) -> None:
     run = started(engine, 4)
     handed, copies = run.trace, {name: run.trace[name].copy() for name in run.trace.axes}

@@ -20,6 +20,7 @@ from tests.budgets import Shelf, played, stands
 from tests.players import SAMPLING, alone, finish
 
 
+@pytest.mark.slow
 def test_idle_runs_are_squeezed_before_any_is_evicted(engine, budget, traces, trace) -> None:
     first, second = (played(engine, traces, trace, prompt, 40) for prompt in ("The king", "A mouse"))
     first.touch()
@@ -78,7 +79,7 @@ def test_a_token_lies_in_one_block_of_each_type_with_nothing_else_in_it(engine: 
     assert sum(owner.nbytes for owner in owners) == step.captures.nbytes
 
 
-@pytest.mark.parametrize("tokens", [1, 30, 150])
+@pytest.mark.parametrize("tokens", [1, 30, pytest.param(150, marks=pytest.mark.slow)])
 def test_a_run_is_squeezed_to_about_what_it_says_it_needs_at_least(engine: Engine, tokens: int) -> None:
     run = engine.start("The king was old, and all the birds knew it")
     for _ in range(tokens):
