@@ -14,7 +14,7 @@ import pytest
 
 from tests.compiling import ROOT
 
-CALLS = 60
+CALLS = 100
 SEED = 2026
 PROMPTS = ("Once upon", "", "-", "é – 日", "\udcff", "-x", "a\r\n\tb", "\x1b[31m", " the" * 600, "x" * 100_000)
 NUMBERS = (
