@@ -8,7 +8,10 @@ const NUMBER = `
 </dialog>`;
 
 // `opens` is { kind, hook, index } as pages/stage/actions.py has them; `name` is what the cell's box calls the number.
-function openNumber(opens, name) {
+let numberByKey = false; // only then does closing leave the focus on the cell: after a click the keys are the stage's
+
+function openNumber(opens, name, byKey = false) {
+  numberByKey = byKey;
   state.opened = name;
   send("number", { ...opens, name });
   stageNow.parts.number.showModal();
@@ -20,6 +23,7 @@ function closeNumber() {
   const dialog = stageNow?.parts.number;
   if (!dialog?.open) return false;
   dialog.close();
+  if (!numberByKey) stageNow.parts.root.activeElement?.blur();
   return true;
 }
 

@@ -27,7 +27,7 @@ function wirePointer(surface, stage) {
     show: (cell, how) => showCursor(surface, stage, cell, how),
     press: ([row, column]) => {
       const what = surface.at(row, column);
-      if (what?.opens) openNumber(what.opens, what.lines.at(-1));
+      if (what?.opens) openNumber(what.opens, what.lines.at(-1), true);
       if (!what?.click) return Boolean(what?.opens);
       what.click();
       say(inWords(surface.at(row, column)));
