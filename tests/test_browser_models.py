@@ -93,7 +93,8 @@ def test_the_keyboard_alone_chooses_and_cancels(live, hub):
     expect(live.get_by_role("progressbar", name="Loading other")).to_be_visible(timeout=30_000)
     live.keyboard.press("Escape")
     expect(live.locator("button.chip")).to_be_focused()
-    live.keyboard.press("Tab")
+    for _ in range(2):  # past the badge of the run's checks
+        live.keyboard.press("Tab")
     expect(live.get_by_role("button", name="Cancel loading other")).to_be_focused()
     live.keyboard.press("Enter")
     expect(live.get_by_role("progressbar", name="Loading other")).to_be_hidden(timeout=10_000)

@@ -194,7 +194,7 @@ def test_on_a_phone_the_row_of_pages_the_dialog_the_settings_and_the_themes_are_
     expect(phone.locator(f"{STAGE} .panels")).to_be_visible(timeout=60_000)
     lie_still(phone)
     phone.keyboard.press("Escape")
-    expect(row.get_by_role("link")).to_have_text([*PAGES, "Experiments", "Branches", "The course"])
+    expect(row.get_by_role("link")).to_have_text([*PAGES, "Experiments", "Branches", "Compare", "The course"])
     for claim in (
         a_tap_shows_a_value_until_the_next_one_and_locks_a_head,
         what_comes_next_stands_first_and_a_long_draft_covers_no_button,

@@ -9,7 +9,7 @@ from gpt2.model.sampling import Sampling
 from gpt2.trace.trace import Step, Trace
 from pages.charts import embeddings_map
 from pages.charts.sampling import columns, draw, stacked
-from pages.charts.sampling.outcome import DRAWN, SHOWN_TOKENS, Outcome, shown_tokens, token_options
+from pages.charts.sampling.outcome import DRAWN, SHOWN_TOKENS, Outcome, other_than_drawn, shown_tokens, token_options
 from pages.charts.style import PICKED
 from pages.look.palette import LIGHT
 from pages.stage.actions import Malformed, View, parse
@@ -55,6 +55,8 @@ def test_a_click_on_any_cell_of_a_token_picks_that_token_for_a_branch(trace: Tra
         assert (pick["name"], pick["select"]["fields"]) == (PICKED, ["option"])
         assert {row["option"] for row in spec["datasets"][cells]} == set(shown_tokens(preview, drawn.token))
         assert all(row["option"] == row["id"] for row in spec["datasets"][cells])
+    assert other_than_drawn(drawn, 7) == 7
+    assert other_than_drawn(drawn, drawn.token) == next(t for t in drawn.distribution.order if t != drawn.token)
     options = token_options(preview, drawn, 7)
     assert options[0] == DRAWN and 7 in options and set(shown_tokens(preview, drawn.token)) <= set(options)
 

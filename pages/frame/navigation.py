@@ -55,6 +55,8 @@ CSS = """<style>
 [data-testid="stSidebar"][data-collapsed="true"] { visibility: hidden; }
 /* A label written on a bar does not keep the pointer from the bar. */
 .stVegaLiteChart .role-mark.mark-text { pointer-events: none; }
+/* A token on a button has the letters of the button. */
+[data-testid^="stBaseButton"] code { font-size: 1em; }
 /* Room for a finger, and letters on which a phone does not zoom in. */
 [data-testid="stCheckbox"] label { min-height: 24px; }
 [data-testid="stMultiSelect"] button { min-width: 24px; min-height: 24px; }

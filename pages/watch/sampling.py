@@ -85,12 +85,12 @@ with picture, st.container(border=True, height="stretch"):
             otherwise=outcome.DRAWN,
         )
     visit, token = this_visit(), preview.token if choice == outcome.DRAWN else choice
+    other = outcome.other_than_drawn(drawn, token)
     button.button(
-        f"Branch here with {markdown(spoken(vocabulary.label(token)))}",
+        f"Branch here with {markdown(spoken(vocabulary.label(other)))}",
         key=view.key("branch"),
         on_click=start_branch,
-        args=(visit, view.step_index, token, visit.max_new_tokens),
-        disabled=token == drawn.token,
+        args=(visit, view.step_index, other, visit.max_new_tokens),
         width="stretch",
     )
     if visit.branches.error:

@@ -125,6 +125,14 @@ def token_options(outcome: Outcome, as_drawn: Outcome, chosen: object) -> list[i
     return list(dict.fromkeys([DRAWN, *shown_tokens(outcome, as_drawn.token), *already]))
 
 
+def other_than_drawn(as_drawn: Outcome, token: int) -> int:
+    """A token to branch with: this one, or the likeliest other if this one was drawn, with which no branch begins."""
+    if token != as_drawn.token:
+        return token
+    first, second = as_drawn.distribution.order[:2].tolist()
+    return int(second if first == token else first)
+
+
 def stretch(distribution: Distribution, token: int) -> tuple[float, float]:
     """The begin and the end of a token's stretch of the cumulative bar; they are equal if the token was removed."""
     before = distribution.final[distribution.order[: distribution.rank(token) - 1]].sum()
