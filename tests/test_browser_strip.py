@@ -224,7 +224,7 @@ def test_on_a_phone_the_live_strip_and_its_transport_stay_in_sight_while_the_pan
     assert 48 < strip_box[1] < 80 and box(page, f"{STAGE} .panel.bars")[1] < 0
     assert strip_box[1] <= play[1] and play[1] + play[3] <= strip_box[1] + strip_box[3]
     stands = panel.evaluate("node => node.getBoundingClientRect().top")
-    back = box(page, f"{STAGE} .back")
+    back = box(page, f"{STAGE} .transport .back")
     page.mouse.click(back[0] + back[2] / 2, back[1] + back[3] / 2)
     expect(page.locator(STAGE)).to_have_attribute("data-step", "2")
     assert panel.evaluate("node => node.getBoundingClientRect().top") == pytest.approx(stands, abs=1)

@@ -1,5 +1,6 @@
 """The pages in their order, and the sidebar that they share: runs to open and to save."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import streamlit as st
@@ -71,6 +72,11 @@ CONTRAST = """<style>
 [data-testid="stCaptionContainer"] p {{ color: {muted}; }}
 [data-testid="stButtonGroup"] [data-selected="true"] p {{ color: {text}; }}
 [data-testid="stBaseButton-primary"] p {{ color: {paper}; }}
+[data-testid="stCode"] .token.keyword {{ color: color-mix(in srgb, {attention} 80%, {text}); }}
+[data-testid="stCode"] .token:is(.number, .boolean, .string, .builtin, .class-name) {{
+  color: color-mix(in srgb, {token} 55%, {text}); }}
+[data-testid="stCode"] .token:is(.function, .comment, .decorator, .operator, .punctuation) {{
+  color: color-mix(in srgb, {muted} 60%, {text}); }}
 </style>"""
 
 
@@ -88,7 +94,7 @@ def show() -> None:
     """Draw the navigation, the sidebar and the chosen page."""
     reload_if_page_not_found()
     colours = palette()
-    st.html(CSS + HEADINGS + CONTRAST.format(muted=colours.muted, text=colours.text, paper=colours.paper))
+    st.html(CSS + HEADINGS + CONTRAST.format(**asdict(colours)))
     st.logo(logo(colours), size="large")
     watch = [
         st.Page(WATCH / "live.py", title="Live", default=True),
