@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from gpt2.checkpoints.weights import Checkpoint
 from gpt2.engine.engine import Engine
 from gpt2.engine.head_roles import LENGTH, RUNS, repeated_tokens
 from gpt2.engine.head_roles import measure_roles as measure
@@ -13,7 +14,9 @@ from gpt2.trace.captures import Level
 from gpt2.trace.trace import Trace
 from pages.charts import attention_roles
 from pages.look.names import head_name
+from pages.server import head_roles
 from pages.server.head_roles import roles_job
+from pages.server.traces import NO_ROOM, Traces
 from tests.command_line import said
 from tests.long_runs import squeezed
 from tests.models import BUNDLED
@@ -126,6 +129,20 @@ def test_a_models_heads_are_measured_once_for_all(engine: Engine, found: HeadRol
     job.wait(60)
     assert not job.is_running and not job.error
     np.testing.assert_allclose(job.found.scores, found.scores, atol=1e-6)
+
+
+def test_without_room_a_measurement_says_so_and_is_begun_anew_the_next_time(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(checkpoint)  # another than the tests share, which may have been measured
+    monkeypatch.setattr(head_roles, "TRACES", Traces(lambda: 0, lambda: -(2**40)))
+    refused = roles_job(engine)
+    refused.wait(60)
+    assert (refused.error, refused.found, refused.done) == (NO_ROOM, None, 0)
+    monkeypatch.setattr(head_roles, "TRACES", Traces(lambda: 2**40))
+    again = roles_job(engine)
+    again.wait(60)
+    assert again is not refused and again.found and not again.error
 
 
 @pytest.mark.slow

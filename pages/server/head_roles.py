@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from gpt2.engine.head_roles import LENGTH, RUNS, measure_roles
-from gpt2.engine.long_prompt import whole_bytes
-from gpt2.engine.settings import trace_budget
 from gpt2.errors import GPT2Error
 from gpt2.reading.roles import HeadRoles
 
-from .traces import TRACES
+from .traces import NO_ROOM, TRACES
 
 if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
@@ -45,8 +43,10 @@ class RolesJob:
 
     def _measure(self, engine: "Engine") -> None:
         try:
-            TRACES.make_room(needed=min(whole_bytes(engine.config, 2 * LENGTH), trace_budget()))
-            self.found = measure_roles(engine, self._tell)
+            if TRACES.has_room_for_pass(engine.config, 2 * LENGTH):
+                self.found = measure_roles(engine, self._tell)
+            else:
+                self.error = NO_ROOM
         except GPT2Error as error:
             self.error = str(error)
         except Exception as error:
@@ -61,9 +61,9 @@ _lock = threading.Lock()
 
 
 def roles_job(engine: "Engine") -> RolesJob:
-    """The one measurement of this model, begun if it is the first time that somebody asks."""
+    """The one measurement of this model, begun when somebody asks first, and again if there was no room for it."""
     with _lock:
         job = _jobs.get(engine)
-        if job is None:
+        if job is None or job.error == NO_ROOM:
             job = _jobs[engine] = RolesJob(engine)
         return job
