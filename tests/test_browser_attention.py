@@ -124,6 +124,10 @@ def test_heads_are_found_by_their_role_and_any_of_them_and_any_tokens_are_joined
     expect(main).to_contain_text("Largest of L3 and L0·H2, largest over 2 tokens:")
     expect(main).to_contain_text(re.findall(r"\(position \d+\), [^ ]*%", said)[0])
     expect(live.locator("div.text .looks")).to_have_count(2)
+    for name in ("Cost", "Attention"):  # what was chosen is still chosen when one comes back
+        go_to(live, name)
+    expect(main).to_contain_text("Largest of L3 and L0·H2, largest over 2 tokens:")
+    expect(live.locator("div.text .looks")).to_have_count(2)
 
     # The picked pair, taken apart: its numbers are the trace's own, and add up.
     first = attention.first_head(trace, Reading(), None)

@@ -1,6 +1,5 @@
 """Claims about what a lesson's reader plays with: its numbers are those of the independent model, changed alike."""
 
-import re
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -12,6 +11,7 @@ from gpt2.learn.what_if import Strength, gelu, lens_rows, newest, swapped_patter
 from gpt2.model.sampling import softmax
 from gpt2.reading.tables import Tables
 from gpt2.trace.trace import Trace
+from pages.charts.style import AFTER_BAR
 from pages.frame.layout import View
 from pages.learn.play.bars import Pair, largest, next_tokens, pairs_chart
 from pages.learn.play.blend import Blend
@@ -176,13 +176,13 @@ def test_bars_are_of_the_likeliest_of_both_and_keep_apart_tokens_that_read_alike
     assert [pair.after for pair in largest([Pair("a", 0, at / 10) for at in range(9)], 3)] == [0.6, 0.7, 0.8]
     chart = pairs_chart([Pair("a", 0.1, 0.2), Pair("a", 0.3, 0.0)], ("one", "other"), LIGHT.sampling, LIGHT).to_dict()
     rows = chart["datasets"]["pairs"]
-    assert [(row["at"], row["which"], row["share"]) for row in rows] == [
-        (0, "one", 0.1),
-        (0, "other", 0.2),
-        (1, "one", 0.3),
-        (1, "other", 0.0),
+    assert [(row["place"], row["which"], row["share"]) for row in rows] == [
+        ("0|a", "one", 0.1),
+        ("0|a", "other", 0.2),
+        ("1|a", "one", 0.3),
+        ("1|a", "other", 0.0),
     ]
-    assert re.search(r'\["a", "a"\]\[datum.value\]', str(chart))
+    assert AFTER_BAR in str(chart)
 
 
 def test_the_parameters_of_the_parts_are_those_of_the_weights(checkpoint: Checkpoint) -> None:

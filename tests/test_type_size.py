@@ -38,7 +38,8 @@ def test_no_window_is_believed_to_be_higher_than_any(tall: int) -> None:
 def test_a_chart_grows_in_all_its_letters_and_keeps_its_data_and_scales() -> None:
     x = alt.X("x:Q", scale=alt.Scale(domain=[0, 10]))
     mark = style.named("rows").mark_text(dx=4, fontSize=style.LABEL).encode(x=x, text="x:Q")
-    before = style.dressed(mark, LIGHT, 200, rows=[{"x": 3, "height": 5, "fontSize": 7}]).to_dict()
+    look = style.dressed(mark, LIGHT, 200).to_dict()
+    before = style.Figure(look, {"rows": [{"x": 3, "height": 5, "fontSize": 7}]}).to_dict()
     after = enlarged(before)
     assert after["datasets"] == before["datasets"]
     assert after["encoding"]["x"]["scale"] == before["encoding"]["x"]["scale"]

@@ -16,6 +16,7 @@ from pages.charts.experiments.grid import KINDS, part_at, part_grid, part_label,
 from pages.charts.experiments.heat import ABLATIONS
 from pages.charts.experiments.heat import STREAM as STREAM_PATCHED
 from pages.frame.layout import View
+from pages.frame.remembered import keep_choice
 from pages.matrix.component import Cell, picked_cell, selectable_matrix
 
 WAYS = MUTE, STEER, PATCH = "Mute or scale", "Steer", "Patch"
@@ -41,9 +42,8 @@ def mute_plan(view: View) -> Mute:
     """Parts picked in the grid or in the list, and what becomes of them."""
     config, names, shown = view.trace.config, view.key("parts"), view.key("grid")
     parts = parts_by_label(config)
-    # A model that was chosen since may lack a part; and a list that is not drawn forgets its choice.
-    known = [name for name in st.session_state.get(names, []) if name in parts]
-    st.session_state[names] = take_pick(config, shown, known)
+    keep_choice(names, parts)
+    st.session_state[names] = take_pick(config, shown, st.session_state[names])
     left, right = st.columns([3, 2], gap="medium")
     with right:
         kind = one_of("How", list(KINDS), view.key("kind"), format_func=KINDS.__getitem__)
@@ -189,7 +189,7 @@ def choose_positions(view: View, name: str) -> tuple[int, ...] | None:
     if where == EVERYWHERE:
         return None
     key, labels = view.key(f"{name}_positions"), view.trace.labels[: len(view.trace.prompt_ids)]
-    st.session_state[key] = [at for at in st.session_state.get(key, []) if at < len(labels)]
+    keep_choice(key, range(len(labels)))
     chosen = st.multiselect(
         "Positions of the prompt",
         range(len(labels)),

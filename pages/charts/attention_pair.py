@@ -13,7 +13,7 @@ from pages.matrix.blob import Picture
 from pages.matrix.scale import signed as signed_scale
 
 from .attention_head import HeadMatrices
-from .style import LABEL, MONO, ChartData, dressed, named, token_axis
+from .style import LABEL, MONO, AltairChart, ChartData, Figure, dressed, look, named, token_axis
 
 Array = NDArray[np.float32]
 TITLE = "The score as a sum of products"
@@ -108,8 +108,16 @@ def term_rows(pair: PairOfTokens) -> ChartData:
     return [*rows, {"place": len(rows), **score}]
 
 
-def term_bars(pair: PairOfTokens, palette: Palette) -> alt.Chart | alt.LayerChart:
+def term_bars(pair: PairOfTokens, palette: Palette) -> Figure:
     """Bars about 0: orange adds to the score, blue takes from it."""
+    rows = term_rows(pair)
+    ends = [0.0, *(row["value"] for row in rows)]
+    beyond = max(ends) + ROOM * (max(ends) - min(ends) or 1.0)
+    return Figure(_look(palette), {"terms": rows, "room": [{"x": beyond}]})
+
+
+@look
+def _look(palette: Palette) -> AltairChart:
     base = named("terms").encode(y=alt.Y("term:N", sort=alt.EncodingSortField("place", op="min"), axis=token_axis()))
     bars = base.mark_bar(height=13).encode(
         x=alt.X("value:Q", scale=alt.Scale(nice=False), axis=alt.Axis(title="added to the score", tickCount=4)),
@@ -123,11 +131,7 @@ def term_bars(pair: PairOfTokens, palette: Palette) -> alt.Chart | alt.LayerChar
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
     room = named("room").mark_point(opacity=0).encode(x="x:Q")
     text = base.mark_text(align="right", font=MONO, fontSize=LABEL).encode(x=alt.value("width"), text="written:N")
-    rows = term_rows(pair)
-    ends = [0.0, *(row["value"] for row in rows)]
-    beyond = max(ends) + ROOM * (max(ends) - min(ends) or 1.0)
-    height = ROW_HEIGHT * (BARS + 2)
-    return dressed(room + zero + bars + text, palette, height, terms=rows, room=[{"x": beyond}])
+    return dressed(room + zero + bars + text, palette, ROW_HEIGHT * (BARS + 2))
 
 
 def terms_sentence(pair: PairOfTokens) -> str:

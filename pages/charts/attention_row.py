@@ -12,7 +12,7 @@ from pages.look.tokens import spoken_at
 
 from .attention import look_phrase
 from .attention_shares import JOINED, Reading, Subject, joined_row, listed
-from .style import LABEL, MONO, ChartData, dressed, named, token_axis
+from .style import LABEL, MONO, AltairChart, ChartData, Figure, dressed, look, named, token_axis
 
 TITLE, CHOSEN_TITLE = "Where the newest token looks", "Where the chosen tokens look"
 BARS, NAMED = 12, 4
@@ -68,24 +68,27 @@ def _where(key: int, queries: Sequence[int]) -> str:
     return f"−{queries[0] - key}" if key < queries[0] else "itself"
 
 
-def attention_row(
-    trace: Trace, subject: Subject, reading: Reading, queries: Sequence[int], palette: Palette
-) -> alt.Chart | alt.LayerChart:
+def attention_row(trace: Trace, subject: Subject, reading: Reading, queries: Sequence[int], palette: Palette) -> Figure:
     """Bars on [0, 1], one a key; each label tells how many tokens back the key is, or where, if several look."""
+    return Figure(_look(palette, reading.label, subject.join), {"keys": key_rows(trace, subject, reading, queries)})
+
+
+@look
+def _look(palette: Palette, label: str, join: str) -> AltairChart:
     base = named("keys").encode(
         y=alt.Y("token:N", sort=alt.EncodingSortField("place", op="min"), axis=token_axis()),
         tooltip=[
             alt.Tooltip("token:N", title="key (and where)"),
             alt.Tooltip("position:Q", title="position"),
-            alt.Tooltip("weight:Q", title=reading.label, format=".4f"),
+            alt.Tooltip("weight:Q", title=label, format=".4f"),
         ],
     )
-    kinds = ["first token", "other tokens", f"the rest, {'together' if subject.join == 'mean' else 'the largest'}"]
+    kinds = ["first token", "other tokens", f"the rest, {'together' if join == 'mean' else 'the largest'}"]
     bars = base.mark_bar(height=13).encode(
         x=alt.X(
             "weight:Q",
             scale=alt.Scale(domain=[0, 1]),
-            axis=alt.Axis(title=reading.label, format=".0%", tickCount=5),
+            axis=alt.Axis(title=label, format=".0%", tickCount=5),
         ),
         color=alt.Color(
             "what:N",
@@ -95,8 +98,7 @@ def attention_row(
         ),
     )
     text = base.mark_text(align="left", dx=4, font=MONO, fontSize=LABEL).encode(x="weight:Q", text="written:N")
-    height = ROW_HEIGHT * (BARS + 1)
-    return dressed(bars + text, palette, height, keys=key_rows(trace, subject, reading, queries))
+    return dressed(bars + text, palette, ROW_HEIGHT * (BARS + 1))
 
 
 def looking_phrase(trace: Trace, queries: Sequence[int]) -> str:

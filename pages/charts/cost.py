@@ -110,9 +110,14 @@ def cost_rows(run: Trace, shown: int) -> dict[str, ChartData]:
     return {"pieces": pieces, "mark": [mark], "beyond": beyond, "frame": frame}
 
 
-def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
+def cost_chart(run: Trace, shown: int, palette: Palette) -> style.Figure:
     """Stacked bars in greys from dark to hollow, sampling in its own colour; the shown step is framed."""
-    names = list(NAMES.values()) if is_split(run) else [WHOLE]
+    return style.Figure(_look(palette, is_split(run)), cost_rows(run, shown))
+
+
+@style.look
+def _look(palette: Palette, split: bool) -> style.AltairChart:
+    names = list(NAMES.values()) if split else [WHOLE]
     fills = [palette.text, palette.muted, palette.line, palette.sampling, palette.panel, palette.panel]
     edges = [palette.text, palette.muted, palette.muted, palette.sampling, palette.text, palette.muted]
     if names == [WHOLE]:
@@ -147,7 +152,7 @@ def cost_chart(run: Trace, shown: int, palette: Palette) -> alt.LayerChart:
         ),
         beyond.mark_text(text="▲", dy=-9, fontSize=style.TEXT, color=palette.text).encode(x=x, y=y),
     ]
-    return style.dressed(alt.layer(*layers), palette, HEIGHT, **cost_rows(run, shown))
+    return style.dressed(alt.layer(*layers), palette, HEIGHT)
 
 
 def cost_sentence(run: Trace, shown: int) -> str:

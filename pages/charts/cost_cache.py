@@ -49,19 +49,26 @@ def rerun_rows(reruns: Sequence[Rerun]) -> ChartData:
     return rows
 
 
-def cache_chart(run: Trace, reruns: Sequence[Rerun], palette: Palette) -> alt.LayerChart:
+def cache_chart(run: Trace, reruns: Sequence[Rerun], palette: Palette) -> style.Figure:
     """Points and a running median with the cache; joined points without it, once measured. Linear, from zero."""
     cached, again = cached_rows(run), rerun_rows(reruns)
     usual = [row["ms"] for row in cached] or [1.0]
     top = max([usual_top(usual), *(1.08 * row["ms"] for row in again)])
     for row in cached:
         row["drawn"] = min(row["ms"], top)
+    frame: ChartData = [{"position": 0, "ms": 0.0}, {"position": 1.02 * run.seq, "ms": top}]
+    rows = {"cached": cached, "frame": frame} | ({"again": again} if again else {})
+    return style.Figure(_look(palette, bool(again)), rows)
+
+
+@style.look
+def _look(palette: Palette, is_measured: bool) -> style.AltairChart:
     x = alt.X("position:Q", scale=alt.Scale(nice=False)).axis(
         title="position of the newest token that is read", grid=False, tickMinStep=1, format="d"
     )
     scale = alt.Scale(nice=False)
     y, title = alt.Y("ms:Q", scale=scale), "milliseconds of the forward pass"
-    names, legend = [WITH, WITHOUT][: 1 + bool(again)], alt.Legend(title=None, symbolType="stroke", symbolSize=400)
+    names, legend = [WITH, WITHOUT][: 1 + is_measured], alt.Legend(title=None, symbolType="stroke", symbolSize=400)
     colour = alt.Color("what:N", scale=alt.Scale(domain=names, range=[palette.text, palette.muted]), legend=legend)
     dash = alt.StrokeDash("what:N", scale=alt.Scale(domain=names, range=[[1, 0], [7, 4]]), legend=legend)
     tip = [alt.Tooltip("position:Q", title="position"), alt.Tooltip("ms:Q", title="ms", format=".3f")]
@@ -87,10 +94,8 @@ def cache_chart(run: Trace, reruns: Sequence[Rerun], palette: Palette) -> alt.La
             x=x, y=y.title(title), text=alt.Text("ms:Q", format=",.0f")
         ),
     ]
-    frame: ChartData = [{"position": 0, "ms": 0.0}, {"position": 1.02 * run.seq, "ms": top}]
-    if not again:  # Vega warns of layers that have nothing to draw
-        return style.dressed(alt.layer(*layers), palette, HEIGHT, cached=cached, frame=frame)
-    return style.dressed(alt.layer(*layers, *measured), palette, HEIGHT, cached=cached, again=again, frame=frame)
+    # Vega warns of layers that have nothing to draw.
+    return style.dressed(alt.layer(*layers, *(measured if is_measured else ())), palette, HEIGHT)
 
 
 def cache_sentence(run: Trace, reruns: Sequence[Rerun]) -> str:

@@ -45,8 +45,15 @@ class CostFacts:
     notice: str = ""
 
 
-def cost_table_chart(table: ChartData, palette: Palette) -> alt.LayerChart:
+def cost_table_chart(table: ChartData, palette: Palette) -> style.Figure:
     """The table as a chart: names on the left, amounts on the right."""
+    frame: ChartData = [{"line": at - 0.5} for at in range(len(table) + 1)]
+    lines: ChartData = [{"line": at, **row} for at, row in enumerate(table)]
+    return style.Figure(_look(palette, len(table)), {"lines": lines, "frame": frame})
+
+
+@style.look
+def _look(palette: Palette, n_lines: int) -> style.AltairChart:
     y = alt.Y("line:Q", scale=alt.Scale(reverse=True, nice=False), axis=None)
     left, right = alt.value(0), alt.value("width")
     lines, frame = style.named("lines"), style.named("frame")
@@ -62,9 +69,7 @@ def cost_table_chart(table: ChartData, palette: Palette) -> alt.LayerChart:
             x=right, y=y, text="measured:N"
         ),
     ]  # fmt: skip
-    frames: ChartData = [{"line": at - 0.5} for at in range(len(table) + 1)]
-    rows: ChartData = [{"line": at, **row} for at, row in enumerate(table)]
-    return style.dressed(alt.layer(*layers), palette, ROW * len(table), lines=rows, frame=frames)
+    return style.dressed(alt.layer(*layers), palette, ROW * n_lines)
 
 
 def in_words(table: ChartData) -> str:

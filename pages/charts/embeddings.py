@@ -33,8 +33,6 @@ NO_TABLES = (
     "The weights that made this run are not loaded. "
     "Run a prompt of your own to see the nearest tokens, the map and the similarity of positions."
 )
-# A category's value is its place, a bar and its label: places differ even if labels repeat; the axis shows the label.
-AFTER_BAR = "slice(datum.label, indexof(datum.label, '|') + 1)"
 
 
 def own_tables(trace: Trace, tables: Tables | None) -> Tables | None:
@@ -135,10 +133,16 @@ def norm_rows(trace: Trace) -> ChartData:
     ]
 
 
-def norms_chart(trace: Trace, palette: Palette) -> alt.LayerChart:
+def norms_chart(trace: Trace, palette: Palette) -> style.Figure:
     """Lengths of token, position and sum for the latest tokens of the run; the newest is marked."""
+    rows = norm_rows(trace)
+    return style.Figure(_norms_look(palette), {"norms": rows, "newest": rows[-1:]})
+
+
+@style.look
+def _norms_look(palette: Palette) -> style.AltairChart:
     parts = alt.Scale(domain=list(PARTS), range=[palette.token, palette.position, palette.residual])
-    axis = style.token_axis(labelExpr=AFTER_BAR, labelAngle=-90, labelOverlap="parity", labelPadding=6)
+    axis = style.token_axis(labelExpr=style.AFTER_BAR, labelAngle=-90, labelOverlap="parity", labelPadding=6)
     x = alt.X("place:O", sort=None, scale=alt.Scale(type="point", padding=0.6), axis=axis)
     y = alt.Y("norm:Q", title="norm (length)", scale=alt.Scale(domainMin=0, nice=True))
     colour = alt.Color("part:N", title=None, scale=parts)
@@ -157,8 +161,7 @@ def norms_chart(trace: Trace, palette: Palette) -> alt.LayerChart:
             x=x, y=alt.value(6), text="token:N"
         ),
     ]
-    rows = norm_rows(trace)
-    return style.dressed(alt.layer(*layers), palette, 330, norms=rows, newest=rows[-1:])
+    return style.dressed(alt.layer(*layers), palette, 330)
 
 
 def norms_sentence(trace: Trace) -> str:
@@ -174,10 +177,20 @@ def norms_sentence(trace: Trace) -> str:
     )
 
 
-def neighbours_chart(tables: Tables, vocabulary: Vocabulary, token: int, palette: Palette) -> alt.LayerChart:
+def neighbours_chart(tables: Tables, vocabulary: Vocabulary, token: int, palette: Palette) -> style.Figure:
     """The nearest tokens of one token by cosine, as bars on a fixed axis from 0 to 1."""
+    rows = [
+        {"place": f"{place}|{label}", "token": label, "id": other, "cosine": cosine}
+        for place, (other, cosine) in enumerate(tables.nearest(token, NEIGHBOURS))
+        for label in (vocabulary.label(other),)
+    ]
+    return style.Figure(_neighbours_look(palette), {"neighbours": rows})
+
+
+@style.look
+def _neighbours_look(palette: Palette) -> style.AltairChart:
     x = alt.X("cosine:Q", title="cosine", scale=alt.Scale(domain=[0, 1], clamp=True), axis=alt.Axis(tickCount=5))
-    y = alt.Y("place:O", sort=None, axis=style.token_axis(labelExpr=AFTER_BAR), scale=alt.Scale(padding=0.25))
+    y = alt.Y("place:O", sort=None, axis=style.token_axis(labelExpr=style.AFTER_BAR), scale=alt.Scale(padding=0.25))
     tip = [
         alt.Tooltip("token:N", title="token"),
         alt.Tooltip("id:Q", title="id"),
@@ -188,13 +201,7 @@ def neighbours_chart(tables: Tables, vocabulary: Vocabulary, token: int, palette
         rows.mark_bar(color=palette.token).encode(x=x, y=y, tooltip=tip),
         rows.mark_text(align="left", dx=6).encode(x=x, y=y, text=alt.Text("cosine:Q", format=".3f")),
     ]
-    nearest = tables.nearest(token, NEIGHBOURS)
-    data = [
-        {"place": f"{place}|{label}", "token": label, "id": other, "cosine": cosine}
-        for place, (other, cosine) in enumerate(nearest)
-        for label in (vocabulary.label(other),)
-    ]
-    return style.dressed(alt.layer(*layers), palette, 400, neighbours=data)
+    return style.dressed(alt.layer(*layers), palette, 400)
 
 
 def neighbours_sentence(tables: Tables, vocabulary: Vocabulary, token: int) -> str:

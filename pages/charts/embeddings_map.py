@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import altair as alt
 import numpy as np
+from numpy.typing import NDArray
 
 from gpt2.reading.tables import Projection, Tables
 from gpt2.trace.trace import Trace
@@ -23,14 +24,6 @@ SIDES = ("right", "left", "above", "below")
 Box = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True)
-class Place:
-    """A label's box on the smallest plot, and its side of the point."""
-
-    side: str
-    box: Box
-
-
 def label_box(x: float, y: float, letters: int, side: str) -> Box:
     """Left, top, right and bottom of a label beside the point (x, y), all in pixels."""
     width = letters * LETTER
@@ -41,11 +34,12 @@ def label_box(x: float, y: float, letters: int, side: str) -> Box:
     return x - width / 2, top, x + width / 2, top + LINE
 
 
-def overlap(one: Box, other: Box) -> float:
-    """The area two boxes share."""
-    across = min(one[2], other[2]) - max(one[0], other[0])
-    down = min(one[3], other[3]) - max(one[1], other[1])
-    return max(0.0, across) * max(0.0, down)
+def overlap(box: Box, others: NDArray[np.float64]) -> float:
+    """The area that a box shares with other boxes, summed. Shapes: others [box, 4]."""
+    left, top, right, bottom = others.T
+    across = np.minimum(box[2], right) - np.maximum(box[0], left)
+    down = np.minimum(box[3], bottom) - np.maximum(box[1], top)
+    return float((np.maximum(across, 0) * np.maximum(down, 0)).sum())
 
 
 def place_labels(points: np.ndarray, labels: list[str], needed: int, width: int = WIDTH) -> list[str]:
@@ -53,23 +47,23 @@ def place_labels(points: np.ndarray, labels: list[str], needed: int, width: int 
 
     Shapes: points [row, 2], in pixels.
     """
-    dots: list[Box] = [(x - DOT / 2, y - DOT / 2, x + DOT / 2, y + DOT / 2) for x, y in points.tolist()]
-    taken: list[Box] = []
-    sides = []
+    dots = np.hstack([points - DOT / 2, points + DOT / 2])  # [row, 4]
+    taken = np.empty_like(dots)
+    sides: list[str] = []
+    placed = 0
     for at, label in enumerate(labels):
         x, y = points[at].tolist()
         boxes = [label_box(x, y, len(label), side) for side in SIDES]
+        obstacles = np.concatenate([taken[:placed], dots[:at], dots[at + 1 :]])
         costs = [
-            sum(overlap(box, other) for other in taken)
-            + sum(overlap(box, dot) for place, dot in enumerate(dots) if place != at)
-            + (1e6 if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > HEIGHT else 0)
+            overlap(box, obstacles) + (1e6 if box[0] < 0 or box[1] < 0 or box[2] > width or box[3] > HEIGHT else 0)
             for box in boxes
         ]
         best = int(np.argmin(costs))
         if costs[best] > 0 and at >= needed:
             sides.append("")
             continue
-        taken.append(boxes[best])
+        taken[placed], placed = boxes[best], placed + 1
         sides.append(SIDES[best])
     return sides
 
@@ -112,8 +106,13 @@ def map_rows(found: EmbeddingMap, trace: Trace, width: int = WIDTH) -> ChartData
     ]
 
 
-def map_chart(found: EmbeddingMap, trace: Trace, palette: Palette, is_narrow: bool = False) -> alt.LayerChart:
+def map_chart(found: EmbeddingMap, trace: Trace, palette: Palette, is_narrow: bool = False) -> style.Figure:
     """Points and their tokens: the run's in the token colour, neighbours muted, the newest in the step's colour."""
+    return style.Figure(_look(palette), {"points": map_rows(found, trace, NARROW_WIDTH if is_narrow else WIDTH)})
+
+
+@style.look
+def _look(palette: Palette) -> style.AltairChart:
     axis = alt.Axis(labels=False, ticks=False, grid=False, title=None)
     x = alt.X("x:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=axis)
     y = alt.Y("y:Q", scale=alt.Scale(domain=[0, 1], nice=False), axis=axis)
@@ -151,8 +150,7 @@ def map_chart(found: EmbeddingMap, trace: Trace, palette: Palette, is_narrow: bo
             for side, anchor in anchors.items()
         ),
     ]
-    rows = map_rows(found, trace, NARROW_WIDTH if is_narrow else WIDTH)
-    return style.dressed(alt.layer(*layers).resolve_scale(color="independent"), palette, 440, points=rows)
+    return style.dressed(alt.layer(*layers).resolve_scale(color="independent"), palette, 440)
 
 
 def map_sentence(found: EmbeddingMap) -> str:

@@ -72,8 +72,14 @@ def position_rows(tables: Tables, position: int) -> ChartData:
     return [{"position": at, "cosine": float(cosine)} for at, cosine in enumerate(tables.position_cosines[position])]
 
 
-def position_chart(tables: Tables, position: int, palette: Palette) -> alt.LayerChart:
+def position_chart(tables: Tables, position: int, palette: Palette) -> style.Figure:
     """The newest position's cosine with every position, on a fixed axis; its own place, with cosine 1, is marked."""
+    rows = position_rows(tables, position)
+    return style.Figure(_look(palette), {"cosines": rows, "newest": [rows[position]]})
+
+
+@style.look
+def _look(palette: Palette) -> style.AltairChart:
     x = alt.X("position:Q", title="position", scale=alt.Scale(nice=False), axis=alt.Axis(grid=False, format="d"))
     y = alt.Y("cosine:Q", title="cosine", scale=alt.Scale(domain=[-1, 1]), axis=alt.Axis(values=[-1, -0.5, 0, 0.5, 1]))
     tip = [alt.Tooltip("position:Q", title="position"), alt.Tooltip("cosine:Q", title="cosine", format=".4f")]
@@ -84,8 +90,7 @@ def position_chart(tables: Tables, position: int, palette: Palette) -> alt.Layer
         line.mark_point(filled=True, size=30, opacity=0, color=palette.position).encode(x=x, y=y, tooltip=tip),
         newest.mark_point(filled=True, size=80, opacity=1, color=palette.sampling).encode(x=x, y=y, tooltip=tip),
     ]
-    rows = position_rows(tables, position)
-    return style.dressed(alt.layer(*layers), palette, 330, cosines=rows, newest=[rows[position]])
+    return style.dressed(alt.layer(*layers), palette, 330)
 
 
 def position_sentence(tables: Tables, position: int) -> str:

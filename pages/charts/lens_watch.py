@@ -8,7 +8,7 @@ from pages.look.palette import Palette
 from pages.look.tokens import spoken
 
 from .lens import Watch, depths
-from .style import ChartData, dressed, named
+from .style import AltairChart, ChartData, Figure, dressed, look, named
 
 PROBABILITY_TITLE = "The watched token's probability, layer by layer"
 RANK_TITLE = "Its rank among all tokens"
@@ -31,8 +31,8 @@ def watched_rows(trace: Trace, watched: Watch) -> ChartData:
     ]
 
 
-def _line(trace: Trace, watched: Watch, palette: Palette, y: alt.Y) -> alt.Chart | alt.LayerChart:
-    order = list(depths(trace.config.n_layer))
+def _line(palette: Palette, n_layer: int, y: alt.Y) -> AltairChart:
+    order = list(depths(n_layer))
     line = (
         named("watched")
         .mark_line(color=palette.watched, point=alt.OverlayMarkDef(color=palette.watched, size=50))
@@ -47,21 +47,32 @@ def _line(trace: Trace, watched: Watch, palette: Palette, y: alt.Y) -> alt.Chart
             ],
         )
     )
-    return dressed(line, palette, HEIGHT, watched=watched_rows(trace, watched))
+    return dressed(line, palette, HEIGHT)
 
 
-def probability_line(trace: Trace, watched: Watch, palette: Palette) -> alt.Chart | alt.LayerChart:
+def probability_line(trace: Trace, watched: Watch, palette: Palette) -> Figure:
     """Probability on [0, 1], on a square-root scale that shows small ones."""
+    return Figure(_probability_look(palette, trace.config.n_layer), {"watched": watched_rows(trace, watched)})
+
+
+@look
+def _probability_look(palette: Palette, n_layer: int) -> AltairChart:
     axis = alt.Axis(title="probability (square-root scale)", format=".0%", values=[0, 0.01, 0.1, 0.25, 0.5, 1])
     scale = alt.Scale(type="sqrt", domain=[0, 1])
-    return _line(trace, watched, palette, alt.Y("probability:Q", scale=scale, axis=axis))
+    return _line(palette, n_layer, alt.Y("probability:Q", scale=scale, axis=axis))
 
 
-def rank_line(trace: Trace, watched: Watch, palette: Palette) -> alt.Chart | alt.LayerChart:
+def rank_line(trace: Trace, watched: Watch, palette: Palette) -> Figure:
     """Rank from 1, on top, to the size of the vocabulary; logarithmic."""
-    scale = alt.Scale(type="log", domain=[trace.config.vocab_size, 1], nice=False)
+    config = trace.config
+    return Figure(_rank_look(palette, config.n_layer, config.vocab_size), {"watched": watched_rows(trace, watched)})
+
+
+@look
+def _rank_look(palette: Palette, n_layer: int, vocab_size: int) -> AltairChart:
+    scale = alt.Scale(type="log", domain=[vocab_size, 1], nice=False)
     axis = alt.Axis(title="rank (log scale, 1 on top)", format=",", values=[1, 10, 100, 1000, 10_000, 100_000])
-    return _line(trace, watched, palette, alt.Y("rank:Q", scale=scale, axis=axis))
+    return _line(palette, n_layer, alt.Y("rank:Q", scale=scale, axis=axis))
 
 
 def watched_sentence(trace: Trace, watched: Watch) -> str:

@@ -13,7 +13,7 @@ from pages.look.tokens import spoken_at
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
 
-from .style import ChartData, dressed, named
+from .style import AltairChart, ChartData, Figure, dressed, look, named
 
 Array = NDArray[np.float32]
 NORMS_TITLE = "How long is each token's vector?"
@@ -127,8 +127,8 @@ def added(trace: Trace, position: int) -> ChartData:
     return rows
 
 
-def _bars(trace: Trace, position: int, palette: Palette, x: alt.X) -> alt.Chart | alt.LayerChart:
-    layers = [layer_name(layer) for layer in reversed(range(trace.config.n_layer))]
+def _bars(palette: Palette, n_layer: int, x: alt.X) -> AltairChart:
+    layers = [layer_name(layer) for layer in reversed(range(n_layer))]
     parts = list(PARTS)
     bars = (
         named("added")
@@ -151,14 +151,19 @@ def _bars(trace: Trace, position: int, palette: Palette, x: alt.X) -> alt.Chart 
         )
     )
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
-    return dressed(bars + zero, palette, max(220, 26 * trace.config.n_layer), added=added(trace, position))
+    return dressed(bars + zero, palette, max(220, 26 * n_layer))
 
 
-def added_bars(trace: Trace, position: int, palette: Palette) -> alt.Chart | alt.LayerChart:
+def added_bars(trace: Trace, position: int, palette: Palette) -> Figure:
     """Norms of attention's and the MLP's output at one position, layer by layer."""
-    scale = alt.Scale(domain=[0, reach(trace, position)], nice=False)
+    seen = _added_look(palette, trace.config.n_layer, reach(trace, position))
+    return Figure(seen, {"added": added(trace, position)})
+
+
+@look
+def _added_look(palette: Palette, n_layer: int, end: float) -> AltairChart:
     axis = alt.Axis(title="norm of the added vector", tickCount=5)
-    return _bars(trace, position, palette, alt.X("norm:Q", scale=scale, axis=axis))
+    return _bars(palette, n_layer, alt.X("norm:Q", scale=alt.Scale(domain=[0, end], nice=False), axis=axis))
 
 
 def reach(trace: Trace, position: int) -> float:
@@ -171,10 +176,15 @@ def reach(trace: Trace, position: int) -> float:
     return round_above(longest)
 
 
-def direction_bars(trace: Trace, position: int, palette: Palette) -> alt.Chart | alt.LayerChart:
+def direction_bars(trace: Trace, position: int, palette: Palette) -> Figure:
     """Cosines of the same outputs with the stream they are added to, on [-1, 1]: below 0 they cancel."""
+    return Figure(_direction_look(palette, trace.config.n_layer), {"added": added(trace, position)})
+
+
+@look
+def _direction_look(palette: Palette, n_layer: int) -> AltairChart:
     axis = alt.Axis(title="cosine with the stream (below 0: cancels)", tickCount=5)
-    return _bars(trace, position, palette, alt.X("cosine:Q", scale=alt.Scale(domain=[-1, 1]), axis=axis))
+    return _bars(palette, n_layer, alt.X("cosine:Q", scale=alt.Scale(domain=[-1, 1]), axis=axis))
 
 
 def added_sentence(trace: Trace, position: int) -> str:

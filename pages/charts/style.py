@@ -6,7 +6,10 @@ Whatever draws with Altair imports this module, and with it pandas. Altair looks
 are, and Streamlit imports it with the first chart: in between, a chart drawn in another thread would meet half of it.
 """
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec, TypeAlias, cast
 
 import altair as alt
 import pandas  # noqa: F401 - see above
@@ -18,14 +21,21 @@ SANS = '"Source Sans", "Source Sans Pro", "DejaVu Sans", sans-serif'
 MONO = '"Source Code Pro", "DejaVu Sans Mono", monospace'
 
 ChartData = list[dict[str, Any]]
+Spec = dict[str, Any]
+AltairChart: TypeAlias = alt.Chart | alt.LayerChart
+Settings = ParamSpec("Settings")
 
 # Sizes in pixels. A presenter's page multiplies them; nothing else in a chart states a font size of its own.
 TEXT = 13
 LABEL = 12
 # The selection of a chart whose marks can be clicked; each mark's data then has an `option` of a list.
 PICKED = "picked"
+# A category's value is its place, a bar and its label: places differ even if labels repeat; the axis shows the label.
+AFTER_BAR = "slice(datum.label, indexof(datum.label, '|') + 1)"
 # A plot that is less wide is on a phone.
 NARROW = 440
+# How many looks of one chart are kept, the latest: two themes, the sizes of a few models, the ends of a few axes.
+MOST_LOOKS = 8
 LOCALE = {
     "decimal": ".",
     "thousands": ",",
@@ -106,22 +116,55 @@ def legend_columns(narrow: int, wide: int = 0) -> alt.ExprRef:
     return alt.ExprRef(f"width < {NARROW} ? {narrow} : {wide}")
 
 
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A chart: its look, which most steps share, and the numbers of one step.
+
+    A look takes Altair tens of milliseconds; a new step only has other numbers, and a page draws its charts at once.
+
+    Attributes:
+        look: the Vega-Lite spec without its data; not to be changed, as others hold it too.
+        datasets: the rows of each `named` set of data.
+    """
+
+    look: Spec
+    datasets: Mapping[str, ChartData]
+
+    def to_dict(self) -> Spec:
+        """The whole spec in Vega-Lite's own words."""
+        return {**self.look, "datasets": {**self.look.get("datasets", {}), **self.datasets}}
+
+    def to_altair(self) -> AltairChart:
+        """An Altair chart, to change or to save."""
+        return alt.Chart.from_dict(self.to_dict())
+
+    def _repr_mimebundle_(self, *_: object, **__: object) -> Any:
+        """What a notebook shows."""
+        return self.to_altair()._repr_mimebundle_()
+
+
+def look(draw: Callable[Settings, AltairChart]) -> Callable[Settings, Spec]:
+    """Build each look once: a function of a palette, and of what else decides how a chart looks, all hashable."""
+
+    @wraps(draw)
+    def build(*settings: Settings.args, **named_settings: Settings.kwargs) -> Spec:
+        return draw(*settings, **named_settings).to_dict()
+
+    return cast(Callable[Settings, Spec], lru_cache(MOST_LOOKS)(build))
+
+
 def named(dataset: str) -> alt.Chart:
-    """A chart over the data that `dressed` is given under this name.
+    """A chart over the rows that its `Figure` has under this name.
 
     Numbers stand in named data sets and never in the spec, so a new step replaces data and redraws nothing else.
     """
     return alt.Chart(alt.NamedData(name=dataset))
 
 
-def dressed(
-    chart: alt.Chart | alt.LayerChart, palette: Palette, height: int, **datasets: ChartData
-) -> alt.Chart | alt.LayerChart:
-    """The chart with this theme's config and its data, as wide as its panel and `height` pixels high."""
+def dressed(chart: AltairChart, palette: Palette, height: int) -> AltairChart:
+    """The chart with this theme's config, as wide as its panel and `height` pixels high."""
     padding = {"left": 2, "right": 6, "top": 4, "bottom": 2}
-    sized = chart.properties(width="container", height=height, padding=padding).configure(**config(palette))
-    sized.datasets = datasets  # as a property, a thousand rows would be checked twice against the whole schema
-    return sized
+    return chart.properties(width="container", height=height, padding=padding).configure(**config(palette))
 
 
 def token_axis(**settings: Any) -> alt.Axis:

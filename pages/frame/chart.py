@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-import altair as alt
 import streamlit as st
 
 from pages.charts.columns import columns
-from pages.charts.style import PICKED
+from pages.charts.style import PICKED, Figure, Spec
 from pages.stage.component import type_size
 
 SCALE, LEAST_TEXT = 1.6, 20  # of a presenter's chart; the least is in CSS pixels
@@ -19,18 +18,17 @@ LENGTHS = (
 AREAS = "size", "symbolSize"
 # What a panel that fills the window needs beside its chart: heading, sentence, caption and margins.
 BESIDE = 360
-Spec = dict[str, Any]
 
 
 def show_chart(
-    chart: alt.Chart | alt.LayerChart,
+    figure: Figure,
     *,
     alt: str,
     key: str,
     on_select: Callable[[], None] | Literal["ignore"] = "ignore",
 ) -> None:
     """Draw a chart under a fixed key; `alt` says in words what it is, and `on_select` answers a click on a mark."""
-    size, spec = type_size(), chart.to_dict(validate=False)  # checked by tests; here it would take most of the time
+    size, spec = type_size(), figure.to_dict()
     names = {"name": "columns", "value": columns(spec)}  # for the file of its numbers; see pages/stage/js/tables.js
     if size.large:
         spec = enlarged(spec)

@@ -1,6 +1,6 @@
-"""What a page has computed last and would compute again at every rerun, one value for each name."""
+"""What a page keeps for a visitor: what it computed last, one value for each name, and what was chosen in a list."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Container, Hashable
 from typing import TypeVar
 
 import streamlit as st
@@ -24,3 +24,11 @@ def remembered(
     else:
         st.session_state.pop(at, None)
     return made
+
+
+def keep_choice(key: str, options: Container[object]) -> None:
+    """Keep of a list's choice what is still among its options, which are another run's or model's since.
+
+    Streamlit would let go of all of it. Call this before the list is drawn, with `persist_state="session"`.
+    """
+    st.session_state[key] = [option for option in st.session_state.get(key, ()) if option in options]

@@ -20,6 +20,7 @@ from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
 from pages.frame.head_roles import choose_role, show_roles
 from pages.frame.heading import heading
+from pages.frame.remembered import keep_choice
 from pages.matrix.component import matrix, picked_cell, selectable_matrix
 from pages.matrix.text import text_view
 
@@ -52,7 +53,10 @@ with beside, st.container(border=True):
     names: list[str] = []
     if shown == attention.SELECTION:
         parts = list(attention.part_options(view.trace))
-        names = st.multiselect("Heads and layers", parts, placeholder="all heads", key=view.key("parts"))
+        keep_choice(view.key("parts"), parts)
+        names = st.multiselect(
+            "Heads and layers", parts, placeholder="all heads", key=view.key("parts"), persist_state="session"
+        )
     elif shown == attention.ROLES:
         role, source = choose_role(view)
     has_weights = view.checkpoint is not None
@@ -64,12 +68,14 @@ with beside, st.container(border=True):
 with beside, st.container(border=True):
     title, bars = st.container(), st.container()
     places = embeddings.option_labels(view.trace)
+    keep_choice(view.key("queries"), range(view.trace.seq))
     chosen = st.multiselect(
         "Tokens that look",
         range(view.trace.seq),
         format_func=partial(embeddings.option_label, places),
         placeholder="the newest token",
         key=view.key("queries"),
+        persist_state="session",
     )
     join = st.segmented_control(
         "Several are joined by",

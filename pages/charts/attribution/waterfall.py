@@ -6,7 +6,7 @@ import altair as alt
 
 from gpt2.reading.logit_parts import ATTENTION_BIAS, CHANGE, FINAL_BIAS, HEAD, MLP, POSITION, TOKEN, Attribution, Part
 from gpt2.trace.trace import Trace
-from pages.charts.style import LABEL, ChartData, dressed, legend_columns, named
+from pages.charts.style import LABEL, AltairChart, ChartData, Figure, dressed, legend_columns, look, named
 from pages.look.numbers import number, rounding_error, signed
 from pages.look.palette import Palette
 from pages.look.tokens import spoken, spoken_at
@@ -57,8 +57,16 @@ def _row(place: int, name: str, start: float, end: float, kind: str, hook: str) 
     }
 
 
-def waterfall(found: Attribution, palette: Palette) -> alt.Chart | alt.LayerChart:
+def waterfall(found: Attribution, palette: Palette) -> Figure:
     """Horizontal bars, the largest part on top; the numbers stand in a column of their own on the right."""
+    rows = waterfall_rows(found)
+    ends = [0.0, *(row["end"] for row in rows)]
+    beyond = max(ends) + ROOM * (max(ends) - min(ends) or 1.0)
+    return Figure(_look(palette), {"parts": rows, "room": [{"x": beyond}]})
+
+
+@look
+def _look(palette: Palette) -> AltairChart:
     y = alt.Y(
         "name:N",
         sort=alt.EncodingSortField("place", op="min"),
@@ -93,11 +101,7 @@ def waterfall(found: Attribution, palette: Palette) -> alt.Chart | alt.LayerChar
         .encode(x=alt.value("width"), text="written:N")
         for sign, weight in (("", "bold"), ("!", "normal"))
     ]
-    rows = waterfall_rows(found)
-    ends = [0.0, *(row["end"] for row in rows)]
-    beyond = max(ends) + ROOM * (max(ends) - min(ends) or 1.0)
-    chart = alt.layer(room, zero, steps, bars, *values)
-    return dressed(chart, palette, ROW * (BARS + 2), parts=rows, room=[{"x": beyond}])
+    return dressed(alt.layer(room, zero, steps, bars, *values), palette, ROW * (BARS + 2))
 
 
 def extremes(found: Attribution) -> tuple[Part, Part]:

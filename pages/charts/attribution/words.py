@@ -5,7 +5,7 @@ import numpy as np
 
 from gpt2.reading.logit_parts import LookedAt
 from gpt2.trace.trace import Trace
-from pages.charts.style import LABEL, MONO, ChartData, dressed, named, token_axis
+from pages.charts.style import LABEL, MONO, AltairChart, ChartData, Figure, dressed, look, named, token_axis
 from pages.look.numbers import PER_CENT, fixed, percent, rounding_error, signed
 from pages.look.palette import Palette
 from pages.look.tokens import spoken_at
@@ -107,8 +107,16 @@ def bar_rows(trace: Trace, words: LookedAt) -> ChartData:
     return rows
 
 
-def word_bars(trace: Trace, words: LookedAt, palette: Palette, is_narrow: bool) -> alt.Chart | alt.LayerChart:
+def word_bars(trace: Trace, words: LookedAt, palette: Palette, is_narrow: bool) -> Figure:
     """Bars about 0; on the right what each token brought, and the weight with which it was looked at."""
+    rows = bar_rows(trace, words)
+    ends = [0.0, *(row["logit"] for row in rows)]
+    beyond = max(ends) + (NARROW_ROOM if is_narrow else ROOM) * (max(ends) - min(ends) or 1.0)
+    return Figure(_look(palette), {"words": rows, "room": [{"x": beyond}]})
+
+
+@look
+def _look(palette: Palette) -> AltairChart:
     base = named("words").encode(y=alt.Y("token:N", sort=alt.EncodingSortField("place", op="min"), axis=token_axis()))
     bars = base.mark_bar(height=13).encode(
         x=alt.X("logit:Q", scale=alt.Scale(nice=False), axis=alt.Axis(title="logits brought", tickCount=3)),
@@ -124,10 +132,7 @@ def word_bars(trace: Trace, words: LookedAt, palette: Palette, is_narrow: bool) 
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
     room = named("room").mark_point(opacity=0).encode(x="x:Q")
     text = base.mark_text(align="right", font=MONO, fontSize=LABEL).encode(x=alt.value("width"), text="written:N")
-    rows = bar_rows(trace, words)
-    ends = [0.0, *(row["logit"] for row in rows)]
-    beyond = max(ends) + (NARROW_ROOM if is_narrow else ROOM) * (max(ends) - min(ends) or 1.0)
-    return dressed(room + zero + bars + text, palette, ROW * (BARS + 1), words=rows, room=[{"x": beyond}])
+    return dressed(room + zero + bars + text, palette, ROW * (BARS + 1))
 
 
 def bars_sentence(words: LookedAt) -> str:

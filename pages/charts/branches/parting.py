@@ -124,23 +124,26 @@ def attention_sentence(step: int, values: Floats) -> str:
     )
 
 
-def kl_chart(pair: Pair, values: Floats, step: int, palette: Palette) -> alt.Chart | alt.LayerChart:
+def kl_chart(pair: Pair, values: Floats, step: int, palette: Palette) -> style.Figure:
     """Both directions over the steps, from the parting on; the compared step has a rule. Shapes: values [2, step]."""
     rows: ChartData = [
         {"x": at, "way": way, "bits": float(value)}
         for way, line in zip(pair.ways, values, strict=True)
         for at, value in ((pair.parted, 0.0), *zip(pair.steps, line, strict=True))
     ]
+    return style.Figure(_kl_look(palette, pair.ways), {"lines": rows, "shown": [{"x": step}]})
+
+
+@style.look
+def _kl_look(palette: Palette, ways: tuple[str, str]) -> style.AltairChart:
     x = alt.X("x:Q", title="step", scale=alt.Scale(nice=False, padding=8, zero=False))
     x = x.axis(grid=False, tickMinStep=1, format="d")
-    lines = two_lines(
-        x, alt.Y("bits:Q", title="bits", scale=alt.Scale(domainMin=0)), pair.ways, palette.sampling, palette
-    )
+    lines = two_lines(x, alt.Y("bits:Q", title="bits", scale=alt.Scale(domainMin=0)), ways, palette.sampling, palette)
     mark = style.named("shown").mark_rule(color=palette.sampling, strokeWidth=10, opacity=0.18).encode(x=x)
-    return style.dressed(alt.layer(mark, lines), palette, HEIGHT, lines=rows, shown=[{"x": step}])
+    return style.dressed(alt.layer(mark, lines), palette, HEIGHT)
 
 
-def lens_chart(pair: Pair, values: Floats, palette: Palette) -> alt.Chart | alt.LayerChart:
+def lens_chart(pair: Pair, values: Floats, palette: Palette) -> style.Figure:
     """Both directions over the depths, the embedding first. Shapes: values [2, depth]."""
     names = list(depths(pair.first.config.n_layer))
     rows: ChartData = [
@@ -148,12 +151,17 @@ def lens_chart(pair: Pair, values: Floats, palette: Palette) -> alt.Chart | alt.
         for way, line in zip(pair.ways, values, strict=True)
         for name, value in zip(names, line, strict=True)
     ]
-    x = alt.X("x:N", title=None, sort=names, axis=alt.Axis(labelAngle=0, grid=False))
+    return style.Figure(_lens_look(palette, pair.ways, tuple(names)), {"lines": rows})
+
+
+@style.look
+def _lens_look(palette: Palette, ways: tuple[str, str], names: tuple[str, ...]) -> style.AltairChart:
+    x = alt.X("x:N", title=None, sort=list(names), axis=alt.Axis(labelAngle=0, grid=False))
     y = alt.Y("bits:Q", title="bits", scale=alt.Scale(domainMin=0))
-    return style.dressed(two_lines(x, y, pair.ways, palette.sampling, palette), palette, HEIGHT, lines=rows)
+    return style.dressed(two_lines(x, y, ways, palette.sampling, palette), palette, HEIGHT)
 
 
-def norms_chart(pair: Pair, values: Floats, palette: Palette) -> alt.Chart | alt.LayerChart:
+def norms_chart(pair: Pair, values: Floats, palette: Palette) -> style.Figure:
     """The length after each layer, of both runs. Shapes: values [2, layer]."""
     names = [layer_name(layer) for layer in range(values.shape[1])]
     rows: ChartData = [
@@ -161,9 +169,14 @@ def norms_chart(pair: Pair, values: Floats, palette: Palette) -> alt.Chart | alt
         for way, line in zip(pair.names, values, strict=True)
         for name, value in zip(names, line, strict=True)
     ]
-    x = alt.X("x:N", title=None, sort=names, axis=alt.Axis(labelAngle=0, grid=False))
+    return style.Figure(_norms_look(palette, pair.names, tuple(names)), {"lines": rows})
+
+
+@style.look
+def _norms_look(palette: Palette, runs: tuple[str, str], layers: tuple[str, ...]) -> style.AltairChart:
+    x = alt.X("x:N", title=None, sort=list(layers), axis=alt.Axis(labelAngle=0, grid=False))
     y = alt.Y("norm:Q", title="norm of the stream", scale=alt.Scale(zero=True))
-    return style.dressed(two_lines(x, y, pair.names, palette.residual, palette), palette, HEIGHT, lines=rows)
+    return style.dressed(two_lines(x, y, runs, palette.residual, palette), palette, HEIGHT)
 
 
 def two_lines(x: alt.X, y: alt.Y, names: tuple[str, str], colour: str, palette: Palette) -> alt.Chart:

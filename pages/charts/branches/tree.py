@@ -98,16 +98,21 @@ def _point(lane: Lane, row: int, step: int, label: str) -> dict[str, object]:
 
 def tree_chart(
     lanes: Sequence[Lane], vocabulary: Vocabulary, n_prompt: int, step: int, palette: Palette, is_narrow: bool = False
-) -> alt.Chart | alt.LayerChart:
+) -> style.Figure:
     """The tree over its steps; the shown step has a band, and the run on the stage the colour of sampling.
 
     On a narrow page only the chosen tokens are written, as those of the parents would cover them.
     """
     rows = tree_rows(lanes, vocabulary, n_prompt)
     last = max(row["x2"] for row in rows["lines"])
+    return style.Figure(_look(palette, last, len(lanes), is_narrow), {"shown": [{"x": step}], **rows})
+
+
+@style.look
+def _look(palette: Palette, last: int, n_lanes: int, is_narrow: bool) -> style.AltairChart:
     x = alt.X("x:Q", title="step", scale=alt.Scale(domain=[-0.5, last + 2.5 + 0.12 * last], nice=False))
     x = x.axis(grid=False, tickMinStep=1, format="d")
-    lane = alt.Scale(domain=[-0.6, len(lanes) - 0.4], reverse=True, nice=False)
+    lane = alt.Scale(domain=[-0.6, n_lanes - 0.4], reverse=True, nice=False)
     y = alt.Y("row:Q", scale=lane, axis=None)
     colour = alt.when("datum.stage").then(alt.value(palette.sampling)).otherwise(alt.value(palette.muted))
     tip = [
@@ -133,7 +138,7 @@ def tree_chart(
         .mark_text(align="left", dx=7, dy=-11, font=style.MONO, fontSize=style.LABEL, color=palette.text)
         .encode(x=x, y=y, text="text:N"),
     ]  # fmt: skip
-    return style.dressed(alt.layer(*layers), palette, ROW * len(lanes) + 40, shown=[{"x": step}], **rows)
+    return style.dressed(alt.layer(*layers), palette, ROW * n_lanes + 40)
 
 
 def tree_sentence(lanes: Sequence[Lane], vocabulary: Vocabulary) -> str:

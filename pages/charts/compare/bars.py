@@ -8,7 +8,7 @@ from gpt2.experiments.effect import effect_of
 from gpt2.experiments.trace_pair import TracePair
 from gpt2.model.sampling import softmax
 from pages.charts.experiments.following import shown_tokens
-from pages.charts.style import ChartData, dressed, named, token_axis
+from pages.charts.style import AltairChart, ChartData, Figure, dressed, look, named, token_axis
 from pages.look.names import layer_name
 from pages.look.numbers import percent, round_above
 from pages.look.palette import Palette
@@ -22,12 +22,18 @@ NEXT_TITLE = "The next token at this step"
 ROW, AROUND, TALLEST = 24, 50, 480  # pixels
 
 
-def norms_chart(both: Floats, which: str, palette: Palette) -> alt.Chart | alt.LayerChart:
+def norms_chart(both: Floats, which: str, palette: Palette) -> Figure:
     """A bar a layer, the last on top. Shapes: both [2, layer]."""
-    names = [layer_name(layer) for layer in range(both.shape[1])]
-    title = f"norm, {MINUS}" if which == DIFFERENCE else "norm of the stream"
-    axis = alt.Axis(title="layer", grid=False, domain=False)
-    return _bars(names[::-1], both[:, ::-1], shown(both, which)[::-1], which, title, palette.residual, axis, palette)
+    names, values = [layer_name(layer) for layer in reversed(range(both.shape[1]))], shown(both, which)[::-1]
+    rows, end = _rows(names, both[:, ::-1], values, which)
+    return Figure(_norms_look(palette, which == DIFFERENCE, end, len(rows)), {"bars": rows})
+
+
+@look
+def _norms_look(palette: Palette, is_signed: bool, end: float, n_bars: int) -> AltairChart:
+    title = f"norm, {MINUS}" if is_signed else "norm of the stream"
+    across, down = alt.Axis(title=title, tickCount=5), alt.Axis(title="layer", grid=False, domain=False)
+    return _bars(palette, palette.residual, is_signed, end, n_bars, across, down, ".3f")
 
 
 def shown_next(pair: TracePair) -> tuple[list[int], Floats]:
@@ -37,13 +43,21 @@ def shown_next(pair: TracePair) -> tuple[list[int], Floats]:
     return tokens, np.stack([softmax(row)[tokens] for row in logits])
 
 
-def next_chart(pair: TracePair, which: str, palette: Palette) -> alt.Chart | alt.LayerChart:
+def next_chart(pair: TracePair, which: str, palette: Palette) -> Figure:
     """A bar a token, the first run's likeliest on top."""
     tokens, both = shown_next(pair)
     labels = [pair.first.vocabulary.label(token) for token in tokens]
-    title = f"probability, {MINUS}, {POINTS}" if which == DIFFERENCE else "probability"
-    values = shown_shares(both, which)
-    return _bars(labels, both, values, which, title, palette.sampling, token_axis(), palette)
+    rows, end = _rows(labels, both, shown_shares(both, which), which)
+    return Figure(_next_look(palette, which == DIFFERENCE, end, len(rows)), {"bars": rows})
+
+
+@look
+def _next_look(palette: Palette, is_signed: bool, end: float, n_bars: int) -> AltairChart:
+    if is_signed:
+        across = alt.Axis(title=f"probability, {MINUS}, {POINTS}", tickCount=5)
+    else:
+        across = alt.Axis(title="probability", tickCount=5, format=".0%")
+    return _bars(palette, palette.sampling, is_signed, end, n_bars, across, token_axis(), ".2%")
 
 
 def next_sentence(pair: TracePair) -> str:
@@ -58,19 +72,9 @@ def next_sentence(pair: TracePair) -> str:
     )
 
 
-def _bars(
-    names: list[str],
-    both: Floats,
-    values: Floats,
-    which: str,
-    title: str,
-    colour: str,
-    axis: alt.Axis,
-    palette: Palette,
-) -> alt.Chart | alt.LayerChart:
-    """Bars on one axis for both runs, or on one symmetric about 0, blue below and orange above."""
-    is_signed, is_share = which == DIFFERENCE, title.startswith("probability")
-    end = round_above(1.1 * float(np.abs(values if is_signed else both).max()))
+def _rows(names: list[str], both: Floats, values: Floats, which: str) -> tuple[ChartData, float]:
+    """The bars, and a round end for their axis, which is both runs' own and so the same for either."""
+    end = round_above(1.1 * float(np.abs(values if which == DIFFERENCE else both).max()))
     rows: ChartData = [
         {
             "name": name,
@@ -82,26 +86,27 @@ def _bars(
         }
         for place, (name, value, first, second) in enumerate(zip(names, values, *both, strict=True))
     ]
-    format_of = ".2%" if is_share else ".3f"
-    x = alt.X(
-        "value:Q",
-        scale=alt.Scale(domain=[-end if is_signed else 0, end], nice=False),
-        axis=alt.Axis(title=title, tickCount=5, **({"format": ".0%"} if is_share and not is_signed else {})),
-    )
+    return rows, end
+
+
+def _bars(
+    palette: Palette, colour: str, is_signed: bool, end: float, n_bars: int, across: alt.Axis, down: alt.Axis, form: str
+) -> AltairChart:
+    """Bars on one axis for both runs, or on one symmetric about 0, blue below and orange above."""
     signs = alt.Scale(domain=["above", "below"], range=[palette.positive, palette.negative])
     bars = (
         named("bars")
         .mark_bar()
         .encode(
-            y=alt.Y("name:N", sort=alt.EncodingSortField("place", op="min"), axis=axis),
-            x=x,
+            y=alt.Y("name:N", sort=alt.EncodingSortField("place", op="min"), axis=down),
+            x=alt.X("value:Q", scale=alt.Scale(domain=[-end if is_signed else 0, end], nice=False), axis=across),
             color=alt.Color("sign:N", scale=signs, legend=None) if is_signed else alt.value(colour),
             tooltip=[
                 alt.Tooltip("name:N", title="of"),
-                alt.Tooltip("first:Q", format=format_of),
-                alt.Tooltip("second:Q", format=format_of),
+                alt.Tooltip("first:Q", format=form),
+                alt.Tooltip("second:Q", format=form),
             ],
         )
     )
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
-    return dressed(bars + zero, palette, min(ROW * len(rows) + AROUND, TALLEST), bars=rows)
+    return dressed(bars + zero, palette, min(ROW * n_bars + AROUND, TALLEST))

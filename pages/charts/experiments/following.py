@@ -6,7 +6,7 @@ import numpy as np
 from gpt2.experiments.effect import Effect
 from gpt2.model.sampling import most_likely, softmax
 from gpt2.text.vocabulary import Vocabulary
-from pages.charts.style import ChartData, dressed, named, token_axis
+from pages.charts.style import AltairChart, ChartData, Figure, dressed, look, named, token_axis
 from pages.look.numbers import bits, percent, round_above, signed
 from pages.look.palette import Palette
 from pages.look.tokens import spoken
@@ -38,9 +38,15 @@ def next_rows(effect: Effect, vocabulary: Vocabulary) -> ChartData:
     ]
 
 
-def next_bars(effect: Effect, vocabulary: Vocabulary, palette: Palette) -> alt.Chart | alt.LayerChart:
+def next_bars(effect: Effect, vocabulary: Vocabulary, palette: Palette) -> Figure:
     """Bars from 0 to a round end, the base's grey and the changed model's strong."""
     rows = next_rows(effect, vocabulary)
+    end = round_above(1.15 * max(row["probability"] for row in rows))
+    return Figure(_next_look(palette, len(rows) // 2, end), {"next": rows})
+
+
+@look
+def _next_look(palette: Palette, n_tokens: int, end: float) -> AltairChart:
     base = named("next").encode(
         y=alt.Y("token:N", sort=alt.EncodingSortField("place", op="min"), axis=token_axis()),
         yOffset=alt.YOffset("what:N", scale=alt.Scale(domain=[BASE, CHANGED])),
@@ -50,16 +56,15 @@ def next_bars(effect: Effect, vocabulary: Vocabulary, palette: Palette) -> alt.C
             alt.Tooltip("probability:Q", format=".4%"),
         ],
     )
-    longest = max(row["probability"] for row in rows)
     x = alt.X(
         "probability:Q",
-        scale=alt.Scale(domain=[0, round_above(1.15 * longest)]),
+        scale=alt.Scale(domain=[0, end]),
         axis=alt.Axis(title="probability", format=".0%", tickCount=5),
     )
     colours = alt.Scale(domain=[BASE, CHANGED], range=[palette.muted, palette.sampling])
     bars = base.mark_bar().encode(x=x, color=alt.Color("what:N", scale=colours, legend=alt.Legend(title=None)))
     text = base.mark_text(align="left", dx=4, fontSize=11).encode(x=x, text="written:N")
-    return dressed(bars + text, palette, ROW * (len(rows) // 2) + 40, next=rows)
+    return dressed(bars + text, palette, ROW * n_tokens + 40)
 
 
 def next_sentence(effect: Effect, vocabulary: Vocabulary) -> str:
@@ -82,8 +87,14 @@ def watched_rows(base: list[float], changed: list[float]) -> ChartData:
     ]
 
 
-def watched_lines(base: list[float], changed: list[float], step: int, palette: Palette) -> alt.Chart | alt.LayerChart:
+def watched_lines(base: list[float], changed: list[float], step: int, palette: Palette) -> Figure:
     """Probability on [0, 1], on a square-root scale that shows small ones; the shown step has a rule."""
+    shown = [{"step": min(step, len(base) - 1)}]
+    return Figure(_watched_look(palette), {"watched": watched_rows(base, changed), "shown": shown})
+
+
+@look
+def _watched_look(palette: Palette) -> AltairChart:
     axis = alt.Axis(title="square-root scale", format=".0%", values=[0, 0.01, 0.1, 0.25, 0.5, 1])
     x = alt.X("step:Q", axis=alt.Axis(title="step", format="d", tickMinStep=1, grid=False), scale=alt.Scale(nice=False))
     colours = alt.Scale(domain=[BASE, CHANGED], range=[palette.muted, palette.watched])
@@ -105,8 +116,7 @@ def watched_lines(base: list[float], changed: list[float], step: int, palette: P
         )
     )
     mark = named("shown").mark_rule(color=palette.sampling, strokeWidth=2).encode(x=x)
-    rows = watched_rows(base, changed)
-    return dressed(lines + mark, palette, HEIGHT, watched=rows, shown=[{"step": min(step, len(base) - 1)}])
+    return dressed(lines + mark, palette, HEIGHT)
 
 
 def watched_sentence(token: int, base: list[float], changed: list[float], vocabulary: Vocabulary) -> str:

@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from pages.charts.style import ChartData, dressed, named, picking, token_axis
+from pages.charts.style import AltairChart, ChartData, Figure, dressed, look, named, picking, token_axis
 from pages.look.numbers import fixed
 from pages.look.palette import Palette
 
@@ -39,13 +39,17 @@ def bar_rows(measured: Measured, measure: str, order: list[int], neuron: int) ->
     return rows
 
 
-def bars_chart(
-    measured: Measured, measure: str, order: list[int], neuron: int, palette: Palette
-) -> alt.Chart | alt.LayerChart:
+def bars_chart(measured: Measured, measure: str, order: list[int], neuron: int, palette: Palette) -> Figure:
     """Bars from 0; the chosen neuron's is framed."""
+    rows = bar_rows(measured, measure, order, neuron)
+    return Figure(_look(palette, measure, tuple(measured.values)), {"neurons": rows})
+
+
+@look
+def _look(palette: Palette, measure: str, measures: tuple[str, ...]) -> AltairChart:
     tip = [alt.Tooltip("neuron:N"), alt.Tooltip("rank:Q", title=f"place by {measure.lower()}")]
     tip += [alt.Tooltip("pre:Q", title="before GELU", format=".4f")]
-    tip += [alt.Tooltip(f"{name}:Q", title=name.lower(), format=".4f") for name in measured.values]
+    tip += [alt.Tooltip(f"{name}:Q", title=name.lower(), format=".4f") for name in measures]
     base = named("neurons").encode(
         x=alt.X("value:Q", axis=alt.Axis(title=AXES[measure], tickCount=5)),
         y=alt.Y("label:N", sort=None, axis=token_axis(labelLimit=220, labelPadding=6)),
@@ -54,5 +58,4 @@ def bars_chart(
     bars = base.mark_bar(color=palette.mlp, height=14, cursor="pointer").add_params(picking())
     frame = base.mark_bar(filled=False, height=14, stroke=palette.text, strokeWidth=2).transform_filter("datum.chosen")
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
-    rows = bar_rows(measured, measure, order, neuron)
-    return dressed(bars + frame + zero, palette, ROW_HEIGHT * BARS, neurons=rows)
+    return dressed(bars + frame + zero, palette, ROW_HEIGHT * BARS)

@@ -4,7 +4,7 @@ import altair as alt
 import numpy as np
 
 from gpt2.reading.neurons import gelu
-from pages.charts.style import MONO, ChartData, dressed, named
+from pages.charts.style import MONO, AltairChart, ChartData, Figure, dressed, look, named
 from pages.look.numbers import fixed, number, percent, rounding_error
 from pages.look.palette import Palette
 
@@ -57,14 +57,22 @@ def count_rows(measured: Measured) -> ChartData:
     ]
 
 
-def curve_chart(measured: Measured, neuron: int, palette: Palette) -> alt.Chart | alt.LayerChart:
+def curve_chart(measured: Measured, neuron: int, palette: Palette) -> Figure:
     """GELU as a line with the neurons on it; grey bars at the bottom count all neurons."""
-    low, high = reach(measured)
+    (low, high), points = reach(measured), point_rows(measured, neuron)
+    at = np.array([low, *np.linspace(-BENDS, BENDS, SAMPLES), high])
+    drawn = [{"pre": pre, "post": post} for pre, post in zip(at.tolist(), gelu(at).tolist(), strict=True)]
+    rows = {"counts": count_rows(measured), "curve": drawn, "points": points, "chosen": points[-1:]}
+    return Figure(_look(palette, low, high), rows)
+
+
+@look
+def _look(palette: Palette, low: float, high: float) -> AltairChart:
     below = alt.Axis(title="before GELU (hook_pre)", tickCount=8, format="d")
     beside = alt.Axis(title="after GELU (hook_post)", tickCount=6, labelExpr="datum.value < 0 ? '' : datum.label")
     x = alt.X("pre:Q", scale=alt.Scale(domain=[low, high], nice=False), axis=below)
     y = alt.Y("post:Q", scale=alt.Scale(domain=[-BELOW * high, high], nice=False), axis=beside)
-    points, on_curve = point_rows(measured, neuron), {"x": x, "y": y}
+    on_curve = {"x": x, "y": y}
     tip = [
         alt.Tooltip("neuron:N", title="neuron"),
         alt.Tooltip("pre:Q", title="before GELU", format=".4f"),
@@ -83,10 +91,7 @@ def curve_chart(measured: Measured, neuron: int, palette: Palette) -> alt.Chart 
         ring.encode(**on_curve, tooltip=tip),
         says.encode(**on_curve, text="short:N"),
     )
-    at = np.array([low, *np.linspace(-BENDS, BENDS, SAMPLES), high])
-    drawn = [{"pre": pre, "post": post} for pre, post in zip(at.tolist(), gelu(at).tolist(), strict=True)]
-    data = {"counts": count_rows(measured), "curve": drawn, "points": points, "chosen": points[-1:]}
-    return dressed(whole, palette, 360, **data)
+    return dressed(whole, palette, 360)
 
 
 def curve_sentence(measured: Measured, neuron: int) -> str:

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 from gpt2.checkpoints.weights import Checkpoint
 from gpt2.reading.neurons import promoted
 from gpt2.text.vocabulary import Vocabulary
-from pages.charts.embeddings import AFTER_BAR
-from pages.charts.style import ChartData, dressed, named, token_axis
+from pages.charts.style import AFTER_BAR, AltairChart, ChartData, Figure, dressed, look, named, token_axis
 from pages.look.numbers import number, round_above, rounding_error, signed
 from pages.look.palette import Palette
 from pages.look.tokens import spoken
@@ -85,10 +84,15 @@ def token_rows(shown: Promoted) -> ChartData:
     ]
 
 
-def tokens_chart(shown: Promoted, palette: Palette) -> alt.Chart | alt.LayerChart:
+def tokens_chart(shown: Promoted, palette: Palette) -> Figure:
     """Bars to both sides of 0."""
-    kinds, rows = ["promotes", "suppresses"], token_rows(shown)
-    limit = round_above(max(abs(row["value"]) for row in rows))
+    rows = token_rows(shown)
+    return Figure(_look(palette, round_above(max(abs(row["value"]) for row in rows))), {"tokens": rows})
+
+
+@look
+def _look(palette: Palette, limit: float) -> AltairChart:
+    kinds = ["promotes", "suppresses"]
     across = alt.Scale(domain=[-limit, limit], nice=False)
     bars = (
         named("tokens")
@@ -110,7 +114,7 @@ def tokens_chart(shown: Promoted, palette: Palette) -> alt.Chart | alt.LayerChar
         )
     )
     zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
-    return dressed(bars + zero, palette, 2 * EACH * ROW_HEIGHT, tokens=rows)
+    return dressed(bars + zero, palette, 2 * EACH * ROW_HEIGHT)
 
 
 def tokens_sentence(shown: Promoted) -> str:

@@ -153,11 +153,16 @@ def mark_rows(
 
 def columns_chart(
     outcome: Outcome, as_drawn: Outcome, logits: np.ndarray, vocabulary: Vocabulary, palette: Palette
-) -> alt.LayerChart:
+) -> style.Figure:
     """Five columns of bars over the same tokens; a bar that a filter removed is hatched and stays in place.
 
     Shapes: logits [vocab].
     """
+    return style.Figure(_look(palette), column_rows(outcome, as_drawn, logits, vocabulary))
+
+
+@style.look
+def _look(palette: Palette) -> style.AltairChart:
     plane = alt.Scale(domain=[0, WIDTH], nice=False)
     x = alt.X("x:Q", scale=plane, axis=None)
     y = alt.Y("y:Q", scale=alt.Scale(domain=[TOP, SHOWN_TOKENS + 0.6], reverse=True, nice=False), axis=None)
@@ -217,8 +222,7 @@ def columns_chart(
             style.picking()
         ),
     ]  # fmt: skip
-    rows = column_rows(outcome, as_drawn, logits, vocabulary)
-    return style.dressed(alt.layer(*layers), palette, ROW * (SHOWN_TOKENS + 4), **rows)
+    return style.dressed(alt.layer(*layers), palette, ROW * (SHOWN_TOKENS + 4))
 
 
 def columns_sentence(outcome: Outcome, as_drawn: Outcome, vocabulary: Vocabulary) -> str:

@@ -43,10 +43,23 @@ def roomy_side(rank: int, distribution: Distribution) -> str:
     return "right" if rank**2 < len(distribution.order) else "left"
 
 
-def cumulative_chart(outcome: Outcome, vocabulary: Vocabulary, palette: Palette) -> alt.LayerChart:
+def cumulative_chart(outcome: Outcome, vocabulary: Vocabulary, palette: Palette) -> style.Figure:
     """Cumulative probability by rank on a log axis, with the cuts and the drawn token."""
     distribution, token = outcome.distribution, outcome.token
-    ranks = alt.Scale(type="log", domain=[1, len(distribution.order)], nice=False)
+    rank = distribution.rank(token)
+    share = float(min(1.0, distribution.tempered[distribution.order[:rank]].sum()))
+    label, side = vocabulary.label(token), roomy_side(rank, distribution)
+    rows = {
+        "curves": curve_rows(distribution),
+        "cuts": cut_rows(outcome),
+        "drawn": [{"rank": rank, "share": share, "token": label, "side": side}],
+    }
+    return style.Figure(_look(palette, len(distribution.order)), rows)
+
+
+@style.look
+def _look(palette: Palette, vocab_size: int) -> style.AltairChart:
+    ranks = alt.Scale(type="log", domain=[1, vocab_size], nice=False)
     x = alt.X("rank:Q", scale=ranks, title="rank, most likely first (log scale)")
     x = x.axis(grid=False, format="~s", values=[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000])
     y = alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), title="probability so far", axis=alt.Axis(format=".0%"))
@@ -80,15 +93,7 @@ def cumulative_chart(outcome: Outcome, vocabulary: Vocabulary, palette: Palette)
             for halo in ({"stroke": palette.paper, "strokeWidth": 4, "color": palette.paper}, {})
         ),
     ]  # fmt: skip
-    rank = distribution.rank(token)
-    share = float(min(1.0, distribution.tempered[distribution.order[:rank]].sum()))
-    label, side = vocabulary.label(token), roomy_side(rank, distribution)
-    rows = {
-        "curves": curve_rows(distribution),
-        "cuts": cut_rows(outcome),
-        "drawn": [{"rank": rank, "share": share, "token": label, "side": side}],
-    }
-    return style.dressed(alt.layer(*layers), palette, 250, **rows)
+    return style.dressed(alt.layer(*layers), palette, 250)
 
 
 def cumulative_sentence(outcome: Outcome) -> str:

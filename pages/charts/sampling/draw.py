@@ -50,8 +50,23 @@ def segments(outcome: Outcome, row: str, vocabulary: Vocabulary, letter: float =
 
 def draw_chart(
     as_drawn: Outcome, preview: Outcome, vocabulary: Vocabulary, palette: Palette, is_narrow: bool = False
-) -> alt.LayerChart:
+) -> style.Figure:
     """Two bars, the run's own draw and the preview's, each with its uniform number `u` marked."""
+    pairs = ((AS_DRAWN, as_drawn), (WHAT_IF, preview))
+    letter = NARROW_LETTER if is_narrow else LETTER
+    rows = {
+        "segments": [segment for row, outcome in pairs for segment in segments(outcome, row, vocabulary, letter)],
+        "marks": [
+            {"row": row, "x": outcome.u, "text": f"u = {outcome.u:.3f} → {vocabulary.label(outcome.token)}"}
+            for row, outcome in pairs
+            if outcome.u is not None
+        ],
+    }
+    return style.Figure(_look(palette), rows)
+
+
+@style.look
+def _look(palette: Palette) -> style.AltairChart:
     x = alt.X("x:Q", scale=alt.Scale(domain=[0, 1]), title="u")
     x = x.axis(format=".1f", grid=False, tickCount=alt.ExprRef(f"width < {style.NARROW} ? 5 : 10"))
     order = [AS_DRAWN, WHAT_IF]
@@ -87,17 +102,7 @@ def draw_chart(
             for test, side, shift in (("datum.x < 0.6", "left", 8), ("datum.x >= 0.6", "right", -8))
         ),
     ]  # fmt: skip
-    pairs = ((AS_DRAWN, as_drawn), (WHAT_IF, preview))
-    letter = NARROW_LETTER if is_narrow else LETTER
-    rows = {
-        "segments": [segment for row, outcome in pairs for segment in segments(outcome, row, vocabulary, letter)],
-        "marks": [
-            {"row": row, "x": outcome.u, "text": f"u = {outcome.u:.3f} → {vocabulary.label(outcome.token)}"}
-            for row, outcome in pairs
-            if outcome.u is not None
-        ],
-    }
-    return style.dressed(alt.layer(*layers), palette, 168, **rows)
+    return style.dressed(alt.layer(*layers), palette, 168)
 
 
 def draw_sentence(outcome: Outcome, vocabulary: Vocabulary) -> str:

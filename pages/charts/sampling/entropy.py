@@ -22,8 +22,13 @@ def entropy_rows(trace: Trace) -> ChartData:
     return rows
 
 
-def entropy_chart(rows: ChartData, palette: Palette) -> alt.LayerChart:
+def entropy_chart(rows: ChartData, palette: Palette) -> style.Figure:
     """A line of entropies and a point for every drawn token, in bits; the shown step is marked."""
+    return style.Figure(_look(palette), {"steps": rows, "shown": rows[-1:]})
+
+
+@style.look
+def _look(palette: Palette) -> style.AltairChart:
     x = alt.X("step:Q", title="step", scale=alt.Scale(nice=False, padding=8), axis=alt.Axis(tickMinStep=1, format="d"))
     x = x.axis(grid=False, tickMinStep=1, format="d")
     names = alt.Scale(domain=[ENTROPY, SURPRISAL], range=[palette.sampling, palette.text])
@@ -47,7 +52,7 @@ def entropy_chart(rows: ChartData, palette: Palette) -> alt.LayerChart:
             x=x, y=alt.Y("entropy:Q", scale=scale), tooltip=tip
         ),
     ]  # fmt: skip
-    return style.dressed(alt.layer(*layers), palette, 250, steps=rows, shown=rows[-1:])
+    return style.dressed(alt.layer(*layers), palette, 250)
 
 
 def entropy_sentence(rows: ChartData) -> str:

@@ -94,11 +94,16 @@ def mark_rows(tokens: list[int], outcome: Outcome, as_drawn: Outcome, longest: f
 
 def stacked_chart(
     outcome: Outcome, as_drawn: Outcome, logits: np.ndarray, vocabulary: Vocabulary, palette: Palette
-) -> alt.LayerChart:
+) -> style.Figure:
     """The five columns of `columns_chart`, with the token and its logit on a line above its numbers.
 
     Shapes: logits [vocab].
     """
+    return style.Figure(_look(palette), stacked_rows(outcome, as_drawn, logits, vocabulary))
+
+
+@style.look
+def _look(palette: Palette) -> style.AltairChart:
     across = alt.Scale(domain=[0, COLUMNS], nice=False)
     down = alt.Scale(domain=[TOP, SHOWN_TOKENS + 1], reverse=True, nice=False)
 
@@ -148,5 +153,4 @@ def stacked_chart(
         heads.mark_text(**left, fontWeight="bold").encode(**place(), text="text:N"),
         cells.mark_rect(opacity=0, cursor="pointer").encode(**whole, tooltip=tip).add_params(style.picking()),
     ]  # fmt: skip
-    rows = stacked_rows(outcome, as_drawn, logits, vocabulary)
-    return style.dressed(alt.layer(*layers), palette, round(PITCH * (SHOWN_TOKENS + 1 - TOP)), **rows)
+    return style.dressed(alt.layer(*layers), palette, round(PITCH * (SHOWN_TOKENS + 1 - TOP)))

@@ -1,6 +1,5 @@
 """Shares before and after, as pairs of bars: of tokens that are looked at, or of tokens that may come next."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,17 +42,21 @@ def next_tokens(
     return [Pair(vocabulary.label(token), float(before[token]), float(after[token])) for token in tokens]
 
 
-def pairs_chart(pairs: Sequence[Pair], names: tuple[str, str], colour: str, palette: Palette) -> alt.LayerChart:
+def pairs_chart(pairs: Sequence[Pair], names: tuple[str, str], colour: str, palette: Palette) -> style.Figure:
     """Two bars for each pair, the first muted; `names` says what each is. The axis ends close above the largest."""
     end = min(1.0, round_above(max((max(pair.before, pair.after) for pair in pairs), default=1.0), FEW_ENDS))
-    # Two tokens may read alike: a place in the list tells them apart.
     rows = [
-        {"at": at, "label": pair.label, "which": name, "share": share, "text": percent(share)}
+        {"place": f"{at}|{pair.label}", "label": pair.label, "which": name, "share": share, "text": percent(share)}
         for at, pair in enumerate(pairs)
         for name, share in zip(names, (pair.before, pair.after), strict=True)
     ]
-    label = f"{json.dumps([pair.label for pair in pairs])}[datum.value]"
-    y = alt.Y("at:O", axis=style.token_axis(labelExpr=label), scale=alt.Scale(paddingInner=0.25))
+    return style.Figure(_look(palette, names, colour, end, len(pairs)), {"pairs": rows})
+
+
+@style.look
+def _look(palette: Palette, names: tuple[str, str], colour: str, end: float, n_pairs: int) -> style.AltairChart:
+    axis = style.token_axis(labelExpr=style.AFTER_BAR)
+    y = alt.Y("place:O", sort=None, axis=axis, scale=alt.Scale(paddingInner=0.25))
     offset = alt.YOffset("which:N", sort=list(names), scale=alt.Scale(domain=list(names)))
     x = alt.X("share:Q", scale=alt.Scale(domain=[0, end * 1.12]), title=None)
     x = x.axis(format="%", values=[end * part / PARTS for part in range(PARTS + 1)])
@@ -70,4 +73,4 @@ def pairs_chart(pairs: Sequence[Pair], names: tuple[str, str], colour: str, pale
         ),
         bars.mark_text(align="left", dx=4, fontSize=style.LABEL).encode(x=x, y=y, yOffset=offset, text="text:N"),
     ]
-    return style.dressed(alt.layer(*layers), palette, PAIR_HEIGHT * len(pairs) + AXES_HEIGHT, pairs=rows)
+    return style.dressed(alt.layer(*layers), palette, PAIR_HEIGHT * n_pairs + AXES_HEIGHT)

@@ -1,6 +1,5 @@
 """Lesson 5: go from one token's row of the table to another's, and see whose row is nearest on the way."""
 
-import json
 from dataclasses import dataclass
 
 import altair as alt
@@ -55,11 +54,11 @@ class Blend:
         return f"{said}; of all other tokens {spoken(vocabulary.label(third))} comes nearest, {fixed(its_cosine, 2)}."
 
 
-def nearest_chart(blend: Blend, vocabulary: Vocabulary, palette: Palette) -> alt.LayerChart:
+def nearest_chart(blend: Blend, vocabulary: Vocabulary, palette: Palette) -> style.Figure:
     """A bar for each of the nearest tokens, the two between which one goes in full colour."""
     rows = [
         {
-            "at": at,
+            "place": f"{at}|{vocabulary.label(token)}",
             "label": vocabulary.label(token),
             "kind": KINDS[token not in blend.ends],
             "cosine": cosine,
@@ -67,8 +66,13 @@ def nearest_chart(blend: Blend, vocabulary: Vocabulary, palette: Palette) -> alt
         }
         for at, (token, cosine) in enumerate(blend.nearest)
     ]
-    label = f"{json.dumps([row['label'] for row in rows])}[datum.value]"
-    y = alt.Y("at:O", axis=style.token_axis(labelExpr=label), scale=alt.Scale(paddingInner=0.25))
+    return style.Figure(_look(palette), {"nearest": rows})
+
+
+@style.look
+def _look(palette: Palette) -> style.AltairChart:
+    axis = style.token_axis(labelExpr=style.AFTER_BAR)
+    y = alt.Y("place:O", sort=None, axis=axis, scale=alt.Scale(paddingInner=0.25))
     x = alt.X("cosine:Q", title="cosine with the vector", scale=alt.Scale(domain=[0, 1.12]))
     x = x.axis(values=[0, 0.2, 0.4, 0.6, 0.8, 1])
     colours = alt.Scale(domain=list(KINDS), range=[palette.token, palette.muted])
@@ -78,7 +82,7 @@ def nearest_chart(blend: Blend, vocabulary: Vocabulary, palette: Palette) -> alt
         bars.mark_bar().encode(x=x, y=y, color=alt.Color("kind:N", title=None, scale=colours), tooltip=tip),
         bars.mark_text(align="left", dx=4, fontSize=style.LABEL).encode(x=x, y=y, text="text:N"),
     ]
-    return style.dressed(alt.layer(*layers), palette, 290, nearest=rows)
+    return style.dressed(alt.layer(*layers), palette, 290)
 
 
 def show(view: View, layer: int) -> None:

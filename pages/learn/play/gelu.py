@@ -56,7 +56,7 @@ class Turned:
         )
 
 
-def curve_chart(turned: Turned, palette: Palette) -> alt.LayerChart:
+def curve_chart(turned: Turned, palette: Palette) -> style.Figure:
     """The curve of GELU, that of ReLU, and the neurons on it before and after."""
     grid = np.linspace(LEAST, MOST, 97)
     curve = [{"x": float(x), "y": float(y), "relu": max(0.0, float(x))} for x, y in zip(grid, gelu(grid), strict=True)]
@@ -66,6 +66,11 @@ def curve_chart(turned: Turned, palette: Palette) -> alt.LayerChart:
         for name, values in zip(NAMES, (turned.before, turned.after), strict=True)
         for at in range(0, len(values), every)
     ]
+    return style.Figure(_look(palette), {"curve": curve, "points": points})
+
+
+@style.look
+def _look(palette: Palette) -> style.AltairChart:
     x = alt.X("x:Q", title="before GELU", scale=alt.Scale(domain=[LEAST, MOST], clamp=True))
     y = alt.Y("y:Q", title="after GELU", scale=alt.Scale(domain=[-1, MOST], clamp=True))
     colours = alt.Scale(domain=list(NAMES), range=[palette.muted, palette.mlp])
@@ -81,7 +86,7 @@ def curve_chart(turned: Turned, palette: Palette) -> alt.LayerChart:
         .mark_point(filled=True, size=34, opacity=0.55)
         .encode(x=x, y=y, color=alt.Color("which:N", scale=colours, title=None), tooltip=tip),
     ]
-    return style.dressed(alt.layer(*layers), palette, 300, curve=curve, points=points)
+    return style.dressed(alt.layer(*layers), palette, 300)
 
 
 def show(view: View, layer: int) -> None:

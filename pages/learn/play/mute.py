@@ -66,13 +66,18 @@ class Muted:
         )
 
 
-def lengths_chart(muted: Muted, palette: Palette) -> alt.LayerChart:
+def lengths_chart(muted: Muted, palette: Palette) -> style.Figure:
     """The length of the newest token's vector up the stack, as it is and as set."""
     rows = [
         {"depth": depth, "which": name, "length": float(length)}
         for name, lengths in zip(NAMES, muted.lengths, strict=True)
         for depth, length in enumerate(lengths)
     ]
+    return style.Figure(_look(palette), {"lengths": rows})
+
+
+@style.look
+def _look(palette: Palette) -> style.AltairChart:
     colours = alt.Scale(domain=list(NAMES), range=[palette.muted, palette.residual])
     tip = [alt.Tooltip("depth:Q", title="blocks done"), alt.Tooltip("length:Q", title="length", format=".1f")]
     chart = style.named("lengths").encode(
@@ -82,9 +87,7 @@ def lengths_chart(muted: Muted, palette: Palette) -> alt.LayerChart:
         strokeDash=alt.StrokeDash("which:N", scale=alt.Scale(domain=list(NAMES), range=[[4, 4], [1, 0]]), title=None),
         tooltip=tip,
     )
-    return style.dressed(
-        alt.layer(chart.mark_line(), chart.mark_point(filled=True, size=50)), palette, 260, lengths=rows
-    )
+    return style.dressed(alt.layer(chart.mark_line(), chart.mark_point(filled=True, size=50)), palette, 260)
 
 
 def is_changed(view: View) -> bool:

@@ -61,7 +61,7 @@ def parameters(config: GPT2Config) -> dict[str, int]:
     return dict(zip(PARTS, counts, strict=True))
 
 
-def parts_chart(shape: Shape, palette: Palette) -> alt.LayerChart:
+def parts_chart(shape: Shape, palette: Palette) -> style.Figure:
     """Two bars for each part, in the part's colour: the model on the stage, paler, and the other."""
     counts = [parameters(config) for config in (shape.own, shape.other)]
     rows = [
@@ -69,8 +69,13 @@ def parts_chart(shape: Shape, palette: Palette) -> alt.LayerChart:
         for part in PARTS
         for name, count in zip(NAMES, counts, strict=True)
     ]
-    colours = palette.token, palette.position, palette.attention, palette.mlp, palette.residual
     most = max(max(count.values()) for count in counts)
+    return style.Figure(_look(palette, most), {"parts": rows})
+
+
+@style.look
+def _look(palette: Palette, most: int) -> style.AltairChart:
+    colours = palette.token, palette.position, palette.attention, palette.mlp, palette.residual
     x = alt.X("count:Q", title="parameters, M: millions", scale=alt.Scale(domain=[0, most * 1.25], nice=False))
     x = x.axis(format="~s", tickCount=6)
     y = alt.Y("part:N", sort=list(PARTS), title=None, scale=alt.Scale(paddingInner=0.25))
@@ -84,7 +89,7 @@ def parts_chart(shape: Shape, palette: Palette) -> alt.LayerChart:
         bars.mark_bar().encode(x=x, y=y, yOffset=offset, color=colour, opacity=pale, tooltip=tip),
         bars.mark_text(align="left", dx=4, fontSize=style.LABEL).encode(x=x, y=y, yOffset=offset, text="text:N"),
     ]
-    return style.dressed(alt.layer(*layers), palette, 250, parts=rows)
+    return style.dressed(alt.layer(*layers), palette, 250)
 
 
 def show(view: View, layer: int) -> None:
