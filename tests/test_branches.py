@@ -22,6 +22,8 @@ from pages.visit.states import Branch
 from tests.budgets import Budget, played
 from tests.players import GREEDY, SAMPLING, alone, finish, wait
 
+pytestmark = pytest.mark.slow
+
 PROMPT, STEPS = "The little bird", 6
 CONTROLS = Controls(SAMPLING, 4, 0.0)
 
@@ -151,7 +153,6 @@ def test_another_text_drops_the_tree_and_a_refused_one_keeps_it(engine, player, 
     assert tree.all == []
 
 
-@pytest.mark.slow
 def test_the_oldest_branch_without_a_name_is_let_go_first_and_that_is_said(engine, player, tree) -> None:
     made = [branch(engine, tree, player, 1, rank) for rank in range(1, MOST + 1)]
     tree.rename(made[0], "  the\n one ")

@@ -21,6 +21,8 @@ from gpt2.trace.trace import Trace
 from tests.long_runs import CHANGES, UNBOUNDED, WARM, run_of, squeezed, with_recomputer
 from tests.reference import relative_difference
 
+pytestmark = pytest.mark.slow
+
 
 def assert_same_within(shown: Trace, whole: Trace, exact: bool) -> None:
     """Every capture within what the way it is kept promises."""
@@ -56,7 +58,6 @@ orders = st.lists(
 )
 
 
-@pytest.mark.slow
 @settings(max_examples=25)
 @given(length=st.integers(1, 60), budget=st.integers(100_000, 8_000_000), orders=orders, changed=st.booleans())
 def test_any_run_stays_within_any_budget_and_is_the_same_run(
@@ -101,7 +102,6 @@ def test_a_run_that_cannot_be_squeezed_further_stops_with_one_sentence(engine: E
     assert not run.is_full and run.advance(WARM).start == 10
 
 
-@pytest.mark.slow
 def test_the_oldest_steps_are_squeezed_first_and_each_once_a_level(engine: Engine) -> None:
     run, made, before = run_of(engine, 10, 1, 1_500_000), 0, ()
     while len(run.trace.steps) < 60:
@@ -114,7 +114,6 @@ def test_the_oldest_steps_are_squeezed_first_and_each_once_a_level(engine: Engin
     assert levels[0] == Level.NO_LOGITS and levels.count(Level.NO_LOGITS) <= made <= 2 * len(levels)
 
 
-@pytest.mark.slow
 def test_patterns_go_last_and_the_newest_step_can_always_be_drawn_from(engine: Engine) -> None:
     """A run goes on for as long as the stream alone fits."""
     run = run_of(engine, 10, 1, 700_000)
@@ -259,7 +258,6 @@ def test_a_prompt_run_layer_by_layer_is_the_prompt_run_at_once(engine: Engine, l
     np.testing.assert_allclose(shown.value_norms, whole.value_norms, rtol=1e-4)
 
 
-@pytest.mark.slow
 def test_a_prompt_that_does_not_fit_squeezed_lets_its_patterns_go_layer_by_layer(engine: Engine) -> None:
     length = 100
     budget = squeezed_bytes(engine.config, length) - 1

@@ -16,6 +16,8 @@ from gpt2.__main__ import main
 from gpt2.trace.trace import Trace
 from tests.command_line import refused, said
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(gpt2.__file__).parent.parent
 FIELDS = {
     "id",
@@ -43,7 +45,6 @@ def test_generate_prints_one_object_with_every_token(capsys):
         assert token["surprisal_bits"] == pytest.approx(-np.log2(token["probability"]))
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_text_and_another_seed_another(capsys):
     texts = [
         said(capsys, "generate", "The old king", "--max-new-tokens", "15", "--seed", seed, "--json")["text"]
@@ -154,7 +155,6 @@ def test_bytes_on_standard_input_that_are_no_text_are_refused_with_their_place(c
     assert "5" in refused(capsys, "generate", "-")
 
 
-@pytest.mark.slow
 def test_who_reads_only_the_beginning_gets_it_and_no_traceback():
     command = f"{sys.executable} -m gpt2 generate 'Once upon a time' --max-new-tokens 200 | head -c 5"
     told = subprocess.run(command, shell=True, capture_output=True, env=dict(os.environ), cwd=ROOT, check=True)

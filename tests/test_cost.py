@@ -32,6 +32,8 @@ from pages.stage.actions import paint_time
 from pages.visit.measurement import NO_RUN, NOT_LOADED, Measurement
 from tests.models import PROMPT
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 30  # far more than anything here takes: a wait that is this long has hung
 NONE = Interventions()
 

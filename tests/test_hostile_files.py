@@ -18,6 +18,8 @@ from gpt2.model.sampling import Sampling
 from gpt2.trace.captures import Level
 from gpt2.trace.trace import Trace
 
+pytestmark = pytest.mark.slow
+
 Members = dict[str, np.ndarray]
 Change = Callable[[dict[str, Any], Members], None]
 
@@ -91,7 +93,6 @@ def test_a_vocabulary_has_no_more_tokens_than_its_config(short):
     assert "more than the 2048 tokens" in refusal(rewritten(short, sets(vocabulary=zeros)))
 
 
-@pytest.mark.slow
 def test_text_within_its_bounds_takes_little_more_than_its_size(short):
     """The worst that four megabytes can ask for."""
     nested = np.frombuffer(b"[" + b"[]," * 1_300_000 + b"[]]", np.uint8)

@@ -24,6 +24,8 @@ from tests.forced import tokens
 from tests.models import BUNDLED
 from tests.reference import Reference
 
+pytestmark = pytest.mark.slow
+
 SEQ, TOKEN, AGAINST = 11, 77, 5
 PARTS = [head(2, 4), mlp(5), head(0, 7)]
 
@@ -93,7 +95,6 @@ def test_another_question_drops_what_was_measured_and_a_changed_run_is_refused(e
     assert muted.measured.error == CHANGED and muted.measured.found is None
 
 
-@pytest.mark.slow
 def test_the_page_measures_the_picked_part_and_then_all_of_them(trace: Trace, checkpoint, engine: Engine) -> None:
     shown = trace.cut(5)
     test = AppTest.from_file(str(Path(__file__).parents[1] / "pages" / "watch" / "attribution.py"), default_timeout=60)

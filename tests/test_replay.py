@@ -25,6 +25,8 @@ from pages.visit.visit import Visit
 from tests.messages import read
 from tests.players import GREEDY, SAMPLING, alone, evict, finish
 
+pytestmark = pytest.mark.slow
+
 WHOLE, MADE = 10, 4
 
 

@@ -19,8 +19,9 @@ from pages.visit.saving import NO_ROOM, Saving, trace_bytes
 from tests.budgets import Shelf, played, stands
 from tests.players import SAMPLING, alone, finish
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 def test_idle_runs_are_squeezed_before_any_is_evicted(engine, budget, traces, trace) -> None:
     first, second = (played(engine, traces, trace, prompt, 40) for prompt in ("The king", "A mouse"))
     first.touch()
@@ -48,7 +49,6 @@ def test_stores_are_emptied_before_any_run_is_touched(visits, stored, spare) -> 
     assert not lacking or all(visit.is_running or not visit.nbytes for visit in visits)
 
 
-@pytest.mark.slow
 def test_generating_runs_are_squeezed_to_equal_shares_and_go_on_to_the_same_text(engine, budget, traces, trace) -> None:
     """A whole run of 150 tokens takes 20 MB, and 6 MB squeezed."""
     budget.nbytes = 12_000_000

@@ -19,6 +19,8 @@ from pages.stage.pack import pack_step, split
 from pages.stage.record_cache import RecordCache
 from tests.long_runs import CHANGES, UNBOUNDED, WARM, run_of, squeezed, with_recomputer
 
+pytestmark = pytest.mark.slow
+
 
 @given(
     data=st.data(),

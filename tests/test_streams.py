@@ -16,6 +16,8 @@ from gpt2.text.prompt import as_given
 from gpt2.text.streams import messages
 from tests.command_line import refused, said
 
+pytestmark = pytest.mark.slow
+
 FULL = Path("/dev/full")
 full_disk = pytest.mark.skipif(not FULL.exists(), reason="This system has no /dev/full.")
 WIDE = "é – 日"

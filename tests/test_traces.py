@@ -17,6 +17,8 @@ from pages.visit.player import Player
 from tests.budgets import played, squeezed_bytes, stands
 from tests.players import GREEDY, SAMPLING, alone, evict, finish, wait_for_steps
 
+pytestmark = pytest.mark.slow
+
 
 @given(st.lists(stands, max_size=12), st.integers(0, 600), st.booleans())
 def test_only_idle_runs_go_the_longest_unseen_first_and_no_more_than_must(visits, budget, keeps) -> None:
@@ -144,7 +146,6 @@ def test_opening_a_file_makes_room_for_it_and_not_of_it(engine, budget, traces, 
     assert player.trace is mine and not other.trace.steps
 
 
-@pytest.mark.slow
 def test_a_run_that_is_too_large_when_nothing_idle_is_left_ends_with_a_notice(engine, budget, traces, trace) -> None:
     player = Player(trace, "", traces)
     budget.nbytes = 3_000_000
@@ -157,7 +158,6 @@ def test_a_run_that_is_too_large_when_nothing_idle_is_left_ends_with_a_notice(en
     assert finish(player).generated_ids == alone(engine, "The king", steps + 5) and player.notice == ""
 
 
-@pytest.mark.slow
 def test_the_budget_bounds_what_many_runs_hold_together(engine, budget, traces, trace) -> None:
     """Six visitors run at once, twice over, in room for about two: never far above it, and every text is right."""
     prompts = ["The king", "A mouse", "In the wood", "Once", "The fox", "My dear"]
