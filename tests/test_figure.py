@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 import altair as alt
+import pyarrow as pa
 
 from pages.charts import style
+from pages.frame.chart import arrow_bytes
 from pages.look.palette import DARK, LIGHT, Palette
 
 ROWS = [{"x": 3.0}, {"x": 4.0}]
@@ -49,3 +51,11 @@ def test_a_notebook_shows_a_figure_as_the_altair_chart_that_it_is() -> None:
     assert isinstance(chart, alt.LayerChart) and chart.to_dict()["datasets"]["rows"] == ROWS
     shown = figure._repr_mimebundle_()["text/html"]
     assert "vega-embed" in shown and '"rows": [{"x": 3.0}, {"x": 4.0}]' in shown
+
+
+def test_rows_reach_the_browser_with_every_field_in_order_and_null_where_one_is_missing() -> None:
+    rows = [{"at": 1, "token": "<b>", "share": None, "is_last": False}, {"at": 2, "token": "", "share": 0.5, "more": 7}]
+    table = pa.ipc.open_stream(arrow_bytes(rows)).read_all()
+    assert table.column_names == ["at", "token", "share", "is_last", "more"]
+    assert table.to_pylist() == [{name: row.get(name) for name in table.column_names} for row in rows]
+    assert pa.ipc.open_stream(arrow_bytes([])).read_all().num_rows == 0

@@ -3,7 +3,7 @@
 Streamlit's own chart theme must be off (`st.altair_chart(..., theme=None)`), or it overrides what is set here.
 
 Whatever draws with Altair imports this module, and with it pandas. Altair looks for pandas among the modules that there
-are, and Streamlit imports it with the first chart: in between, a chart drawn in another thread would meet half of it.
+are, and pyarrow imports it with the first rows: in between, a chart drawn in another thread would meet half of it.
 """
 
 from collections.abc import Callable, Mapping
