@@ -1,5 +1,6 @@
 """Measures a large model in the real app: from choosing it to a token on the screen, and a run to the context's end."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ IS_DRAWN = """() => {
 
 def measure_model(log: Path, folder: str) -> dict[str, Any]:
     """Seconds from choosing the model in the list to its first token, then to the end of its context, and memory."""
+    n_positions = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))["n_positions"]
     with browser() as opened, serve(log, GPT2_MODELS=folder) as server:
         page = open_page(opened, server.url)
         ready(page)
@@ -37,7 +39,7 @@ def measure_model(log: Path, folder: str) -> dict[str, Any]:
             "ready_s": round(waited, 2),
             "first_token_s": round(token, 2),
             "memory_mb": round(memory),
-            **measure_whole_context(page, server),
+            **measure_whole_context(page, server, n_positions),
         }
 
 
@@ -58,9 +60,9 @@ def wait_for_the_end(page: Page, since: float, most_seconds: float = 300) -> tup
     return came - since, steps
 
 
-def measure_whole_context(page: Page, server: Server) -> dict[str, Any]:
+def measure_whole_context(page: Page, server: Server, n_positions: int) -> dict[str, Any]:
     """A run to the last position, as fast as it goes, and then every page's opening."""
-    settle(page, max_new_tokens=1024, speed=0)
+    settle(page, max_new_tokens=n_positions, speed=0)
     before, since = run_id(page), time.monotonic()
     begin(page, "Once upon a time there was a little girl who lived with her mother in a small house near the wood.")
     wait_for_new_run(page, before, 1)
