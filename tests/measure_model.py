@@ -1,6 +1,7 @@
 """Measures a large model in the real app: from choosing it to a token on the screen, and a run to the context's end."""
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,8 @@ def measure_whole_context(page: Page, server: Server, n_positions: int) -> dict[
             continue
         since = time.monotonic()
         link.click()
-        page.wait_for_url("**/" if title == "Live" else f"**/{title.split()[0].lower()}")
+        path = "" if title == "Live" else title.split()[0].lower()
+        page.wait_for_url(re.compile(rf"^{server.url}/{path}(\?|$)"))  # the run's own address may be there already
         if title != "Live":
             page.get_by_role("heading", level=2).first.wait_for(timeout=60_000)
         page.wait_for_function(IS_DRAWN, timeout=60_000)
