@@ -140,7 +140,6 @@ def test_the_options_are_the_likeliest_tokens_and_mean_what_they_say(trace: Trac
     assert subject.tokens_of(trace, logits, at, 7, 9) == (7, 9)
     assert subject.tokens_of(trace, logits, at, 7, 7) == (7, int(logits.argmax()))  # never a token and itself
     assert subject.tokens_of(trace, logits, at, 99_999, 99_999) == (first, runner_up)  # another model's tokens
-    assert subject.chosen_position(trace, 99) == subject.chosen_position(trace, -1) == at
 
 
 def test_the_operands_multiply_to_the_part_and_add_up(trace: Trace, checkpoint: Checkpoint, found: Attribution) -> None:

@@ -231,9 +231,9 @@ def option_label(labels: dict[int, str], at: int) -> str:
     return labels.get(at, f"position {at}")
 
 
-def chosen_token(trace: Trace, at: int) -> int:
-    """The token id of one option; the newest token's if the run has become shorter."""
-    return trace.computed_ids[at if at < trace.seq else NEWEST]
+def chosen_position(trace: Trace, at: int) -> int:
+    """The position of one option; the newest if the run has become shorter."""
+    return trace.seq - 1 if at == NEWEST or at >= trace.seq else at
 
 
 def embedding_operands(trace: Trace) -> list[str]:

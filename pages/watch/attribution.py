@@ -8,7 +8,6 @@ from gpt2.reading.arithmetic import explain, explain_part
 from gpt2.reading.attribution import attribute, logits_at, looked_at
 from gpt2.reading.logit_parts import HEAD
 from gpt2.text.one_token import one_token
-from pages.charts import embeddings
 from pages.charts.attribution import formula, head_map, subject, waterfall, words
 from pages.frame import layout
 from pages.frame.arithmetic import show_sums
@@ -17,6 +16,7 @@ from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
 from pages.frame.muted_parts import show_measured
+from pages.frame.positions import pick_position
 from pages.matrix.component import matrix, picked_cell, selectable_matrix
 
 HOOKS = "attn.hook_z", "hook_mlp_out", "attn.hook_pattern", "attn.hook_v"
@@ -39,18 +39,10 @@ if checkpoint is None:
 
 layout.note_storage(view, *HOOKS)
 layout.stop_if_missing(view, *HOOKS)
-places = embeddings.option_labels(trace)
 with st.container(border=True):
     which, whose, other = st.columns(3, gap="medium")
 with which:
-    chosen = pick_from(
-        list(places),
-        "After which token",
-        format_func=partial(embeddings.option_label, places),
-        key=view.key("position"),
-        otherwise=embeddings.NEWEST,
-    )
-    position = subject.chosen_position(trace, chosen)
+    position = pick_position(trace, "After which token", key=view.key("position"))
 logits, _ = logits_at(trace, checkpoint, position)
 named = partial(one_token, tokenizer=checkpoint.tokenizer)
 with whose:

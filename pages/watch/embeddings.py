@@ -1,7 +1,5 @@
 """Embeddings: each token before the first block, as the sum of a token vector and a position vector."""
 
-from functools import partial
-
 import streamlit as st
 
 from pages.charts import embeddings as parts
@@ -9,10 +7,10 @@ from pages.charts import embeddings_map as flat
 from pages.charts import embeddings_positions as positions
 from pages.frame import layout
 from pages.frame.arithmetic import show_arithmetic
-from pages.frame.badge import pick_from
 from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
+from pages.frame.positions import pick_position
 from pages.matrix.component import matrix, picked_cell, selectable_matrix
 
 ALIKE = "How alike positions are"
@@ -51,16 +49,8 @@ else:
         show_chart(chart, alt="Map of token embeddings", key=view.key("map"))
         st.caption(flat.map_caption(found))
     with right, st.container(border=True, height="stretch"):
-        tokens = parts.option_labels(trace)
-        at = pick_from(
-            list(tokens),
-            "Nearest tokens in the whole vocabulary",
-            format_func=partial(parts.option_label, tokens),
-            key=view.key("chosen"),
-            otherwise=parts.NEWEST,
-            has_chart=True,
-        )
-        token = parts.chosen_token(trace, at)
+        title = "Nearest tokens in the whole vocabulary"
+        token = trace.computed_ids[pick_position(trace, title, key=view.key("chosen"), has_chart=True)]
         layout.plain_text(parts.neighbours_sentence(tables, trace.vocabulary, token))
         chart = parts.neighbours_chart(tables, trace.vocabulary, token, view.palette)
         show_chart(chart, alt="Bars: cosines of the nearest tokens", key=view.key("neighbours"))

@@ -6,14 +6,13 @@ import streamlit as st
 
 from gpt2.reading.arrivals import arrival
 from gpt2.reading.paths import THRESHOLD, walk_back
-from pages.charts import embeddings
 from pages.charts.attribution import subject
 from pages.charts.paths import bars, drawn, formula, words
 from pages.frame import layout
-from pages.frame.badge import pick_from
 from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
+from pages.frame.positions import pick_position
 from pages.frame.remembered import remembered
 from pages.graph.component import graph
 
@@ -35,17 +34,10 @@ if checkpoint is None:
 
 layout.note_storage(view, *HOOKS)
 layout.stop_if_missing(view, *HOOKS)
-places = embeddings.option_labels(trace)
 with st.container(border=True):
     where, least = st.columns(2, gap="medium")
 with where:
-    chosen = pick_from(
-        list(places),
-        "After which token",
-        format_func=partial(embeddings.option_label, places),
-        key=view.key("position"),
-        otherwise=embeddings.NEWEST,
-    )
+    position = pick_position(trace, "After which token", key=view.key("position"))
 with least:
     percents = st.slider(
         "Leave out edges that carry less, in per cent of the whole",
@@ -56,8 +48,8 @@ with least:
     )
 
 with layout.explain_missing():
-    asked = trace.steps[-1].identity, subject.chosen_position(trace, chosen), percents
-    walk = partial(walk_back, trace, checkpoint, asked[1], percents / 100)
+    asked = trace.steps[-1].identity, position, percents
+    walk = partial(walk_back, trace, checkpoint, position, percents / 100)
     found = remembered(view.key("walk"), asked, walk)
     large, beside = st.columns([12, 7], gap="medium")
     with large, st.container(border=True):
@@ -71,7 +63,7 @@ with layout.explain_missing():
         st.caption(drawn.CAPTION)
     place, edge = drawn.opened(found, picked)
     arrived = arrival(trace, checkpoint, place)
-    position = bars.key_of(arrived, edge)
+    source = bars.key_of(arrived, edge)
     with beside, st.container(border=True):
         heading(view.key("arrives"), bars.ARRIVES)
         layout.plain_text(bars.arrival_sentence(trace, arrived))
@@ -80,12 +72,12 @@ with layout.explain_missing():
         st.caption(bars.CAPTION)
     with beside, st.container(border=True):
         heading(view.key("heads"), bars.HEADS)
-        if position is None:
+        if source is None:
             layout.plain_text(bars.NO_HEADS)
         else:
-            layout.plain_text(bars.heads_sentence(trace, arrived, position))
-            chart = bars.bars_chart(bars.head_rows(arrived, position), view.palette)
+            layout.plain_text(bars.heads_sentence(trace, arrived, source))
+            chart = bars.bars_chart(bars.head_rows(arrived, source), view.palette)
             show_chart(chart, alt=bars.HEADS, key=view.key("heads"))
     layout.show_computation(
-        "How it is computed", formula.FORMULA, formula.operands(trace, checkpoint, arrived, position), LINES
+        "How it is computed", formula.FORMULA, formula.operands(trace, checkpoint, arrived, source), LINES
     )

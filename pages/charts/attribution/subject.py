@@ -7,18 +7,12 @@ from gpt2.reading.attribution import first_and_runner_up
 from gpt2.reading.logit_parts import Attribution
 from gpt2.text.vocabulary import Vocabulary
 from gpt2.trace.trace import Trace
-from pages.charts.embeddings import NEWEST
 from pages.look.tokens import spoken
 
 Array = NDArray[np.float32]
 # Options that are no token's id.
 FIRST, RUNNER_UP, ALONE = -1, -1, -2
 LIKELIEST = 20
-
-
-def chosen_position(trace: Trace, at: int) -> int:
-    """The position of an option; the newest if the run has become shorter."""
-    return trace.seq - 1 if at == NEWEST or at >= trace.seq else at
 
 
 def token_options(logits: Array, already: object) -> list[int]:
