@@ -9,7 +9,7 @@ from .badge import pick_from
 
 
 def pick_position(trace: Trace, title: str, *, key: str, has_chart: bool = False) -> int:
-    """Draw the list; the newest token's position as long as nobody has chosen another, or if the run has become shorter.
+    """Draw the list. The newest token's position as long as nobody has chosen another, or if the run became shorter.
 
     Args:
         trace: the run at the shown step.
