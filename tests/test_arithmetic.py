@@ -27,6 +27,7 @@ from gpt2.reading.source_line import line_with
 from gpt2.reading.terms import LARGEST, Sum
 from gpt2.trace.captures import Level
 from gpt2.trace.trace import Trace
+from pages.look.formulas import plain_formula
 from tests.hold_transformer_lens import MODELS, folder_of
 from tests.long_runs import UNBOUNDED, run_of, squeezed, with_recomputer
 from tests.reference import Floats, Reference
@@ -156,3 +157,14 @@ def test_every_rule_shows_lines_of_the_model_and_every_hook_has_one(trace: Trace
     assert all(line.code and line.number for rule in RULES.values() for line in rule.lines)
     with pytest.raises(ValueError, match="0 lines"):
         line_with("model/mlp.py", "self.hook_unheard_of(")
+
+
+def test_every_formula_can_be_written_as_a_line_of_text() -> None:
+    lines = {name: plain_formula(rule.formula) for name, rule in RULES.items()}
+    assert not [line for line in lines.values() if set(line) & set("\\{}") or "  " in line]
+    assert lines["attn.hook_z"] == "z[j] = Σ_k pattern[qk] v[kj]"
+    assert lines["hook_scale"] == "s = √(1/n Σ_i (x[i] − x̄)^2 + ε)"
+    assert lines["hook_resid_pre"] == "x_pre[0] = token + position, x_pre[l] = x_post[l − 1]"
+    assert lines["lens"] == "logit[t] = Σ_i ln_f(x)[i] W[ti]"
+    assert lines["part"] == "part = Σ_i c[i] d[i], d = (w ⊙ u − mean(w ⊙ u)) / s"
+    assert lines["probability"] == "p[t] = e^((z[t] − m) / T) / Σ_(kept j) e^((z[j] − m) / T)"

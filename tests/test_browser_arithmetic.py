@@ -59,6 +59,7 @@ def test_a_picked_norm_weight_and_logit_open_into_sums_that_add_up(live: Page) -
     if asks.is_visible():
         asks.click()
     expect(dialog).to_contain_text(re.compile(r"logits\[\d+, \d+\] = .* in the run; off by "), timeout=DRAWN)
+    assert dialog.locator(".formula").inner_text() == "logit[t] = Σ_i x[i] W[ti]"
     assert adds_up(dialog.locator(".ledger").inner_text())
     found = violations(live)
     assert found == [], found
@@ -67,6 +68,7 @@ def test_a_picked_norm_weight_and_logit_open_into_sums_that_add_up(live: Page) -
     live.locator(f"{STAGE} canvas[data-panel=residual]").click()
     expect(dialog).to_contain_text(re.compile(r"‖blocks\.\d\.hook_\w+\[\d+\]‖ = "), timeout=DRAWN)
     assert "√" in dialog.locator(".ledger").inner_text()
+    assert dialog.locator(".formula").inner_text() == "‖x‖ = √(Σ_i x[i]^2)"
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_be_hidden()
 

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -20,6 +21,7 @@ from gpt2.trace.captures import Captures
 from gpt2.trace.trace import Trace
 from pages.charts.sampling import columns
 from pages.charts.sampling.outcome import Outcome
+from pages.look.palette import LIGHT
 from pages.look.tokens import markdown
 from pages.server.models import Pool
 from pages.stage.actions import parse
@@ -230,13 +232,17 @@ def test_other_sampling_settings_are_shown_without_a_pass_of_the_model(trace: Tr
     test = AppTest.from_file(str(ROOT / "pages" / "watch" / "sampling.py"), default_timeout=60)
     test.session_state["visit"] = visit
     test.run()
-    settings = Outcome.drawn(step).settings
+    drawn = Outcome.drawn(step)
+    settings = drawn.settings
+    look = columns.columns_chart(drawn, drawn, step.logits, trace.vocabulary, LIGHT).look  # shared by all visitors
+    as_built = deepcopy(look)
     with Turn(visit.job.engine.turns):  # whoever wants a pass now waits until this is over
         test.slider(key=f"sampling.temperature {settings}").set_value(1.5).run()
     preview = Outcome.preview(step, replace(step.draw.sampling, temperature=1.5))
-    said = columns.columns_sentence(preview, Outcome.drawn(step), trace.vocabulary)
+    said = columns.columns_sentence(preview, drawn, trace.vocabulary)
     assert not test.exception and markdown(said) in [one.value for one in test.markdown]
     assert visit.player.trace is trace
+    assert look == as_built
 
 
 WITHOUT_MAX = """

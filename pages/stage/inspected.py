@@ -4,6 +4,7 @@ from typing import Any
 
 from gpt2.reading.checks import Check
 from pages.charts.ledger import check_sentence, ledger, source
+from pages.look.formulas import plain_formula
 from pages.look.numbers import rounding_error
 
 from .snapshot import Inspected, Opened
@@ -35,9 +36,11 @@ def describe_number(opened: Opened | None) -> dict[str, Any] | None:
     if opened is None:
         return None
     if opened.found is None:
-        return {"name": opened.name, "says": opened.error, "ledger": "", "source": ""}
+        return {"name": opened.name, "says": opened.error, "formula": "", "ledger": "", "source": ""}
     found = opened.found
-    return {"name": opened.name, "says": check_sentence(found), "ledger": ledger(found), "source": source(found)}
+    formula = plain_formula(found.rule.formula)
+    says = {"says": check_sentence(found), "formula": formula, "ledger": ledger(found), "source": source(found)}
+    return {"name": opened.name, **says}
 
 
 def _number(check: Check) -> str:

@@ -4,7 +4,7 @@ const NUMBER = `
 <dialog class="number" aria-labelledby="number-title">
   <header><h2 id="number-title"></h2>
     <button type="button" class="close" autofocus aria-label="Close" title="Close (Esc)">×</button></header>
-  <p></p><pre class="ledger" tabindex="0"></pre><pre class="source" tabindex="0"></pre>
+  <p></p><p class="formula"></p><pre class="ledger" tabindex="0"></pre><pre class="source" tabindex="0"></pre>
 </dialog>`;
 
 // `opens` is { kind, hook, index } as pages/stage/actions.py has them; `name` is what the cell's box calls the number.
@@ -39,10 +39,11 @@ function wireNumber({ number }) {
 function paintNumber({ number }) {
   if (!number.open) return;
   const found = state.header.opened?.name === state.opened ? state.header.opened : null;
-  const [says, ledger, source] = number.querySelectorAll("p, pre");
+  const [says, formula, ledger, source] = number.querySelectorAll("p, pre");
   setText(number.querySelector("h2"), state.opened);
   setText(says, found ? found.says : "Computing it anew …");
+  setText(formula, found?.formula ?? "");
   setText(ledger, found?.ledger ?? "");
   setText(source, found?.source ?? "");
-  ledger.hidden = source.hidden = !found?.ledger;
+  formula.hidden = ledger.hidden = source.hidden = !found?.ledger;
 }
