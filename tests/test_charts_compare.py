@@ -47,6 +47,7 @@ def test_the_texts_are_marked_where_they_part_and_the_step_of_each_is_told(pair:
     told = texts.step_sentence(pair, STEP, STEP)
     assert f"the first has read {5 + STEP} tokens" in told and f"the second {3 + STEP} up to" in told
     assert "ends before step 7" in texts.step_sentence(pair, STEP, 7)
+    assert "has not reached step 7, so its last" in texts.step_sentence(pair, STEP, 7, is_growing=True)
     same = TracePair(first, first)
     assert "both have read 8" in texts.step_sentence(same, STEP, STEP)
     choices = np.array([[5, 6, 7], [5, 8, 9]])

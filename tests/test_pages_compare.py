@@ -1,7 +1,10 @@
 """The Compare page: the second run from each of its sources, and what is said of both are the engine's numbers."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from threading import Event
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -100,6 +103,28 @@ def test_a_second_prompt_is_run_and_all_three_views_are_drawn(engine: Engine, tr
     assert "88 more than the 512" in said(run(test)) and not test.exception
     test.session_state["visit"].open(trace.branch(6))  # another run: nothing is told of the second
     assert NOT_RUN[PROMPT] in said(test.run()) and not test.exception
+
+
+def test_a_second_run_is_drawn_while_it_grows(engine: Engine, trace: Trace) -> None:
+    shown, test, has_two, may_go_on = trace.cut(8), page(trace.cut(8)), Event(), Event()
+
+    def slow(engine: Engine, stop: Event) -> Iterator[Trace]:
+        steps = alongside(engine, shown, OTHER, stop)
+        yield from islice(steps, 2)
+        has_two.set()
+        may_go_on.wait(60)
+        yield from steps
+
+    comparison = test.session_state["comparison"]
+    comparison.start(PROMPT, "the prompt", slow)
+    assert has_two.wait(60)
+    test.run()
+    *_, second = alongside(engine, shown, OTHER)
+    assert "The second run has not reached step 4, so its last is shown." in said(test) and not test.exception
+    assert f"Step 1 of both: the first has read {len(shown.prompt_ids) + 1} tokens" in said(test)
+    may_go_on.set()
+    comparison.run.wait(60)
+    tells(test.run(), TracePair(shown, second))
 
 
 def test_a_branch_of_the_tree_and_the_changed_model_are_second_runs_too(engine: Engine, trace: Trace) -> None:

@@ -81,13 +81,17 @@ class Comparison:
         """The second run as far as it is; None before its first step, and if it was freed."""
         return None if self.run is None else self.run.found
 
+    @property
+    def n_steps(self) -> int:
+        """How many steps of it there are so far."""
+        return 0 if self.found is None else len(self.found.steps)
+
     def progress(self) -> tuple[float, str]:
         """How far it is, from 0 to 1, and in words."""
         if self._is_loading:
             job = self.job
             return (0.0, "") if job is None else (job.progress or 0.0, job.message)
-        done = 0 if self.found is None else len(self.found.steps)
-        return done / max(1, self._steps), f"{done} of {self._steps} steps"
+        return self.n_steps / max(1, self._steps), f"{self.n_steps} of {self._steps} steps"
 
     def start(self, source: str, says: str, make: Make, model: str = "") -> None:
         """Begin a second run; one under way ends. Another model is loaded first."""

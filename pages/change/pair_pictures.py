@@ -31,7 +31,7 @@ def show_pair(view: View, comparison: Comparison, pair: TracePair, read_second: 
         matrix(strip.kl_strip(pair, values, step, STRIP), key=view.key("kl"))
     said, control = st.columns([3, 1.4], vertical_alignment="center")
     with said:
-        plain_text(texts.step_sentence(pair, step, view.step_index))
+        plain_text(texts.step_sentence(pair, step, view.step_index, comparison.is_running))
     which = control.segmented_control(
         "What the pictures show",
         VIEWS,

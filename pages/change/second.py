@@ -1,5 +1,7 @@
 """The controls that choose the second run of a comparison, and what is said while it is made."""
 
+import time
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -18,6 +20,7 @@ from pages.visit.branches import FREED
 # Both runs, and the logit lens of the model that made the second; None if it is not loaded.
 Second = tuple[TracePair, ReadLens | None]
 SECONDS = 0.5
+GROWN_SECONDS = 2  # between two drawings of a run that grows; its first step is drawn at once
 RUN = "Run the second"
 NO_BRANCH = "There is no branch yet; make one on the Branches page, then choose it here."
 NO_CHANGE = (
@@ -38,14 +41,13 @@ def second_run(view: View, comparison: Comparison, source: str) -> Second | None
         return _branch(view, comparison)
     hint = {PROMPT: _prompt, CHANGE: _change, MODEL: _model}[source](view, comparison)
     show_progress(comparison)
-    if comparison.is_running:
-        return None
     is_own = comparison.source == source
     if is_own and (error := comparison.error or (comparison.run.error if comparison.run else "")):
         st.error("The second run did not come to its end.")
         plain_text(error)
     if not is_own or comparison.found is None:
-        plain_text(hint)
+        if not comparison.is_running:
+            plain_text(hint)
         return None
     plain_text(f"First: the run on the stage. Second: {comparison.says}.")
     return _beside(view, comparison.found, comparison.job)
@@ -143,14 +145,15 @@ def _stop(view: View, comparison: Comparison, column: DeltaGenerator) -> None:
 
 
 def show_progress(comparison: Comparison) -> None:
-    """Say how far the second run is, and redraw the page once it has ended."""
-    was_running = comparison.is_running
+    """Say how far the second run is, and redraw the page as it grows, and once it has ended."""
+    was_running, drawn, since = comparison.is_running, comparison.n_steps, time.monotonic()
 
     @st.fragment(run_every=SECONDS if was_running else None)
     def draw() -> None:
         comparison.tend()
-        if was_running and not comparison.is_running:
-            st.rerun()  # it has ended: redraw the page, without a timer
+        has_grown = comparison.n_steps > drawn and (not drawn or time.monotonic() - since > GROWN_SECONDS)
+        if was_running and (has_grown or not comparison.is_running):
+            st.rerun()  # once it has ended, the page is drawn without a timer
         if was_running:
             st.progress(*comparison.progress())
 

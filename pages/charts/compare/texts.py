@@ -42,10 +42,11 @@ def _choices_sentence(pair: TracePair, choices: NDArray[np.intp]) -> str:
     )
 
 
-def step_sentence(pair: TracePair, step: int, on_stage: int) -> str:
-    """Which step of both is shown, and what each has read."""
+def step_sentence(pair: TracePair, step: int, on_stage: int, is_growing: bool = False) -> str:
+    """Which step of both is shown, and what each has read; the second may still be made."""
     first, second = (trace.cut(step + 1) for trace in pair.both)
-    ends = "" if step == on_stage else f"The second run ends before step {on_stage}, so its last is shown. "
+    verb = "has not reached" if is_growing else "ends before"
+    ends = "" if step == on_stage else f"The second run {verb} step {on_stage}, so its last is shown. "
     if pair.has_one_text:
         return f"{ends}Step {step}: both have read {first.seq} tokens, the newest is {spoken_at(first, -1)}."
     return (
