@@ -35,6 +35,11 @@ WATCH = """(node) => {
     }, 10);
     globalThis.firstToken = null;
 }"""
+# What a page that failed has come to: whether its script still runs, whether it is connected, and how it begins.
+STATE = """() => {
+    const app = document.querySelector(".stApp"), { testScriptState, testConnectionState } = app.dataset;
+    return [location.pathname, testScriptState, testConnectionState, app.innerText.slice(0, 200)].join(" | ");
+}"""
 PATIENCE_SECONDS = 90
 
 
@@ -119,8 +124,11 @@ class Guest:
         self._asked = 0.0
 
     def _fail(self, what: str) -> None:
-        """Note a failure, with a picture of the page."""
-        self.failures.append(f"visitor {self.number}, {time.strftime('%H:%M:%S')}: {what}")
+        """Note a failure and what the page has come to, with a picture of it."""
+        state = ""
+        with suppress(Error):
+            state = " ".join(str(self.page.evaluate(STATE)).split())
+        self.failures.append(f"visitor {self.number}, {time.strftime('%H:%M:%S')}: {what} ({state})")
         if self._pictures is not None:
             with suppress(Error):
                 self.page.screenshot(path=self._pictures / f"visitor-{self.number}-{len(self.failures)}.png")
