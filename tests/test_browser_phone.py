@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
 
 from pages.frame.page_row import KEY, MARKS
 from pages.look.glossary import TERMS
@@ -32,6 +33,13 @@ def narrow_to(page: Page, width: int) -> None:
     """Turn or fold the device."""
     page.set_viewport_size({"width": width, "height": 844})
     lie_still(page)
+
+
+def nothing_sticks_out(page: Page) -> None:
+    """Fail if anything does once the charts have had time for a new width, which is not at once on a busy machine."""
+    with suppress(TimeoutError):
+        page.wait_for_function(f"({FAULTS})().length === 0", timeout=10_000)
+    assert page.evaluate(FAULTS) == []
 
 
 def top_and_bottom(page: Page, selector: str) -> tuple[float, float]:
@@ -167,7 +175,7 @@ def test_a_phone_reaches_reads_and_presses_a_page_by_touch(phone: Page, name: st
         with subtests.test("locked head"):
             expect(phone.locator(f"{STAGE} .state .unlock")).to_have_text(f"L{head[0]}·H{head[1]} locked · Esc")
     with subtests.test("390 pixels"):
-        assert phone.evaluate(FAULTS) == []
+        nothing_sticks_out(phone)
         assert phone.evaluate(TOO_SMALL) == []
     if name == "Attention":
         with subtests.test("a tap on a cell"):
@@ -178,7 +186,7 @@ def test_a_phone_reaches_reads_and_presses_a_page_by_touch(phone: Page, name: st
             a_tap_tells_of_a_bar_until_one_taps_elsewhere(phone, title)
     narrow_to(phone, 320)
     with subtests.test("320 pixels"):
-        assert phone.evaluate(FAULTS) == []
+        nothing_sticks_out(phone)
     narrow_to(phone, 1280)
     with subtests.test("1280 pixels"):
         assert phone.evaluate(TOO_SMALL) == []

@@ -169,7 +169,7 @@ def test_after_a_click_the_arrows_are_the_stages_until_enter_and_the_ring_lies_o
     assert locked(live) is not None
     live.locator(f"{STAGE} h2").first.click()
     live.keyboard.press("Escape")
-    assert live.evaluate("document.activeElement === document.body")  # not the whole page
+    live.wait_for_function("document.activeElement === document.body")  # not the whole page
 
     go_to(live, "Attention")
     heads = matrix(live, "Every head")
