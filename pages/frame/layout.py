@@ -31,6 +31,8 @@ from pages.visit.visit import Visit
 from .excerpt import Excerpt
 
 Array = NDArray[np.float32]
+# Whether the page was drawn to its end, in the state of a visit.
+IS_WHOLE = "page_is_whole"
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
             st.rerun()  # charts have letters of another size than the page around them, or are too wide or too narrow
         if palette() is not drawn_palette:
             st.rerun()  # charts and logo have the colours of the theme before; the stage told of the new one
+        if is_fragment_run and not st.session_state.get(IS_WHOLE, True):
+            st.rerun()  # this run of the stage alone took the place of the page's, which was not drawn to its end
         if actions:
             st.rerun(scope="fragment" if is_fragment_run else "app")
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import streamlit as st
 from streamlit.commands.page_config import MenuItems
+from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.pages_manager import PagesManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
 
 from gpt2.learn.lessons import LESSONS
 from pages.server.host import upload_mb
@@ -19,7 +20,7 @@ from pages.visit.session import this_visit
 from pages.visit.visit import Visit
 
 from .heading import CSS as HEADINGS
-from .layout import palette, plain_text
+from .layout import IS_WHOLE, palette, plain_text
 from .logo import logo
 from .page_row import show_page_row
 
@@ -130,7 +131,20 @@ def show() -> None:
     show_page_row([*watch, *change, course], course if page in learn else page, colours.attention)
     with st.sidebar:
         show_runs(this_visit())
-    page.run()
+    run_whole(page)
+
+
+def run_whole(page: StreamlitPage) -> None:
+    """Run a page, and keep whether it was drawn to its end: a run of the stage may take the place of the page's own."""
+    st.session_state[IS_WHOLE] = False
+    try:
+        page.run()
+    except RerunException:
+        raise  # not to its end
+    except BaseException:
+        st.session_state[IS_WHOLE] = True  # as far as it goes: it ended itself, or failed and says so
+        raise
+    st.session_state[IS_WHOLE] = True
 
 
 def reload_if_page_not_found() -> None:
