@@ -15,7 +15,8 @@ import pytest
 
 from gpt2.__main__ import main
 from gpt2.learn.checker import MAX_SOURCE_BYTES, Checker, UnreadableError, read_source
-from gpt2.learn.lessons import lesson_of
+from gpt2.learn.command import next_step
+from gpt2.learn.lessons import LESSONS, lesson_of
 from gpt2.learn.verdict import Verdict
 from gpt2.learn.workbook import Workbook
 from tests.command_line import refused, said
@@ -145,7 +146,8 @@ PARENT = """
 import sys
 from pathlib import Path
 from gpt2.learn.checker import Checker
-from gpt2.learn.lessons import lesson_of
+from gpt2.learn.command import next_step
+from gpt2.learn.lessons import LESSONS, lesson_of
 checker = Checker(lesson_of(3), 60)
 print(checker._child.pid, flush=True)
 checker.check(Path(sys.argv[1]))
@@ -202,9 +204,15 @@ def test_the_course_begins_refuses_hints_and_counts(tmp_path: Path, capsys: pyte
     assert not said(capsys, "learn", "start", "3", *at, "--json")["is_new"]
     assert said(capsys, "learn", "hint", "3", "2", "--json")["text"] == LESSON.hints[1]
     assert "has the hints 1 to" in refused(capsys, "learn", "hint", "3", "99")
+    assert "is a page of the app" in refused(capsys, "learn", "start", "13")
     assert "There is no lesson 99" in refused(capsys, "learn", "check", "99")
     assert "Say which lesson" in refused(capsys, "learn", "check")
-    Workbook(tmp_path / "mine").note(LESSON)
+    workbook = Workbook(tmp_path / "mine")
+    workbook.note(LESSON)
+    assert next_step(workbook, LESSON) == "Next: python -m gpt2 learn start 4"
+    assert next_step(workbook, LESSONS[-1]) == "Next: python -m gpt2 learn start 1"
+    main(["learn", "hint", "3"])
+    assert capsys.readouterr().out.endswith("(Hint 1 of 3; the next: python -m gpt2 learn hint 3 2)\n")
     rows = said(capsys, "learn", "status", *at, "--json")["lessons"]
     assert [row["lesson"] for row in rows if row["passed"]] == [3]
     for broken in ("[]", "{", '{"passed": 3}', '{"passed": ["3"]}', "\0"):

@@ -72,8 +72,12 @@ def hint(lesson: Lesson, number: int, as_json: bool) -> None:
     """
     if not 1 <= number <= len(lesson.hints):
         raise SettingsError(f"Lesson {lesson.number} has the hints 1 to {len(lesson.hints)}, not {number}.")
-    text = lesson.hints[number - 1]
-    print(json.dumps({"lesson": lesson.number, "hint": number, "text": text}) if as_json else text)
+    text, many = lesson.hints[number - 1], len(lesson.hints)
+    if as_json:
+        print(json.dumps({"lesson": lesson.number, "hint": number, "text": text}))
+        return
+    after = f"; the next: python -m gpt2 learn hint {lesson.number} {number + 1}" if number < many else ""
+    print(f"{text}\n(Hint {number} of {many}{after})")
 
 
 def check(workbook: Workbook, lesson: Lesson, as_json: bool) -> Verdict:
@@ -83,8 +87,20 @@ def check(workbook: Workbook, lesson: Lesson, as_json: bool) -> Verdict:
     take(workbook, lesson, told)
     path = workbook.path(lesson)
     facts = {name: value for name, value in asdict(told).items() if name != "pair"}  # a picture's numbers
-    print(json.dumps({"lesson": lesson.number, "file": str(path), **facts}) if as_json else in_words(told, path))
+    if as_json:
+        print(json.dumps({"lesson": lesson.number, "file": str(path), **facts}))
+        return told
+    print(in_words(told, path))
+    if told.passed:
+        print(next_step(workbook, lesson))
     return told
+
+
+def next_step(workbook: Workbook, lesson: Lesson) -> str:
+    """What to do once a lesson has passed: the next that has not, from the first again after the last."""
+    in_turn = (*LESSONS[lesson.number :], *LESSONS[: lesson.number])
+    left = next((one.number for one in in_turn if one.number not in workbook.passed), None)
+    return "Next: python -m gpt2 learn " + ("status" if left is None else f"start {left}")
 
 
 def watch(workbook: Workbook, lesson: Lesson) -> None:

@@ -42,4 +42,8 @@ def lesson_of(number: int) -> Lesson:
         if lesson.number == number:
             return lesson
     numbers = ", ".join(str(lesson.number) for lesson in LESSONS)
+    if number == len(LESSONS) + 1:
+        raise SettingsError(
+            f"Lesson {number}, about serving, is a page of the app; the lessons with a file are {numbers}."
+        )
     raise SettingsError(f"There is no lesson {number}; the lessons are {numbers}.")

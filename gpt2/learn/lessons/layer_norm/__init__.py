@@ -81,7 +81,8 @@ LESSON = Lesson(
         ),
     ),
     hints=(
-        "There is one mean and one variance for each position: think about which axis goes away.",
+        "There is one mean and one variance for each position, over its features. MAX's `F.mean` says `axis=`, and "
+        "keeps that axis, with size 1; `F.squeeze` takes it away where a shape has none.",
         "The variance is the mean of the squares of what is left when the mean has been taken off.",
         "Epsilon belongs under the root, so that a row of equal numbers is not divided by 0.",
     ),
