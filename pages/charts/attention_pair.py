@@ -13,7 +13,20 @@ from pages.matrix.blob import Picture
 from pages.matrix.scale import signed as signed_scale
 
 from .attention_head import HeadMatrices
-from .style import LABEL, MONO, AltairChart, ChartData, Figure, dressed, look, named, token_axis
+from .style import (
+    LABEL,
+    MONO,
+    AltairChart,
+    ChartData,
+    Figure,
+    dressed,
+    look,
+    named,
+    room,
+    room_beyond,
+    token_axis,
+    zero_line,
+)
 
 Array = NDArray[np.float32]
 TITLE = "The score as a sum of products"
@@ -111,9 +124,7 @@ def term_rows(pair: PairOfTokens) -> ChartData:
 def term_bars(pair: PairOfTokens, palette: Palette) -> Figure:
     """Bars about 0: orange adds to the score, blue takes from it."""
     rows = term_rows(pair)
-    ends = [0.0, *(row["value"] for row in rows)]
-    beyond = max(ends) + ROOM * (max(ends) - min(ends) or 1.0)
-    return Figure(_look(palette), {"terms": rows, "room": [{"x": beyond}]})
+    return Figure(_look(palette), {"terms": rows, "room": room_beyond((row["value"] for row in rows), ROOM)})
 
 
 @look
@@ -128,10 +139,8 @@ def _look(palette: Palette) -> AltairChart:
         ),
         tooltip=[alt.Tooltip("term:N", title="of q × k"), alt.Tooltip("value:Q", title="adds", format="+.4f")],
     )
-    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
-    room = named("room").mark_point(opacity=0).encode(x="x:Q")
     text = base.mark_text(align="right", font=MONO, fontSize=LABEL).encode(x=alt.value("width"), text="written:N")
-    return dressed(room + zero + bars + text, palette, ROW_HEIGHT * (BARS + 2))
+    return dressed(room() + zero_line() + bars + text, palette, ROW_HEIGHT * (BARS + 2))
 
 
 def terms_sentence(pair: PairOfTokens) -> str:

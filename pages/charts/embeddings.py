@@ -142,7 +142,7 @@ def norms_chart(trace: Trace, palette: Palette) -> style.Figure:
 @style.look
 def _norms_look(palette: Palette) -> style.AltairChart:
     parts = alt.Scale(domain=list(PARTS), range=[palette.token, palette.position, palette.residual])
-    axis = style.token_axis(labelExpr=style.AFTER_BAR, labelAngle=-90, labelOverlap="parity", labelPadding=6)
+    axis = style.token_axis(labelExpr=style.AFTER_BAR, labelAngle=-90, labelOverlap="parity")
     x = alt.X("place:O", sort=None, scale=alt.Scale(type="point", padding=0.6), axis=axis)
     y = alt.Y("norm:Q", title="norm (length)", scale=alt.Scale(domainMin=0, nice=True))
     colour = alt.Color("part:N", title=None, scale=parts)

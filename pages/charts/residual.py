@@ -13,7 +13,7 @@ from pages.look.tokens import spoken_at
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
 
-from .style import AltairChart, ChartData, Figure, dressed, look, named
+from .style import AltairChart, ChartData, Figure, dressed, look, named, zero_line
 
 Array = NDArray[np.float32]
 NORMS_TITLE = "How long is each token's vector?"
@@ -150,8 +150,7 @@ def _bars(palette: Palette, n_layer: int, x: alt.X) -> AltairChart:
             ],
         )
     )
-    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
-    return dressed(bars + zero, palette, max(220, 26 * n_layer))
+    return dressed(bars + zero_line(), palette, max(220, 26 * n_layer))
 
 
 def added_bars(trace: Trace, position: int, palette: Palette) -> Figure:

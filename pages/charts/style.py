@@ -6,7 +6,7 @@ Whatever draws with Altair imports this module, and with it pandas. Altair looks
 are, and pyarrow imports it with the first rows: in between, a chart drawn in another thread would meet half of it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeAlias, cast
@@ -167,9 +167,26 @@ def dressed(chart: AltairChart, palette: Palette, height: int) -> AltairChart:
     return chart.properties(width="container", height=height, padding=padding).configure(**config(palette))
 
 
+def zero_line() -> alt.Chart:
+    """A rule at 0, for bars that go to both sides of it."""
+    return alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
+
+
+def room() -> alt.Chart:
+    """Nothing to see, as far right as the rows of `room_beyond`: numbers that are written there have room."""
+    return named("room").mark_point(opacity=0).encode(x="x:Q")
+
+
+def room_beyond(values: Iterable[float], share: float) -> ChartData:
+    """The row of `room` for bars from 0 to these values: beyond the last by a share of the length that all take."""
+    ends = [0.0, *values]
+    return [{"x": max(ends) + share * (max(ends) - min(ends) or 1.0)}]
+
+
 def token_axis(**settings: Any) -> alt.Axis:
     """An axis whose labels are tokens: monospace, no title, no grid; `settings` are Altair's own."""
-    defaults = {"title": None, "grid": False, "ticks": False, "domain": False, "labelFont": MONO, "labelOverlap": False}
+    defaults: dict[str, Any] = {"title": None, "grid": False, "ticks": False, "domain": False, "labelOverlap": False}
+    defaults |= {"labelFont": MONO, "labelPadding": 6}  # without room, a bar that begins at the axis touches its label
     return alt.Axis(**(defaults | settings))
 
 

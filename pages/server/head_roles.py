@@ -1,6 +1,7 @@
 """What each model's heads do, measured once for all visitors in a thread; it never calls Streamlit."""
 
 import threading
+import time
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -29,6 +30,7 @@ class RolesJob:
         """Begin, and return at once. The thread alone holds the engine, so that a model can be unloaded."""
         self.done, self.error = 0, ""
         self.found: HeadRoles | None = None
+        self._began = time.monotonic()
         self._thread = threading.Thread(target=self._measure, args=(engine,), name="measure head roles", daemon=True)
         self._thread.start()
 
@@ -36,6 +38,11 @@ class RolesJob:
     def is_running(self) -> bool:
         """Whether sequences are still to be read."""
         return self.found is None and not self.error
+
+    @property
+    def may_be_tried_again(self) -> bool:
+        """Whether there was no room for it some time ago; a page is drawn again at once when a measurement ends."""
+        return self.error == NO_ROOM and time.monotonic() - self._began > RETRY_SECONDS
 
     def wait(self, seconds: float) -> None:
         """Return once it has ended, or after so many seconds."""
@@ -56,6 +63,8 @@ class RolesJob:
         self.done = done
 
 
+# How long a measurement for which there was no room keeps saying so, before it is tried again.
+RETRY_SECONDS = 10
 _jobs: "WeakKeyDictionary[Engine, RolesJob]" = WeakKeyDictionary()
 _lock = threading.Lock()
 
@@ -64,6 +73,6 @@ def roles_job(engine: "Engine") -> RolesJob:
     """The one measurement of this model, begun when somebody asks first, and again if there was no room for it."""
     with _lock:
         job = _jobs.get(engine)
-        if job is None or job.error == NO_ROOM:
+        if job is None or job.may_be_tried_again:
             job = _jobs[engine] = RolesJob(engine)
         return job

@@ -6,7 +6,19 @@ import altair as alt
 
 from gpt2.reading.logit_parts import ATTENTION_BIAS, CHANGE, FINAL_BIAS, HEAD, MLP, POSITION, TOKEN, Attribution, Part
 from gpt2.trace.trace import Trace
-from pages.charts.style import LABEL, AltairChart, ChartData, Figure, dressed, legend_columns, look, named
+from pages.charts.style import (
+    LABEL,
+    AltairChart,
+    ChartData,
+    Figure,
+    dressed,
+    legend_columns,
+    look,
+    named,
+    room,
+    room_beyond,
+    zero_line,
+)
 from pages.look.numbers import number, rounding_error, signed
 from pages.look.palette import Palette
 from pages.look.tokens import spoken, spoken_at
@@ -60,9 +72,7 @@ def _row(place: int, name: str, start: float, end: float, kind: str, hook: str) 
 def waterfall(found: Attribution, palette: Palette) -> Figure:
     """Horizontal bars, the largest part on top; the numbers stand in a column of their own on the right."""
     rows = waterfall_rows(found)
-    ends = [0.0, *(row["end"] for row in rows)]
-    beyond = max(ends) + ROOM * (max(ends) - min(ends) or 1.0)
-    return Figure(_look(palette), {"parts": rows, "room": [{"x": beyond}]})
+    return Figure(_look(palette), {"parts": rows, "room": room_beyond((row["end"] for row in rows), ROOM)})
 
 
 @look
@@ -70,7 +80,9 @@ def _look(palette: Palette) -> AltairChart:
     y = alt.Y(
         "name:N",
         sort=alt.EncodingSortField("place", op="min"),
-        axis=alt.Axis(title=None, grid=False, ticks=False, domain=False, labelColor=palette.text, labelLimit=130),
+        axis=alt.Axis(
+            title=None, grid=False, ticks=False, domain=False, labelColor=palette.text, labelLimit=130, labelPadding=6
+        ),
     )
     base = named("parts").encode(y=y)
     scale = alt.Scale(nice=False, zero=True)
@@ -93,15 +105,13 @@ def _look(palette: Palette) -> AltairChart:
         ],
     )
     steps = base.transform_filter("datum.below != null").mark_rule(strokeWidth=1).encode(x="end:Q", y2="below:N")
-    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
-    room = named("room").mark_point(opacity=0).encode(x="x:Q")
     values = [
         base.transform_filter(f"{sign}(datum.kind == '{SUM}')")
         .mark_text(align="right", fontSize=LABEL, fontWeight=weight)
         .encode(x=alt.value("width"), text="written:N")
         for sign, weight in (("", "bold"), ("!", "normal"))
     ]
-    return dressed(alt.layer(room, zero, steps, bars, *values), palette, ROW * (BARS + 2))
+    return dressed(alt.layer(room(), zero_line(), steps, bars, *values), palette, ROW * (BARS + 2))
 
 
 def extremes(found: Attribution) -> tuple[Part, Part]:

@@ -5,7 +5,20 @@ import numpy as np
 
 from gpt2.reading.logit_parts import LookedAt
 from gpt2.trace.trace import Trace
-from pages.charts.style import LABEL, MONO, AltairChart, ChartData, Figure, dressed, look, named, token_axis
+from pages.charts.style import (
+    LABEL,
+    MONO,
+    AltairChart,
+    ChartData,
+    Figure,
+    dressed,
+    look,
+    named,
+    room,
+    room_beyond,
+    token_axis,
+    zero_line,
+)
 from pages.look.numbers import PER_CENT, fixed, percent, rounding_error, signed
 from pages.look.palette import Palette
 from pages.look.tokens import spoken_at
@@ -110,9 +123,8 @@ def bar_rows(trace: Trace, words: LookedAt) -> ChartData:
 def word_bars(trace: Trace, words: LookedAt, palette: Palette, is_narrow: bool) -> Figure:
     """Bars about 0; on the right what each token brought, and the weight with which it was looked at."""
     rows = bar_rows(trace, words)
-    ends = [0.0, *(row["logit"] for row in rows)]
-    beyond = max(ends) + (NARROW_ROOM if is_narrow else ROOM) * (max(ends) - min(ends) or 1.0)
-    return Figure(_look(palette), {"words": rows, "room": [{"x": beyond}]})
+    beyond = room_beyond((row["logit"] for row in rows), NARROW_ROOM if is_narrow else ROOM)
+    return Figure(_look(palette), {"words": rows, "room": beyond})
 
 
 @look
@@ -129,10 +141,8 @@ def _look(palette: Palette) -> AltairChart:
             alt.Tooltip("share:N", title="share of the head's part"),
         ],
     )
-    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
-    room = named("room").mark_point(opacity=0).encode(x="x:Q")
     text = base.mark_text(align="right", font=MONO, fontSize=LABEL).encode(x=alt.value("width"), text="written:N")
-    return dressed(room + zero + bars + text, palette, ROW * (BARS + 1))
+    return dressed(room() + zero_line() + bars + text, palette, ROW * (BARS + 1))
 
 
 def bars_sentence(words: LookedAt) -> str:

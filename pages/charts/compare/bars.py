@@ -8,7 +8,7 @@ from gpt2.experiments.effect import effect_of
 from gpt2.experiments.trace_pair import TracePair
 from gpt2.model.sampling import softmax
 from pages.charts.experiments.following import shown_tokens
-from pages.charts.style import AltairChart, ChartData, Figure, dressed, look, named, token_axis
+from pages.charts.style import AltairChart, ChartData, Figure, dressed, look, named, token_axis, zero_line
 from pages.look.names import layer_name
 from pages.look.numbers import percent, round_above
 from pages.look.palette import Palette
@@ -108,5 +108,4 @@ def _bars(
             ],
         )
     )
-    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
-    return dressed(bars + zero, palette, min(ROW * n_bars + AROUND, TALLEST))
+    return dressed(bars + zero_line(), palette, min(ROW * n_bars + AROUND, TALLEST))

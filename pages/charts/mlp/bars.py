@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from pages.charts.style import AltairChart, ChartData, Figure, dressed, look, named, picking, token_axis
+from pages.charts.style import AltairChart, ChartData, Figure, dressed, look, named, picking, token_axis, zero_line
 from pages.look.numbers import fixed
 from pages.look.palette import Palette
 
@@ -52,10 +52,9 @@ def _look(palette: Palette, measure: str, measures: tuple[str, ...]) -> AltairCh
     tip += [alt.Tooltip(f"{name}:Q", title=name.lower(), format=".4f") for name in measures]
     base = named("neurons").encode(
         x=alt.X("value:Q", axis=alt.Axis(title=AXES[measure], tickCount=5)),
-        y=alt.Y("label:N", sort=None, axis=token_axis(labelLimit=220, labelPadding=6)),
+        y=alt.Y("label:N", sort=None, axis=token_axis(labelLimit=220)),
         tooltip=tip,
     )
     bars = base.mark_bar(color=palette.mlp, height=14, cursor="pointer").add_params(picking())
     frame = base.mark_bar(filled=False, height=14, stroke=palette.text, strokeWidth=2).transform_filter("datum.chosen")
-    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
-    return dressed(bars + frame + zero, palette, ROW_HEIGHT * BARS)
+    return dressed(bars + frame + zero_line(), palette, ROW_HEIGHT * BARS)

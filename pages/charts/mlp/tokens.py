@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from gpt2.checkpoints.weights import Checkpoint
 from gpt2.reading.neurons import promoted
 from gpt2.text.vocabulary import Vocabulary
-from pages.charts.style import AFTER_BAR, AltairChart, ChartData, Figure, dressed, look, named, token_axis
+from pages.charts.style import AFTER_BAR, AltairChart, ChartData, Figure, dressed, look, named, token_axis, zero_line
 from pages.look.numbers import number, round_above, rounding_error, signed
 from pages.look.palette import Palette
 from pages.look.tokens import spoken
@@ -113,8 +113,7 @@ def _look(palette: Palette, limit: float) -> AltairChart:
             ],
         )
     )
-    zero = alt.Chart(alt.InlineData(values=[{"zero": 0}])).mark_rule().encode(x="zero:Q")
-    return dressed(bars + zero, palette, 2 * EACH * ROW_HEIGHT)
+    return dressed(bars + zero_line(), palette, 2 * EACH * ROW_HEIGHT)
 
 
 def tokens_sentence(shown: Promoted) -> str:

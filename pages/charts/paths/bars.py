@@ -6,7 +6,18 @@ from gpt2.reading.arrivals import Arrival
 from gpt2.reading.logit_parts import ATTENTION_BIAS, MLP, POSITION, TOKEN
 from gpt2.reading.paths import Edge
 from gpt2.trace.trace import Trace
-from pages.charts.style import LABEL, AltairChart, ChartData, Figure, dressed, look, named, token_axis
+from pages.charts.style import (
+    LABEL,
+    AltairChart,
+    ChartData,
+    Figure,
+    dressed,
+    look,
+    named,
+    room,
+    room_beyond,
+    token_axis,
+)
 from pages.look.names import head_name, part_name
 from pages.look.numbers import percent, percent_parts, rounding_error
 from pages.look.palette import Palette
@@ -57,23 +68,21 @@ def _rows(parts: list[tuple[str, float, str]]) -> ChartData:
 
 def bars_chart(rows: ChartData, palette: Palette) -> Figure:
     """Horizontal bars from 0, the largest on top, the numbers in a column of their own."""
-    beyond = (1 + ROOM) * max(row["share"] for row in rows)
-    return Figure(_look(palette), {"parts": rows, "room": [{"x": beyond}]})
+    return Figure(_look(palette), {"parts": rows, "room": room_beyond((row["share"] for row in rows), ROOM)})
 
 
 @look
 def _look(palette: Palette) -> AltairChart:
     colours = [palette.attention, palette.mlp, palette.residual, palette.token, palette.position]
-    y = alt.Y("name:N", sort=alt.EncodingSortField("place", op="min"), axis=token_axis(labelLimit=150, labelPadding=6))
+    y = alt.Y("name:N", sort=alt.EncodingSortField("place", op="min"), axis=token_axis(labelLimit=150))
     base = named("parts").encode(y=y)
     bars = base.mark_bar(height=14).encode(
         x=alt.X("share:Q", axis=alt.Axis(title="share", format=".2~%", tickCount=3), scale=alt.Scale(nice=False)),
         color=alt.Color("kind:N", scale=alt.Scale(domain=KINDS, range=colours), legend=None),
         tooltip=[alt.Tooltip("name:N", title="part"), alt.Tooltip("share:Q", format=".4%")],
     )
-    room = named("room").mark_point(opacity=0).encode(x="x:Q")
     text = base.mark_text(align="right", fontSize=LABEL).encode(x=alt.value("width"), text="written:N")
-    return dressed(room + bars + text, palette, ROW * (BARS + 3))
+    return dressed(room() + bars + text, palette, ROW * (BARS + 3))
 
 
 def key_of(found: Arrival, edge: Edge | None) -> int | None:
