@@ -29,6 +29,7 @@ def stage(snapshot: Snapshot, *, view: Literal["live", "strip"], key: str = "sta
     browser: BrowserState = st.session_state.setdefault(f"{key}.browser", BrowserState())
     with st.container(gap=None):
         result = STAGE(key=key, data=encode_message(snapshot, view, browser, RECORDS), on_actions_change=lambda: None)
+        actions = browser.take(result.actions)
         if not browser.has_code:
             CODE(key=f"{key}.code")
-    return browser.take(result.actions)
+    return actions
