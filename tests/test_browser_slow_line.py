@@ -1,6 +1,7 @@
 """A line that is slow to the visitor, in a real Chromium: what is pressed meanwhile is answered in full."""
 
 import time
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
@@ -20,6 +21,7 @@ class SlowLine:
     Attributes:
         is_held: whether what the server sends waits here.
         sizes: of what the server has sent, in bytes.
+        said: what the visitor has said.
     """
 
     def __init__(self, page: Page) -> None:
@@ -27,6 +29,7 @@ class SlowLine:
         self.page = page
         self.is_held = False
         self.sizes: list[int] = []
+        self.said: list[str | bytes] = []
         self._waiting: list[tuple[WebSocketRoute, str | bytes]] = []
         page.route_web_socket("**/_stcore/stream", self._lead)
 
@@ -37,7 +40,17 @@ class SlowLine:
             if not self.is_held:
                 self.let_go()
 
-        visitor.connect_to_server().on_message(take)
+        def say(message: str | bytes) -> None:
+            self.said.append(message)
+            self._server.send(message)
+
+        self._server = visitor.connect_to_server()
+        self._server.on_message(take)
+        visitor.on_message(say)
+
+    def say_again(self) -> None:
+        """Send the server once more what the visitor said before the last."""
+        self._server.send(self.said[-2])
 
     def wait_for_answer(self) -> None:
         """Return once the server has sent something more, and then nothing for a while; the visitor sees none of it."""
@@ -87,3 +100,46 @@ def test_the_code_of_the_stage_crosses_the_line_once(chromium: Browser, server: 
     assert sum(code < size < 1.2 * code for size in line.sizes) == 1
     assert page.errors == []  # type: ignore[attr-defined]
     page.context.close()
+
+
+@pytest.fixture
+def left_by_back(chromium: Browser, server: Server) -> Iterator[tuple[Page, SlowLine]]:
+    """The sampling page, left by "Back" to the residual stream, of which nothing has arrived yet."""
+    page = open_page(chromium, "about:blank")
+    line = SlowLine(page)
+    page.goto(f"{server.url}/residual?prompt=The+king+said&max_new_tokens=8&speed=0&tokens=8&step=0")
+    expect(page.get_by_text("of the norms at ·said")).to_be_visible(timeout=60_000)
+    page.get_by_role("link", name="Sampling", exact=True).click()
+    expect(page.get_by_role("heading", name="From logits")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="One step on").click()
+    lie_still(page)
+    page.get_by_role("button", name="First step").click()
+    lie_still(page)
+    line.is_held = True
+    page.go_back(wait_until="commit")
+    line.wait_for_answer()
+    yield page, line
+    assert page.errors == []  # type: ignore[attr-defined]
+    page.context.close()
+
+
+def test_what_is_typed_on_a_page_that_back_has_left_waits_for_the_other_page(
+    left_by_back: tuple[Page, SlowLine],
+) -> None:
+    page, line = left_by_back
+    before = len(line.said)
+    page.get_by_role("textbox", name="Prompt").press_sequentially(" and", delay=100)
+    assert len(line.said) == before
+    line.let_go()
+    lie_still(page)
+    expect(page.get_by_text("of the norms at ·said")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Prompt")).to_have_value("The king said and")
+
+
+def test_a_late_message_of_a_page_that_back_has_left_empties_no_page(left_by_back: tuple[Page, SlowLine]) -> None:
+    page, line = left_by_back
+    line.say_again()
+    line.wait_for_answer()
+    line.let_go()
+    lie_still(page)
+    expect(page.get_by_text("of the norms at ·said")).to_be_visible()

@@ -6,6 +6,7 @@ from pages.charts.branches import tree as chart
 from pages.frame.chart import show_chart
 from pages.frame.heading import heading
 from pages.frame.layout import palette, plain_text
+from pages.frame.rerun import rerun
 from pages.visit.branches import Branches
 from pages.visit.branching import let_go, show_branch
 from pages.visit.session import this_visit
@@ -43,7 +44,7 @@ def show_tree(name: str, step: int) -> None:
     @st.fragment(run_every=SECONDS if was_running else None)
     def draw() -> None:
         if was_running and not visit.player.is_running:
-            st.rerun()  # it has ended: redraw the page, without a timer
+            rerun()  # it has ended: redraw the page, without a timer
         tree, vocabulary = visit.branches, visit.player.trace.vocabulary
         n_prompt, lanes = len(visit.player.prompt_ids), lanes_of(visit.branches)
         heading(f"{name}.tree", chart.TITLE)

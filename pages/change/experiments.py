@@ -11,6 +11,7 @@ from pages.charts.experiments import compared, heat, strip
 from pages.frame import layout
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
+from pages.frame.rerun import rerun
 from pages.visit.experiment import Experiments
 from pages.visit.session import this_visit
 
@@ -51,7 +52,7 @@ with st.container(border=True):
     is_running = tried.changed is not None and tried.changed.is_running
     if stop.button("Stop", key=view.key("stop"), width="stretch", disabled=not is_running) and tried.changed:
         tried.changed.stop()
-        st.rerun()
+        rerun()
 
     if tried.refusal:
         st.error(tried.refusal)

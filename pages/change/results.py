@@ -9,6 +9,7 @@ from pages.frame.badge import pick_from
 from pages.frame.chart import show_chart
 from pages.frame.heading import heading
 from pages.frame.layout import View, palette, plain_text
+from pages.frame.rerun import rerun
 from pages.matrix.component import matrix, selectable_matrix
 from pages.visit.experiment import Experiments
 from pages.visit.session import this_visit
@@ -29,7 +30,7 @@ def show_results(view: View, tried: Experiments) -> None:
     def draw() -> None:
         changed = tried.changed
         if was_running and (changed is None or not changed.is_running):
-            st.rerun()  # it has ended: redraw the page, without a timer
+            rerun()  # it has ended: redraw the page, without a timer
         if changed is None:
             plain_text(NOT_RUN)
             return
@@ -106,7 +107,7 @@ def show_sweep(view: View, tried: Experiments) -> None:
     def draw() -> None:
         sweep = tried.sweep
         if was_running and (sweep is None or not sweep.is_running):
-            st.rerun()
+            rerun()
         if sweep is None:
             return
         if sweep.is_running:
@@ -117,7 +118,7 @@ def show_sweep(view: View, tried: Experiments) -> None:
             bar.progress(share, words)
             if button.button("Stop", key=f"{key}.stop", width="stretch"):
                 sweep.stop()
-                st.rerun()
+                rerun()
         if sweep.error:
             st.error("The sweep did not run to its end.")
             plain_text(sweep.error)
@@ -134,6 +135,6 @@ def show_sweep(view: View, tried: Experiments) -> None:
             )
             st.caption(f"{sweep.says[0].upper()}{sweep.says[1:]}.")
         if st.session_state.pop(f"{page}.taken", False):
-            st.rerun()
+            rerun()
 
     draw()

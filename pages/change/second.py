@@ -13,6 +13,7 @@ from pages.change.comparison import BRANCH, CHANGE, MODEL, PROMPT, Comparison, f
 from pages.change.controls import typed
 from pages.charts.lens import ReadLens
 from pages.frame.layout import View, lens_of, plain_text
+from pages.frame.rerun import rerun
 from pages.server.caches import with_recomputer
 from pages.server.job import ModelJob
 from pages.visit.branches import FREED
@@ -141,7 +142,7 @@ def _stop(view: View, comparison: Comparison, column: DeltaGenerator) -> None:
     is_idle = not comparison.is_running
     if column.button("Stop", key=view.key("stop"), width="stretch", disabled=is_idle):
         comparison.stop()
-        st.rerun()
+        rerun()
 
 
 def show_progress(comparison: Comparison) -> None:
@@ -153,7 +154,7 @@ def show_progress(comparison: Comparison) -> None:
         comparison.tend()
         has_grown = comparison.n_steps > drawn and (not drawn or time.monotonic() - since > GROWN_SECONDS)
         if was_running and (has_grown or not comparison.is_running):
-            st.rerun()  # once it has ended, the page is drawn without a timer
+            rerun()  # once it has ended, the page is drawn without a timer
         if was_running:
             st.progress(*comparison.progress())
 

@@ -8,6 +8,7 @@ from pages.visit.session import this_visit
 from .chart import show_chart
 from .heading import heading
 from .layout import View, plain_text
+from .rerun import rerun
 
 SECONDS = 0.5
 
@@ -23,7 +24,7 @@ def show_saving(view: View) -> None:
     def draw() -> None:
         run, measurement = visit.player.trace, visit.measurement
         if is_measuring and (measurement is None or not measurement.is_running):
-            st.rerun()  # the measurement has ended: redraw the page, without a timer
+            rerun()  # the measurement has ended: redraw the page, without a timer
         if not run.steps:
             return
         own = measurement if measurement is not None and measurement.run_id == run.run_id else None
@@ -39,12 +40,12 @@ def show_saving(view: View) -> None:
                 st.progress(len(reruns) / own.total, f"{len(reruns)} of {own.total} passes timed")
                 if st.button("Stop measuring", key=stop_key, width="stretch"):
                     own.stop()
-                    st.rerun()
+                    rerun()
             elif st.button(
                 "Measure without the cache", key=measure_key, width="stretch", disabled=visit.player.is_recorded
             ):
                 visit.measure()
-                st.rerun()
+                rerun()
             if visit.player.is_recorded:
                 plain_text(cost_cache.RECORDED)
             elif own is not None and own.error:

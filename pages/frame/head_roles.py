@@ -10,6 +10,7 @@ from pages.server.head_roles import RolesJob, roles_job
 from pages.visit.session import this_visit
 
 from .layout import View, plain_text
+from .rerun import rerun
 
 SECONDS = 0.3  # between two looks at a measurement
 Head = tuple[int, int]
@@ -63,5 +64,5 @@ def show_roles(view: View, role: str, source: str, otherwise: Head, height: int)
 def _show_progress(job: RolesJob) -> None:
     """How far the measurement is; the page is drawn again when it has ended."""
     if not job.is_running:
-        st.rerun()
+        rerun()
     st.progress(job.done / job.total, f"{job.done} of {job.total} sequences of random tokens read")

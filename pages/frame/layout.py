@@ -29,10 +29,9 @@ from pages.visit.session import this_visit
 from pages.visit.visit import Visit
 
 from .excerpt import Excerpt
+from .rerun import is_asked_by_a_page_that_was_left, rerun
 
 Array = NDArray[np.float32]
-# Whether the page was drawn to its end, in the state of a visit.
-IS_WHOLE = "page_is_whole"
 
 
 @dataclass(frozen=True)
@@ -108,15 +107,15 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
             visit.answer(action)
         step, head = visit.view_key
         if view == "strip" and (step is not drawn_step() or head != drawn_head):
-            st.rerun()  # the pictures below show another step or head than the strip
+            rerun()  # the pictures below show another step or head than the strip
         if view == "strip" and (type_size(), visit.is_narrow) != drawn_size:
-            st.rerun()  # charts have letters of another size than the page around them, or are too wide or too narrow
+            rerun()  # charts have letters of another size than the page around them, or are too wide or too narrow
         if palette() is not drawn_palette:
-            st.rerun()  # charts and logo have the colours of the theme before; the stage told of the new one
-        if is_fragment_run and not st.session_state.get(IS_WHOLE, True):
-            st.rerun()  # this run of the stage alone took the place of the page's, which was not drawn to its end
+            rerun()  # charts and logo have the colours of the theme before; the stage told of the new one
+        if is_asked_by_a_page_that_was_left():
+            rerun()  # the browser has emptied the page
         if actions:
-            st.rerun(scope="fragment" if is_fragment_run else "app")
+            rerun("fragment" if is_fragment_run else "app")
 
     answer()
     return visit

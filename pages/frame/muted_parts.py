@@ -20,6 +20,7 @@ from pages.visit.session import this_visit
 
 from .heading import heading
 from .layout import View, plain_text
+from .rerun import rerun
 
 if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
@@ -89,7 +90,7 @@ def show_measured(view: View, found: Attribution, part: Part) -> None:
     @st.fragment(run_every=SECONDS if was_running else None)
     def draw() -> None:
         if was_running and not muted.is_running:
-            st.rerun()  # it has ended: redraw the page, without a timer
+            rerun()  # it has ended: redraw the page, without a timer
         trace, measured = visit.player.trace, muted.measured
         if trace.run_id != question.run_id:
             return
@@ -102,17 +103,17 @@ def show_measured(view: View, found: Attribution, part: Part) -> None:
                 st.progress(chart.share_done(so_far), chart.progress_words(so_far))
                 if st.button("Stop", key=f"{key}.stop"):
                     measured.stop()
-                    st.rerun()
+                    rerun()
             else:
                 one, every = st.columns(2)
                 name, all_parts = f"{key}.one", every_part(config.n_layer, config.n_head)
                 is_open = place is not None and not (so_far and so_far.knows(place))
                 if one.button("Measure this part", key=name, width="stretch", disabled=not is_open) and place:
                     measure([place])
-                    st.rerun()
+                    rerun()
                 if every.button("Measure all parts", key=f"{key}.all", width="stretch"):
                     measure(all_parts)
-                    st.rerun()
+                    rerun()
             if measured is not None and measured.error:
                 plain_text(measured.error)
         if so_far is not None:

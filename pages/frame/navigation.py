@@ -5,9 +5,8 @@ from pathlib import Path
 
 import streamlit as st
 from streamlit.commands.page_config import MenuItems
-from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.pages_manager import PagesManager
-from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gpt2.learn.lessons import LESSONS
 from pages.server.host import upload_mb
@@ -20,9 +19,10 @@ from pages.visit.session import this_visit
 from pages.visit.visit import Visit
 
 from .heading import CSS as HEADINGS
-from .layout import IS_WHOLE, palette, plain_text
+from .layout import palette, plain_text
 from .logo import logo
 from .page_row import show_page_row
+from .rerun import note_shown_page, rerun
 
 WATCH = Path(__file__).parents[1] / "watch"
 CHANGE, LEARN = WATCH.parent / "change", WATCH.parent / "learn"
@@ -127,24 +127,12 @@ def show() -> None:
         st.Page(LEARN / "serve" / "lesson_13_serve.py", title="13 Serve your model"),
     ]
     page = st.navigation({"": watch, "Change": change, "Learn": learn}, position="top")
+    note_shown_page()
     course = learn[0]  # on a narrow screen it stands for all lessons, which it links
     show_page_row([*watch, *change, course], course if page in learn else page, colours.attention)
     with st.sidebar:
         show_runs(this_visit())
-    run_whole(page)
-
-
-def run_whole(page: StreamlitPage) -> None:
-    """Run a page, and keep whether it was drawn to its end: a run of the stage may take the place of the page's own."""
-    st.session_state[IS_WHOLE] = False
-    try:
-        page.run()
-    except RerunException:
-        raise  # not to its end
-    except BaseException:
-        st.session_state[IS_WHOLE] = True  # as far as it goes: it ended itself, or failed and says so
-        raise
-    st.session_state[IS_WHOLE] = True
+    page.run()
 
 
 def reload_if_page_not_found() -> None:
@@ -177,7 +165,7 @@ def show_runs(visit: Visit) -> None:
     if uploaded is not None:
         with st.spinner("Opening the file …"):
             opening.take(uploaded, visit)
-        st.rerun()  # draws a new, empty uploader
+        rerun()  # draws a new, empty uploader
     if error := opening.error_beside(visit.player.trace.run_id):
         st.error("This file was not opened.")
         plain_text(error)  # it may quote the file
@@ -219,6 +207,6 @@ def offer_download(saving: Saving, visit: Visit) -> None:
     def rerun_when_over() -> None:
         """Streamlit frees the file when the page is redrawn without its button."""
         if saving.is_over(visit.player.trace.run_id):
-            st.rerun()
+            rerun()
 
     rerun_when_over()

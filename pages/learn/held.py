@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.frame import layout
 from pages.frame.layout import View
+from pages.frame.rerun import rerun
 from pages.visit.session import this_visit
 
 HELD = "lesson.held"
@@ -38,4 +39,4 @@ def hold(view: View) -> View:
 def follow() -> None:
     """Draw the page anew once the run has paused."""
     if not this_visit().player.is_running:
-        st.rerun()
+        rerun()

@@ -8,6 +8,7 @@ from gpt2.trace.step import StepId
 from gpt2.trace.trace import Trace
 from pages.frame import layout
 from pages.frame.layout import View
+from pages.frame.rerun import rerun
 from pages.look.tokens import markdown
 
 PIN, PREFIX = "lesson.asked", "lesson.ask."
@@ -62,7 +63,7 @@ def say_step(lesson: Lesson, view: View, trace: Trace, layer: int) -> None:
         ask = f"Ask about step {view.step_index}"
         if asked != view.step_index and st.button(ask, key=view.key("ask again")):
             ask_about(view)
-            st.rerun()
+            rerun()
 
 
 def show_question(question: Question, key: str) -> None:

@@ -9,6 +9,7 @@ from gpt2.learn.lessons import LESSONS
 from gpt2.trace.trace import Trace
 from pages.frame import layout
 from pages.frame.layout import View
+from pages.frame.rerun import rerun
 from pages.learn.lesson import page_of
 from pages.learn.questions import show_question
 from pages.server.host import served_at
@@ -92,7 +93,7 @@ def show_server(view: View, url: str) -> None:
     def draw() -> None:
         own: Asking | None = st.session_state.get(ASKING)
         if (is_asking and (own is None or not own.is_running)) or visit.player.trace.run_id != run_id:
-            st.rerun()  # the answers have ended, or are of another run: redraw the page, without a timer
+            rerun()  # the answers have ended, or are of another run: redraw the page, without a timer
         left, middle, right = st.columns([2, 2, 1.2], gap="medium", vertical_alignment="bottom")
         with left:
             tokens = st.slider("Tokens to ask for", FEWEST, MOST, USUAL, step=16, key=key("tokens"), disabled=is_asking)
@@ -104,10 +105,10 @@ def show_server(view: View, url: str) -> None:
             if is_asking and own is not None:
                 if st.button("Stop", key=key("stop"), width="stretch"):
                     own.stop()
-                    st.rerun()
+                    rerun()
             elif st.button("Ask the server", key=key("ask"), type="primary", width="stretch"):
                 begin(url, tokens, chosen == AS_RUN)
-                st.rerun()
+                rerun()
         if own is None:
             layout.plain_text(
                 f"The server at {url} is sent the prompt of the run on the stage: once alone, then {AT_ONCE} times at "

@@ -1,9 +1,9 @@
-// From the click on a link to another page until that page is here, nothing goes out.
+// From the click on a link to another page, or from "Back", until that page is here, nothing goes out.
 //
 // Streamlit joins requests that wait for the same script into one, and the newest names the page: whatever the old page
-// said after the click could bring the old page back. It waits, and the new page says it.
+// said meanwhile could bring the old page back, or empty the new one. It waits, and the new page says it.
 
-const LEAVING_MS = 30_000; // then the click is taken for lost
+const LEAVING_MS = 30_000; // then the request is taken for lost
 let leaving = { parent: null, until: 0 }; // the place of the stage that is left
 
 function isLeaving() {
@@ -15,6 +15,13 @@ function onLinkClick(event) {
   if (!stageNow || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement && node.href);
   if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
-  const isOtherPage = link.pathname !== location.pathname;
-  leaving = { parent: stageNow.parent, until: isOtherPage ? performance.now() + LEAVING_MS : 0 };
+  leaveFor(link.pathname);
+}
+
+function onBack() {
+  if (stageNow) leaveFor(location.pathname);
+}
+
+function leaveFor(path) {
+  leaving = { parent: stageNow.parent, until: path === stageNow.path ? 0 : performance.now() + LEAVING_MS };
 }

@@ -28,6 +28,7 @@ function build(parent, view) {
   parent.append(sheet, root);
   const [tip, aloud] = [root.querySelector(".tip"), root.querySelector(".aloud")];
   const stage = { parent, sheet, root, parts, view, surfaces: [], told: null, tip, aloud, isNarrow: false };
+  stage.path = location.pathname;
   stage.explain = root.querySelector(".explain");
   wirePrompt(parts);
   wireSettings(parts);
@@ -56,6 +57,7 @@ function build(parent, view) {
   addEventListener("resize", stage.onResize);
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", onLinkClick, true); // before Streamlit asks for the page
+  addEventListener("popstate", onBack);
   document.addEventListener("click", giveUpFocus, true);
   listenToTaps();
   document.fonts.ready.then(requestPaint);
@@ -222,6 +224,7 @@ function leave(parent) {
   if (!stageNow) {
     document.removeEventListener("keydown", onKey);
     document.removeEventListener("click", onLinkClick, true);
+    removeEventListener("popstate", onBack);
     document.removeEventListener("click", giveUpFocus, true);
     stopListeningToTaps();
     wireHeadings(false);

@@ -1,0 +1,54 @@
+"""A page that runs itself again: the page that a visitor has asked for meanwhile comes first, and stays."""
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ASKED, SHOWN = "asked", "shown"
+
+
+def asked_for_another_page_and_ran_again() -> None:
+    """The visitor asks for another page while this one runs, and then this one runs itself again."""
+    import streamlit as st
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+    from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
+
+    from pages.frame.rerun import note_shown_page, rerun
+
+    context = get_script_run_ctx()
+    assert context is not None and context.script_requests is not None
+    note_shown_page()
+    st.text(context.page_script_hash)
+    if "begun" not in st.session_state:
+        st.session_state["begun"] = True
+        context.script_requests.request_rerun(RerunData(page_script_hash="asked"))
+        rerun()
+
+
+def ran_again_for_a_page_that_was_left() -> None:
+    """A run that a page asked for which is no longer shown runs the page again."""
+    import streamlit as st
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    from pages.frame.rerun import is_asked_by_a_page_that_was_left, note_shown_page, rerun
+
+    context = get_script_run_ctx()
+    assert context is not None
+    if "begun" not in st.session_state:
+        st.session_state["begun"] = True
+        context.pages_manager.set_current_page_script_hash("shown")
+        note_shown_page()
+        context.pages_manager.set_current_page_script_hash("left")
+        if is_asked_by_a_page_that_was_left():
+            rerun()
+    st.text(context.page_script_hash)
+
+
+@pytest.mark.parametrize(
+    ("script", "page"), [(asked_for_another_page_and_ran_again, ASKED), (ran_again_for_a_page_that_was_left, SHOWN)]
+)
+def test_the_page_that_the_visitor_asked_for_last_is_shown(script: Callable[[], None], page: str) -> None:
+    app = AppTest.from_function(script).run()
+    assert not app.exception
+    assert [text.value for text in app.text] == [page]
