@@ -12,7 +12,7 @@ from pages.charts.attention import Reading
 from pages.look.numbers import percent, signed
 from pages.visit.examples import recorded_run
 from tests.heads import go_to, is_unlocked, locked, matrix
-from tests.stage import lie_still
+from tests.stage import lie_still, run
 
 pytestmark = pytest.mark.browser
 SECONDS = 60  # for a page to be drawn on a busy machine
@@ -146,3 +146,14 @@ def test_heads_are_found_by_their_role_and_any_of_them_and_any_tokens_are_joined
     expect(main).to_contain_text(
         f"Dimension {pair.order[0]} counts most, {signed(float(pair.products[pair.order[0]]))}."
     )
+
+
+def test_chosen_tokens_have_the_words_of_the_run_on_the_stage_and_those_it_lacks_are_let_go(live: Page) -> None:
+    go_to(live, "Attention")
+    lie_still(live)
+    for option in ("(position 1)", "(position 12)"):
+        choose(live, "Tokens that look", option)
+    chosen = live.locator(".react-aria-ComboBox [data-tag]")
+    expect(chosen).to_have_count(2)
+    run(live, "The king said", 4)
+    expect(chosen).to_have_text(["·king  (position 1)"], timeout=20_000)

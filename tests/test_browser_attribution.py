@@ -11,7 +11,7 @@ from gpt2.trace.trace import Trace
 from pages.look.numbers import number, percent, signed
 from pages.visit.examples import recorded_run
 from tests.heads import go_to, matrix
-from tests.stage import lie_still
+from tests.stage import lie_still, run
 
 pytestmark = pytest.mark.browser
 PARTS, MAP = "What each part adds", "Every head, bias and MLP"
@@ -95,3 +95,20 @@ def test_a_logit_is_followed_to_a_head_and_to_the_words_with_the_traces_own_numb
     says(live, "'kingdomesque' is", "name one, with its blank")
     likeliest = int(logits_at(trace, checkpoint, 3)[0].argmax())
     says(live, f"is {number(difference(trace, checkpoint, likeliest, None, 3))};")
+
+
+def test_a_list_of_tokens_has_the_words_of_the_run_on_the_stage_and_keeps_the_position(live: Page) -> None:
+    go_to(live, "Attribution")
+    position = live.get_by_role("combobox", name="After which token")
+    expect(position).to_have_value("the newest token")
+    choose(live, "After which token", option="(position 1)")
+    expect(position).to_have_value(f"{recorded_run('once').labels[1]}  (position 1)")
+    run(live, "The king said", 4)
+    expect(position).to_have_value("·king  (position 1)", timeout=20_000)
+    live.get_by_role("button", name="One step back").click()
+    go_to(live, "Paths")
+    expect(position).to_have_value("the newest token")
+    go_to(live, "Attribution")
+    expect(position).to_have_value("·king  (position 1)")
+    live.get_by_role("button", name="picked · Esc").click()
+    expect(position).to_have_value("the newest token")

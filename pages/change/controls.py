@@ -16,6 +16,7 @@ from pages.charts.experiments.grid import KINDS, part_at, part_grid, part_label,
 from pages.charts.experiments.heat import ABLATIONS
 from pages.charts.experiments.heat import STREAM as STREAM_PATCHED
 from pages.frame.layout import View
+from pages.frame.positions import pick_positions
 from pages.frame.remembered import keep_choice
 from pages.matrix.component import Cell, picked_cell, selectable_matrix
 
@@ -179,7 +180,8 @@ def typed(view: View, name: str, title: str, default: str) -> str:
 def choose_layer(view: View, name: str) -> int:
     """A list of the layers."""
     layers, key = range(view.trace.config.n_layer), view.key(f"{name}_layer")
-    st.session_state[key] = min(st.session_state.get(key, len(layers) // 2), len(layers) - 1)
+    if st.session_state.get(key) not in layers:
+        st.session_state[key] = min(st.session_state.get(key, len(layers) // 2), len(layers) - 1)
     return st.selectbox("Layer", layers, format_func="L{}".format, key=key, persist_state="session")
 
 
@@ -189,13 +191,12 @@ def choose_positions(view: View, name: str) -> tuple[int, ...] | None:
     if where == EVERYWHERE:
         return None
     key, labels = view.key(f"{name}_positions"), view.trace.labels[: len(view.trace.prompt_ids)]
-    keep_choice(key, range(len(labels)))
-    chosen = st.multiselect(
-        "Positions of the prompt",
+    chosen = pick_positions(
         range(len(labels)),
+        "Positions of the prompt",
         format_func=lambda at: f"{at} {labels[at]}",
         key=key,
+        run_id=view.trace.run_id,
         placeholder="None",
-        persist_state="session",
     )
     return tuple(sorted(chosen))

@@ -216,14 +216,11 @@ def neighbours_sentence(tables: Tables, vocabulary: Vocabulary, token: int) -> s
 
 
 def option_labels(trace: Trace) -> dict[int, str]:
-    """The run's tokens by position, and `NEWEST` for the newest token of the shown step.
+    """The run's tokens by position, and `NEWEST` for the newest token of any step.
 
     A widget outlives its rerun and holds the function that writes its options, so that must not hold the trace.
     """
-    labels = trace.labels
-    return {NEWEST: f"newest token: {labels[-1]}"} | {
-        at: f"{label}  (position {at})" for at, label in enumerate(labels)
-    }
+    return {NEWEST: "the newest token"} | {at: f"{label}  (position {at})" for at, label in enumerate(trace.labels)}
 
 
 def option_label(labels: dict[int, str], at: int) -> str:

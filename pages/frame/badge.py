@@ -1,6 +1,6 @@
 """The badge beside a list: it shows that a person has chosen, and lets the choice go, as Esc does."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +33,7 @@ def pick_from(
     format_func: Callable[[int], str],
     key: str,
     otherwise: int,
+    of: str = "",
     typed: Callable[[str], int] | None = None,
     has_chart: bool = False,
 ) -> int:
@@ -44,17 +45,20 @@ def pick_from(
         format_func: the text of an option.
         key: the list's.
         otherwise: the choice if a person has made none.
+        of: the run whose words the options have, if they are a run's: it has a list of its own, see positions.py.
         typed: the option that a typed text means, for a list in which one can type; a refusal is written below it.
         has_chart: whether the next chart below is the panel's.
     """
     heading = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
     # The badge is drawn after the list: before, the session may hold a text that no option has any more.
+    widget, start = (f"{key} of {of}", st.session_state.get(key, otherwise)) if of else (key, options[0])
     choice: int | str | None = st.selectbox(
         title,
         options,
+        options.index(start) if start in options else 0,
         format_func=format_func,
-        key=key,
-        persist_state="session",
+        key=widget,
+        persist_state=None if of else "session",
         label_visibility="collapsed",
         accept_new_options=typed is not None,
     )
@@ -63,10 +67,12 @@ def pick_from(
         _mount(
             key=f"{key}.badge",
             data={"picked": choice != otherwise, "choice": choice, "mark": palette().sampling},
-            on_release_change=partial(choose, key, otherwise),
+            on_release_change=partial(choose, {key, widget}, otherwise),
             width="content",
         )
     if isinstance(choice, int):
+        if of:
+            st.session_state[key] = choice
         return choice
     if choice is None or typed is None:
         return otherwise
@@ -77,6 +83,7 @@ def pick_from(
         return otherwise
 
 
-def choose(key: str, choice: int) -> None:
-    """Set the choice of the list under this key, before the list is drawn."""
-    st.session_state[key] = choice
+def choose(keys: Iterable[str], choice: int) -> None:
+    """Set the choice of the list under these keys, before the list is drawn."""
+    for key in keys:
+        st.session_state[key] = choice

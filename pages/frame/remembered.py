@@ -31,4 +31,6 @@ def keep_choice(key: str, options: Container[object]) -> None:
 
     Streamlit would let go of all of it. Call this before the list is drawn, with `persist_state="session"`.
     """
-    st.session_state[key] = [option for option in st.session_state.get(key, ()) if option in options]
+    before: list[object] = st.session_state.setdefault(key, [])
+    if any(option not in options for option in before):  # else what a visitor chooses right now could be taken back
+        st.session_state[key] = [option for option in before if option in options]

@@ -20,6 +20,7 @@ from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
 from pages.frame.head_roles import choose_role, show_roles
 from pages.frame.heading import heading
+from pages.frame.positions import pick_positions
 from pages.frame.remembered import keep_choice
 from pages.matrix.component import matrix, picked_cell, selectable_matrix
 from pages.matrix.text import text_view
@@ -68,14 +69,13 @@ with beside, st.container(border=True):
 with beside, st.container(border=True):
     title, bars = st.container(), st.container()
     places = embeddings.option_labels(view.trace)
-    keep_choice(view.key("queries"), range(view.trace.seq))
-    chosen = st.multiselect(
-        "Tokens that look",
+    chosen = pick_positions(
         range(view.trace.seq),
+        "Tokens that look",
         format_func=partial(embeddings.option_label, places),
-        placeholder="the newest token",
         key=view.key("queries"),
-        persist_state="session",
+        run_id=view.trace.run_id,
+        placeholder="the newest token",
     )
     join = st.segmented_control(
         "Several are joined by",
