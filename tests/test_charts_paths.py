@@ -101,6 +101,9 @@ def test_the_bars_of_a_place_and_of_an_edge_add_up(trace: Trace, arrived: Arriva
     said = bars.arrival_sentence(trace, arrived)
     assert "all shares add up to 100.0" in said and f"off by {rounding_error(arrived.error)}" in said
     assert f"brought {percent(float(arrived.keys[key]), 2)} of it" in bars.heads_sentence(trace, arrived, key)
+    for one in np.flatnonzero(arrived.keys).tolist():
+        most = bars.head_rows(arrived, one)[0]
+        assert f"most of all {most['name']} {most['written']}." in bars.heads_sentence(trace, arrived, one)
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK])

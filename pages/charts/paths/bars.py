@@ -104,10 +104,9 @@ def arrival_sentence(trace: Trace, found: Arrival) -> str:
 
 def heads_sentence(trace: Trace, found: Arrival, key: int) -> str:
     """How much of a place attention brought from one position, and which head most of it."""
-    shares = found.heads[:, key]
-    best, total = int(shares.argmax()), float(shares.sum())
-    start = f"{part_name('Attention', found.place.layer)} brought {percent(total, 2)} of it from"
-    most = f"{head_name(found.place.layer, best)} {percent(float(shares[best]), 2)}"
+    best = head_rows(found, key)[0]  # as its bar says it: rounded so that all add up
+    start = f"{part_name('Attention', found.place.layer)} brought {percent(float(found.keys[key]), 2)} of it from"
+    most = f"{best['name']} {best['written']}"
     return f"{start} {place_name(trace, found.place._replace(position=key))}, most of all {most}."
 
 
