@@ -33,7 +33,7 @@ BARS, ROW = 9, 23
 KINDS = ("attention", "MLP", "carried on", "token", "position")
 CONCEPTS = {ATTENTION_BIAS: "attention", MLP: "MLP", TOKEN: "token", POSITION: "position"}
 # The room for the written numbers, as a share of what the longest bar takes.
-ROOM = 0.25
+ROOM = 0.35
 
 
 def arrival_rows(trace: Trace, found: Arrival) -> ChartData:
