@@ -44,7 +44,8 @@ def mute_plan(view: View) -> Mute:
     config, names, shown = view.trace.config, view.key("parts"), view.key("grid")
     parts = parts_by_label(config)
     keep_choice(names, parts)
-    st.session_state[names] = take_pick(config, shown, st.session_state[names])
+    if (picked := take_pick(config, shown, st.session_state[names])) != st.session_state[names]:
+        st.session_state[names] = picked
     left, right = st.columns([3, 2], gap="medium")
     with right:
         kind = one_of("How", list(KINDS), view.key("kind"), format_func=KINDS.__getitem__)
