@@ -101,6 +101,15 @@ def test_every_operation_is_told_with_what_it_read_and_made() -> None:
     np.testing.assert_allclose(power.results[0], np.exp(x), rtol=1e-6)
 
 
+def test_the_remainder_is_computed_by_numpy_and_keeps_its_name() -> None:
+    """Its name begins with the two letters that MAX puts before other names."""
+    told: list[Operation] = []
+    x = np.array([[5, -5, 4.5, 0]], np.float32)
+    (found,) = Interpreter(trace_function(lambda x: x % 3.0, [FLOATS])).run([x], watch=told.append)
+    np.testing.assert_allclose(found, x % 3)
+    assert ("Mod", "NumPy") in {(operation.name, operation.by) for operation in told}
+
+
 def test_an_operation_without_any_kernel_is_named() -> None:
     graph = Interpreter(trace_function(lambda x: F.argsort(x[0]), [FLOATS]))
     with pytest.raises(EngineError, match="Custom can only be compiled"):

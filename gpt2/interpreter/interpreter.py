@@ -6,6 +6,7 @@ private parts of MAX: `tests/test_interpreter.py` holds that they are as this mo
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -170,7 +171,7 @@ def is_there_already(operands: Sequence[Buffer | None]) -> bool:
 
 def name_of(op: Any) -> str:
     """The operation's name: MAX writes the same one as `AddOp` or, before lowering, `MoAddOp`."""
-    return type(op).__name__.removeprefix("Mo").removesuffix("Op")
+    return re.sub(r"^Mo(?=[A-Z])|Op$", "", type(op).__name__)  # but the remainder is `ModOp`
 
 
 def weight(name: str, weights: Mapping[str, Array]) -> Array:
