@@ -4,6 +4,7 @@ import re
 import traceback
 
 from .lesson import Failure
+from .spellings import in_max
 
 MOST_SAID = 300
 
@@ -37,7 +38,9 @@ def failure(error: BaseException, path: str) -> Failure:
     for one, part, plain in PLAIN:
         if one in ("", kind) and part in said:
             return Failure(IN_WORDS, plain, lines[-1] if lines else None)
-    return Failure(kind, in_one_line(said)[:MOST_SAID], lines[-1] if lines else None)
+    told = in_one_line(said)[:MOST_SAID]
+    spelling = in_max(told, frames[-1].filename) if frames else ""
+    return Failure(kind, f"{told.rstrip('.:')}. {spelling}" if spelling else told, lines[-1] if lines else None)
 
 
 def words(error: BaseException) -> str:
@@ -53,7 +56,8 @@ def in_one_line(said: str) -> str:
     """An error's first line; of an operation that MAX refuses, what is wrong with its tensors."""
     if index := re.search(r"index (-?\d+) is out of bounds for axis \d+ with size (\d+)", said):
         return f"index {index[1]} was asked for where there are only 0 to {int(index[2]) - 1}"
-    if (operation := re.match(r"Failed to create op '(?:Mo)?(\w+?)(?:Op)?'", said)) is None:
+    said = re.sub(r"^\S*<locals>\.\w+\(\) ", "", said)  # MAX makes some functions within others: no name to tell
+    if (operation := re.match(r"Failed to create op '(?:Mo(?=[A-Z]))?(\w+?)(?:Op)?'", said)) is None:
         return said.splitlines()[0]
     if kind := re.search(r"must be tensor with integer .*, (\w+)>'", said):
         return f"{operation[1]} takes whole numbers there, not {kind[1]}"
