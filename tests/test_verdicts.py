@@ -55,9 +55,19 @@ REFUSED = {
     "item of an input": (at_return("return x[0, 0].item() * x"), "return x[0", "Keep it a tensor"),
     "item of a weight": (at_return("return self.weight.item() * x"), "return self.weight.item", "Keep it a tensor"),
     "an if on a tensor": (at_return("if x[0, 0] > 0:", "    return x", "return x"), "if x[0", "F.where"),
-    "float64": (as_type("float64"), "", "output is float64; it should be float32"),
-    "bfloat16": (as_type("bfloat16"), "", "output is bfloat16; it should be float32"),
-    "another shape": (at_return(f"return ({VALUE}).T"), "", "has the shape [12, 7]; it should be [7, 12]"),
+    "float64": (as_type("float64"), "return (", "output is float64; it should be float32"),
+    "bfloat16": (as_type("bfloat16"), "return (", "output is bfloat16; it should be float32"),
+    "another shape": (at_return(f"return ({VALUE}).T"), "return (", "has the shape [12, 7]; it should be [7, 12]"),
+    "another shape, made before it is returned": (
+        at_return("print(x)", f"turned = ({VALUE}).T", "return turned"),
+        "turned = (",
+        "has the shape [12, 7]; it should be [7, 12]",
+    ),
+    "another shape, made by a function of the reader's": (
+        at_return(f"return turned({VALUE})") + "\n\ndef turned(x):\n    return x.T\n",
+        "return x.T",
+        "has the shape [12, 7]; it should be [7, 12]",
+    ),
     "nothing": (at_return(VALUE), "", "It gives nothing (is a return missing?) where it should give one tensor"),
     "NumPy": (
         at_return("import numpy", "return numpy.zeros((7, 12))"),

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from .lesson import Array, Failure, Lesson, unfilled
 from .lessons import lesson_of
 from .patches import Modules
 from .reasons import IN_WORDS
-from .verdict import Verdict, all_equal, right, stopped, untouched, wrong
+from .verdict import Verdict, all_equal, first_wrong, is_of_another_kind, right, stopped, untouched, wrong
 
 Tried = Sequence[Sequence[Array]] | Failure
 
@@ -95,16 +95,32 @@ class Examiner:
             return stopped(Failure("SyntaxError", str(getattr(error, "msg", error)), line), self.lesson)
         modules = Modules()
         found = self._attempt(source, path, self._cases)
+        line = self._made_on(source, path, found)
         modules.restore()
         ran()
         if not isinstance(found, Failure) and all_equal(found, self._expected):
             return right(self.lesson, found, self._expected)
         if isinstance(found, Failure):
             why = "" if found.kind in SLIPS else self._explanation(found)
-            told = stopped(found, self.lesson)
+            told = stopped(replace(found, line=line) if line else found, self.lesson)
             return Verdict(False, told.says, why, told.line)
         why = self._explanation(found)
-        return wrong(self.lesson, [case.label for case in self._cases], found, self._expected, why)
+        return wrong(self.lesson, [case.label for case in self._cases], found, self._expected, why, line)
+
+    def _made_on(self, source: str, path: str, found: Tried) -> int | None:
+        """The line that made the first wrong output, if that has another shape or type than it should.
+
+        Of wrong numbers no line is told: they may come from any line above.
+        """
+        from .glass import made_on
+
+        if isinstance(found, Failure):
+            return made_on(source, path, self._cases[len(found.before)]) if found.kind == "WrongType" else None
+        if all_equal(found, self._expected):
+            return None
+        at = first_wrong(found, self._expected)
+        is_other = is_of_another_kind(found[at][0], self._expected[at][0])
+        return made_on(source, path, self._cases[at]) if is_other else None
 
     def _explanation(self, found: Tried) -> str:
         """Which known mistake gives just this; if none does, one that gives the same wrong numbers in the first case.

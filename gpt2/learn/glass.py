@@ -4,11 +4,12 @@ While MAX traces the component, Python tells of every line in its file; each ten
 output of the graph. So the values come out of MAX, from the very lines that are shown.
 """
 
+import os
 import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -24,7 +25,7 @@ from max.experimental.tensor import Tensor, default_device, default_dtype
 
 from gpt2.interpreter.interpreter import Interpreter
 
-from .lesson import Array, Failure, Lesson, OnStage
+from .lesson import Array, Case, Failure, Lesson, OnStage
 from .trial import Trying, define, defined, failure, leaves, run, types_of, with_leaves
 
 RESULT = "return"
@@ -95,6 +96,24 @@ def watching(path: str, note: Callable[[int, str, Tensor], None]) -> Iterator[No
         yield
     finally:
         sys.settrace(before)
+
+
+def made_on(source: str, path: str, case: Case) -> int | None:
+    """The line that made the tensor which a source gives in a case, tried again; None if no line of its own did.
+
+    Where a line only returns what an earlier one has made, it is the earlier one.
+    """
+    made: list[tuple[int, str, Tensor]] = []
+    with (
+        Path(os.devnull).open("w") as nowhere,  # what it prints has been printed
+        redirect_stdout(nowhere),
+        redirect_stderr(nowhere),
+        suppress(BaseException),  # whatever a reader's code raises
+        watching(path, lambda *seen: made.append(seen)),
+    ):
+        case.compute(define(source, path))
+    given = next((tensor for _, name, tensor in reversed(made) if name == RESULT), None)
+    return next((line for line, _, tensor in made if tensor is given), None)
 
 
 def tensors(frame: FrameType) -> dict[str, Tensor]:

@@ -37,6 +37,10 @@ class WrongKind(Exception):
     """What came out is not what a component gives: one sentence."""
 
 
+class WrongType(WrongKind):
+    """What came out is a tensor whose numbers are of a type that no component gives."""
+
+
 def define(source: str, path: str) -> Mapping[str, Any]:
     """The names that a source defines; it may import other files of its folder."""
     module = ModuleType(READER)
@@ -56,7 +60,7 @@ def attempt(source: str, path: str, cases: Sequence[Case]) -> list[list[Array]] 
         for case in cases:
             outputs.append(list(case.compute(names)))
     except WrongKind as error:
-        return Failure("WrongKind", str(error), None, outputs)
+        return Failure(type(error).__name__, str(error), None, outputs)
     except BaseException as error:  # whatever a reader's code raises, SystemExit and KeyboardInterrupt too
         return replace(failure(error, path), before=outputs)
     return outputs
@@ -135,6 +139,7 @@ def traced(
 
     Raises:
         WrongKind: if it gives no tensor, or has a parameter that no weight is for.
+        WrongType: if it gives bfloat16, which NumPy has not.
     """
     with F.lazy(), default_device(CPU()), default_dtype(DType.float32):
         module = make()
@@ -147,7 +152,7 @@ def traced(
         except RuntimeError:  # random numbers have no seed here: they are what a weight should replace
             raise unknown(others[0], shapes[others[0]], weights) from None
     if (dtype := staged.graph.output_types[0].dtype) == DType.bfloat16:
-        raise WrongKind(f"The output is {dtype.name}; it should be float32.")
+        raise WrongType(f"The output is {dtype.name}; it should be float32.")
     if made is not None:
         known |= dict(zip(others, Interpreter(made).run([]), strict=True))
         refuse_unfilled({name: known[name] for name in others}, weights)

@@ -37,7 +37,7 @@ class Verdict:
 
 def equal(found: Array, expected: Array) -> bool:
     """Whether two outputs agree: infinities in the same places, and numbers within the tolerance."""
-    if found.shape != expected.shape or found.dtype != expected.dtype:
+    if is_of_another_kind(found, expected):
         return False
     return bool(np.all(np.abs(difference(found, expected)) <= TOLERANCE * scale_of(expected)))
 
@@ -129,23 +129,42 @@ def wrong(
     found: Sequence[Sequence[Array]],
     expected: Sequence[Sequence[Array]],
     why: str,
+    line: int | None = None,
 ) -> Verdict:
-    """The verdict on a source that ran and gave something else, with the explanation if the mistake is a known one."""
-    are_right = [all_equal([own], [true]) for own, true in zip(found, expected, strict=True)]
-    at = are_right.index(False)
+    """The verdict on a source that ran and gave something else, with the explanation if the mistake is a known one.
+
+    `line` is the one that made the first wrong output.
+    """
+    at = first_wrong(found, expected)
     says, details = describe(labels[at], found[at][0], expected[at][0])
+    are_right = [all_equal([own], [true]) for own, true in zip(found, expected, strict=True)]
     if any(are_right):
         good = [label for label, is_right in zip(labels, are_right, strict=True) if is_right]
         said = " and ".join(good) if len(good) < 4 else f"{len(good)} of {len(labels)} cases"
         details = (*details, f"It is right for {said}.")
-    return Verdict(False, says, why, None, details, pair_of(found[at][0], expected[at][0]))
+    return Verdict(False, on_line(line, says), why, line, details, pair_of(found[at][0], expected[at][0]))
+
+
+def first_wrong(found: Sequence[Sequence[Array]], expected: Sequence[Sequence[Array]]) -> int:
+    """The first case whose outputs are not all right."""
+    return next(at for at, own in enumerate(found) if not all_equal([own], [expected[at]]))
+
+
+def is_of_another_kind(found: Array, expected: Array) -> bool:
+    """Whether an output has another shape or type than it should, so that its numbers cannot even be compared."""
+    return found.shape != expected.shape or found.dtype != expected.dtype
+
+
+def on_line(line: int | None, says: str) -> str:
+    """A sentence with its line before it, if that is known."""
+    return f"Line {line}: {says[0].lower()}{says[1:]}" if line else says
 
 
 def stopped(failure: Failure, lesson: Lesson) -> Verdict:
     """The verdict on a source that did not run."""
     where = f"Line {failure.line}: " if failure.line else ""
-    if failure.kind == "WrongKind":
-        return Verdict(False, failure.says)
+    if failure.kind in ("WrongKind", "WrongType"):
+        return Verdict(False, on_line(failure.line, failure.says), line=failure.line)
     if failure.kind == "SyntaxError":
         return Verdict(False, f"{where}Python cannot read this: {failure.says}.", line=failure.line)
     if failure.kind == IN_WORDS:
