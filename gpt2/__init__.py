@@ -118,13 +118,14 @@ def bind(
     first model of a process decides how many threads run all: `threads`, or what `engine.settings.threads` says.
 
     Raises:
-        EngineError: if MAX cannot be imported or has too few addresses, there is no such device, or a graph cannot be
-            compiled.
+        EngineError: if MAX cannot be imported or has too few addresses or files, there is no such device, or a graph
+            cannot be compiled.
         SettingsError: if `device` is none of `auto`, `cpu` and `gpu`, or `GPT2_THREADS` is asked for and not a whole
             number from 1 up.
     """
-    from .engine.address_space import check_address_space
+    from .engine.address_space import check_address_space, check_open_files
 
+    check_open_files()
     check_address_space()
     try:
         from .engine import compiled, devices, settings

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from . import load
 from .bench import command as bench_command
 from .checkpoints.catalog import MINE
-from .engine.address_space import MAX_BYTES, NUMPY_BYTES, check_address_space
+from .engine.address_space import MAX_BYTES, NUMPY_BYTES, check_address_space, check_open_files
 from .engine.settings import learn_folder
 from .errors import GPT2Error, SettingsError, reason
 from .experiments import compare_command
@@ -251,6 +251,7 @@ def of_room(module: str) -> Callable[[argparse.Namespace], None]:
 def run(arguments: list[str]) -> None:
     """Read the command line and run its command."""
     options = parse(arguments)
+    check_open_files()
     check_address_space(NUMPY_BYTES if options.command == "models" else MAX_BYTES)
     if hasattr(options, "prompt"):
         from .text.prompt import as_given, read_prompt

@@ -1,4 +1,4 @@
-"""An interrupt in any phase ends a command without a word; too few addresses are refused before anything aborts."""
+"""An interrupt ends a command without a word; too few addresses or files are refused before anything fails."""
 
 import os
 import random
@@ -13,7 +13,7 @@ import pytest
 
 from gpt2.checkpoints.weights import Checkpoint
 from gpt2.engine import devices
-from gpt2.engine.address_space import MAX_BYTES, NUMPY_BYTES
+from gpt2.engine.address_space import FILES, MAX_BYTES, NUMPY_BYTES
 from gpt2.engine.passes import Graph
 from gpt2.errors import EngineError
 from tests.compiling import ROOT
@@ -81,6 +81,19 @@ def test_too_few_addresses_are_refused_before_native_code_aborts(megabytes: int)
         told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=dict(os.environ), check=False)
         if megabytes * MEGABYTE < needed:
             assert told.returncode == 2 and "raise the limit with ulimit -v unlimited" in told.stderr
+            assert len(told.stderr.splitlines()) == 1
+        else:
+            assert (told.returncode, told.stderr) == (0, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_files", [5, 8, 12, 20, 64])
+def test_too_few_open_files_are_refused_before_a_graph_seems_to_be_missing(n_files: int) -> None:
+    for arguments in (("models",), ("generate", "a", "--max-new-tokens", "1")):
+        command = ["sh", "-c", f'ulimit -n {n_files}; exec "$@"', "sh", sys.executable, "-m", "gpt2", *arguments]
+        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=dict(os.environ), check=False)
+        if n_files < FILES + 3:
+            assert told.returncode == 2 and "raise the limit with ulimit -n 256" in told.stderr
             assert len(told.stderr.splitlines()) == 1
         else:
             assert (told.returncode, told.stderr) == (0, "")

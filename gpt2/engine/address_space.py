@@ -1,6 +1,10 @@
-"""The limit on a process's address space (`ulimit -v`), checked before native libraries abort for want of it."""
+"""The limits on a process's addresses (`ulimit -v`) and open files (`ulimit -n`), checked before anything needs more.
+
+Native libraries abort for want of addresses; a file that cannot be opened for want of others looks as if it were gone.
+"""
 
 import os
+from contextlib import ExitStack
 
 from gpt2.errors import EngineError
 
@@ -9,6 +13,8 @@ from gpt2.errors import EngineError
 MAX_BYTES = 3_000_000_000 + 200_000_000 * (os.cpu_count() or 1)
 # Python with NumPy, for commands that do without MAX.
 NUMPY_BYTES = 400_000_000
+# Commands have up to six files open beside the standard streams, for a moment.
+FILES = 12
 
 
 def check_address_space(needed: int = MAX_BYTES) -> None:
@@ -27,3 +33,20 @@ def check_address_space(needed: int = MAX_BYTES) -> None:
             f"This process may use only {allowed / 1e9:.1f} GB of addresses, and {needed / 1e9:.1f} GB are needed; "
             "raise the limit with ulimit -v unlimited."
         )
+
+
+def check_open_files(needed: int = FILES) -> None:
+    """Refuse to go on where a graph or a library could not be opened.
+
+    Raises:
+        EngineError: if fewer than `needed` files can be opened beside those that are open.
+    """
+    with ExitStack() as opened:
+        for at in range(needed):
+            try:
+                opened.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+            except OSError as error:
+                raise EngineError(
+                    f"This process can open only {at} more files, and {needed} are needed ({error.strerror}); "
+                    "raise the limit with ulimit -n 256."
+                ) from None
