@@ -50,6 +50,16 @@ def test_what_is_not_installed_is_named_with_the_line_that_installs_it(
     assert (ROOT / "gpt2" / "serving" / "requirements.txt").exists()
 
 
+def test_the_guide_asks_as_the_launcher_does() -> None:
+    guide = (ROOT / ".github" / "SERVING.md").read_text(encoding="utf-8")
+    shown = re.search(r"^curl .*?'\n", guide, re.MULTILINE | re.DOTALL)
+    told = launcher.announcement("bundled", Namespace(port=8000, json=False), 11).splitlines()[1]
+    assert shown is not None
+    *command, asked = shlex.split(shown[0].replace("\\\n", ""))
+    assert command == shlex.split(told)[:-1]
+    assert json.loads(asked) == {**json.loads(shlex.split(told)[-1]), "temperature": 0}
+
+
 @pytest.mark.usefixtures("installed")
 def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str], taken: int) -> None:
     said = refused(capsys, "serve", "--port", str(taken))
@@ -89,8 +99,9 @@ def test_serving_pins_the_release_of_max_that_the_app_pins() -> None:
 def test_the_lines_to_try_are_a_shells_and_ask_for_the_model_that_is_served() -> None:
     told = launcher.announcement("it's mine", Namespace(port=8123, json=False), 19.6)
     curl, python = (shlex.split(line) for line in told.splitlines()[1:])
-    assert curl[:2] == ["curl", "http://127.0.0.1:8123/v1/completions"]
-    assert json.loads(curl[-1])["model"] == "it's mine"
+    assert curl[:3] == ["curl", "-N", "http://127.0.0.1:8123/v1/completions"]
+    asked = json.loads(curl[-1])
+    assert (asked["model"], asked["stream"]) == ("it's mine", True)  # piece by piece, which -N does not hold back
     assert python[:2] == ["python", "-c"] and compile(python[2], "try", "exec") and "it's mine" in python[2]
     as_json = json.loads(launcher.announcement("bundled", Namespace(port=8123, json=True), 19.6))
     assert as_json == {"model": "bundled", "url": "http://127.0.0.1:8123/v1", "at_once": 16, "seconds": 19.6}

@@ -184,13 +184,14 @@ def announcement(name: str, options: argparse.Namespace, seconds: float) -> str:
     url = f"http://{HOST}:{options.port}/v1"
     if options.json:
         return json.dumps({"model": name, "url": url, "at_once": MAX_BATCH_SIZE, "seconds": round(seconds, 1)})
-    asked = json.dumps({"model": name, "prompt": "Once upon a time", "max_tokens": 40})
+    asked = {"model": name, "prompt": "Once upon a time", "max_tokens": 40}
+    streamed = json.dumps({**asked, "stream": True})
     code = (
         f'from openai import OpenAI; client = OpenAI(base_url="{url}", api_key="none"); '
-        f"print(client.completions.create(**{asked}).choices[0].text)"
+        f"print(client.completions.create(**{json.dumps(asked)}).choices[0].text)"
     )
     return (
         f"Ready after {seconds:.0f} s: {name} at {url}, {MAX_BATCH_SIZE} requests at once. Ctrl+C ends it. Try:\n"
-        f"  curl {url}/completions -H 'Content-Type: application/json' -d {shlex.quote(asked)}\n"
+        f"  curl -N {url}/completions -H 'Content-Type: application/json' -d {shlex.quote(streamed)}\n"
         f"  python -c {shlex.quote(code)}"
     )
