@@ -69,7 +69,8 @@ def download(
     """
     if is_offline():
         raise CheckpointError(f"{place.name} is not downloaded and HF_HUB_OFFLINE is set; unset it to download.")
-    with Child(["gpt2.checkpoints.fetch", place.repo, place.revision], _variables(), subprocess.PIPE) as child:
+    revision = place.revision if place.folder is None else place.folder.name  # its commit: a branch may have moved on
+    with Child(["gpt2.checkpoints.fetch", place.repo, revision], _variables(), subprocess.PIPE) as child:
         speed = Speed()
         for message in _messages(child, stopped):
             if "error" in message:
@@ -91,6 +92,30 @@ def download(
         raise CheckpointError(f"The download of {place.name} failed ({child.last_words()}); choose it again to resume.")
 
 
+def obtain(
+    place: Place,
+    progress: Callable[[Transfer], None] = lambda _: None,
+    stopped: Callable[[], bool] = lambda: False,
+    accept: Callable[[GPT2Config], None] = lambda _: None,
+) -> Path:
+    """Return the folder of a model, downloaded if it is not on this machine; arguments as of `download`.
+
+    Small files that another program has left out are fetched too. If the hub cannot be asked, the model runs without
+    them, as it does with transformers.
+
+    Raises:
+        CheckpointError: if the model is not here and cannot be downloaded, or the download was stopped.
+    """
+    if place.folder is not None and (not place.may_lack or is_offline()):
+        return place.folder
+    try:
+        return download(place, progress, stopped, accept)
+    except CheckpointError:
+        if place.folder is None or stopped():
+            raise
+        return place.folder
+
+
 def model_folder(
     model: str,
     progress: Callable[[str], None] = lambda _: None,
@@ -108,10 +133,7 @@ def model_folder(
     """
     if model == MINE:
         raise CheckpointError("The model that you built runs with generate, trace and the app alone.")
-    place = locate(model)
-    if place.folder is not None:
-        return place.folder
-    return download(place, lambda transfer: progress(transfer.sentence), stopped)
+    return obtain(locate(model), lambda transfer: progress(transfer.sentence), stopped)
 
 
 def config_of(model: str, progress: Callable[[str], None] = lambda _: None) -> GPT2Config:

@@ -20,15 +20,12 @@ from gpt2.model.config import GPT2Config
 
 from .catalog import in_words
 from .child import listen
-from .hub import cache_folder, storage_folder
+from .hub import SIDE_FILES, absence, cache_folder, storage_folder
 from .transfer import bring, bytes_on_disk
 from .weights import weight_files
 
 # Files that decide token ids, text or where it ends; a repository has some of them.
-SMALL = (
-    *("tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json"),
-    *("special_tokens_map.json", "added_tokens.json", "generation_config.json"),
-)
+SMALL = ("vocab.json", "merges.txt", *SIDE_FILES)
 INDEX = "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 SECONDS_BETWEEN_REPORTS = 0.2
@@ -82,6 +79,7 @@ def fetch(repo: str, revision: str, tell: Tell) -> Path:
         small(name)  # the file is stored already: this only links it into the snapshot
         here += file.size or 0
     weight_files(folder)
+    note_absent(repo, commit, names)
     note_revision(repo, revision, commit)
     return folder
 
@@ -133,6 +131,15 @@ def check_room(repo: str, nbytes: int) -> None:
             f"The disk is too full: {repo} needs {in_words(nbytes)} more, and {cache} has {in_words(free)} free; "
             "make room, or set HF_HUB_CACHE to a folder on another disk."
         )
+
+
+def note_absent(repo: str, commit: str, names: set[str]) -> None:
+    """Note which small files the repository does not have, so that nobody asks for them again."""
+    for name in SIDE_FILES:
+        if name not in names:
+            path = absence(storage_folder(repo), commit, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
 
 
 def note_revision(repo: str, revision: str, commit: str) -> None:

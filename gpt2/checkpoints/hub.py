@@ -22,6 +22,11 @@ REPOSITORY = re.compile(r"(?:[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*", re.ASCII)
 REVISION = re.compile(r"[A-Za-z0-9][\w./-]*", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 MAX_NAME = 96
+# Files that a repository may do without, and that change token ids or the end of a text where it has them.
+SIDE_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    "generation_config.json",
+)
 
 State = Literal["bundled", "your own code", "folder", "downloaded", "partly downloaded", "to download"]
 
@@ -35,6 +40,7 @@ class Place:
         folder: the checkpoint's folder, or None if it is not (completely) on this machine.
         repo, revision: of the hub; empty for the bundled model and for folders.
         here_bytes, total_bytes: bytes of the weights on the disk, and of all weights (None if unknown).
+        may_lack: whether the hub may have small files beside these, which other programs did not ask for.
     """
 
     name: str
@@ -44,6 +50,7 @@ class Place:
     revision: str = ""
     here_bytes: int = 0
     total_bytes: int | None = None
+    may_lack: bool = False
 
 
 def locate(model: str, folders: bool = True) -> Place:
@@ -123,6 +130,16 @@ def _folder(model: str) -> Path | None:
     return path if found else None
 
 
+def absence(storage: Path, commit: str, file: str) -> Path:
+    """The empty file by which the hub's client and transformers note that a repository does not have a file."""
+    return storage / ".no_exist" / commit / file
+
+
+def _may_lack(storage: Path, commit: str) -> bool:
+    snapshot = storage / "snapshots" / commit
+    return not all((snapshot / file).exists() or absence(storage, commit, file).exists() for file in SIDE_FILES)
+
+
 def _bytes(paths: Iterable[Path]) -> int:
     """The size of these files; a file deleted meanwhile, or a broken link, counts as 0."""
     size = 0
@@ -143,7 +160,7 @@ def _cached(name: str, repo: str, revision: str) -> Place:
         snapshot = storage / "snapshots" / commit
         if is_whole(snapshot):
             size = _bytes(weight_files(snapshot))
-            return Place(name, "downloaded", snapshot, repo, revision, size, size)
+            return Place(name, "downloaded", snapshot, repo, revision, size, size, _may_lack(storage, commit))
     except (OSError, ValueError):
         pass  # not in the cache, or not readable: it has to be downloaded
     partial = 0

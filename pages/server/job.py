@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import gpt2
 from gpt2.checkpoints.catalog import MINE
-from gpt2.checkpoints.download import Transfer, download
+from gpt2.checkpoints.download import Transfer, obtain
 from gpt2.checkpoints.hub import Place, locate
 from gpt2.checkpoints.weights import Checkpoint, load_checkpoint
 from gpt2.engine.settings import default_threads
@@ -160,8 +160,8 @@ class ModelJob:
 
     def _fetched(self) -> Place:
         place = locate(self.name, self._folders)
-        if place.folder is None:
-            download(place, self._follow, self._cancelled.is_set, lambda config: self._reserve(self, config))
+        if place.folder is None or place.may_lack:
+            obtain(place, self._follow, self._cancelled.is_set, lambda config: self._reserve(self, config))
             place = locate(self.name, self._folders)
         return place
 
