@@ -12,7 +12,7 @@ from pages.charts.attention import Reading
 from pages.look.numbers import percent, signed
 from pages.visit.examples import recorded_run
 from tests.heads import go_to, is_unlocked, locked, matrix
-from tests.stage import lie_still, run
+from tests.stage import STAGE, lie_still, run
 
 pytestmark = pytest.mark.browser
 SECONDS = 60  # for a page to be drawn on a busy machine
@@ -157,3 +157,25 @@ def test_chosen_tokens_have_the_words_of_the_run_on_the_stage_and_those_it_lacks
     expect(chosen).to_have_count(2)
     run(live, "The king said", 4)
     expect(chosen).to_have_text(["·king  (position 1)"], timeout=20_000)
+
+
+def test_the_frame_rests_on_one_head_while_steps_change_and_follows_the_sharpest_if_asked(live: Page) -> None:
+    """As the large head of the Live page, where the switch is."""
+
+    def framed() -> set[str]:
+        """The titles of the head in the frame, at all steps."""
+        found = set()
+        for step in range(6):
+            live.locator(f"{STAGE} .scrubber").fill(str(step))
+            lie_still(live)
+            found.add(live.locator("h3", has_text="computes its weights").inner_text())
+        return found
+
+    go_to(live, "Attention")
+    run(live, "The king said", 6)
+    lie_still(live)
+    assert len(framed()) == 1
+    go_to(live, "Live")
+    live.get_by_role("switch", name="follow the sharpest").check(force=True)
+    go_to(live, "Attention")
+    assert len(framed()) > 1

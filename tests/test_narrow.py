@@ -91,4 +91,5 @@ def test_the_browser_tells_whether_its_window_is_narrow() -> None:
     sent = {"cursor": 3, "layer": None, "head": None, "paint_ms": None}
     assert parse("view", sent | {"is_narrow": True}) == View(3, None, None, is_narrow=True)
     assert parse("view", sent) == View(3, None, None, is_narrow=False)
+    assert parse("view", sent | {"follows": True}) == View(3, None, None, follows=True)
     assert isinstance(parse("view", sent | {"is_narrow": "very"}), Malformed)

@@ -52,7 +52,7 @@ def show_tree(name: str, step: int) -> None:
         if tree.note:
             plain_text(tree.note)
         if lanes:
-            drawn = chart.tree_chart(lanes, vocabulary, n_prompt, step, palette(), visit.is_narrow)
+            drawn = chart.tree_chart(lanes, vocabulary, n_prompt, step, palette(), visit.seen.is_narrow)
             show_chart(drawn, alt=chart.TITLE, key=f"{name}.tree")
 
     draw()

@@ -3,7 +3,7 @@
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Literal
 
@@ -25,6 +25,7 @@ from pages.matrix.blob import Picture
 from pages.server.caches import PICTURES, with_recomputer
 from pages.server.job import ModelJob
 from pages.stage.component import stage, type_size
+from pages.visit.rest import Rest
 from pages.visit.session import this_visit
 from pages.visit.visit import Visit
 
@@ -46,6 +47,7 @@ class View:
             or None if it is not loaded.
         head: (layer, head) that the visitor has locked, if any.
         is_narrow: whether the window is too narrow for pictures that need much room.
+        rest: where the frame rests while no head is locked.
     """
 
     name: str
@@ -58,6 +60,7 @@ class View:
     read_lens: Callable[[Array], Array] | None
     checkpoint: Checkpoint | None
     is_narrow: bool = False
+    rest: Rest = field(default_factory=Rest)
 
     def key(self, name: str) -> str:
         """A widget key of this page alone."""
@@ -72,6 +75,10 @@ class View:
     def newest(self) -> int:
         """The position of the newest token at the shown step."""
         return self.trace.seq - 1
+
+    def framed(self, head: tuple[int, int]) -> tuple[int, int]:
+        """The (layer, head) to frame: the locked one, or where the frame rests, which is `head` if it rests nowhere."""
+        return head if self.head is not None else self.rest.head(self.run, self.trace.seq, head)
 
     def picture(self, draw: Callable[..., Picture], *arguments: Hashable) -> Picture:
         """The picture that `draw` makes of the trace with these arguments, from the cache that all visitors share."""
@@ -92,7 +99,7 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
     visit = this_visit()
     visit.refresh()
     runs, (drawn, drawn_head), drawn_palette = count(), visit.view_key, palette()
-    drawn_size = type_size(), visit.is_narrow
+    drawn_size = type_size(), visit.seen.is_narrow
     # Streamlit holds the function below for long; it must not hold the numbers of an evicted run.
     drawn_step = (lambda: None) if drawn is None else weakref.ref(drawn)
     del drawn
@@ -108,7 +115,7 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
         step, head = visit.view_key
         if view == "strip" and (step is not drawn_step() or head != drawn_head):
             rerun()  # the pictures below show another step or head than the strip
-        if view == "strip" and (type_size(), visit.is_narrow) != drawn_size:
+        if view == "strip" and (type_size(), visit.seen.is_narrow) != drawn_size:
             rerun()  # charts have letters of another size than the page around them, or are too wide or too narrow
         if palette() is not drawn_palette:
             rerun()  # charts and logo have the colours of the theme before; the stage told of the new one
@@ -137,7 +144,8 @@ def open_page(name: str) -> View:
         head=visit.head,
         read_lens=lens_of(model),
         checkpoint=model.checkpoint if model else None,
-        is_narrow=visit.is_narrow,
+        is_narrow=visit.seen.is_narrow,
+        rest=visit.rest,
     )
 
 

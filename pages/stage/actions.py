@@ -89,13 +89,16 @@ class Draft:
 class View:
     """What the visitor looks at: the step under the cursor, the locked (layer, head), and the time to paint a step.
 
-    Attributes: `is_narrow` is whether the window is too narrow for pictures that need much room.
+    Attributes:
+        is_narrow: whether the window is too narrow for pictures that need much room.
+        follows: whether the head in the frame is each step's sharpest, while none is locked.
     """
 
-    cursor: int | None
-    head: tuple[int, int] | None
-    paint_ms: float | None
+    cursor: int | None = None
+    head: tuple[int, int] | None = None
+    paint_ms: float | None = None
     is_narrow: bool = False
+    follows: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,8 +164,9 @@ def parse(name: str, values: Values) -> Action | None:
             case "view":
                 layer, head = whole(values, "layer", "The layer"), whole(values, "head", "The head")
                 locked = None if layer is None or head is None else (layer, head)
-                cursor, is_narrow = whole(values, "cursor", "The step"), bool(switch(values, "is_narrow"))
-                return View(cursor, locked, paint_time(values.get("paint_ms")), is_narrow)
+                cursor, paint_ms = whole(values, "cursor", "The step"), paint_time(values.get("paint_ms"))
+                is_narrow, follows = (bool(switch(values, name)) for name in ("is_narrow", "follows"))
+                return View(cursor, locked, paint_ms, is_narrow, follows)
             case "draft":
                 return Draft(_text(values))
             case "model":

@@ -18,6 +18,6 @@ def cost_facts_of(visit: Visit) -> CostFacts:
         downloading=seconds.get("downloading", 0.0),
         loading=seconds.get("reading", 0.0) + seconds.get("binding", 0.0),
         compiling=seconds.get("compiling", 0.0),
-        paint_ms=visit.paint_ms,
+        paint_ms=visit.seen.paint_ms,
         notice=player.notice,
     )

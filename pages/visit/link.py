@@ -274,4 +274,4 @@ def shipped_name(trace: Trace) -> str | None:
 
 def has_head(trace: Trace, head: tuple[int, int]) -> bool:
     """Whether the model of a run has this (layer, head)."""
-    return head[0] < trace.config.n_layer and head[1] < trace.config.n_head
+    return head[0] in range(trace.config.n_layer) and head[1] in range(trace.config.n_head)

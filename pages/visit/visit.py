@@ -43,10 +43,11 @@ from .controls import DEFAULT, Controls, WrongSettings
 from .draft import TypedPrompt
 from .examples import EXAMPLES
 from .generation import GONE_SECONDS
-from .link import Link
+from .link import Link, has_head
 from .measurement import Measurement
 from .model_choice import ModelChoice
 from .player import Player
+from .rest import Rest
 from .status import STILL_LOADING, status_of
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ class Visit:
     head: tuple[int, int] | None = None
     setting_errors: Mapping[str, str] = field(default_factory=dict)  # of settings that were refused, by name
     draft: TypedPrompt = field(default_factory=TypedPrompt)
-    paint_ms: float | None = None  # to draw a step on the Live page, as this browser has timed it
-    is_narrow: bool = False  # whether the browser's window is too narrow for pictures that need much room
+    seen: View = field(default_factory=View)  # what its browser has told of itself last
+    rest: Rest = field(default_factory=Rest)  # the head that a lens page frames while none is locked
     measurement: Measurement | None = None  # what tokens of a run would cost without the cache
     change: NamedChange | None = None  # that the Experiments page has on; None if none
     session: str | None = None  # the browser session that it is of
@@ -283,10 +284,8 @@ class Visit:
 
     def _take_view(self, view: View) -> None:
         self.cursor = self.cursor if view.cursor is None else max(0, view.cursor)
-        self.paint_ms, self.is_narrow = view.paint_ms, view.is_narrow
-        config, self.head = self.player.trace.config, None
-        if view.head is not None and view.head[0] in range(config.n_layer) and view.head[1] in range(config.n_head):
-            self.head = view.head
+        self.head = view.head if view.head and has_head(self.player.trace, view.head) else None
+        self.seen, self.rest.follows = view, view.follows
 
     def _take_settings(self, settings: Settings) -> None:
         """Take all settings or none.

@@ -88,7 +88,7 @@ with beside, st.container(border=True):
     )
     queries = attention_row.chosen_queries(view.trace, chosen)
 
-head = attention.first_head(view.trace, reading, view.head)
+head = view.framed(attention.first_head(view.trace, reading, view.head))
 with large, st.container(border=True):
     if shown == attention.EVERY_HEAD:
         tile = attention.tile_of(view.trace, head)

@@ -23,7 +23,7 @@ function tellView() {
   const tell = state.header.view === "strip" ? sendSoon : sendLater; // the pictures under a strip follow as they can
   tell("view", 150, () => ({
     cursor: state.cursor, layer: state.lock ? state.lock.layer : null, head: state.lock ? state.lock.head : null,
-    paint_ms: paintTime(), is_narrow: stageNow ? stageNow.isNarrow : false,
+    paint_ms: paintTime(), is_narrow: stageNow ? stageNow.isNarrow : false, follows: isFollowing(),
   }));
 }
 

@@ -1,5 +1,6 @@
 // The head shown large: the locked one; else it rests on one head while tokens come, so that two steps can be compared:
 // on the one that was sharpest at the first step shown of these tokens. A switch lets it follow each step's sharpest.
+// So does the frame on the Attention page; pages/visit/rest.py has the same rule.
 
 const FOLLOWS = "gpt2-follow-sharpest"; // where the browser keeps the switch
 
@@ -11,6 +12,7 @@ function isFollowing() {
 function setFollows(follows) {
   state.follows = follows;
   try { localStorage.setItem(FOLLOWS, follows ? "yes" : "no"); } catch { /* then it is as long as the page */ }
+  tellView();
   requestPaint();
 }
 
