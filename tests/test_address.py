@@ -46,11 +46,12 @@ changes = (
     model=st.none() | st.text(min_size=1, max_size=100),
     step=st.none() | st.integers(0, 10**18),
     head=st.none() | st.tuples(st.integers(0, 99), st.integers(0, 99)),
+    watched=st.none() | st.integers(0, 10**18),
     change=st.none() | st.builds(NamedChange, changes, st.text(max_size=MOST_NAME)),
 )
-def test_whatever_is_composed_is_read_back(prompt, controls, drawn, model, step, head, change) -> None:
+def test_whatever_is_composed_is_read_back(prompt, controls, drawn, model, step, head, watched, change) -> None:
     each = tuple(sampling for count, sampling in drawn for _ in range(count))
-    address = Address(prompt, None, model, controls, each, "", step, head, change)
+    address = Address(prompt, None, model, controls, each, "", step, head, watched, change)
     query = compose(address)
     assert query.isascii() and not set(query) & set("\"'<># \\`") and len(parse_qs(query)) >= 1
     if len(query) <= MOST_READ:
@@ -67,7 +68,7 @@ def test_any_query_is_read_or_refused_in_one_sentence(query) -> None:
 
 @given(
     values=st.dictionaries(
-        st.sampled_from(["z", "drawn", "tokens", "head", "top_p", "seed", "check", "change"]), st.text()
+        st.sampled_from(["z", "drawn", "tokens", "head", "at", "top_p", "seed", "check", "change"]), st.text()
     )
 )
 def test_any_value_is_read_or_refused(values) -> None:
@@ -133,6 +134,8 @@ BOMB = urlsafe_b64encode(zlib.compress(b"a" * 5_000_000)).decode().rstrip("=")
         ("prompt=a&step=-1", "step is not a whole number"),
         ("prompt=a&head=3", "head is not a layer and a head"),
         ("prompt=a&head=3.x", "head is not a whole number"),
+        ("prompt=a&at=-1", "at is not a whole number"),
+        ("prompt=a&at=", "at is not a whole number"),
         ("prompt=a&check=no", "check is damaged"),
         ("model=", "model is no name"),
         ("change=", "change is damaged"),

@@ -25,12 +25,13 @@ def window(chromium):
     context.close()
 
 
-def told(page: Page) -> tuple[str, str, str, str]:
-    """What must come back: the text, the step, the prompt, and the locked head."""
+def told(page: Page) -> tuple[str, str, str, str, str]:
+    """What must come back: the text, the step, the prompt, the locked head, and the position looked at."""
     one = page.locator(f"{STAGE} .one")
     locked = one.locator(".name").inner_text() if one.locator(".unlock").is_visible() else ""
     step = page.locator(STAGE).first.get_attribute("data-step") or ""
-    return strip(page), step, page.get_by_role("textbox", name="Prompt").input_value(), locked
+    watching = page.locator(f"{STAGE} .watching").inner_text()
+    return strip(page), step, page.get_by_role("textbox", name="Prompt").input_value(), locked, watching
 
 
 def in_address(page: Page, pattern: str) -> None:
@@ -52,17 +53,23 @@ def lock(page: Page) -> None:
     in_address(page, r"head=\d+\.\d+")
 
 
+def look_at(page: Page, position: int) -> None:
+    page.locator(f"{STAGE} .tokens [data-at='{position}']").click()
+    in_address(page, rf"at={position}\b")
+
+
 def stand_at(page: Page, step: int) -> None:
     page.locator(f"{STAGE} .scrubber").fill(str(step))
     in_address(page, rf"step={step}\b")
 
 
-def test_a_reload_brings_text_step_and_head_back(live):
+def test_a_reload_brings_text_step_head_and_position_back(live):
     run(live, 'The fox said "<b>hi</b> & go"', 12)
+    look_at(live, 1)
     stand_at(live, 4)
     lock(live)
     before = told(live)
-    assert before[1] == "4" and before[3]
+    assert before[1] == "4" and before[3] and before[4] == "Looking at position 1, ·fox, of the prompt · Esc"
     live.reload()
     made(live, 12)
     expect(live.locator(STAGE).first).to_have_attribute("data-step", "4")
@@ -122,6 +129,7 @@ def test_settings_that_changed_on_the_way_come_back_too(live):
 
 def test_a_copied_link_brings_the_same_in_another_browser(chromium, live):
     run(live, "The old woman went", 9)
+    look_at(live, 2)
     stand_at(live, 2)
     before = told(live)
     live.get_by_role("button", name="Copy link").click()
@@ -263,6 +271,7 @@ MALFORMED = {
     "twice": "prompt=a&prompt=b",
     "damaged": "z=AAAA",
     "step": "prompt=a&step=%3Cscript%3E",
+    "at": "prompt=a&at=1.5",
     "bytes": "prompt=%FF&%70rompt=a",
     "long": "prompt=" + "a" * 20_000,
 }

@@ -121,6 +121,14 @@ def test_a_step_and_a_head_that_do_not_exist_are_the_last_step_and_none() -> Non
     assert not visit.status().is_news
 
 
+def test_a_position_is_looked_at_if_the_prompt_has_it() -> None:
+    visit = visit_of("prompt=The+king&tokens=5&at=1")
+    assert (visit.watched, visit.snapshot().link.arrival.watched) == (1, 1) and not visit.status().is_news
+    visit = visit_of("prompt=The+king&tokens=5&at=2")  # the first token that was drawn
+    assert (visit.watched, visit.snapshot().link.arrival.watched) == (None, None)
+    assert visit.status().is_news and "no position 2" in visit.status().text
+
+
 def test_a_recorded_run_is_named_and_its_step_and_head_are_shown() -> None:
     visit = visit_of("run=again&step=3&head=1.2&temperature=0.5")
     trace = recorded_run("again")

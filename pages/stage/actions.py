@@ -91,6 +91,7 @@ class View:
 
     Attributes:
         is_narrow: whether the window is too narrow for pictures that need much room.
+        watched: the position of the prompt that he looks at.
         follows: whether the head in the frame is each step's sharpest, while none is locked.
     """
 
@@ -99,6 +100,7 @@ class View:
     paint_ms: float | None = None
     is_narrow: bool = False
     follows: bool = False
+    watched: int | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def parse(name: str, values: Values) -> Action | None:
                 locked = None if layer is None or head is None else (layer, head)
                 cursor, paint_ms = whole(values, "cursor", "The step"), paint_time(values.get("paint_ms"))
                 is_narrow, follows = (bool(switch(values, name)) for name in ("is_narrow", "follows"))
-                return View(cursor, locked, paint_ms, is_narrow, follows)
+                return View(cursor, locked, paint_ms, is_narrow, follows, whole(values, "watched", "The position"))
             case "draft":
                 return Draft(_text(values))
             case "model":

@@ -54,16 +54,22 @@ class Example:
 
 @dataclass(frozen=True)
 class Arrival:
-    """The run of the address is on the stage: its id, the step to show, and the (layer, head) to lock, if any."""
+    """The run of the address is on the stage: its id, the step to show, and what to lock and to look at, if anything.
+
+    Attributes:
+        head: the (layer, head) to lock.
+        watched: the position of the prompt to look at.
+    """
 
     run: str
     step: int
     head: tuple[int, int] | None
+    watched: int | None
 
 
 @dataclass(frozen=True)
 class Link:
-    """What the browser's address is to say of the run on the stage; the browser adds the step and the locked head.
+    """What the browser's address is to say of the run on the stage; the browser adds what is looked at there.
 
     Attributes:
         visit: names the visit, so that a browser can tell when the server has begun another for it.

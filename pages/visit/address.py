@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2s
-from itertools import groupby
 from urllib.parse import parse_qsl, quote_plus
 
 from gpt2.errors import SettingsError
@@ -19,21 +18,30 @@ from gpt2.experiments.plan_text import MOST_NAME, NamedChange, change_text, read
 from gpt2.model.sampling import Sampling
 from gpt2.text.prompt import MAX_BYTES, MAX_CHARACTERS
 
+from .address_values import (
+    MOST_STEPS,
+    NUMBER,
+    drawn_text,
+    number_text,
+    read_head,
+    read_sampling,
+    read_samplings,
+    unreadable,
+    whole,
+)
 from .controls import DEFAULT, FASTEST, SLOWEST, Controls
 from .examples import RECORDED
 
-# Chats and mail programs cut longer links; the origin and the page come before the query, `step` and `head` after it.
+# Chats and mail programs cut longer links; the origin and the page come before the query, the view after it.
 MOST_COMPOSED = 1_900
 MOST_READ, MOST_FIELDS = 8_000, 100
 # A prompt is readable in the address up to this many characters as they are quoted there.
 MOST_READABLE = 300
-MOST_STEPS, MOST_MODEL = 100_000, 300
-WHOLE = re.compile("[0-9]{1,19}")
-NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?")
+MOST_MODEL = 300
 CHECK = re.compile("[A-Za-z0-9_-]{8}")
 NAMES = frozenset(
     {"prompt", "z", "run", "model", "temperature", "top_k", "top_p", "seed", "max_new_tokens", "ignore_eos"}
-    | {"speed", "tokens", "drawn", "check", "change", "named", "step", "head"}
+    | {"speed", "tokens", "drawn", "check", "change", "named", "step", "head", "at"}
 )
 
 
@@ -48,7 +56,7 @@ class Address:
         controls: the settings beside the prompt.
         samplings: the settings of each token that is drawn; empty if the address does not say how many are.
         check: `check_of` the run's tokens, to tell whether the run became the same; empty if it is not known.
-        step, head: the step to show, and (layer, head) to lock; they may not exist.
+        step, head, watched: the step to show, (layer, head) to lock, and the position to look at; they may not exist.
         change: that of the Experiments page, which may not fit the run; None if nothing is changed.
     """
 
@@ -60,6 +68,7 @@ class Address:
     check: str = ""
     step: int | None = None
     head: tuple[int, int] | None = None
+    watched: int | None = None
     change: NamedChange | None = None
 
 
@@ -91,6 +100,7 @@ def compose(address: Address) -> str:
         fields["change"], fields["named"] = change_text(address.change.plan), address.change.name or None
     fields["step"] = None if address.step is None else str(address.step)
     fields["head"] = None if address.head is None else "{}.{}".format(*address.head)
+    fields["at"] = None if address.watched is None else str(address.watched)
     return "&".join(f"{name}={quote_plus(value)}" for name, value in fields.items() if value is not None)
 
 
@@ -130,6 +140,7 @@ def read_address(query: str) -> Address:
         check=check,
         step=whole(values["step"], "step") if "step" in values else None,
         head=read_head(values["head"]) if "head" in values else None,
+        watched=whole(values["at"], "at") if "at" in values else None,
         change=read_named_change(values),
     )
 
@@ -145,11 +156,6 @@ def checked(value: str, name: str) -> str:
     except UnicodeEncodeError:
         raise unreadable(f"{name} is not text") from None
     return value
-
-
-def unreadable(why: str) -> SettingsError:
-    """The one sentence on an address that cannot be read."""
-    return SettingsError(f"The address cannot be read, as {why}; ask for the link again.")
 
 
 @lru_cache(maxsize=8)  # every message of a run has the same
@@ -211,22 +217,6 @@ def read_controls(values: Mapping[str, str]) -> Controls:
     return Controls(sampling, tokens, float(speed), values.get("ignore_eos") == "1")
 
 
-def read_sampling(temperature: str, top_k: str, top_p: str, seed: str) -> Sampling:
-    """The settings of a draw.
-
-    Raises:
-        SettingsError: if one cannot be read, or is out of its range.
-    """
-    for name, text in (("temperature", temperature), ("top_p", top_p)):
-        if not NUMBER.fullmatch(text):
-            raise unreadable(f"{name} is not a number")
-    try:
-        return Sampling(float(temperature), whole(top_k, "top_k"), float(top_p), whole(seed, "seed"))
-    except SettingsError as error:
-        why = str(error).rstrip(".")
-        raise error if why.startswith("The address") else unreadable(why[0].lower() + why[1:]) from None
-
-
 def read_named_change(values: Mapping[str, str]) -> NamedChange | None:
     """The change of the Experiments page, and its name; None without one.
 
@@ -240,61 +230,3 @@ def read_named_change(values: Mapping[str, str]) -> NamedChange | None:
         return NamedChange(read_change(values["change"]), name) if "change" in values else None
     except (ValueError, KeyError):
         raise unreadable("change is damaged") from None
-
-
-def read_samplings(values: Mapping[str, str], sampling: Sampling) -> tuple[Sampling, ...]:
-    """The settings of each token: `tokens` of them alike, or as `drawn` says.
-
-    Raises:
-        SettingsError: if they cannot be read, or are more than any run has.
-    """
-    if "tokens" in values and "drawn" in values:
-        raise unreadable("it has tokens beside drawn")
-    stretches = []
-    if "tokens" in values:
-        stretches.append((whole(values["tokens"], "tokens"), sampling))
-    for stretch in values["drawn"].split("~") if "drawn" in values else ():
-        count, *settings = stretch.split("_")
-        if len(settings) != 4:
-            raise unreadable("drawn is damaged")
-        stretches.append((whole(count, "drawn"), read_sampling(*settings)))
-    if stretches and not (all(count for count, _ in stretches) and sum(count for count, _ in stretches) <= MOST_STEPS):
-        raise unreadable(f"it does not draw from 1 to {MOST_STEPS} tokens")
-    return tuple(sampling for count, sampling in stretches for _ in range(count))
-
-
-def drawn_text(samplings: Sequence[Sampling]) -> str:
-    """Settings token by token, as `12_0.8_0_0.95_1~3_0_0_1_1`: twelve tokens with some, then three with others."""
-    stretches = [(len(list(alike)), sampling) for sampling, alike in groupby(samplings)]
-    return "~".join(
-        "_".join([str(count), number_text(s.temperature), str(s.top_k), number_text(s.top_p), str(s.seed)])
-        for count, s in stretches
-    )
-
-
-def number_text(value: float) -> str:
-    """A number in the fewest letters that give it back exactly."""
-    return repr(value).removesuffix(".0")
-
-
-def whole(text: str, name: str) -> int:
-    """A whole number from 0 up.
-
-    Raises:
-        SettingsError: if it is none, or has more digits than any of ours.
-    """
-    if not WHOLE.fullmatch(text):
-        raise unreadable(f"{name} is not a whole number")
-    return int(text)
-
-
-def read_head(text: str) -> tuple[int, int]:
-    """Layer and head, as `2.4`.
-
-    Raises:
-        SettingsError: if it is anything else.
-    """
-    layer, dot, head = text.partition(".")
-    if not dot:
-        raise unreadable("head is not a layer and a head")
-    return whole(layer, "head"), whole(head, "head")

@@ -49,6 +49,7 @@ class Visit(Protocol):
     ignore_eos: bool
     cursor: int
     head: tuple[int, int] | None
+    watched: int | None
     change: NamedChange | None
     draft: TypedPrompt
 
@@ -212,15 +213,19 @@ class Link:
         self._show(visit, trace)
 
     def _show(self, visit: Visit, trace: Trace) -> None:
-        """Put the cursor on the step of the address, or the last one, and lock its head if the model has it."""
+        """Put the cursor on the step of the address, or the last one; lock its head and look at its position if any."""
         last, step = len(trace.steps) - 1, self.address.step
         visit.cursor, visit.head = last if step is None else min(step, last), self.address.head
         if visit.head is not None and not has_head(trace, visit.head):
             visit.head = None
             self.note = self.note or "This model has no head {}.{}, so none is locked.".format(*self.address.head or ())
+        visit.watched = self.address.watched
+        if visit.watched is not None and visit.watched >= len(trace.prompt_ids):
+            self.note = self.note or f"This prompt has no position {visit.watched}, so none is looked at."
+            visit.watched = None
         if step is not None and step > last:
             self.note = self.note or f"This run has no step {step}; its last one is shown."
-        self._arrival = Arrival(trace.run_id, visit.cursor, visit.head)
+        self._arrival = Arrival(trace.run_id, visit.cursor, visit.head, visit.watched)
 
     def _problem(self, visit: Visit, trace: Trace, recipe: Recipe | None) -> str:
         """Why the run on the stage cannot be named by an address; empty if it can."""

@@ -71,6 +71,7 @@ class Visit:
     ignore_eos: bool = DEFAULT.ignore_eos
     cursor: int = 0
     head: tuple[int, int] | None = None
+    watched: int | None = None  # the position of the prompt that the visitor looks at
     setting_errors: Mapping[str, str] = field(default_factory=dict)  # of settings that were refused, by name
     draft: TypedPrompt = field(default_factory=TypedPrompt)
     seen: View = field(default_factory=View)  # what its browser has told of itself last
@@ -242,7 +243,7 @@ class Visit:
         self.link.drop()
         self.player.open(recorded, is_own)
         self._end_measurement_of_another()
-        self.cursor, self.head = len(recorded.steps) - 1, None
+        self.cursor, self.head, self.watched = len(recorded.steps) - 1, None, None
 
     def _end_measurement_of_another(self) -> None:
         if self.measurement is not None:
@@ -285,7 +286,7 @@ class Visit:
     def _take_view(self, view: View) -> None:
         self.cursor = self.cursor if view.cursor is None else max(0, view.cursor)
         self.head = view.head if view.head and has_head(self.player.trace, view.head) else None
-        self.seen, self.rest.follows = view, view.follows
+        self.seen, self.watched, self.rest.follows = view, view.watched, view.follows
 
     def _take_settings(self, settings: Settings) -> None:
         """Take all settings or none.

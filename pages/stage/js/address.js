@@ -1,12 +1,12 @@
 // The address: what is on the stage, so that a reload, a sent link or Back makes it again.
 //
-// Python says what of it names the run (`header.link`); step and head are this browser's own. The entry of the
-// browser's history is only rewritten, never added to, and its page and all other parameters, such as Streamlit's
-// `embed`, stay as they are.
+// Python says what of it names the run (`header.link`); step, head and watched position are this browser's own.
+// The entry of the browser's history is only rewritten, never added to, and its page and all other parameters, such as
+// Streamlit's `embed`, stay as they are.
 
 const OWN_PARAMETERS = new Set([
   "prompt", "z", "run", "model", "temperature", "top_k", "top_p", "seed", "max_new_tokens", "ignore_eos", "tokens",
-  "drawn", "check", "change", "named", "step", "head", "speed",
+  "drawn", "check", "change", "named", "step", "head", "at", "speed",
 ]);
 const ADDRESS_MS = 400; // browsers refuse more than some rewrites a second
 let addressTimer = 0;
@@ -18,6 +18,7 @@ function ownQuery() {
   if (!isPending && !problem) {
     if (state.cursor < lastStep()) own.push(`step=${state.cursor}`);
     if (state.lock) own.push(`head=${state.lock.layer}.${state.lock.head}`);
+    if (state.watched) own.push(`at=${state.watched.position}`);
   }
   return own;
 }
@@ -62,12 +63,14 @@ function isAnotherVisit({ link: { visit } }) {
   return isAnother && ownPieces().length > 0;
 }
 
-// The run of the address is on the stage: its step and head, once.
+// The run of the address is on the stage: its step, head and watched position, once.
 function arrive({ run, link: { arrival } }) {
   if (!arrival || arrival.run !== run || state.arrived === run) return;
   state.arrived = run;
   state.playback = STILL;
   setLock(arrival.head && { layer: arrival.head[0], head: arrival.head[1] });
+  if (arrival.watched === null) unwatch();
+  else watch(arrival.watched);
   moveTo(arrival.step);
 }
 

@@ -24,6 +24,7 @@ function tellView() {
   tell("view", 150, () => ({
     cursor: state.cursor, layer: state.lock ? state.lock.layer : null, head: state.lock ? state.lock.head : null,
     paint_ms: paintTime(), is_narrow: stageNow ? stageNow.isNarrow : false, follows: isFollowing(),
+    watched: state.watched ? state.watched.position : null,
   }));
 }
 

@@ -18,7 +18,7 @@ const state = (shared.state ??= {
   playback: { kind: "still" }, // what moves the cursor; see playback.js
   held: false, // settings were changed before the last step: Play goes on from the cursor with them
   visit: "", // which visit of the server's the newest message is of
-  arrived: "", // the run of the address, once its step and head have been shown
+  arrived: "", // the run of the address, once its step, head and position have been shown
   typed: {}, // settings as typed, by name, until Python has taken them all
   draft: null, // the prompt as typed; null if it is the header's
   judged: null, // the text that the header's `draft_error` is about

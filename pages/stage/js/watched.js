@@ -1,5 +1,5 @@
-// The watched position: a token of the prompt that a person looks at, the same on every page. It lives here alone;
-// pictures that have a row or a column for it mark it.
+// The watched position: a token of the prompt that a person looks at, the same on every page. Pictures that
+// have a row or a column for it mark it. It lives here alone; Python is told of it as of the cursor.
 
 const WATCH_CHANGED = "gpt2-watch"; // pages/matrix/matrix.js listens
 
@@ -7,6 +7,7 @@ function isWatched(at) { return state.watched?.position === at; }
 
 function setWatched(watched) {
   state.watched = watched;
+  tellView();
   requestPaint();
   dispatchEvent(new CustomEvent(WATCH_CHANGED));
 }
