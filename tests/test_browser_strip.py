@@ -5,6 +5,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from pages.look.numbers import bits, percent
 from tests.browser import WAS_OFFERED_THE_TOUR, Server, open_page
+from tests.heads import go_to
 from tests.stage import STAGE, lie_still, ready, run, stage_number
 
 pytestmark = pytest.mark.browser
@@ -35,6 +36,16 @@ TOUCHED = """(step) => new Promise((resolve) => {
     };
     wait();
 })"""
+
+
+# Gathers the tokens of which the Residual stream page speaks, one after the other.
+SAID = """() => {
+    globalThis.said = new Set();
+    new MutationObserver(() => {
+        const found = document.body.textContent.match(/of the norms at (\\S+?),? /);
+        if (found) globalThis.said.add(found[1]);
+    }).observe(document.body, { subtree: true, childList: true, characterData: true });
+}"""
 
 
 def token(page: Page, at: int) -> Locator:
@@ -133,8 +144,11 @@ def test_a_token_of_the_prompt_is_looked_at_on_every_page_until_it_is_let_go(liv
 
     # One truth on all pages: the residual stream shows this position, and lets it go.
     token(live, 1).click()
-    live.get_by_role("link", name="Residual stream", exact=True).click()
+    lie_still(live)
+    live.evaluate(SAID)
+    go_to(live, "Residual stream")
     expect(live.get_by_text("of the norms at ·king")).to_be_visible(timeout=60_000)
+    assert live.evaluate("[...globalThis.said]") == ["·king"]  # it was drawn for this position from the first
     live.keyboard.press("Escape")
     expect(live.get_by_text("of the norms at ·said")).to_be_visible(timeout=60_000)
     expect(badge).to_be_hidden()

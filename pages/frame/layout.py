@@ -47,6 +47,7 @@ class View:
             or None if it is not loaded.
         head: (layer, head) that the visitor has locked, if any.
         is_narrow: whether the window is too narrow for pictures that need much room.
+        watched: the position of the prompt that the visitor looks at, if any.
         rest: where the frame rests while no head is locked.
     """
 
@@ -60,6 +61,7 @@ class View:
     read_lens: Callable[[Array], Array] | None
     checkpoint: Checkpoint | None
     is_narrow: bool = False
+    watched: int | None = None
     rest: Rest = field(default_factory=Rest)
 
     def key(self, name: str) -> str:
@@ -145,6 +147,7 @@ def open_page(name: str) -> View:
         read_lens=lens_of(model),
         checkpoint=model.checkpoint if model else None,
         is_narrow=visit.seen.is_narrow,
+        watched=visit.watched if visit.watched in range(len(whole.prompt_ids)) else None,
         rest=visit.rest,
     )
 

@@ -92,6 +92,7 @@ def pack(
     selectable: bool = False,
     selected: Sequence[int] | None = None,
     is_picked: bool = False,
+    watched: int | None = None,
 ) -> bytes:
     """The picture as the browser takes it; the values start at a multiple of four bytes.
 
@@ -101,6 +102,7 @@ def pack(
         selectable: whether the cell that a visitor picks is sent back.
         selected: the cell in a frame; on a text, the tokens that look.
         is_picked: whether a visitor has picked that cell, and can let it go.
+        watched: the position that was picked with the picture, as the visitor looks at it.
 
     Shapes: a mosaic's values go as [tile row * row, tile column * column].
     """
@@ -120,6 +122,7 @@ def pack(
         "selectable": selectable,
         "selected": selected,
         "is_picked": is_picked,
+        "follows": watched,
         "light": _colours(LIGHT, picture.scale),
         "dark": _colours(DARK, picture.scale),
     }

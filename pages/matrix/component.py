@@ -17,34 +17,42 @@ def matrix(picture: Picture, *, key: str, selected: Cell | None = None, is_picke
     _draw(picture, key, selectable=False, selected=selected, is_picked=is_picked)
 
 
-def selectable_matrix(picture: Picture, *, key: str, otherwise: Cell) -> Cell:
+def selectable_matrix(picture: Picture, *, key: str, otherwise: Cell, watched: int | None = None) -> Cell:
     """Draw the picture under a fixed key and return the picked (row, column), a tile's in a mosaic.
 
     A pick is kept by its positions, so it stays with its tokens when the picture's window moves. A pick that the
-    picture has no cell for any more gives way to `otherwise`, as does no pick at all.
+    picture has no cell for any more gives way to `otherwise`, as does no pick at all. A picture whose columns alone are
+    positions takes the `watched` one, as `picked_cell` does.
     """
     shape = len(picture.rows), len(picture.columns)
-    picked = picked_cell(key, shape, start=(picture.row_start or 0, picture.column_start or 0))
-    _draw(picture, key, selectable=True, selected=picked or otherwise, is_picked=picked is not None)
+    picked = picked_cell(key, shape, (picture.row_start or 0, picture.column_start or 0), watched)
+    _draw(picture, key, selectable=True, selected=picked or otherwise, is_picked=picked is not None, watched=watched)
     return picked or otherwise
 
 
-def picked_cell(key: str, shape: tuple[int, int], start: Cell = (0, 0)) -> Cell | None:
+def picked_cell(key: str, shape: tuple[int, int], start: Cell = (0, 0), watched: int | None = None) -> Cell | None:
     """The cell picked under a key, before its picture is made; None if none is, or the picture has none like it.
 
     Args:
         key: the picture's.
         shape: how many rows and columns the picture will have.
         start: the positions that the first row and column stand for.
+        watched: the position that the visitor looks at; if the picture is new on the page, row 0 there is picked.
     """
-    before = st.session_state.get(key)
-    cell = None if before is None else before.get("cell")
+    cell = (st.session_state.get(key) or first_pick(watched)).get("cell")
     if not (isinstance(cell, list | tuple) and len(cell) == 2 and all(isinstance(at, int) for at in cell)):
         return None
     row, column = cell[0] - start[0], cell[1] - start[1]
     return (row, column) if 0 <= row < shape[0] and 0 <= column < shape[1] else None
 
 
-def _draw(picture: Picture, key: str, selectable: bool, selected: Cell | None, is_picked: bool) -> None:
-    data = pack(picture, key if key in PANELS else "", selectable, selected, is_picked)
-    _mount(key=key, data=data, default={"cell": None}, on_cell_change=lambda: None)
+def first_pick(watched: int | None) -> dict[str, list[int] | None]:
+    """What is picked in a picture that is new on the page, as the browser would tell it."""
+    return {"cell": None if watched is None else [0, watched]}
+
+
+def _draw(
+    picture: Picture, key: str, selectable: bool, selected: Cell | None, is_picked: bool, watched: int | None = None
+) -> None:
+    data = pack(picture, key if key in PANELS else "", selectable, selected, is_picked, watched)
+    _mount(key=key, data=data, default=first_pick(watched), on_cell_change=lambda: None)

@@ -237,6 +237,7 @@ function repaint(view) {
 // The frame of a new picture: as Python says, or where a person has put it if Python is not told of picks here.
 function takePick(view, before) {
   const { header } = view;
+  if (!before) view.follows = header.follows ?? undefined; // so it need not be picked again
   if (header.selected) {
     [view.chosen, view.isPicked] = [header.selected, header.is_picked];
   } else if (view.chosen) {

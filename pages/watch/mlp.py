@@ -26,9 +26,10 @@ layout.note_storage(view, "mlp.hook_pre", "mlp.hook_post")
 layout.stop_if_missing(view, "mlp.hook_post")
 with st.container(border=True):
     key, top = view.key("layers"), (0, view.newest)
-    row, position = picked_cell(key, layers.shape(view.trace)) or top
+    row, position = picked_cell(key, layers.shape(view.trace), watched=view.watched) or top
     layer = view.trace.config.n_layer - 1 - row
-    selectable_matrix(layers.layer_map(view.trace, layer, position, height=250), key=key, otherwise=top)
+    picture = layers.layer_map(view.trace, layer, position, height=250)
+    selectable_matrix(picture, key=key, otherwise=top, watched=view.watched)
 
 measured = measures.Measured.of(view.trace, view.checkpoint, layer, position)
 large, beside = st.columns([10, 9], gap="medium")

@@ -34,11 +34,11 @@ with st.container(border=True):
         persist_state="session",
     )
     key, newest = view.key("norms"), (0, view.newest)
-    picked = picked_cell(key, residual.shape(view.trace))
+    picked = picked_cell(key, residual.shape(view.trace), watched=view.watched)
     row, position = picked or newest
     with large:
         picture = residual.norm_map(view.trace, position, without_first, height=400)
-        selectable_matrix(picture, key=key, otherwise=newest)
+        selectable_matrix(picture, key=key, otherwise=newest, watched=view.watched)
 
 with layout.explain_missing():
     hook = residual.hook_of(view.trace, row)
