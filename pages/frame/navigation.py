@@ -52,7 +52,13 @@ CSS = """<style>
   > .stColumn:has([data-testid="stImage"]) { flex: 3 0 0; }
   > .stColumn:has([data-testid="stImage"]) + .stColumn { flex: 5 0 0; }
 }
-.gpt2-large #vg-tooltip-element { font-size: var(--least); }
+/* What a chart tells of a mark looks like the stage's own tips; see pages/stage/css/panels.css. */
+#vg-tooltip-element.vg-tooltip { z-index: 1001; max-width: min(34em, 100vw - 24px); padding: 0.35em 0.6em; border: 0;
+  border-radius: 0.4em; box-shadow: none; font-size: max(var(--least, 11px), 0.77rem); line-height: 1.33; }
+#vg-tooltip-element table tr td { max-width: none; padding: 0; overflow-wrap: anywhere;
+  font-variant-numeric: tabular-nums; }
+#vg-tooltip-element table tr td.key { padding-right: 0.8em; text-align: left; overflow-wrap: normal; }
+@media (max-width: 640px) { #vg-tooltip-element.vg-tooltip { left: 12px !important; } }
 /* What is in the closed sidebar is not reached by Tab. */
 [data-testid="stSidebar"][data-collapsed="true"] { visibility: hidden; }
 /* A label written on a bar does not keep the pointer from the bar. */
@@ -69,6 +75,8 @@ CSS = """<style>
 # Streamlit's greys and the tint of a chosen button leave too little contrast.
 CONTRAST = """<style>
 .stVerticalBlock.filled {{ background: {paper}; }}
+#vg-tooltip-element.vg-tooltip {{ background: {text}; color: {panel}; }}
+#vg-tooltip-element table tr td.key {{ color: color-mix(in srgb, {panel} 80%, {text}); }}
 [data-testid="stCaptionContainer"] {{ opacity: 1; }}
 [data-testid="stCaptionContainer"] p {{ color: {muted}; }}
 [data-testid="stButtonGroup"] [data-selected="true"] p {{ color: {text}; }}
