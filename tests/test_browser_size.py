@@ -88,6 +88,18 @@ def test_a_panel_fills_the_window_while_the_run_plays_and_esc_gives_it_back_befo
     page.locator('.fills[data-panel="attention.heads"]').click()
     picture = page.locator(".stVerticalBlock.filled .matrix canvas").first
     expect(picture).to_be_in_viewport(ratio=1)
+    lie_still(page)
+    assert too_small_to_read(page, 20) == [] and page.evaluate(CUT) == []
+    # Squares are as high as a wide window; their words, and the badge of the locked head, stand on their left.
+    drawn = picture.bounding_box()
+    assert drawn is not None and drawn["height"] > 900 and drawn["x"] + drawn["width"] > 1800
+    for part in ("head", "caption", "badge", "readout"):
+        words = box.locator(f".matrix .{part}").bounding_box()
+        assert words is not None and words["x"] + words["width"] <= drawn["x"]
+    page.set_viewport_size({"width": 1000, "height": 720})
+    lie_still(page)
+    expect(picture).to_be_in_viewport(ratio=1)
+    page.set_viewport_size({"width": 1920, "height": 1080})
     page.get_by_role("button", name="Back to the page").click()
     expect(box).to_have_count(0)
     page.keyboard.press("Escape")

@@ -44,13 +44,13 @@ function showCell(view, cell, { tip = false, speak = false, hint = '' } = {}) {
 }
 
 // Below the cell and inside the window, or above it where a finger covers what is below.
-function placeTip({ place, plot, tip, width, isTouch, sizes: { type } }, [row, column]) {
+function placeTip({ place, plot, tip, wide, isTouch, sizes: { type } }, [row, column]) {
   const x = type * (place.x(column) + place.cellW / 2), y = type * place.y(row), high = type * place.cellH;
   const gap = isTouch ? 24 : 10, edge = plot.getBoundingClientRect().top;
   const above = y - tip.offsetHeight - gap, below = y + high + gap;
   const fitsAbove = edge + above >= BAR, fitsBelow = edge + below + tip.offsetHeight <= innerHeight;
   const left = isTouch ? x - tip.offsetWidth / 2 : x + 10;
-  tip.style.left = `${Math.max(0, Math.min(left, width - tip.offsetWidth))}px`;
+  tip.style.left = `${Math.max(0, Math.min(left, wide * type - tip.offsetWidth))}px`;
   tip.style.top = `${(isTouch ? fitsAbove : !fitsBelow && fitsAbove) ? above : below}px`;
 }
 

@@ -38,7 +38,15 @@ function geometry(ctx, header, ink, width) {
 function sizesOf(root) {
   const css = getComputedStyle(root), read = (name) => parseFloat(css.getPropertyValue(name)) || 0;
   const type = read('--type') || 1, tall = read('--fill-tall'); // the height that there is for a picture alone
-  return { type, tall: tall / type, key: `${type} ${tall}` };
+  const whole = read('--fill-whole'); // and with its words beside it
+  return { type, tall: tall / type, whole: whole / type, key: `${type} ${tall}` };
+}
+
+// Squares that fill a window wide enough have their words on the left, and all of its height.
+const SHARE = 0.66, WORDS = 180; // of the width, at most; what the words need to be read with ease
+function standsBeside({ header: { tile, square }, width, sizes: { type, tall } }) {
+  const hasRoom = width * SHARE > tall * type && width * (1 - SHARE) > WORDS * type;
+  return Boolean(tall && type > 1 && (tile || square)) && hasRoom;
 }
 
 // Squares shrink until all of a picture is in the window; rows of text keep the height that they need.
@@ -216,11 +224,16 @@ function economies(rowStep, columnStep, [perRow, perColumn], header) {
 }
 
 function paintPicture(view) {
-  const { type, tall } = (view.sizes = sizesOf(view.root));
-  const width = Math.floor(view.width / type), ratio = (globalThis.devicePixelRatio || 1) * type;
+  const { type, tall, whole } = (view.sizes = sizesOf(view.root)), isBeside = standsBeside(view);
+  const ratio = (globalThis.devicePixelRatio || 1) * type;
   const probe = view.base.getContext('2d');
   view.ink = inkOf(view.root, view.header);
-  view.place = geometry(probe, { ...view.header, height: heightOf(view.header, tall) }, view.ink, width);
+  view.root.classList.toggle('beside', isBeside);
+  const header = { ...view.header, height: isBeside ? whole : heightOf(view.header, tall) };
+  let width = Math.floor((view.width * (isBeside ? SHARE : 1)) / type);
+  view.place = geometry(probe, header, view.ink, width);
+  if (isBeside) width = Math.min(width, Math.ceil(view.place.left + view.place.w) + 6);
+  view.wide = width;
   view.root.style.setProperty('--matrix-muted', view.ink.muted);
   view.root.style.setProperty('--matrix-mark', view.ink.mark);
   return paintOn(fit(view.base, width, view.place.total, type), view, width, ratio);
@@ -240,7 +253,7 @@ function paintOn(ctx, view, width, ratio) {
 
 function paintCursor(view) {
   const { place, ink, chosen, cursor, sizes: { type } } = view;
-  const ctx = fit(view.over, Math.floor(view.width / type), place.total, type);
+  const ctx = fit(view.over, view.wide, place.total, type);
   const outline = (cell, colour, thick) => {
     if (!cell || cell[0] >= place.rows || cell[1] >= place.columns) return;
     ctx.strokeStyle = colour;

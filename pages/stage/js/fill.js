@@ -2,7 +2,8 @@
 
 const FILLED_TYPE = 1.25; // its letters, to those of a presenter's page
 const BOX = '[data-testid="stVerticalBlock"]';
-const BESIDE = 290; // what a matrix needs beside its picture then: heading, caption, legend's words and margins
+const BESIDE = 290; // what a matrix needs above and below its picture: heading, caption, legend's words and margins
+const MARGINS = 100; // what it needs there if its words stand beside the picture
 let filled = null; // { box, button }
 
 // The box that a heading's button is in, on the stage or on the page around it.
@@ -44,12 +45,20 @@ function unfill() {
 }
 
 function changeFill(button, isOn) {
-  document.documentElement.style.setProperty("--fill-tall", isOn ? `${innerHeight - BESIDE}px` : "");
+  fitFill();
   const name = isOn ? "Back to the page" : "Fill the window";
   button.setAttribute("aria-label", name);
   button.title = `${name} (${isOn ? "Esc" : "F"})`;
   hideExplained();
   if (stageNow) fit(stageNow);
+}
+
+// How high a picture may be in the window as it is now.
+function fitFill() {
+  const { style } = document.documentElement;
+  for (const [name, kept] of [["--fill-tall", BESIDE], ["--fill-whole", MARGINS]]) {
+    style.setProperty(name, filled ? `${innerHeight - kept}px` : "");
+  }
 }
 
 // A page that is left, or drawn anew without the panel, takes it along.

@@ -102,6 +102,7 @@ function fit(stage) {
   const wide = root.clientWidth, stacked = wide < 800;
   const tall = Math.max(stacked ? 0 : 560, innerHeight - Math.max(0, below));
   wearSize(stage);
+  fitFill();
   const scale = Math.min(1.7, Math.max(stacked ? 1 : 0.87, Math.min(innerWidth / 1280, innerHeight / 800)));
   root.classList.toggle("stacked", stacked);
   for (const surface of stage.surfaces) surface.isNarrow = stacked;
