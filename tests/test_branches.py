@@ -12,6 +12,7 @@ from gpt2.model.sampling import Distribution, Sampling
 from gpt2.trace.trace import Trace
 from pages.server.traces import Traces
 from pages.stage.actions import parse
+from pages.stage.snapshot import Elsewhere
 from pages.visit import branches as tree_room
 from pages.visit.branches import MOST, Branches
 from pages.visit.branching import leaves
@@ -65,6 +66,27 @@ def test_both_runs_are_kept_with_their_numbers_and_either_can_be_put_on_the_stag
     assert player.trace is first and tree.trace(made) is branched and tree.current is tree.all[0]
     player.play(engine, SAMPLING, 2, 0)
     assert finish(player).steps[:STEPS] == first.steps and tree.trace(made) is branched
+
+
+def test_where_other_branches_part_is_told_and_which_of_them_refuse_their_token(engine, player, tree) -> None:
+    assert tree.elsewhere() == ()
+    first, token, sibling = player.trace, other(player.trace, 2), other(player.trace, 2, rank=2)
+    own = first.steps[2].draw.token
+    branch(engine, tree, player, 2)
+    assert tree.elsewhere() == (Elsewhere(2, own, 0, "The first run", True),)
+    with pytest.raises(GPT2Error, match="The first run has this token there already"):
+        tree.start(engine, 2, own, CONTROLS)
+    tree.start(engine, 2, sibling, CONTROLS)
+    finish(player)
+    assert tree.elsewhere() == (
+        Elsewhere(2, own, 0, "The first run", True),
+        Elsewhere(2, token, 1, "Branch 1", False),
+    )
+    tree.show(tree.all[0])
+    assert {(one.step, one.token, one.is_parent) for one in tree.elsewhere()} == {
+        (2, token, False),
+        (2, sibling, False),
+    }
 
 
 def test_a_recorded_run_is_branched_without_being_replayed(engine, trace, traces) -> None:

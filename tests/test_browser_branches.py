@@ -115,6 +115,28 @@ def test_a_tapped_token_is_offered_and_branched_and_other_settings_keep_the_run_
     expect(page.locator(f"{STAGE} .tokens")).to_contain_text("".join(map(label, branch.trace.ids[-MORE:])))
     said = page.locator(f"{STAGE} .error")
     expect(said).to_have_text("This is Branch 1. The first run is kept as it was, on the page Branches.")
+    # The token that the first run has there is not offered and then refused: the first run is put on the stage.
+    page.locator(STAGE).first.press("Home")
+    for _ in range(MORE - 1):
+        page.keyboard.press("ArrowRight")
+    own, theirs = bar(page, distribution.raw[other], label(other)), newest.draw.token
+    page.mouse.move(*own)
+    expect(page.locator(f"{STAGE} .tip")).to_contain_text("the run has it here already")
+    page.touchscreen.tap(*bar(page, distribution.raw[theirs], label(theirs)))
+    expect(offer).to_be_hidden()
+    show = page.locator(f"{STAGE} .branch-other")
+    expect(show).to_have_text("The first run goes on so: put it on the stage")
+    show.tap()
+    wait_for_new_run(page, second, MORE)
+    assert (run_id(page), stage_number(page, "step")) == (first, MORE - 1)
+    expect(said).to_have_text("This is the first run. Branch 1 is kept as it was, on the page Branches.")
+    # A token that a branch of it has may be branched with once more, or that branch is shown.
+    page.touchscreen.tap(*bar(page, distribution.raw[other], label(other)))
+    expect(offer).to_have_text(f"Branch here with {label(other)}")
+    expect(show).to_have_text("Branch 1 goes on so: put it on the stage")
+    show.tap()
+    wait_for_new_run(page, first, 2 * MORE)
+    assert (run_id(page), stage_number(page, "step")) == (second, MORE - 1)
     # Other settings at an older step make a branch too.
     page.locator(STAGE).first.press("Home")
     settle(page, temperature=0)

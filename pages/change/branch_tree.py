@@ -36,6 +36,17 @@ def lanes_of(tree: Branches) -> list[chart.Lane]:
     ]
 
 
+def holders(tree: Branches, step: int) -> dict[int, Branch]:
+    """Tokens that cannot be branched with at a step of the run on the stage: the run that it would leave has them."""
+    numbered = {branch.number: branch for branch in tree.all}
+    return {one.token: numbered[one.number] for one in tree.elsewhere() if one.step == step and one.is_parent}
+
+
+def goes_on(branch: Branch) -> str:
+    """Why a token is not branched with, and what a press of it does instead."""
+    return f"{branch.title} goes on so: this puts it on the stage."
+
+
 def show_tree(name: str, step: int) -> None:
     """Draw the tree and its rows; while a branch is being made, redraw the tree without the rest of the page."""
     visit = this_visit()

@@ -4,14 +4,14 @@ import streamlit as st
 
 from gpt2.model.sampling import Distribution, Sampling
 from pages.change.branch_pair import show_pair
-from pages.change.branch_tree import show_tree
+from pages.change.branch_tree import goes_on, holders, show_tree
 from pages.charts.branches.tree import choice_sentence, marked_text
 from pages.frame import layout
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
 from pages.look.numbers import percent
 from pages.look.tokens import markdown, spoken
-from pages.visit.branching import start_branch, start_typed
+from pages.visit.branching import show_branch, start_branch, start_typed
 from pages.visit.session import this_visit
 
 FORMULA = (
@@ -39,6 +39,7 @@ with st.container(border=True):
     layout.plain_text(choice_sentence(trace, view.step_index))
     layout.plain_text(marked_text(view.run.ids, place, vocabulary))
     offered = st.container(horizontal=True, gap="small")
+    held = holders(visit.branches, view.step_index)
     typed_box, button, count = st.columns([3, 2, 2], vertical_alignment="bottom")
     tokens = count.number_input(
         "Go on for so many tokens", 1, MOST, 12, key=view.key("tokens"), persist_state="session"
@@ -47,13 +48,14 @@ with st.container(border=True):
         if "logits" in step.captures:
             distribution = Distribution.of(step.logits, Sampling())
             for token in distribution.order[:OFFERED].tolist():
-                st.button(
-                    f"{markdown(spoken(vocabulary.label(token)))} {percent(distribution.raw[token])}",
-                    key=view.key(f"token.{token}"),
-                    on_click=start_branch,
-                    args=(visit, view.step_index, token, tokens),
-                    disabled=token == drawn,
-                )
+                label = f"{markdown(spoken(vocabulary.label(token)))} {percent(distribution.raw[token])}"
+                key = view.key(f"token.{token}")
+                if branch := held.get(token):
+                    shown = visit, branch, view.step_index
+                    st.button(label, key=key, on_click=show_branch, args=shown, help=markdown(goes_on(branch)))
+                else:
+                    made = visit, view.step_index, token, tokens
+                    st.button(label, key=key, on_click=start_branch, args=made, disabled=token == drawn)
     layout.note_storage(view, "logits")
     typed = typed_box.text_input("Or type any token, with its blank", key=view.key("typed"), persist_state="session")
     button.button(

@@ -66,6 +66,14 @@ class Branch:
 
 
 @dataclass(frozen=True)
+class ShowBranch:
+    """Put the branch of this number on the stage, at a step."""
+
+    number: int
+    step: int
+
+
+@dataclass(frozen=True)
 class Pause:
     """Stop generating."""
 
@@ -142,7 +150,7 @@ class Malformed:
     error: str
 
 
-OfRun = RunPrompt | Play | StepOn | Branch | Pause | ReadWhole | OpenNumber
+OfRun = RunPrompt | Play | StepOn | Branch | ShowBranch | Pause | ReadWhole | OpenNumber
 Action = OfRun | ChangeSettings | Draft | View | ChooseModel | CancelModel | Malformed
 
 
@@ -161,6 +169,11 @@ def parse(name: str, values: Values) -> Action | None:
                 if step is None or token is None:
                     raise SettingsError("A branch needs a step and a token; press a token again.")
                 return Branch(step, token, _settings(values))
+            case "show":
+                branch, step = whole(values, "number", "The branch"), whole(values, "cursor", "The step")
+                if branch is None or step is None:
+                    raise SettingsError("Which branch to show, and at which step, was not said; press a token again.")
+                return ShowBranch(branch, step)
             case "settings":
                 return ChangeSettings(whole(values, "cursor", "The step"), _settings(values))
             case "view":

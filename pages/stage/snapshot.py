@@ -87,6 +87,22 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """Another branch, where it parts from the run on the stage: the step, and the token that it has there.
+
+    Attributes:
+        number, title: the branch's.
+        is_parent: whether the run on the stage would branch from it there, so that it cannot have this token too.
+    """
+
+    step: int
+    token: int
+    number: int
+    title: str
+    is_parent: bool
+
+
+@dataclass(frozen=True)
 class Opened:
     """A number that was opened: what the browser calls it, and its arithmetic, or why there is none."""
 
@@ -137,6 +153,7 @@ class Snapshot:
         tick_ms: how long the stage waits before it asks for the next message, while a run is under way.
         recorded: the run on the stage was not made by this visitor, whatever else the status has to say.
         inspected: what was looked into of the run on the stage.
+        elsewhere: where other branches part from it; one for each.
         link: what the address says; while its run is pending, `prompt` is that run's.
     """
 
@@ -166,5 +183,6 @@ class Snapshot:
     other_models: str = ""
     coming: Coming | None = None
     model_error: str = ""
+    elsewhere: tuple[Elsewhere, ...] = ()
     link: Link = Link()
     inspected: Inspected = Inspected()

@@ -13,6 +13,7 @@ from gpt2.trace.trace import Trace
 from pages.server.caches import with_recomputer
 from pages.server.limits import limits
 from pages.server.traces import TRACES, Traces
+from pages.stage.snapshot import Elsewhere
 
 from .controls import Controls
 from .generation import Generation, redrawn, stop_reason_of
@@ -152,6 +153,20 @@ class Branches:
         """All its tokens, which stay when its numbers are freed."""
         recipe = self._player.recipe if branch.kept is None else branch.kept.recipe
         return self.trace(branch).ids if recipe is None else recipe.ids
+
+    def elsewhere(self) -> tuple[Elsewhere, ...]:
+        """Where each other branch parts from the run on the stage, unless one of the two ends before."""
+        if self.current is None:
+            return ()
+        found, n_prompt, own = [], len(self._player.prompt_ids), self.ids(self.current)
+        for branch in tuple(self.all):
+            ids = self.ids(branch)
+            place = next((at for at, (one, other) in enumerate(zip(own, ids, strict=False)) if one != other), None)
+            if place is not None:
+                step = place - n_prompt
+                is_parent = branch is self._parent_at(step)
+                found.append(Elsewhere(step, ids[place], branch.number, branch.title, is_parent))
+        return tuple(found)
 
     @property
     def is_running(self) -> bool:

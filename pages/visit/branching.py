@@ -6,6 +6,7 @@ from gpt2.errors import GPT2Error
 from gpt2.model.sampling import Sampling
 from gpt2.text.one_token import one_token
 from pages.server.job import ModelJob
+from pages.stage import actions
 
 from .branches import Branches
 from .controls import Controls
@@ -17,6 +18,7 @@ from .states import Branch
 if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
 
+GONE = "This branch was let go; it can be made anew."
 KEPT = "This is {}. {} is kept as it was, on the page Branches."
 
 
@@ -27,6 +29,7 @@ class Visit(Protocol):
     branches: Branches
     link: Link
     sampling: Sampling
+    max_new_tokens: int
     speed: float
     ignore_eos: bool
     cursor: int
@@ -61,6 +64,24 @@ def branch(visit: Visit, step: int, token: int | None, tokens: int, speed: float
     made = visit.branches.start(model.engine if model else None, step, token, controls)
     visit.cursor = step
     return made
+
+
+def answer_branch(visit: Visit, action: actions.Branch | actions.ShowBranch) -> None:
+    """Branch where a token was pressed on the stage, or put the branch there that has it.
+
+    Raises:
+        GPT2Error: see `branch`; or if the branch to show was let go.
+    """
+    if isinstance(action, actions.Branch):
+        branch_from_stage(visit, action.step, action.token, visit.max_new_tokens, visit.speed)
+        return
+    shown = next((one for one in visit.branches.all if one.number == action.number), None)
+    if shown is None:
+        raise GPT2Error(GONE)
+    before = visit.branches.current or Branch(0)
+    show_branch(visit, shown, action.step)
+    if shown is not before:
+        visit.player.notice = KEPT.format(shown.title_inside, before.title)
 
 
 def branch_from_stage(visit: Visit, step: int, token: int | None, tokens: int, speed: float) -> None:
@@ -103,11 +124,12 @@ def start_typed(visit: Visit, step: int, text: str, tokens: int) -> None:
         visit.branches.error = str(error)
 
 
-def show_branch(visit: Visit, branch: Branch) -> None:
-    """Put a branch on the stage, so that all pages show it, at the step where it parts."""
+def show_branch(visit: Visit, branch: Branch, step: int | None = None) -> None:
+    """Put a branch on the stage, so that all pages show it, at a step or else where it parts."""
     visit.branches.show(branch)
     steps = len(visit.player.trace.steps)
-    visit.cursor = max(0, min(branch.step if branch.parent else steps - 1, steps - 1))
+    parts = branch.step if branch.parent else steps - 1
+    visit.cursor = max(0, min(parts if step is None else step, steps - 1))
 
 
 def let_go(visit: Visit, branch: Branch) -> None:

@@ -15,7 +15,7 @@ from pages.server.job import ModelJob
 from pages.server.limits import limits
 from pages.server.models import ALWAYS
 from pages.stage import snapshot
-from pages.stage.actions import Action, Branch, CancelModel, Draft, Play, RunPrompt, StepOn, View
+from pages.stage.actions import Action, Branch, CancelModel, Draft, Play, RunPrompt, ShowBranch, StepOn, View
 from pages.stage.snapshot import Arrival, Status
 
 from .address import MOST_COMPOSED, Address, check_of, compose, read_address
@@ -115,7 +115,7 @@ class Link:
 
     def heed(self, action: Action) -> None:
         """Note what the visitor has asked for: a run of his own takes the place of the address's."""
-        if isinstance(action, RunPrompt | Play | StepOn | Branch):
+        if isinstance(action, RunPrompt | Play | StepOn | Branch | ShowBranch):
             self.drop()
         if not isinstance(action, View | Draft | CancelModel) and not self._is_waiting:
             self.note = ""

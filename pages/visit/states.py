@@ -191,6 +191,11 @@ class Branch:
         """Its name, or its number if it has none."""
         return self.name or (f"Branch {self.number}" if self.number else "The first run")
 
+    @property
+    def title_inside(self) -> str:
+        """The same inside a sentence."""
+        return self.title if self.name or self.number else "the first run"
+
 
 def evicted(state: Settled) -> Settled:
     """The same without its captures, if it holds any that no other visitor shares: the recipe stays."""

@@ -31,13 +31,14 @@ from pages.stage.actions import (
     ReadWhole,
     RunPrompt,
     Settings,
+    ShowBranch,
     StepOn,
     View,
 )
 from pages.stage.snapshot import Snapshot, Status
 
 from .branches import Branches
-from .branching import branch_from_stage, go_on
+from .branching import answer_branch, go_on
 from .connection import is_connected
 from .controls import DEFAULT, Controls, WrongSettings
 from .draft import TypedPrompt
@@ -53,8 +54,7 @@ from .status import STILL_LOADING, status_of
 if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
 
-# How soon a stage asks for news while its run is the only one under way, and at most: runs that take turns have news
-# more rarely, and twenty stages that ask as often as one would keep a core busy.
+# How soon a stage asks for news while its run is the only one under way, and at most: runs that take turns have less.
 TICK_MS, SLOWEST_TICK_MS = 40, 1000
 
 
@@ -116,9 +116,8 @@ class Visit:
     @property
     def job(self) -> ModelJob:
         """The model that Run uses: read, and its engine loaded or (the bundled one alone) being loaded."""
-        job = pool().get(self.choice.model)
-        if job is None or job.checkpoint is None:
-            job = pool().get(ALWAYS)
+        chosen = pool().get(self.choice.model)
+        job = pool().get(ALWAYS) if chosen is None or chosen.checkpoint is None else chosen
         assert job is not None  # `refresh` has requested it
         return job
 
@@ -160,6 +159,7 @@ class Visit:
             other_models=self.choice.takes_others,
             coming=self.choice.coming(),
             model_error=self.choice.error,
+            elsewhere=self.branches.elsewhere(),
             link=self.link.told(self, trace, recipe),
             inspected=self.inspection.of(trace, run_model, self.player.is_running),
         )
@@ -201,8 +201,8 @@ class Visit:
                     self._play(cursor, self.max_new_tokens, self.speed)
                 case StepOn(cursor):
                     self._play(cursor, 1, 0.0)
-                case Branch(step, token):
-                    branch_from_stage(self, step, token, self.max_new_tokens, self.speed)
+                case Branch() | ShowBranch():
+                    answer_branch(self, action)
                 case Pause():
                     self.player.pause()
                 case ChangeSettings(cursor):

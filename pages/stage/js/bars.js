@@ -49,7 +49,8 @@ function drawBars(surface, record, unit) {
     const row = shown[n];
     const fate = row.cut ? CUTS[row.cut] : `${percent(row.final, 2)} in the draw`;
     const place = `rank ${row.rank} · ${fate}${row.chosen ? ` · ${howMade(next)}` : ""}`;
-    const lines = [`${percent(row.raw, 2)} ${spoken(row.label)}`, place, `softmax(logits)[${row.token}]`];
+    const own = row.chosen ? [HAS_IT] : [];
+    const lines = [`${percent(row.raw, 2)} ${spoken(row.label)}`, place, ...own, `softmax(logits)[${row.token}]`];
     const number = { opens: { kind: "hook", hook: "logits", index: [record.stop - 1, row.token] }, name: lines.at(-1) };
     const click = (isTouch) => offerBranch(surface, row, surface.cells.box(n), isTouch, number);
     return row.chosen ? { lines, opens: number.opens } : { lines, click };

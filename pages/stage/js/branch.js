@@ -1,11 +1,14 @@
 // The offer to branch, and to see a number's arithmetic: beside a token of what comes next, or of the draw, that was
-// clicked, tapped, or reached and pressed by Enter. It stays until it is taken, or anything else is asked for.
+// clicked, tapped, or reached and pressed by Enter. It stays until it is taken, or anything else is asked for. A branch
+// that has this token already is offered too, or alone where another would be refused.
 
-let offer = null; // { run, step, token, canvas, byKey, number }
+const HAS_IT = "the run has it here already";
+let offer = null; // { run, step, token, canvas, byKey, number, other }
 
 function wireBranchOffer(stage) {
-  const { branchOffer: box, branchHere, branchOpens } = stage.parts;
+  const { branchOffer: box, branchHere, branchOther, branchOpens } = stage.parts;
   branchHere.addEventListener("click", takeOffer);
+  branchOther.addEventListener("click", showOther);
   branchOpens.addEventListener("click", openOffered);
   stage.root.addEventListener("pointerdown", (event) => { if (!event.composedPath().includes(box)) closeOffer(); });
 }
@@ -13,17 +16,22 @@ function wireBranchOffer(stage) {
 // The box of the value stays, below a pointer or above a finger; the offer is on the other side of the token. `number`
 // is what can be opened, as { opens, name }; of some tokens there is none.
 function offerBranch(surface, { token, label }, [x, y, width, height], isTouch, number) {
-  const { root, parts: { branchOffer: box, branchHere, branchOpens } } = stageNow;
+  const { root, parts: { branchOffer: box, branchHere, branchOther, branchOpens } } = stageNow;
   const area = surface.canvas.getBoundingClientRect(), byKey = Boolean(surface.roving.cursor);
   if (isPlaying()) pause();
-  offer = { run: state.run, step: state.cursor, token, canvas: surface.canvas, byKey, number };
+  const others = state.header.elsewhere.filter((one) => one.step === state.cursor && one.token === token);
+  const other = others.find((one) => one.is_parent) ?? others[0];
+  offer = { run: state.run, step: state.cursor, token, canvas: surface.canvas, byKey, number, other };
   branchHere.replaceChildren(...tokenNodes(`Branch here with ${spoken(label)}`));
+  branchHere.hidden = Boolean(other?.is_parent);
+  branchOther.hidden = !other;
+  setText(branchOther, other ? `${other.title} goes on so: put it on the stage` : "");
   branchOpens.hidden = !number;
   box.hidden = false;
   const middle = area.left + x + width / 2 - (isTouch ? box.offsetWidth / 2 : 0);
   const place = { x: middle, top: area.top + y - 8, foot: area.top + y + height + 14 };
   placeTip(box, root.getBoundingClientRect(), place, !isTouch);
-  if (byKey) branchHere.focus();
+  if (byKey) (branchHere.hidden ? branchOther : branchHere).focus();
 }
 
 // Whether there was one.
@@ -40,6 +48,13 @@ function takeOffer() {
   const { step, token } = offer;
   closeOffer();
   ask("branch", { cursor: step, token }, { kind: "generate", before: state.run });
+}
+
+// The cursor stays at the step whose token was pressed.
+function showOther() {
+  const { step, other } = offer;
+  closeOffer();
+  state.playback = { kind: "still", asked: send("show", { number: other.number, cursor: step }) };
 }
 
 function openOffered() {

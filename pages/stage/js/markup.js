@@ -122,7 +122,8 @@ const FLOATING = `
 <div class="tip" role="tooltip" hidden></div>
 <div class="explain" role="tooltip" popover="manual"></div>${TAKEN}
 <div class="branch-offer" role="group" aria-label="Another token here" hidden>
-  <button type="button" class="branch-here"></button><button type="button" class="opens">Its arithmetic</button></div>
+  <button type="button" class="branch-here"></button><button type="button" class="branch-other"></button><button
+    type="button" class="opens">Its arithmetic</button></div>
 <div class="aloud" aria-live="polite"></div>
 <div class="spot" hidden></div>
 <div class="tour" role="dialog" aria-labelledby="tour-title" hidden>

@@ -1,7 +1,7 @@
 // The cursor and what moves it: recorded steps are replayed here; at their end Python is asked for more.
 //
 // `state.playback` is one of
-//   { kind: "still" }                nothing moves the cursor
+//   { kind: "still", asked? }        nothing moves the cursor, nor does another run that was asked for
 //   { kind: "replay", due }          the clock does, through the steps at hand; `due` is the time of the next one
 //   { kind: "generate", asked }      new steps do, as they come
 //   { kind: "step", to, asked }      one new step does, once it has come
@@ -113,6 +113,7 @@ function endReplay() {
 // A new message: what it does to the playback and the cursor.
 function follow(header) {
   if (header.run !== state.run) takeRun(header);
+  if (state.playback.kind === "still" && isAnswer(header)) state.playback = STILL;
   const isRunning = header.status.kind === "running";
   if (state.playback.isPress && isAnswer(header)) endPress(isRunning);
   const { kind, to } = state.playback;

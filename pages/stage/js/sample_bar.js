@@ -62,7 +62,8 @@ function drawSampleBar(surface, record, unit) {
     const place = places[n];
     const span = `u from ${fixed(place.from, 3)} to ${fixed(place.to, 3)}`;
     const name = place.rest ? place.label : spoken(place.label);
-    const lines = [`${percent(place.share, 2)} ${name}`, span, "after temperature, top-k and top-p"];
+    const own = place.drawn ? [HAS_IT] : [];
+    const lines = [`${percent(place.share, 2)} ${name}`, span, ...own, "after temperature, top-k and top-p"];
     const click = (isTouch) => offerBranch(surface, place, surface.cells.box(row, n), isTouch);
     return place.drawn || place.rest ? { lines } : { lines, click };
   };

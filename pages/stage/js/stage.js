@@ -12,9 +12,9 @@ const ELEMENTS = {
   coming: ".coming", cancel: ".cancel", models: ".models", other: ".other", modelNote: ".model-note",
   badge: ".state b", statusText: ".state span", checked: ".checked", checks: ".checks",
   tokens: ".tokens", scrubber: ".scrubber", watching: ".watching", unfold: ".unfold", number: ".number",
-  branchOffer: ".branch-offer", branchHere: ".branch-here", branchOpens: ".branch-offer .opens",
-  unlock: ".state .unlock", copyLink: ".copy-link", copied: ".copied", copiedText: ".copied span",
-  copiedLink: ".copied input", help: ".help", helpButton: ".help-button", size: ".size",
+  branchOffer: ".branch-offer", branchHere: ".branch-here", branchOther: ".branch-other",
+  branchOpens: ".branch-offer .opens", unlock: ".state .unlock", copyLink: ".copy-link", copied: ".copied",
+  copiedText: ".copied span", copiedLink: ".copied input", help: ".help", helpButton: ".help-button", size: ".size",
 };
 
 function build(parent, view) {
