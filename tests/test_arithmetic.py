@@ -15,6 +15,7 @@ from gpt2.reading.arithmetic import (
     PREFIX,
     RULES,
     explain,
+    explain_cosine,
     explain_lens,
     explain_norm,
     explain_part,
@@ -91,6 +92,17 @@ def test_a_norm_is_the_root_of_the_squares(run) -> None:
         assert found.result == pytest.approx(found.captured, rel=TOLERANCE)
 
 
+def test_a_cosine_is_the_sum_of_products_by_both_lengths(run) -> None:
+    trace, _, reference = run
+    hooks = reference.forward(trace.computed_ids, changes_of(trace, reference))
+    names = "blocks.1.hook_mlp_out", "blocks.1.hook_resid_mid"
+    x, y = (hooks[name][3] for name in names)
+    found = explain_cosine(trace, *names, 3)
+    adds_up(found)
+    assert found.result == pytest.approx(x @ y / np.linalg.norm(x) / np.linalg.norm(y), abs=TOLERANCE)
+    assert found.result == pytest.approx(found.captured, abs=TOLERANCE)
+
+
 def test_the_lens_reads_the_stream_as_the_float64_model_does(run) -> None:
     trace, engine, reference = run
     hooks = reference.forward(trace.computed_ids, changes_of(trace, reference))
@@ -152,7 +164,7 @@ def test_a_number_that_is_not_in_the_run_is_refused(
 
 
 def test_every_rule_shows_lines_of_the_model_and_every_hook_has_one(trace: Trace) -> None:
-    readings = {"norm", "lens", "part", "probability"}
+    readings = {"norm", "cosine", "lens", "part", "probability"}
     assert {PREFIX.sub("", hook) for hook in trace.axes} == set(OPERANDS) == set(RULES) - readings
     assert all(line.code and line.number for rule in RULES.values() for line in rule.lines)
     with pytest.raises(ValueError, match="0 lines"):
@@ -165,6 +177,7 @@ def test_every_formula_can_be_written_as_a_line_of_text() -> None:
     assert lines["attn.hook_z"] == "z[j] = Σ_k pattern[qk] v[kj]"
     assert lines["hook_scale"] == "s = √(1/n Σ_i (x[i] − x̄)^2 + ε)"
     assert lines["hook_resid_pre"] == "x_pre[0] = token + position, x_pre[l] = x_post[l − 1]"
+    assert lines["cosine"] == "cos(x, y) = Σ_i x[i] y[i] / (‖x‖ ‖y‖)"
     assert lines["lens"] == "logit[t] = Σ_i ln_f(x)[i] W[ti]"
     assert lines["part"] == "part = Σ_i c[i] d[i], d = (w ⊙ u − mean(w ⊙ u)) / s"
     assert lines["probability"] == "p[t] = e^((z[t] − m) / T) / Σ_(kept j) e^((z[j] − m) / T)"

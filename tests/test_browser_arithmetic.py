@@ -88,6 +88,28 @@ def test_a_picked_norm_weight_and_logit_open_into_sums_that_add_up(live: Page) -
     link = panel(live, "attention.arithmetic").get_by_role("link", name=re.compile("Lesson 7 ")).first
     assert "lesson_07" in (link.get_attribute("href") or "")
 
+    # A click on a bar of what a part adds picks the point after it, and opens the bar's own number too.
+    go_to(live, "Residual stream")
+    bars = live.get_by_test_id("stVegaLiteChart").first.locator("g.mark-rect path")
+    bars.nth(4).click()
+    said = bars.nth(4).evaluate("node => node.__data__.datum")
+    picked = shown(live, "residual.part", re.escape(f"‖{said['hook']}‖"))
+    assert adds_up(picked[0]) == pytest.approx(said["norm"], rel=1e-3)
+    assert adds_up(picked[1]) == pytest.approx(said["cosine"], abs=1e-3)
+    assert said["hook"].split("[")[0] in shown(live, "residual.arithmetic", "hook_resid_")[1]
+    expect(matrix(live, "How long .*").locator(".badge")).to_be_visible()
+
+    go_to(live, "Attribution")
+    shown(live, "attribution.arithmetic", "the part of", is_open=False)
+    bar = live.get_by_test_id("stVegaLiteChart").first.locator("g.mark-rect").last.locator("path").nth(1)
+    said = bar.evaluate("node => node.__data__.datum")
+    bar.click()
+    parts = shown(live, "attribution.arithmetic", f"the part of {re.escape(said['name'])}")
+    assert adds_up(parts[0]) == pytest.approx(said["logit"], abs=1e-3)
+    expect(matrix(live, "Every head, bias and MLP").locator(".badge")).to_have_text("picked · Esc")
+    live.keyboard.press("Escape")
+    shown(live, "attribution.arithmetic", "the part of", is_open=False)
+
     go_to(live, "Sampling")
     before = shown(live, "sampling.arithmetic", "logits", is_open=False)
     cells = live.get_by_test_id("stVegaLiteChart").first.locator("g.mark-rect").last.locator("path")

@@ -15,14 +15,14 @@ from gpt2.model.hooks import STREAM
 from gpt2.model.inputs import MLP_OUT, RESID_POST, RESID_PRE, Z
 from gpt2.model.sampling import Distribution
 from gpt2.text.vocabulary import Vocabulary
-from gpt2.trace.step import lengths
+from gpt2.trace.step import cosine, lengths
 from gpt2.trace.trace import Trace
 
 from .attribution import Reader, logits_at
 from .lens import read_lens
 from .logit_parts import ATTENTION_BIAS, HEAD, Attribution, Part
 from .operands import OPERANDS, Site
-from .terms import SQUARE_ROOT, Rule, Sum, Terms, share
+from .terms import SQUARE_ROOT, Rule, Sum, Terms, divided, share
 
 BLOCK, ATTENTION, LINEAR = "model/block.py", "model/attention.py", "model/linear.py"
 PRODUCT = LINEAR, "return x @ self.weight.T + self.bias"
@@ -73,6 +73,10 @@ RULES = {
         r"\text{logit}_t = \textstyle\sum_i x_i W_{ti}", (("model/lm_head.py", "return x @ self.weight.T"),)
     ),
     "norm": Rule(r"\lVert x \rVert = \sqrt{\textstyle\sum_i x_i^2}", (("trace/step.py", "return np.sqrt(np.einsum("),)),
+    "cosine": Rule(
+        r"\text{cos}(x, y) = \textstyle\sum_i x_i y_i \,/\, (\lVert x \rVert \, \lVert y \rVert)",
+        (("trace/step.py", "return float(one @ other) / scale if"),),
+    ),
     "lens": Rule(
         r"\text{logit}_t = \textstyle\sum_i \text{ln}_f(x)_i W_{ti}",
         (("model/graphs.py", "self.lm_head(self.ln_f(rows))"), ("model/lm_head.py", "return x @ self.weight.T")),
@@ -156,6 +160,21 @@ def explain_norm(trace: Trace, hook: str, position: int) -> Sum:
     terms = Terms(lambda i: f"x[{i}]²", (x, x))
     name = f"{hook}[{position}]"
     return Sum(f"‖{name}‖", float(lengths(row)), RULES["norm"], f"x = {name}", (terms,), SQUARE_ROOT)
+
+
+def explain_cosine(trace: Trace, hook: str, other: str, position: int) -> Sum:
+    """The cosine of two of the stream's vectors, as the sum of their numbers' products.
+
+    Raises:
+        TraceError: if a capture was dropped and cannot be recomputed.
+    """
+    rows = trace.row(hook, position), trace.row(other, position)
+    x, y = (row.astype(np.float64) for row in rows)
+    terms = Terms(lambda i: f"x[{i}] · y[{i}]", (x, y))
+    names = [f"{name}[{position}]" for name in (hook, other)]
+    where = f"x = {names[0]}\ny = {names[1]}"
+    finish = divided(float(np.linalg.norm(x) * np.linalg.norm(y)) or 1.0)
+    return Sum(f"cos({names[0]}, {names[1]})", cosine(*rows), RULES["cosine"], where, (terms,), finish)
 
 
 def explain_lens(trace: Trace, checkpoint: Checkpoint, hook: str, position: int, token: int) -> Sum:

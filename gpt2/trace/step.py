@@ -207,6 +207,12 @@ def choice_bits(logits: Array, draw: Draw | None) -> tuple[float, float | None]:
     return entropy_bits(probabilities), float(-np.log2(chance))
 
 
+def cosine(one: Array, other: Array) -> float:
+    """How far two vectors point the same way, from -1 to 1; 0 if one of them has no length. Shapes: both [width]."""
+    scale = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
+    return float(one @ other) / scale if scale else 0.0
+
+
 def lengths(vectors: Array) -> Array:
     """Each vector's length. Shapes: [..., width] -> [...]."""
     return np.sqrt(np.einsum("...i,...i->...", vectors, vectors))

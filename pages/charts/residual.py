@@ -4,7 +4,7 @@ import altair as alt
 import numpy as np
 from numpy.typing import NDArray
 
-from gpt2.trace.step import NORMS
+from gpt2.trace.step import NORMS, cosine
 from gpt2.trace.trace import Trace
 from pages.look.names import layer_name, part_name
 from pages.look.numbers import fixed, percent_parts, round_above, rounding_error
@@ -13,11 +13,12 @@ from pages.look.tokens import spoken_at
 from pages.matrix.blob import Picture
 from pages.matrix.scale import Scale
 
-from .style import AltairChart, ChartData, Figure, dressed, look, named, zero_line
+from .style import AltairChart, ChartData, Figure, dressed, look, named, picking, zero_line
 
 Array = NDArray[np.float32]
 NORMS_TITLE = "How long is each token's vector?"
 ADDED_TITLE = "How much each part adds"
+CLICK = "Click a bar to open its arithmetic."
 DIRECTION_TITLE = "Does it point along the stream or against it?"
 FORMULA = (
     r"x^{\text{mid}} = x^{\text{pre}} + \text{attn}(\text{ln}_1(x^{\text{pre}})), \qquad "
@@ -26,6 +27,7 @@ FORMULA = (
 )
 SHOWN_POINTS = [NORMS.index(f"hook_resid_{part}") for part in ("pre", "mid", "post")]
 PARTS = {"attention": ("hook_attn_out", "hook_resid_pre"), "MLP": ("hook_mlp_out", "hook_resid_mid")}
+AFTER = {"attention": "hook_resid_mid", "MLP": "hook_resid_post"}
 
 
 def points(n_layer: int) -> dict[str, str]:
@@ -46,6 +48,13 @@ def shape(trace: Trace) -> tuple[int, int]:
 def hook_of(trace: Trace, row: int) -> str:
     """The hook that a row of the map shows."""
     return list(points(trace.config.n_layer).values())[::-1][row]
+
+
+def added_at(hook: str) -> tuple[str, str] | None:
+    """What was added to make a point of the stream, and the point that it was added to, as hooks; None if nothing."""
+    block, _, name = hook.rpartition(".")
+    found = next((PARTS[part] for part, after in AFTER.items() if after == name), None)
+    return None if found is None else (f"{block}.{found[0]}", f"{block}.{found[1]}")
 
 
 def largest_number(trace: Trace, hook: str, position: int) -> tuple[int, int]:
@@ -111,17 +120,17 @@ def added(trace: Trace, position: int) -> ChartData:
     for layer in range(trace.config.n_layer):
         for part, (out, stream) in PARTS.items():
             vector, before = (trace.row(f"blocks.{layer}.{hook}", position) for hook in (out, stream))
-            length, stream_length = float(np.linalg.norm(vector)), float(np.linalg.norm(before))
-            scale = length * stream_length
+            point = list(points(trace.config.n_layer).values()).index(f"blocks.{layer}.{AFTER[part]}")
             rows.append(
                 {
                     "layer": layer_name(layer),
                     "name": part_name(part, layer),
                     "part": part,
-                    "norm": length,
-                    "before": stream_length,
-                    "cosine": float(vector @ before) / scale if scale else 0.0,
+                    "norm": float(np.linalg.norm(vector)),
+                    "before": float(np.linalg.norm(before)),
+                    "cosine": cosine(vector, before),
                     "hook": f"blocks.{layer}.{out}[{position}]",
+                    "option": (shape(trace)[0] - 1 - point) * trace.seq + position,
                 }
             )
     return rows
@@ -132,7 +141,7 @@ def _bars(palette: Palette, n_layer: int, x: alt.X) -> AltairChart:
     parts = list(PARTS)
     bars = (
         named("added")
-        .mark_bar()
+        .mark_bar(cursor="pointer")
         .encode(
             y=alt.Y("layer:N", scale=alt.Scale(domain=layers), axis=alt.Axis(title="layer", grid=False, domain=False)),
             yOffset=alt.YOffset("part:N", scale=alt.Scale(domain=parts[::-1])),
@@ -150,6 +159,7 @@ def _bars(palette: Palette, n_layer: int, x: alt.X) -> AltairChart:
             ],
         )
     )
+    bars = bars.add_params(picking())
     return dressed(bars + zero_line(), palette, max(220, 26 * n_layer))
 
 
@@ -196,7 +206,7 @@ def added_sentence(trace: Trace, position: int) -> str:
     return (
         f"The MLPs add {shares['MLP']} of the norms at {spoken_at(trace, position)}, attention "
         f"{shares['attention']}; {longest['name']} adds most, "
-        f"{longest['norm']:.1f}."
+        f"{longest['norm']:.1f}. {CLICK}"
     )
 
 
@@ -204,10 +214,12 @@ def direction_sentence(trace: Trace, position: int) -> str:
     """The part that points most against the stream, if any does."""
     token, least = spoken_at(trace, position), min(added(trace, position), key=lambda row: row["cosine"])
     if least["cosine"] >= 0:
-        return f"At {token}, no part points against the stream: the lowest cosine is {fixed(least['cosine'], 2)}."
+        return (
+            f"At {token}, no part points against the stream: the lowest cosine is {fixed(least['cosine'], 2)}. {CLICK}"
+        )
     return (
         f"At {token}, {least['name']} points most against the stream: "
-        f"its cosine with the stream before it is {fixed(least['cosine'], 2)}."
+        f"its cosine with the stream before it is {fixed(least['cosine'], 2)}. {CLICK}"
     )
 
 

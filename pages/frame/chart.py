@@ -63,6 +63,18 @@ def take_click(chart: str, chooser: str) -> None:
         st.session_state[chooser] = picked[0]["option"]
 
 
+def take_cell(chart: str, picture: str, columns: int) -> None:
+    """Pick in a picture what was clicked in a chart, as a click there does.
+
+    Args:
+        chart: the chart's key; the option of a mark is its cell, counted through the rows of the picture.
+        picture: the picture's key.
+        columns: how many columns it has.
+    """
+    if picked := st.session_state[chart]["selection"][PICKED]:
+        st.session_state[picture]["cell"] = [int(at) for at in divmod(picked[0]["option"], columns)]
+
+
 def enlarged(spec: Mapping[str, Any]) -> Spec:
     """The same chart with larger letters, lines, marks and distances; data and scales stay as they are."""
     return {

@@ -124,8 +124,10 @@ PANELS = {
         ("residual stream", "layer", "norm"),
     ),
     "residual.arithmetic": Panel(ARITHMETIC, ("norm", "residual stream")),
+    "residual.part": Panel(ARITHMETIC, ("norm", "cosine")),
     "residual.added": Panel(
-        "The length of what attention and MLP of each layer add to the picked token's vector.", ("MLP", "norm")
+        "The length of what each attention and MLP adds to the picked token's vector. A click opens it.",
+        ("MLP", "norm"),
     ),
     "residual.direction": Panel(
         "Whether what is added points along the vector so far, or against it.", ("cosine", "residual stream")

@@ -12,7 +12,7 @@ from pages.charts.attribution import formula, head_map, subject, waterfall, word
 from pages.frame import layout
 from pages.frame.arithmetic import show_sums
 from pages.frame.badge import pick_from
-from pages.frame.chart import show_chart
+from pages.frame.chart import show_chart, take_cell
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
 from pages.frame.muted_parts import show_measured
@@ -74,7 +74,8 @@ with layout.explain_missing():
         layout.plain_text(waterfall.parts_sentence(trace, found))
         layout.plain_text(waterfall.check_sentence(found))
         chart = waterfall.waterfall(found, view.palette)
-        show_chart(chart, alt=waterfall.TITLE, key=view.key("parts"))
+        click = partial(take_cell, view.key("parts"), view.key("map"), head_map.shape(trace)[1])
+        show_chart(chart, alt=waterfall.TITLE, key=view.key("parts"), on_select=click)
         st.caption(waterfall.LEGEND)
     with heads, st.container(border=True, height="stretch"):
         key, otherwise = view.key("map"), head_map.first_cell(trace, found, view.head)

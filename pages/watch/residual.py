@@ -4,12 +4,12 @@ from functools import partial
 
 import streamlit as st
 
-from gpt2.reading.arithmetic import explain, explain_lens, explain_norm
+from gpt2.reading.arithmetic import explain, explain_cosine, explain_lens, explain_norm
 from pages.charts import lens, lens_watch, residual
 from pages.frame import layout
 from pages.frame.arithmetic import show_sums
 from pages.frame.badge import pick_from
-from pages.frame.chart import show_chart
+from pages.frame.chart import show_chart, take_cell
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
 from pages.matrix.component import picked_cell, selectable_matrix
@@ -52,12 +52,19 @@ with added, st.container(border=True, height="stretch"):
     heading(view.key("added"), residual.ADDED_TITLE)
     layout.plain_text(residual.added_sentence(view.trace, position))
     chart = residual.added_bars(view.trace, position, view.palette)
-    show_chart(chart, alt=residual.ADDED_TITLE, key=view.key("added"))
+    click = partial(take_cell, view.key("added"), view.key("norms"), view.trace.seq)
+    show_chart(chart, alt=residual.ADDED_TITLE, key=view.key("added"), on_select=click)
 with direction, st.container(border=True, height="stretch"):
     heading(view.key("direction"), residual.DIRECTION_TITLE)
     layout.plain_text(residual.direction_sentence(view.trace, position))
     chart = residual.direction_bars(view.trace, position, view.palette)
-    show_chart(chart, alt=residual.DIRECTION_TITLE, key=view.key("direction"))
+    click = partial(take_cell, view.key("direction"), view.key("norms"), view.trace.seq)
+    show_chart(chart, alt=residual.DIRECTION_TITLE, key=view.key("direction"), on_select=click)
+
+if picked is not None and (hooks := residual.added_at(hook)):
+    with layout.explain_missing():
+        sums = [explain_norm(view.trace, hooks[0], position), explain_cosine(view.trace, *hooks, position)]
+        show_sums(view, *sums, is_picked=True, panel="part")
 
 if view.read_lens is None:
     layout.plain_text(lens.no_lens_sentence(view.trace))

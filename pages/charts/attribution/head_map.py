@@ -34,6 +34,19 @@ def part_at(trace: Trace, found: Attribution, cell: Cell) -> Part:
     return grid(trace, found)[cell[0]][cell[1]]
 
 
+def cell_of(found: Attribution, part: Part) -> Cell | None:
+    """Where the map shows a part; None if it does not."""
+    n_layer, n_head = found.heads.shape
+    columns = {HEAD: part.head or 0, ATTENTION_BIAS: n_head, MLP: n_head + 1}
+    return (n_layer - 1 - (part.layer or 0), columns[part.kind]) if part.kind in columns else None
+
+
+def option_of(found: Attribution, part: Part) -> int | None:
+    """The same counted through all rows, for a chart whose clicks are picks in the map."""
+    cell, columns = cell_of(found, part), found.heads.shape[1] + 2
+    return None if cell is None else cell[0] * columns + cell[1]
+
+
 def first_cell(trace: Trace, found: Attribution, wanted: tuple[int, int] | None) -> Cell:
     """The cell of the (layer, head) that a visitor has locked, or of the head that adds or takes most."""
     last = trace.config.n_layer - 1

@@ -15,6 +15,7 @@ from pages.charts.style import (
     legend_columns,
     look,
     named,
+    picking,
     room,
     room_beyond,
     zero_line,
@@ -23,10 +24,13 @@ from pages.look.numbers import number, rounding_error, signed
 from pages.look.palette import Palette
 from pages.look.tokens import spoken, spoken_at
 
+from .head_map import option_of
+
 TITLE = "What each part adds"
 LEGEND = (
     "Each bar begins where the one above it ends; the last is their sum, from 0. Pale bars take away. "
-    "What a part makes later parts write is not in its bar."
+    "What a part makes later parts write is not in its bar. Click the bar of a head, a bias or an MLP to open its "
+    "arithmetic."
 )
 BARS = 13
 ROW = 25
@@ -40,15 +44,15 @@ KINDS = ("attention", "MLP", "token", "position", REST, SUM)
 def waterfall_rows(found: Attribution) -> ChartData:
     """One row for each of the largest parts, one for the rest together, and one for their sum."""
     shown, rest = found.largest[:BARS], found.largest[BARS:]
-    bars = [(part.name, part.logit, CONCEPTS.get(part.kind, REST), part.hook) for part in shown]
+    bars = [(p.name, p.logit, CONCEPTS.get(p.kind, REST), p.hook, option_of(found, p)) for p in shown]
     if rest:
-        bars.append((f"{len(rest)} more parts", sum(part.logit for part in rest), REST, ""))
+        bars.append((f"{len(rest)} more parts", sum(part.logit for part in rest), REST, "", None))
     rows: ChartData = []
     end = 0.0
-    for place, (name, logit, kind, hook) in enumerate(bars):
-        rows.append(_row(place, name, end, end + logit, kind, hook))
+    for place, (name, logit, kind, hook, option) in enumerate(bars):
+        rows.append(_row(place, name, end, end + logit, kind, hook) | {"option": option})
         end += logit
-    rows.append(_row(len(rows), SUM, 0.0, found.total, SUM, ""))
+    rows.append(_row(len(rows), SUM, 0.0, found.total, SUM, "") | {"option": None})
     for row, below in pairwise(rows):
         row["below"] = below["name"]
     return rows
@@ -88,7 +92,13 @@ def _look(palette: Palette) -> AltairChart:
     scale = alt.Scale(nice=False, zero=True)
     x = alt.X("start:Q", scale=scale, axis=alt.Axis(title="logits", tickCount=5))
     colours = [palette.attention, palette.mlp, palette.token, palette.position, palette.residual, palette.sampling]
-    bars = base.mark_bar(height=15, cornerRadius=1.5).encode(
+    marks = [
+        base.transform_filter("datum.option == null").mark_bar(height=15, cornerRadius=1.5),
+        base.transform_filter("datum.option != null")
+        .mark_bar(height=15, cornerRadius=1.5, cursor="pointer")
+        .add_params(picking()),
+    ]
+    seen = dict(
         x=x,
         x2="end:Q",
         color=alt.Color(
@@ -104,6 +114,7 @@ def _look(palette: Palette) -> AltairChart:
             alt.Tooltip("hook:N", title="hook"),
         ],
     )
+    bars = [mark.encode(**seen) for mark in marks]
     steps = base.transform_filter("datum.below != null").mark_rule(strokeWidth=1).encode(x="end:Q", y2="below:N")
     values = [
         base.transform_filter(f"{sign}(datum.kind == '{SUM}')")
@@ -111,7 +122,7 @@ def _look(palette: Palette) -> AltairChart:
         .encode(x=alt.value("width"), text="written:N")
         for sign, weight in (("", "bold"), ("!", "normal"))
     ]
-    return dressed(alt.layer(room(), zero_line(), steps, bars, *values), palette, ROW * (BARS + 2))
+    return dressed(alt.layer(room(), zero_line(), steps, *bars, *values), palette, ROW * (BARS + 2))
 
 
 def extremes(found: Attribution) -> tuple[Part, Part]:
