@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
+from gpt2.reading.tables import Tables
 from gpt2.trace.trace import Trace
 from pages.charts import residual
 from pages.matrix.notebook import picture_page
@@ -86,6 +88,33 @@ def test_a_chart_a_matrix_and_a_panel_of_the_stage_are_taken_away_as_pictures_an
     for row, told in zip(rows, expected, strict=True):
         assert [float(cell) for cell in row[3:6]] == [told["norm"], told["before"], told["cosine"]]
         assert [*row[:3], row[6]] == [told["layer"], told["name"], told["part"], told["hook"]]
+
+
+def test_a_text_and_an_image_are_taken_away_with_all_their_numbers(live, checkpoint):
+    run: Trace = recorded_run("once")
+    model = re.sub(r"[^\w.-]+", "-", run.model)
+    go_to(live, "Attention")
+    lie_still(live)
+    button = live.locator('.takes[data-panel="attention.text"]')
+    name = f"gpt2-attention-text-step-{len(run.steps) - 1}-{model}"
+    is_for_a_room(live, button, name, "on the text", "Point at a token")
+    first, rows = table(taken(live, button, "CSV")[1])
+    assert first[:4] == ["row", "row name", "column", "column name"] and len(rows) == (run.seq + 1) * run.seq
+    head = tuple(map(int, re.findall(r"\d+", live.locator('.gpt2-heading[data-panel="attention.text"]').inner_text())))
+    weights = np.array([float(row[-1] or 0) for row in rows], np.float32).reshape(run.seq + 1, run.seq)
+    assert weights[:-1] == pytest.approx(run[f"blocks.{head[0]}.attn.hook_pattern"][head[1]], abs=1e-6)
+
+    go_to(live, "Embeddings")
+    lie_still(live)
+    button = live.locator('.takes[data-panel="embeddings.alike"]')
+    name = f"gpt2-embeddings-alike-step-{len(run.steps) - 1}-{model}"
+    named, png = taken(live, button, "PNG")
+    assert named == f"{name}.png" and Image.open(io.BytesIO(png)).width == 1920
+    named, data = taken(live, button, "CSV")
+    first, rows = table(data)
+    cosines = Tables(checkpoint.weights["wte.weight"], checkpoint.weights["wpe.weight"]).position_cosines
+    assert named == "gpt2-embeddings-alike.csv" and first == ["position", *map(str, range(len(cosines)))]
+    assert np.array(rows, np.float64)[:, 1:] == pytest.approx(cosines, rel=1e-6)
 
 
 def test_a_text_that_a_spreadsheet_would_run_is_written_as_a_text(chromium):

@@ -42,6 +42,15 @@ def position_png(tables: Tables, position: int, palette: Palette) -> bytes:
     return file.getvalue()
 
 
+def cosines_csv(tables: Tables) -> bytes:
+    """All the cosines, a row and a column for each position."""
+    cosines, file = tables.position_cosines, io.StringIO()
+    places = np.arange(len(cosines))
+    first = ",".join(["position", *map(str, places)])
+    np.savetxt(file, np.column_stack([places, cosines]), "%.9g", ",", "\r\n", first, comments="")
+    return file.getvalue().encode()
+
+
 def mean_cosine(tables: Tables, distance: int) -> float:
     """The mean cosine of all pairs of positions this far apart."""
     return float(np.diagonal(tables.position_cosines, distance).mean())

@@ -5,7 +5,7 @@ from pathlib import Path
 from pages.look.scripts import heading_sheet, shared_script
 
 HERE = Path(__file__).parent
-SCRIPTS = ("read", "paint", "panel", "still", "keys", "matrix")
+SCRIPTS = ("read", "paint", "panel", "table", "still", "keys", "matrix")
 HTML = '<div class="matrix"></div>'
 
 

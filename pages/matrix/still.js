@@ -1,4 +1,4 @@
-// The picture as the stage takes it away: drawn anew, as wide as it needs to be, and its numbers as a table.
+// The picture as the stage takes it away: drawn anew, as wide as it needs to be; its numbers are a table.
 const STILL = 960;
 
 function stillOf(view) {
@@ -11,24 +11,4 @@ function stillOf(view) {
     width, height: place.total, table: () => tableOf(header, data),
     paint: (pen, scale) => paintOn(pen, { ...view, ink, place }, width, scale),
   };
-}
-
-// One row for each number: where it stands, by number and by name, and the label that is written into its cell.
-function tableOf(header, data) {
-  const [rows, columns] = header.shape, [high, wide] = header.tile || [1, 1], { scale } = header;
-  const name = (axis, at) => (header[`${axis}_names`] || header[`${axis}s`])[at];
-  const place = (axis, at) => [at + (header[`${axis}_start`] ?? 0), name(axis, at)];
-  const unit = scale.label + (scale.percent ? ' (share of 1)' : '');
-  const within = header.tile ? ['row within', 'column within'] : [];
-  const labelled = header.text && !header.tile ? ['label'] : [];
-  const table = [['row', 'row name', 'column', 'column name', ...within, ...labelled, unit]];
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      const [r, c] = [Math.floor(row / high), Math.floor(column / wide)];
-      const inside = header.tile ? [row % high, column % wide] : [];
-      const label = labelled.length ? [header.text[r][c]] : [];
-      table.push([...place('row', r), ...place('column', c), ...inside, ...label, data[row * columns + column]]);
-    }
-  }
-  return table;
 }

@@ -186,6 +186,9 @@ function mount(parent) {
   view.plot.setAttribute('aria-roledescription', 'picture');
   view.plot.setAttribute('aria-description', KEYS);
   listen(view);
+  const host = root.getRootNode().host ?? root; // what the page sees of it
+  host.classList.add('gpt2-takable');
+  host.gpt2Still = (kind) => stillOf(view, kind);
   return view;
 }
 

@@ -116,7 +116,7 @@ with bars:
 
 with st.container(border=True):
     picture = view.picture(attention_text.text_picture, subject, reading, queries)
-    heading(view.key("text"), picture.title, has_chart=False)
+    heading(view.key("text"), picture.title)
     layout.plain_text(picture.caption)
     text_view(picture, key=view.key("text"), looking=attention_text.shown_queries(view.trace, queries))
 

@@ -11,6 +11,7 @@ from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
 from pages.frame.positions import pick_position
+from pages.frame.table_file import offer_table
 from pages.matrix.component import matrix, picked_cell, selectable_matrix
 
 ALIKE = "How alike positions are"
@@ -66,10 +67,11 @@ with left, st.container(border=True, height="stretch"):
     )
 if tables is not None:
     with middle, st.container(border=True, height="stretch"):
-        heading(view.key("alike"), ALIKE, has_chart=False)
+        heading(view.key("alike"), ALIKE)
         layout.plain_text(positions.positions_sentence(tables))
         picture = positions.position_png(tables, view.newest, view.palette)
         st.image(picture, output_format="PNG", width="stretch", caption=positions.positions_caption(tables), alt=ALIKE)
+        offer_table("gpt2-embeddings-alike", positions.cosines_csv, key=view.key("cosines"))
     with right, st.container(border=True, height="stretch"):
         heading(view.key("newest"), "The newest position against all others")
         layout.plain_text(positions.position_sentence(tables, view.newest))

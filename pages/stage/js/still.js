@@ -8,16 +8,29 @@ const PANEL_SIZES = {
   embedding: [720, 300], residual: [640, 380], mosaic: [640, 430], one: [560, 450], lens: [860, 300], bars: [640, 400],
   draw: [800, 110],
 };
-const DRAWN = ".stVegaLiteChart, .gpt2-takable"; // a graph makes its own still, see pages/graph/still.js
+const IMAGE = '[data-testid="stImage"]', DOWNLOAD = '[data-testid="stDownloadButton"] button';
+const DRAWN = `.stVegaLiteChart, .gpt2-takable, ${IMAGE}`; // a graph and a text make their own still
 const NO_PICTURE = "No picture is drawn here yet; wait a moment, or run a prompt first.";
 
 // What stands in a panel: { width, height, paper, paint(pen, scale), note, table() }, in pixels of the page.
 async function pictureOf(button, kind) {
   const section = button.closest("section"), matrix = button.closest(".matrix");
   const drawn = section ? panelPicture(section) : matrix?.still(), below = drawn ? null : chartUnder(button);
-  const picture = drawn ?? (below?.gpt2Still ? await below.gpt2Still(kind) : await chartPicture(below, kind));
+  const picture = drawn ?? (await stillBelow(below, kind));
   if (!picture) throw new Error(NO_PICTURE);
   return { paper: theme.paper, note: "", ...picture };
+}
+
+function stillBelow(below, kind) {
+  if (below?.gpt2Still) return below.gpt2Still(kind);
+  return below?.matches(IMAGE) ? imagePicture(below) : chartPicture(below, kind);
+}
+
+// An image that Python has painted. Its numbers are more than a page holds: the button below it has them made.
+function imagePicture(below) {
+  const image = below.querySelector("img"), width = image.naturalWidth, height = image.naturalHeight;
+  const button = below.closest(".stVerticalBlock").querySelector(DOWNLOAD);
+  return { width, height, paint: (g) => g.drawImage(image, 0, 0, width, height), press: () => button.click() };
 }
 
 function panelPicture(section) {

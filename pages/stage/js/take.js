@@ -52,6 +52,7 @@ async function take(kind) {
   const button = taker, refused = stageNow.taking.querySelector("p");
   try {
     const picture = await pictureOf(button, kind), name = `${sourceName(button.dataset.panel)}.${kind}`;
+    if (kind === "csv" && picture.press) { picture.press(); closeTaking(); return; }
     if (kind === "csv") return keepFile(new Blob([csv(picture.table())], { type: "text/csv" }), name);
     keepFile(await stillFile(kind, picture, wordsOf(button)), name);
   } catch (error) {
