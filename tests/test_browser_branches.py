@@ -158,3 +158,31 @@ def test_a_tapped_token_is_offered_and_branched_and_other_settings_keep_the_run_
     expect(page.locator(f"{STAGE} .tokens")).to_contain_text(label(greedy[0].draw.token) + label(runner_up))
     assert page.errors == []  # type: ignore[attr-defined]
     page.context.close()
+
+
+def test_a_setting_of_a_draw_changes_its_pictures_alone_and_a_branch_the_whole_page(live: Page) -> None:
+    go_to(live, "Sampling")
+    lie_still(live)
+    messages = "() => globalThis.gpt2Stage.state.header.number"
+    chart, before, sent = live.get_by_test_id("stVegaLiteChart").first, run_id(live), live.evaluate(messages)
+    drawn = chart.inner_html()
+    slider = live.get_by_role("slider", name="Temperature")
+    slider.focus()
+    for _ in range(3):
+        live.keyboard.press("ArrowRight")
+    expect(slider).to_have_value("0.95")
+    lie_still(live)
+    assert chart.inner_html() != drawn
+    assert live.evaluate(messages) == sent  # the stage was not drawn again
+    # The same setting is there after another step, and after another page.
+    slider.blur()  # or the key were its own
+    live.keyboard.press("ArrowLeft")
+    lie_still(live)
+    expect(slider).to_have_value("0.95")
+    go_to(live, "Attention")
+    go_to(live, "Sampling")
+    expect(slider).to_have_value("0.95")
+    live.locator("[class*='st-key-sampling-branch'] button").press("Enter")
+    wait_for_new_run(live, before, 3)
+    expect(live.get_by_text("Chosen by hand, not drawn")).to_be_visible(timeout=30_000)
+    assert live.errors == []  # type: ignore[attr-defined]

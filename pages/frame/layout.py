@@ -132,7 +132,11 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
 
 def open_page(name: str) -> View:
     """Put the strip on top of a lens page and return the view that the page shows."""
-    visit = show_stage("strip")
+    return view_of(name, show_stage("strip"))
+
+
+def view_of(name: str, visit: Visit) -> View:
+    """The view of the step under the cursor, as it is now."""
     model = visit.model_of_run
     whole = with_recomputer(visit.player.trace, model.engine if model else None)
     shown = whole.cut(min(visit.cursor + 1, len(whole.steps)))

@@ -1,27 +1,9 @@
 """Sampling: how the next token is chosen from the logits, and what other settings would choose."""
 
-from functools import partial
-
 import streamlit as st
 
-from gpt2.errors import SettingsError
-from gpt2.reading.arithmetic import explain, explain_probability
-from pages.charts import lens
-from pages.charts.sampling import columns, cumulative, entropy, outcome, stacked
-from pages.charts.sampling import draw as bar
-from pages.charts.sampling.formula import FORMULA, sampling_operands
-from pages.charts.sampling.outcome import HOTTEST, Outcome, chosen_sampling, control_values, outcome_sentence
 from pages.frame import layout
-from pages.frame.arithmetic import show_sums
-from pages.frame.badge import pick_from
-from pages.frame.chart import show_chart, take_click
-from pages.frame.excerpt import Excerpt
-from pages.frame.heading import heading
-from pages.look.tokens import markdown, spoken
-from pages.visit.branching import start_branch
-from pages.visit.session import this_visit
-
-LINES = [Excerpt("model/sampling.py", ("Distribution.of", "temper", "cut_top_k", "cut_top_p", "keep", "place_of"))]
+from pages.frame.what_if import show_what_if
 
 view = layout.open_page("sampling")
 layout.headline("How is the next token chosen?")
@@ -34,99 +16,4 @@ if "logits" not in view.step.captures:
     layout.plain_text("Move the cursor to a newer step, or load the model that made this run.")
     st.stop()
 
-step, vocabulary = view.step, view.trace.vocabulary
-drawn = Outcome.drawn(step)
-picture, controls = st.columns([5, 1.35])
-with controls, st.container(border=True, height="stretch"):
-    heading(view.key("settings"), "What if", has_chart=False)
-    # The keys contain the run's own settings: if those change, the preview starts from them again.
-    keys = {name: view.key(f"{name} {drawn.settings}") for name in ("temperature", "top_k", "top_p", "seed")}
-    start = control_values(drawn.sampling)
-    for name, key in keys.items():
-        st.session_state.setdefault(key, start[name])
-    hot, many, mass, seed = keys.values()
-    st.slider("Temperature", 0.0, HOTTEST, step=0.05, key=hot, persist_state="session")
-    st.number_input("Top-k (0 is off)", 0, step=1, key=many, persist_state="session")
-    st.slider("Top-p (1 is off)", 0.0, 1.0, step=0.01, key=mass, persist_state="session")
-    st.number_input("Seed", 0, step=1, key=seed, persist_state="session")
-    values = {name: st.session_state[key] for name, key in keys.items()}
-    try:
-        preview = Outcome.preview(step, chosen_sampling(drawn.sampling, values))
-    except SettingsError as error:
-        preview = drawn
-        st.error(str(error))
-    st.button(
-        "Back to as drawn",
-        key=view.key("reset"),
-        on_click=st.session_state.update,
-        args=({key: start[name] for name, key in keys.items()},),
-        disabled=values == start,
-        width="stretch",
-    )
-    layout.plain_text(bar.preview_sentence(drawn, preview, vocabulary))
-    layout.plain_text(bar.as_drawn_sentence(drawn, vocabulary))
-
-with picture, st.container(border=True, height="stretch"):
-    heading(view.key("columns"), "From logits to the draw, the same tokens in every column")
-    layout.plain_text(columns.columns_sentence(preview, drawn, vocabulary))
-    draw_columns = stacked.stacked_chart if view.is_narrow else columns.columns_chart
-    chart = draw_columns(preview, drawn, step.logits, vocabulary, view.palette)
-    key = view.key("stacked columns" if view.is_narrow else "columns")
-    click = partial(take_click, key, view.key("token"))
-    show_chart(chart, alt="Bars: probabilities of the same tokens in five columns", key=key, on_select=click)
-    st.caption(stacked.LEGEND if view.is_narrow else columns.LEGEND)
-    chosen, button = st.columns([3, 2], vertical_alignment="bottom")
-    with chosen:
-        choice = pick_from(
-            outcome.token_options(preview, drawn, st.session_state.get(view.key("token"))),
-            "The picked token",
-            format_func=partial(lens.candidate_label, vocabulary),
-            key=view.key("token"),
-            otherwise=outcome.DRAWN,
-        )
-    visit, token = this_visit(), preview.token if choice == outcome.DRAWN else choice
-    other = outcome.other_than_drawn(drawn, token)
-    button.button(
-        f"Branch here with {markdown(spoken(vocabulary.label(other)))}",
-        key=view.key("branch"),
-        on_click=start_branch,
-        args=(visit, view.step_index, other, visit.max_new_tokens),
-        width="stretch",
-    )
-    if visit.branches.error:
-        st.error("There is no new branch.")
-        layout.plain_text(visit.branches.error)
-
-if view.checkpoint is not None:
-    temperature = preview.sampling.temperature
-    show_sums(
-        view,
-        explain(view.trace, view.checkpoint, "logits", (view.newest, token)),
-        explain_probability(step.logits, preview.distribution, temperature, token, vocabulary),
-        is_picked=choice != outcome.DRAWN,
-    )
-
-with st.container(border=True):
-    heading(view.key("draw"), "The draw: the remaining tokens end to end, and one seeded number u")
-    layout.plain_text(bar.draw_sentence(preview, vocabulary))
-    layout.plain_text(outcome_sentence(preview, vocabulary.label(preview.token)))
-    chart = bar.draw_chart(drawn, preview, vocabulary, view.palette, view.is_narrow)
-    show_chart(chart, alt="Cumulative bars with the mark of u", key=view.key("draw"))
-
-left, right = st.columns(2)
-with left, st.container(border=True, height="stretch"):
-    heading(view.key("cumulative"), "The whole vocabulary by rank")
-    layout.plain_text(cumulative.cumulative_sentence(preview))
-    chart = cumulative.cumulative_chart(preview, vocabulary, view.palette)
-    show_chart(chart, alt="Curves: cumulative probability by rank", key=view.key("cumulative"))
-with right, st.container(border=True, height="stretch"):
-    heading(view.key("entropy"), "How open the choice was at every step")
-    rows = entropy.entropy_rows(view.trace)
-    layout.plain_text(entropy.entropy_sentence(rows))
-    show_chart(
-        entropy.entropy_chart(rows, view.palette),
-        alt="Line and points: entropy and surprisal by step",
-        key=view.key("entropy"),
-    )
-
-layout.show_computation("How it is computed", FORMULA, sampling_operands(preview, step.logits, vocabulary), LINES)
+show_what_if(view.name)
