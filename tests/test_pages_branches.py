@@ -130,3 +130,14 @@ def test_the_other_pages_say_that_the_token_was_chosen_and_show_no_u(trace: Trac
             assert not other.exception, name
             if name == "sampling":
                 assert "Chosen by hand, not drawn: " in said(other)
+
+
+def test_a_press_of_the_token_that_the_first_run_has_puts_that_run_on_the_stage(trace: Trace) -> None:
+    test, own = page(trace), trace.steps[AT].draw.token
+    test = press(test, f"token.{another(trace)}")
+    button = test.button(key=f"branches.token.{own}")
+    assert not button.disabled and button.help == "The first run goes on so: this puts it on the stage."
+    test = button.click().run()
+    visit = test.session_state["visit"]
+    assert not test.exception and visit.branches.error == ""
+    assert visit.player.trace is trace and visit.cursor == AT
