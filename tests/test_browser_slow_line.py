@@ -13,6 +13,7 @@ from tests.stage import STAGE, lie_still, ready
 pytestmark = pytest.mark.browser
 
 QUIET_SECONDS = 0.5  # a host that has sent nothing for so long has answered
+MOST_SECONDS = 30
 
 
 class SlowLine:
@@ -53,12 +54,18 @@ class SlowLine:
         self._server.send(self.said[-2])
 
     def wait_for_answer(self) -> None:
-        """Return once the server has sent something more, and then nothing for a while; the visitor sees none of it."""
-        seen, since = len(self._waiting), None
-        while since is None or time.monotonic() - since < QUIET_SECONDS:
+        """Return once the server has sent something more, and then nothing for a while.
+
+        Raises:
+            TimeoutError: if it sends nothing.
+        """
+        seen, since, until = len(self.sizes), 0.0, time.monotonic() + MOST_SECONDS
+        while not since or time.monotonic() - since < QUIET_SECONDS:
             self.page.wait_for_timeout(50)
-            if len(self._waiting) != seen:
-                seen, since = len(self._waiting), time.monotonic()
+            if len(self.sizes) != seen:
+                seen, since = len(self.sizes), time.monotonic()
+            elif not since and time.monotonic() > until:
+                raise TimeoutError("The server has answered nothing.")
 
     def let_go(self) -> None:
         """Send what was held back, in its order."""
@@ -143,3 +150,29 @@ def test_a_late_message_of_a_page_that_back_has_left_empties_no_page(left_by_bac
     line.let_go()
     lie_still(page)
     expect(page.get_by_text("of the norms at ·said")).to_be_visible()
+
+
+def test_a_widget_of_a_page_that_a_link_has_left_is_not_pressed_and_those_of_the_other_page_are(
+    chromium: Browser, server: Server
+) -> None:
+    page = open_page(chromium, "about:blank")
+    line = SlowLine(page)
+    page.goto(f"{server.url}/sampling?prompt=The+king+said&max_new_tokens=8&speed=0&tokens=8&step=0")
+    temperature = page.locator('[data-testid="stSlider"] input').first
+    expect(temperature).to_be_visible(timeout=60_000)
+    lie_still(page)
+    line.is_held = True
+    page.get_by_role("link", name="Residual stream", exact=True).click()
+    line.wait_for_answer()
+    before = len(line.said)
+    temperature.press("PageUp")
+    page.wait_for_timeout(500)
+    assert len(line.said) == before
+    line.let_go()
+    lie_still(page)
+    expect(page.get_by_text("of the norms at ·said")).to_be_visible()
+    page.get_by_text("Scale the colours without the first token").click()
+    line.wait_for_answer()
+    expect(page.locator(".stElementContainer[inert]")).to_have_count(0)
+    assert page.errors == []  # type: ignore[attr-defined]
+    page.context.close()

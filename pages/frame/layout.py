@@ -25,7 +25,7 @@ from pages.matrix.blob import Picture
 from pages.server.caches import PICTURES, with_recomputer
 from pages.server.job import ModelJob
 from pages.stage.component import stage, type_size
-from pages.visit.rest import Rest
+from pages.stage.rest import Rest
 from pages.visit.session import this_visit
 from pages.visit.visit import Visit
 

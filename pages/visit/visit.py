@@ -35,6 +35,7 @@ from pages.stage.actions import (
     StepOn,
     View,
 )
+from pages.stage.rest import Rest
 from pages.stage.snapshot import Snapshot, Status
 
 from .branches import Branches
@@ -48,7 +49,6 @@ from .link import Link, has_head
 from .measurement import Measurement
 from .model_choice import ModelChoice
 from .player import Player
-from .rest import Rest
 from .status import STILL_LOADING, status_of
 
 if TYPE_CHECKING:

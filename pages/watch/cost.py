@@ -6,9 +6,9 @@ from pages.charts import cost, cost_table
 from pages.frame import layout
 from pages.frame.cache_savings import show_saving
 from pages.frame.chart import show_chart
+from pages.frame.cost_facts import cost_facts_of
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
-from pages.visit.cost_facts import cost_facts_of
 from pages.visit.session import this_visit
 
 LINES = (

@@ -61,10 +61,10 @@ with direction, st.container(border=True, height="stretch"):
     click = partial(take_cell, view.key("direction"), view.key("norms"), view.trace.seq)
     show_chart(chart, alt=residual.DIRECTION_TITLE, key=view.key("direction"), on_select=click)
 
-if picked is not None and (hooks := residual.added_at(hook)):
+if hooks := residual.added_at(hook):
     with layout.explain_missing():
         sums = [explain_norm(view.trace, hooks[0], position), explain_cosine(view.trace, *hooks, position)]
-        show_sums(view, *sums, is_picked=True, panel="part")
+        show_sums(view, *sums, is_picked=picked is not None, panel="part")
 
 if view.read_lens is None:
     layout.plain_text(lens.no_lens_sentence(view.trace))

@@ -1,10 +1,12 @@
 // From the click on a link to another page, or from "Back", until that page is here, nothing goes out.
 //
 // Streamlit joins requests that wait for the same script into one, and the newest names the page: whatever the old page
-// said meanwhile could bring the old page back, or empty the new one. It waits, and the new page says it.
+// said meanwhile could bring the old page back, or empty the new one. The stage waits, and that of the new page says
+// it; what else the old page has cannot be pressed.
 
 const LEAVING_MS = 30_000; // then the request is taken for lost
-let leaving = { parent: null, until: 0 }; // the place of the stage that is left
+const WIDGETS = '[data-testid="stMain"] .stElementContainer:not(.st-key-stage, :has(a))'; // links lead on
+let leaving = { parent: null, until: 0, still: [], timer: 0 }; // the place of the stage that is left, what lies still
 
 function isLeaving() {
   const parent = shared.component.parentElement;
@@ -23,5 +25,17 @@ function onBack() {
 }
 
 function leaveFor(path) {
-  leaving = { parent: stageNow.parent, until: path === stageNow.path ? 0 : performance.now() + LEAVING_MS };
+  stay();
+  if (path === stageNow.path) return;
+  const still = [...document.querySelectorAll(WIDGETS)];
+  still.forEach((node) => { node.inert = true; });
+  const timer = setTimeout(stay, LEAVING_MS);
+  leaving = { parent: stageNow.parent, until: performance.now() + LEAVING_MS, still, timer };
+}
+
+// The other page is here, or this one is not left after all.
+function stay() {
+  clearTimeout(leaving.timer);
+  leaving.still.forEach((node) => { node.inert = false; }); // the new page may have taken it over
+  leaving = { parent: null, until: 0, still: [], timer: 0 };
 }

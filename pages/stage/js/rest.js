@@ -1,6 +1,6 @@
 // The head shown large: the locked one; else it rests on one head while tokens come, so that two steps can be compared:
 // on the one that was sharpest at the first step shown of these tokens. A switch lets it follow each step's sharpest.
-// So does the frame on the Attention page; pages/visit/rest.py has the same rule.
+// So does the frame on the Attention page; pages/stage/rest.py has the same rule.
 
 const FOLLOWS = "gpt2-follow-sharpest"; // where the browser keeps the switch
 

@@ -29,6 +29,7 @@ function build(parent, view) {
   const [tip, aloud] = [root.querySelector(".tip"), root.querySelector(".aloud")];
   const stage = { parent, sheet, root, parts, view, surfaces: [], told: null, tip, aloud, isNarrow: false };
   stage.path = location.pathname;
+  stay();
   stage.explain = root.querySelector(".explain");
   wirePrompt(parts);
   wireSettings(parts);

@@ -1,4 +1,4 @@
-"""The head that a lens page frames while none is locked; pages/stage/js/rest.js has the same rule for the Live page."""
+"""The head that a lens page frames while none is locked; js/rest.js has the same rule for the Live page."""
 
 from gpt2.trace.trace import Trace
 

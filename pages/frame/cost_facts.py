@@ -2,8 +2,7 @@
 
 from gpt2.engine.settings import trace_budget
 from pages.charts.cost_table import CostFacts
-
-from .visit import Visit
+from pages.visit.visit import Visit
 
 
 def cost_facts_of(visit: Visit) -> CostFacts:
