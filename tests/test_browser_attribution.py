@@ -11,7 +11,7 @@ from gpt2.trace.trace import Trace
 from pages.look.numbers import number, percent, signed
 from pages.visit.examples import recorded_run
 from tests.heads import go_to, matrix
-from tests.stage import lie_still, run
+from tests.stage import STAGE, lie_still, run
 
 pytestmark = pytest.mark.browser
 PARTS, MAP = "What each part adds", "Every head, bias and MLP"
@@ -112,3 +112,24 @@ def test_a_list_of_tokens_has_the_words_of_the_run_on_the_stage_and_keeps_the_po
     expect(position).to_have_value("·king  (position 1)")
     live.get_by_role("button", name="picked · Esc").click()
     expect(position).to_have_value("the newest token")
+
+
+WRITTEN = """svg => [...svg.querySelectorAll(".role-mark text")]
+    .map(text => [Number(/,([-.0-9]+)/.exec(text.getAttribute("transform"))[1]), text.textContent])
+    .sort(([one], [other]) => one - other).map(([, text]) => text)"""
+
+
+def test_the_parts_stand_in_the_order_of_their_size_at_each_step(live: Page) -> None:
+    run(live, "The king said that his son", 12)
+    go_to(live, "Attribution")
+    chart = live.get_by_test_id("stVegaLiteChart").locator("svg").first
+    seen = set()
+    for step in range(11, 4, -1):
+        expect(live.locator(STAGE).first).to_have_attribute("data-step", str(step))
+        lie_still(live)
+        *parts, _, _ = chart.evaluate(WRITTEN)  # but for the rest and the sum
+        sizes = [abs(float(part.replace("−", "-"))) for part in parts]
+        assert len(sizes) > 5 and sizes == sorted(sizes, reverse=True), step
+        seen.add(tuple(parts))
+        live.get_by_role("button", name="One step back").click()
+    assert len(seen) == 7

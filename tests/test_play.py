@@ -177,10 +177,10 @@ def test_bars_are_of_the_likeliest_of_both_and_keep_apart_tokens_that_read_alike
     chart = pairs_chart([Pair("a", 0.1, 0.2), Pair("a", 0.3, 0.0)], ("one", "other"), LIGHT.sampling, LIGHT).to_dict()
     rows = chart["datasets"]["pairs"]
     assert [(row["place"], row["which"], row["share"]) for row in rows] == [
-        ("0|a", "one", 0.1),
-        ("0|a", "other", 0.2),
-        ("1|a", "one", 0.3),
-        ("1|a", "other", 0.0),
+        ("0000|a", "one", 0.1),
+        ("0000|a", "other", 0.2),
+        ("0001|a", "one", 0.3),
+        ("0001|a", "other", 0.0),
     ]
     assert AFTER_BAR in str(chart)
 

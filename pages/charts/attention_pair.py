@@ -20,11 +20,12 @@ from .style import (
     ChartData,
     Figure,
     dressed,
+    in_rows,
     look,
     named,
     room,
     room_beyond,
-    token_axis,
+    row_axis,
     zero_line,
 )
 
@@ -129,7 +130,7 @@ def term_bars(pair: PairOfTokens, palette: Palette) -> Figure:
 
 @look
 def _look(palette: Palette) -> AltairChart:
-    base = named("terms").encode(y=alt.Y("term:N", sort=alt.EncodingSortField("place", op="min"), axis=token_axis()))
+    base = in_rows(named("terms"), "term").encode(y=alt.Y("row:N", axis=row_axis()))
     bars = base.mark_bar(height=13).encode(
         x=alt.X("value:Q", scale=alt.Scale(nice=False), axis=alt.Axis(title="added to the score", tickCount=4)),
         color=alt.Color(

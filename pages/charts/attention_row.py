@@ -12,7 +12,7 @@ from pages.look.tokens import spoken_at
 
 from .attention import look_phrase
 from .attention_shares import JOINED, Reading, Subject, joined_row, listed
-from .style import LABEL, MONO, AltairChart, ChartData, Figure, dressed, look, named, token_axis
+from .style import LABEL, MONO, AltairChart, ChartData, Figure, dressed, in_rows, look, named, row_axis
 
 TITLE, CHOSEN_TITLE = "Where the newest token looks", "Where the chosen tokens look"
 BARS, NAMED = 12, 4
@@ -75,8 +75,8 @@ def attention_row(trace: Trace, subject: Subject, reading: Reading, queries: Seq
 
 @look
 def _look(palette: Palette, label: str, join: str) -> AltairChart:
-    base = named("keys").encode(
-        y=alt.Y("token:N", sort=alt.EncodingSortField("place", op="min"), axis=token_axis()),
+    base = in_rows(named("keys"), "token").encode(
+        y=alt.Y("row:N", axis=row_axis()),
         tooltip=[
             alt.Tooltip("token:N", title="key (and where)"),
             alt.Tooltip("position:Q", title="position"),

@@ -125,7 +125,7 @@ def norm_rows(trace: Trace) -> ChartData:
     start = max(0, trace.seq - SHOWN_ROWS)
     labels = trace.labels[start:]
     return [
-        {"place": f"{at}|{label}", "position": at, "token": label, "part": part, "norm": float(norm)}
+        {"place": style.placed(at, label), "position": at, "token": label, "part": part, "norm": float(norm)}
         for part, hook in PARTS.items()
         for at, (label, norm) in enumerate(
             zip(labels, np.linalg.norm(trace[hook][start:], axis=1), strict=True), start=start
@@ -142,8 +142,8 @@ def norms_chart(trace: Trace, palette: Palette) -> style.Figure:
 @style.look
 def _norms_look(palette: Palette) -> style.AltairChart:
     parts = alt.Scale(domain=list(PARTS), range=[palette.token, palette.position, palette.residual])
-    axis = style.token_axis(labelExpr=style.AFTER_BAR, labelAngle=-90, labelOverlap="parity")
-    x = alt.X("place:O", sort=None, scale=alt.Scale(type="point", padding=0.6), axis=axis)
+    axis = style.row_axis(labelAngle=-90, labelOverlap="parity")
+    x = alt.X("place:O", scale=alt.Scale(type="point", padding=0.6), axis=axis)
     y = alt.Y("norm:Q", title="norm (length)", scale=alt.Scale(domainMin=0, nice=True))
     colour = alt.Color("part:N", title=None, scale=parts)
     tip = [
@@ -180,7 +180,7 @@ def norms_sentence(trace: Trace) -> str:
 def neighbours_chart(tables: Tables, vocabulary: Vocabulary, token: int, palette: Palette) -> style.Figure:
     """The nearest tokens of one token by cosine, as bars on a fixed axis from 0 to 1."""
     rows = [
-        {"place": f"{place}|{label}", "token": label, "id": other, "cosine": cosine}
+        {"place": style.placed(place, label), "token": label, "id": other, "cosine": cosine}
         for place, (other, cosine) in enumerate(tables.nearest(token, NEIGHBOURS))
         for label in (vocabulary.label(other),)
     ]
@@ -190,7 +190,7 @@ def neighbours_chart(tables: Tables, vocabulary: Vocabulary, token: int, palette
 @style.look
 def _neighbours_look(palette: Palette) -> style.AltairChart:
     x = alt.X("cosine:Q", title="cosine", scale=alt.Scale(domain=[0, 1], clamp=True), axis=alt.Axis(tickCount=5))
-    y = alt.Y("place:O", sort=None, axis=style.token_axis(labelExpr=style.AFTER_BAR), scale=alt.Scale(padding=0.25))
+    y = alt.Y("place:O", axis=style.row_axis(), scale=alt.Scale(padding=0.25))
     tip = [
         alt.Tooltip("token:N", title="token"),
         alt.Tooltip("id:Q", title="id"),

@@ -30,7 +30,7 @@ TEXT = 13
 LABEL = 12
 # The selection of a chart whose marks can be clicked; each mark's data then has an `option` of a list.
 PICKED = "picked"
-# A category's value is its place, a bar and its label: places differ even if labels repeat; the axis shows the label.
+# What the axis shows of a category that is `placed`, or of a `row`.
 AFTER_BAR = "slice(datum.label, indexof(datum.label, '|') + 1)"
 # A plot that is less wide is on a phone.
 NARROW = 440
@@ -159,6 +159,25 @@ def named(dataset: str) -> alt.Chart:
     Numbers stand in named data sets and never in the spec, so a new step replaces data and redraws nothing else.
     """
     return alt.Chart(alt.NamedData(name=dataset))
+
+
+def placed(place: int, label: str) -> str:
+    """A category that comes at its place, even if labels repeat: the place, a bar and the label.
+
+    Vega sorts categories by themselves for good. In the order of the data, or by another field, it sorts them until the
+    data is replaced: then one that was there before keeps its place.
+    """
+    return f"{place:04d}|{label}"
+
+
+def in_rows(chart: alt.Chart, label: str, place: str = "place") -> alt.Chart:
+    """The chart with the category `row`, `placed` by these fields of its data."""
+    return chart.transform_calculate(row=f"format(datum.{place}, '04d') + '|' + datum.{label}")
+
+
+def row_axis(**settings: Any) -> alt.Axis:
+    """The axis of categories that are `placed`, or of a `row`: their labels, as on a `token_axis`."""
+    return token_axis(labelExpr=AFTER_BAR, **settings)
 
 
 def dressed(chart: AltairChart, palette: Palette, height: int) -> AltairChart:

@@ -8,16 +8,19 @@ from gpt2.reading.logit_parts import ATTENTION_BIAS, CHANGE, FINAL_BIAS, HEAD, M
 from gpt2.trace.trace import Trace
 from pages.charts.style import (
     LABEL,
+    SANS,
     AltairChart,
     ChartData,
     Figure,
     dressed,
+    in_rows,
     legend_columns,
     look,
     named,
     picking,
     room,
     room_beyond,
+    row_axis,
     zero_line,
 )
 from pages.look.numbers import number, rounding_error, signed
@@ -81,14 +84,8 @@ def waterfall(found: Attribution, palette: Palette) -> Figure:
 
 @look
 def _look(palette: Palette) -> AltairChart:
-    y = alt.Y(
-        "name:N",
-        sort=alt.EncodingSortField("place", op="min"),
-        axis=alt.Axis(
-            title=None, grid=False, ticks=False, domain=False, labelColor=palette.text, labelLimit=130, labelPadding=6
-        ),
-    )
-    base = named("parts").encode(y=y)
+    axis = row_axis(labelColor=palette.text, labelFont=SANS, labelLimit=130)
+    base = in_rows(named("parts"), "name").encode(y=alt.Y("row:N", axis=axis))
     scale = alt.Scale(nice=False, zero=True)
     x = alt.X("start:Q", scale=scale, axis=alt.Axis(title="logits", tickCount=5))
     colours = [palette.attention, palette.mlp, palette.token, palette.position, palette.residual, palette.sampling]
@@ -115,7 +112,12 @@ def _look(palette: Palette) -> AltairChart:
         ],
     )
     bars = [mark.encode(**seen) for mark in marks]
-    steps = base.transform_filter("datum.below != null").mark_rule(strokeWidth=1).encode(x="end:Q", y2="below:N")
+    steps = (
+        base.transform_filter("datum.below != null")
+        .transform_calculate(beneath="format(datum.place + 1, '04d') + '|' + datum.below")
+        .mark_rule(strokeWidth=1)
+        .encode(x="end:Q", y2="beneath:N")
+    )
     values = [
         base.transform_filter(f"{sign}(datum.kind == '{SUM}')")
         .mark_text(align="right", fontSize=LABEL, fontWeight=weight)

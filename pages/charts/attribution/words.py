@@ -12,11 +12,12 @@ from pages.charts.style import (
     ChartData,
     Figure,
     dressed,
+    in_rows,
     look,
     named,
     room,
     room_beyond,
-    token_axis,
+    row_axis,
     zero_line,
 )
 from pages.look.numbers import PER_CENT, fixed, percent, rounding_error, signed
@@ -129,7 +130,7 @@ def word_bars(trace: Trace, words: LookedAt, palette: Palette, is_narrow: bool) 
 
 @look
 def _look(palette: Palette) -> AltairChart:
-    base = named("words").encode(y=alt.Y("token:N", sort=alt.EncodingSortField("place", op="min"), axis=token_axis()))
+    base = in_rows(named("words"), "token").encode(y=alt.Y("row:N", axis=row_axis()))
     bars = base.mark_bar(height=13).encode(
         x=alt.X("logit:Q", scale=alt.Scale(nice=False), axis=alt.Axis(title="logits brought", tickCount=3)),
         color=alt.condition("datum.logit < 0", alt.value(palette.negative), alt.value(palette.positive)),

@@ -8,7 +8,18 @@ from gpt2.experiments.effect import effect_of
 from gpt2.experiments.trace_pair import TracePair
 from gpt2.model.sampling import softmax
 from pages.charts.experiments.following import shown_tokens
-from pages.charts.style import AltairChart, ChartData, Figure, dressed, look, named, token_axis, zero_line
+from pages.charts.style import (
+    AFTER_BAR,
+    AltairChart,
+    ChartData,
+    Figure,
+    dressed,
+    in_rows,
+    look,
+    named,
+    row_axis,
+    zero_line,
+)
 from pages.look.names import layer_name
 from pages.look.numbers import percent, round_above
 from pages.look.palette import Palette
@@ -32,7 +43,10 @@ def norms_chart(both: Floats, which: str, palette: Palette) -> Figure:
 @look
 def _norms_look(palette: Palette, is_signed: bool, end: float, n_bars: int) -> AltairChart:
     title = f"norm, {MINUS}" if is_signed else "norm of the stream"
-    across, down = alt.Axis(title=title, tickCount=5), alt.Axis(title="layer", grid=False, domain=False)
+    across, down = (
+        alt.Axis(title=title, tickCount=5),
+        alt.Axis(title="layer", grid=False, domain=False, labelExpr=AFTER_BAR),
+    )
     return _bars(palette, palette.residual, is_signed, end, n_bars, across, down, ".3f")
 
 
@@ -57,7 +71,7 @@ def _next_look(palette: Palette, is_signed: bool, end: float, n_bars: int) -> Al
         across = alt.Axis(title=f"probability, {MINUS}, {POINTS}", tickCount=5)
     else:
         across = alt.Axis(title="probability", tickCount=5, format=".0%")
-    return _bars(palette, palette.sampling, is_signed, end, n_bars, across, token_axis(), ".2%")
+    return _bars(palette, palette.sampling, is_signed, end, n_bars, across, row_axis(), ".2%")
 
 
 def next_sentence(pair: TracePair) -> str:
@@ -95,10 +109,10 @@ def _bars(
     """Bars on one axis for both runs, or on one symmetric about 0, blue below and orange above."""
     signs = alt.Scale(domain=["above", "below"], range=[palette.positive, palette.negative])
     bars = (
-        named("bars")
+        in_rows(named("bars"), "name")
         .mark_bar()
         .encode(
-            y=alt.Y("name:N", sort=alt.EncodingSortField("place", op="min"), axis=down),
+            y=alt.Y("row:N", axis=down),
             x=alt.X("value:Q", scale=alt.Scale(domain=[-end if is_signed else 0, end], nice=False), axis=across),
             color=alt.Color("sign:N", scale=signs, legend=None) if is_signed else alt.value(colour),
             tooltip=[

@@ -6,7 +6,7 @@ import numpy as np
 from gpt2.experiments.effect import Effect
 from gpt2.model.sampling import most_likely, softmax
 from gpt2.text.vocabulary import Vocabulary
-from pages.charts.style import AltairChart, ChartData, Figure, dressed, look, named, token_axis
+from pages.charts.style import AltairChart, ChartData, Figure, dressed, in_rows, look, named, row_axis
 from pages.look.numbers import bits, percent, round_above, signed
 from pages.look.palette import Palette
 from pages.look.tokens import spoken
@@ -47,8 +47,8 @@ def next_bars(effect: Effect, vocabulary: Vocabulary, palette: Palette) -> Figur
 
 @look
 def _next_look(palette: Palette, n_tokens: int, end: float) -> AltairChart:
-    base = named("next").encode(
-        y=alt.Y("token:N", sort=alt.EncodingSortField("place", op="min"), axis=token_axis()),
+    base = in_rows(named("next"), "token").encode(
+        y=alt.Y("row:N", axis=row_axis()),
         yOffset=alt.YOffset("what:N", scale=alt.Scale(domain=[BASE, CHANGED])),
         tooltip=[
             alt.Tooltip("token:N"),

@@ -2,7 +2,18 @@
 
 import altair as alt
 
-from pages.charts.style import AltairChart, ChartData, Figure, dressed, look, named, picking, token_axis, zero_line
+from pages.charts.style import (
+    AltairChart,
+    ChartData,
+    Figure,
+    dressed,
+    in_rows,
+    look,
+    named,
+    picking,
+    row_axis,
+    zero_line,
+)
 from pages.look.numbers import fixed
 from pages.look.palette import Palette
 
@@ -50,9 +61,9 @@ def _look(palette: Palette, measure: str, measures: tuple[str, ...]) -> AltairCh
     tip = [alt.Tooltip("neuron:N"), alt.Tooltip("rank:Q", title=f"place by {measure.lower()}")]
     tip += [alt.Tooltip("pre:Q", title="before GELU", format=".4f")]
     tip += [alt.Tooltip(f"{name}:Q", title=name.lower(), format=".4f") for name in measures]
-    base = named("neurons").encode(
+    base = in_rows(named("neurons"), "label", "rank").encode(
         x=alt.X("value:Q", axis=alt.Axis(title=AXES[measure], tickCount=5)),
-        y=alt.Y("label:N", sort=None, axis=token_axis(labelLimit=220)),
+        y=alt.Y("row:N", axis=row_axis(labelLimit=220)),
         tooltip=tip,
     )
     bars = base.mark_bar(color=palette.mlp, height=14, cursor="pointer").add_params(picking())

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from gpt2.checkpoints.weights import Checkpoint
 from gpt2.reading.neurons import promoted
 from gpt2.text.vocabulary import Vocabulary
-from pages.charts.style import AFTER_BAR, AltairChart, ChartData, Figure, dressed, look, named, token_axis, zero_line
+from pages.charts.style import AltairChart, ChartData, Figure, dressed, look, named, placed, row_axis, zero_line
 from pages.look.numbers import number, round_above, rounding_error, signed
 from pages.look.palette import Palette
 from pages.look.tokens import spoken
@@ -73,7 +73,7 @@ def token_rows(shown: Promoted) -> ChartData:
     ends = {"promotes": shown.most, "suppresses": shown.least[::-1]}
     return [
         {
-            "place": f"{place}|{label(token)}",
+            "place": placed(place, label(token)),
             "token": label(token),
             "id": token,
             "what": what,
@@ -99,7 +99,7 @@ def _look(palette: Palette, limit: float) -> AltairChart:
         .mark_bar(height=13)
         .encode(
             x=alt.X("value:Q", scale=across, axis=alt.Axis(title="logits per activation of 1", tickCount=5)),
-            y=alt.Y("place:N", sort=None, axis=token_axis(labelExpr=AFTER_BAR)),
+            y=alt.Y("place:N", axis=row_axis()),
             color=alt.Color(
                 "what:N",
                 scale=alt.Scale(domain=kinds, range=[palette.positive, palette.negative]),

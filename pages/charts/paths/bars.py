@@ -12,11 +12,12 @@ from pages.charts.style import (
     ChartData,
     Figure,
     dressed,
+    in_rows,
     look,
     named,
     room,
     room_beyond,
-    token_axis,
+    row_axis,
 )
 from pages.look.names import head_name, part_name
 from pages.look.numbers import percent, percent_parts, rounding_error
@@ -74,8 +75,7 @@ def bars_chart(rows: ChartData, palette: Palette) -> Figure:
 @look
 def _look(palette: Palette) -> AltairChart:
     colours = [palette.attention, palette.mlp, palette.residual, palette.token, palette.position]
-    y = alt.Y("name:N", sort=alt.EncodingSortField("place", op="min"), axis=token_axis(labelLimit=150))
-    base = named("parts").encode(y=y)
+    base = in_rows(named("parts"), "name").encode(y=alt.Y("row:N", axis=row_axis(labelLimit=150)))
     bars = base.mark_bar(height=14).encode(
         x=alt.X("share:Q", axis=alt.Axis(title="share", format=".2~%", tickCount=3), scale=alt.Scale(nice=False)),
         color=alt.Color("kind:N", scale=alt.Scale(domain=KINDS, range=colours), legend=None),

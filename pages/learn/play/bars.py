@@ -46,7 +46,13 @@ def pairs_chart(pairs: Sequence[Pair], names: tuple[str, str], colour: str, pale
     """Two bars for each pair, the first muted; `names` says what each is. The axis ends close above the largest."""
     end = min(1.0, round_above(max((max(pair.before, pair.after) for pair in pairs), default=1.0), FEW_ENDS))
     rows = [
-        {"place": f"{at}|{pair.label}", "label": pair.label, "which": name, "share": share, "text": percent(share)}
+        {
+            "place": style.placed(at, pair.label),
+            "label": pair.label,
+            "which": name,
+            "share": share,
+            "text": percent(share),
+        }
         for at, pair in enumerate(pairs)
         for name, share in zip(names, (pair.before, pair.after), strict=True)
     ]
@@ -55,8 +61,7 @@ def pairs_chart(pairs: Sequence[Pair], names: tuple[str, str], colour: str, pale
 
 @style.look
 def _look(palette: Palette, names: tuple[str, str], colour: str, end: float, n_pairs: int) -> style.AltairChart:
-    axis = style.token_axis(labelExpr=style.AFTER_BAR)
-    y = alt.Y("place:O", sort=None, axis=axis, scale=alt.Scale(paddingInner=0.25))
+    y = alt.Y("place:O", axis=style.row_axis(), scale=alt.Scale(paddingInner=0.25))
     offset = alt.YOffset("which:N", sort=list(names), scale=alt.Scale(domain=list(names)))
     x = alt.X("share:Q", scale=alt.Scale(domain=[0, end * 1.12]), title=None)
     x = x.axis(format="%", values=[end * part / PARTS for part in range(PARTS + 1)])

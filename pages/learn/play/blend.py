@@ -58,7 +58,7 @@ def nearest_chart(blend: Blend, vocabulary: Vocabulary, palette: Palette) -> sty
     """A bar for each of the nearest tokens, the two between which one goes in full colour."""
     rows = [
         {
-            "place": f"{at}|{vocabulary.label(token)}",
+            "place": style.placed(at, vocabulary.label(token)),
             "label": vocabulary.label(token),
             "kind": KINDS[token not in blend.ends],
             "cosine": cosine,
@@ -71,8 +71,7 @@ def nearest_chart(blend: Blend, vocabulary: Vocabulary, palette: Palette) -> sty
 
 @style.look
 def _look(palette: Palette) -> style.AltairChart:
-    axis = style.token_axis(labelExpr=style.AFTER_BAR)
-    y = alt.Y("place:O", sort=None, axis=axis, scale=alt.Scale(paddingInner=0.25))
+    y = alt.Y("place:O", axis=style.row_axis(), scale=alt.Scale(paddingInner=0.25))
     x = alt.X("cosine:Q", title="cosine with the vector", scale=alt.Scale(domain=[0, 1.12]))
     x = x.axis(values=[0, 0.2, 0.4, 0.6, 0.8, 1])
     colours = alt.Scale(domain=list(KINDS), range=[palette.token, palette.muted])
