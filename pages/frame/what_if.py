@@ -1,6 +1,7 @@
 """What other settings would draw: the settings of the Sampling page, and all that depends on them."""
 
 import weakref
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -25,11 +26,14 @@ from .excerpt import Excerpt
 from .heading import heading
 from .rerun import rerun
 
-LINES = [Excerpt("model/sampling.py", ("Distribution.of", "temper", "cut_top_k", "cut_top_p", "keep", "place_of"))]
 
+def show_what_if(name: str, excerpts: Sequence[Excerpt]) -> None:
+    """Draw the settings, and the pictures of the draw with them; a setting draws this alone anew.
 
-def show_what_if(name: str) -> None:
-    """Draw the settings, and the pictures of the draw with them; a setting draws this alone anew."""
+    Args:
+        name: the page's.
+        excerpts: the lines that compute it.
+    """
     visit = this_visit()
     step, _ = visit.view_key
     shown = (lambda: None) if step is None else weakref.ref(step)
@@ -41,12 +45,12 @@ def show_what_if(name: str) -> None:
         view = layout.view_of(name, visit)
         if view.step is None or view.step.identity is not shown() or "logits" not in view.step.captures:
             rerun()  # a branch is on the stage now, say, or the numbers were dropped: draw the whole page
-        show_draw(view, view.step)
+        show_draw(view, view.step, excerpts)
 
     draw()
 
 
-def show_draw(view: layout.View, step: Step) -> None:
+def show_draw(view: layout.View, step: Step, excerpts: Sequence[Excerpt]) -> None:
     """Draw the settings beside the columns, the picked token's arithmetic, and the draw of a step."""
     vocabulary = view.trace.vocabulary
     drawn = Outcome.drawn(step)
@@ -143,4 +147,6 @@ def show_draw(view: layout.View, step: Step) -> None:
             key=view.key("entropy"),
         )
 
-    layout.show_computation("How it is computed", FORMULA, sampling_operands(preview, step.logits, vocabulary), LINES)
+    layout.show_computation(
+        "How it is computed", FORMULA, sampling_operands(preview, step.logits, vocabulary), excerpts
+    )

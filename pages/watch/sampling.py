@@ -3,7 +3,10 @@
 import streamlit as st
 
 from pages.frame import layout
+from pages.frame.excerpt import Excerpt
 from pages.frame.what_if import show_what_if
+
+LINES = [Excerpt("model/sampling.py", ("Distribution.of", "temper", "cut_top_k", "cut_top_p", "keep", "place_of"))]
 
 view = layout.open_page("sampling")
 layout.headline("How is the next token chosen?")
@@ -16,4 +19,4 @@ if "logits" not in view.step.captures:
     layout.plain_text("Move the cursor to a newer step, or load the model that made this run.")
     st.stop()
 
-show_what_if(view.name)
+show_what_if(view.name, LINES)
