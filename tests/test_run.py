@@ -241,6 +241,11 @@ def test_a_step_that_fails_halfway_leaves_the_run_as_it_was(engine: Engine, monk
     assert_same_numbers(run.trace, started(engine, n_steps + 1).trace)
 
 
+def test_no_tokens_are_refused_by_the_forward_pass_which_would_end_the_process(engine: Engine) -> None:
+    with pytest.raises(PromptError, match="no token ids"):
+        engine.prefill((), Interventions(), engine.new_cache())
+
+
 def test_a_bad_prompt_is_refused_before_anything_runs(engine: Engine) -> None:
     for prompt in ("", "\ud800", " a" * 2000):
         with pytest.raises(PromptError):

@@ -20,7 +20,7 @@ from gpt2.serving import requests as served
 from gpt2.trace.trace import Trace
 from pages.learn.serve import client, words
 from pages.learn.serve.answers import AT_ONCE, PAGE, Answer, Answers, recorded
-from pages.learn.serve.asking import FULL, NOT_LOADED, ONE_AT_A_TIME, Asking
+from pages.learn.serve.asking import FULL, NOT_BEGUN, NOT_LOADED, ONE_AT_A_TIME, Asking
 from pages.learn.serve.asking import settings as fields
 from pages.learn.serve.client import Piece, ServerError, ask, served_model
 from pages.learn.serve.lanes import lanes_html, text_html
@@ -197,6 +197,7 @@ def test_another_model_a_half_answer_and_a_model_that_is_not_loaded_are_told(
     half.wait(SECONDS)
     assert "went away in the middle" in half.error and not half.is_whole and len(other.asked) == 1
     assert Asking(trace, None, other.url, 2).error == NOT_LOADED
+    assert Asking(engine.start("Once").trace, engine, other.url, 2).error == NOT_BEGUN
     assert Asking(replace(trace, config=replace(trace.config, n_positions=5)), engine, other.url, 2).error == FULL
 
 

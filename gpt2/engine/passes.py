@@ -12,7 +12,7 @@ from max.engine import InferenceSession
 from numpy.typing import NDArray
 
 from gpt2.checkpoints.weights import Checkpoint
-from gpt2.errors import EngineError
+from gpt2.errors import EngineError, PromptError
 from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import GRAPH_KINDS, output_names
 from gpt2.model.inputs import LayerInputs
@@ -118,8 +118,12 @@ class ForwardPasses:
         """Run a whole prompt and fill the empty cache.
 
         Shapes: every hook as `hooks.hook_axes` says, and `logits` [1, vocab] after the last token.
+
+        Raises:
+            PromptError: if there are no ids: MAX would end the process.
         """
-        seq = len(ids)
+        if not (seq := len(ids)):
+            raise PromptError("The prompt has no token ids; give at least one.")
         inputs = interventions.inputs(self.config, 0, seq)
         outputs = self._graphs["prefill"](np.array(ids, np.int64), np.arange(seq), *inputs)
         stream_logits = outputs.pop("logits").to_numpy()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gpt2.engine.engine import Engine
 
 NOT_LOADED = "The model that made this run is not loaded; press Run to make a run with it, then ask the server."
+NOT_BEGUN = "The run on the stage has not begun; press Run or Play, then ask the server."
 FULL = "The prompt fills the model's context, so no token can come after it; run a shorter prompt."
 MOST_SECONDS = 180.0  # for one answer
 LAST_SEED = 2**63 - 2
@@ -45,7 +46,7 @@ class Asking:
         self.run_id, self.doing = trace.run_id, "Waiting for another visitor's turn at the server"
         most = min(tokens, config.n_positions - len(ids))
         self.answers = Answers(trace.model, config.n_layer, config.n_embd, len(ids), most, sampling is None)
-        self.error = NOT_LOADED if engine is None else FULL if most < 1 else ""
+        self.error = NOT_LOADED if engine is None else NOT_BEGUN if not ids else FULL if most < 1 else ""
         self._turns, self._stop = (None if engine is None else engine.turns), threading.Event()
         self._lock, self._url = threading.Lock(), url
         # The threads alone hold the engine: what is over must not keep a model in memory.
