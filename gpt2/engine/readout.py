@@ -32,13 +32,10 @@ def lens_rows(logits: Array, drawn: int | None) -> LensRows:
     Shapes: logits [layer + 1, vocab].
     """
     tokens = most_likely(logits, min(LENS_TOKENS, logits.shape[1]))  # [layer + 1, k]
-    highest = np.take_along_axis(logits, tokens[:, :1], 1)  # [layer + 1, 1]
-    powers = logits - highest
-    total = np.exp(powers, out=powers).sum(axis=1, keepdims=True)
-
-    def probability(chosen: NDArray[np.integer]) -> Array:
-        """Shapes: [layer + 1, n] tokens -> [layer + 1, n]."""
-        return np.take_along_axis(powers, chosen, 1) / total
-
-    watched = np.full((len(logits), 1), 0 if drawn is None else drawn)
-    return LensRows(tokens.astype(np.int32), probability(tokens), probability(watched)[:, 0])
+    probabilities, of_drawn = np.empty(tokens.shape, np.float32), np.empty(len(logits), np.float32)
+    powers = np.empty(logits.shape[1], np.float32)  # of one row at a time, which the processor's cache can hold
+    for row, likeliest in enumerate(tokens):
+        np.exp(np.subtract(logits[row], logits[row, likeliest[0]], out=powers), out=powers)
+        total = powers.sum()
+        probabilities[row], of_drawn[row] = powers[likeliest] / total, powers[drawn or 0] / total
+    return LensRows(tokens.astype(np.int32), probabilities, of_drawn)

@@ -15,7 +15,7 @@ from .plain import freeze, number, quoted
 
 Floats = NDArray[np.float64]
 # How many of the most likely tokens a draw sorts, before it sorts them all.
-SORTED_FIRST = (256, 8192)
+SORTED_FIRST = 256
 
 
 def softmax(logits: NDArray[np.floating]) -> Floats:
@@ -228,11 +228,10 @@ def draw(logits: NDArray[np.floating], sampling: Sampling, position: int) -> Dra
     sampling.check_vocabulary(len(logits))
     u, tempered = sampling.uniform(position), temper(logits, sampling.temperature)
     likeliest = float(tempered.max())
-    for count in SORTED_FIRST:
-        if count < len(logits) and count * likeliest > u:  # else so few cannot reach u
-            order = most_likely(logits[None], count)[0]
-            if (token := _token_at(u, tempered, order, sampling)) is not None:
-                return Draw(token, u, sampling)
+    if len(logits) > SORTED_FIRST and SORTED_FIRST * likeliest > u:  # else so few cannot reach u
+        order = most_likely(logits[None], SORTED_FIRST)[0]
+        if (token := _token_at(u, tempered, order, sampling)) is not None:
+            return Draw(token, u, sampling)
     token = _token_at(u, tempered, ranking(logits), sampling)
     assert token is not None  # all are in the ranking
     return Draw(token, u, sampling)
