@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -47,4 +48,5 @@ def is_for_a_room(page: Page, button: Locator, name: str, title: str, words: str
     assert min(float(node.get("font-size").removesuffix("px")) for node in texts) * scale >= 20
     written = " ".join("".join(node.itertext()) for node in texts)
     assert title in written and words in written
+    assert not re.search("Click |Point at ", written)  # nobody can
     assert len([*root.iter(f"{SVG}path"), *root.iter(f"{SVG}rect")]) > 5  # drawn, not only written

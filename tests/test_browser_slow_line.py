@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
@@ -75,59 +76,65 @@ class SlowLine:
         self._waiting.clear()
 
 
+@contextmanager
+def slow_line(chromium: Browser, url: str) -> Iterator[SlowLine]:
+    """A visitor on a slow line, who ends with no error on the page."""
+    page = open_page(chromium, "about:blank")
+    line = SlowLine(page)
+    page.goto(url)
+    yield line
+    assert page.errors == []  # type: ignore[attr-defined]
+    page.context.close()
+
+
+def step_of(server: Server, page: str) -> str:
+    """The address of a page at the first step of a run of eight tokens."""
+    return f"{server.url}/{page}?prompt=The+king+said&max_new_tokens=8&speed=0&tokens=8&step=0"
+
+
 def test_steps_that_are_walked_before_their_pictures_arrive_end_at_the_picture_of_the_last(
     chromium: Browser, server: Server
 ) -> None:
-    page = open_page(chromium, "about:blank")
-    line = SlowLine(page)
-    page.goto(f"{server.url}/attribution?prompt=The+king+said&max_new_tokens=8&speed=0&tokens=8&step=0")
-    picture = page.get_by_text("All 3 tokens add up to the head's part").first
-    expect(picture).to_be_visible(timeout=60_000)
-    lie_still(page)
-    line.is_held = True
-    for press in ("One step on", "One step on", "One step on", "First step"):
-        page.get_by_role("button", name=press).click()
-        line.wait_for_answer()
-    line.let_go()
-    lie_still(page)
-    expect(page.locator(STAGE).first).to_have_attribute("data-step", "0")
-    expect(picture).to_be_visible()
-    assert page.get_by_role("dialog").count() == 0
-    assert page.errors == []  # type: ignore[attr-defined]
-    page.context.close()
+    with slow_line(chromium, step_of(server, "attribution")) as line:
+        page = line.page
+        picture = page.get_by_text("All 3 tokens add up to the head's part").first
+        expect(picture).to_be_visible(timeout=60_000)
+        lie_still(page)
+        line.is_held = True
+        for press in ("One step on", "One step on", "One step on", "First step"):
+            page.get_by_role("button", name=press).click()
+            line.wait_for_answer()
+        line.let_go()
+        lie_still(page)
+        expect(page.locator(STAGE).first).to_have_attribute("data-step", "0")
+        expect(picture).to_be_visible()
+        assert page.get_by_role("dialog").count() == 0
 
 
 def test_the_code_of_the_stage_crosses_the_line_once(chromium: Browser, server: Server) -> None:
-    page = open_page(chromium, "about:blank")
-    line = SlowLine(page)
-    page.goto(server.url)
-    ready(page)
-    lie_still(page)
-    code = len(joined())
-    assert sum(code < size < 1.2 * code for size in line.sizes) == 1
-    assert page.errors == []  # type: ignore[attr-defined]
-    page.context.close()
+    with slow_line(chromium, server.url) as line:
+        ready(line.page)
+        lie_still(line.page)
+        code = len(joined())
+        assert sum(code < size < 1.2 * code for size in line.sizes) == 1
 
 
 @pytest.fixture
 def left_by_back(chromium: Browser, server: Server) -> Iterator[tuple[Page, SlowLine]]:
     """The sampling page, left by "Back" to the residual stream, of which nothing has arrived yet."""
-    page = open_page(chromium, "about:blank")
-    line = SlowLine(page)
-    page.goto(f"{server.url}/residual?prompt=The+king+said&max_new_tokens=8&speed=0&tokens=8&step=0")
-    expect(page.get_by_text("of the norms at ·said")).to_be_visible(timeout=60_000)
-    page.get_by_role("link", name="Sampling", exact=True).click()
-    expect(page.get_by_role("heading", name="From logits")).to_be_visible(timeout=60_000)
-    page.get_by_role("button", name="One step on").click()
-    lie_still(page)
-    page.get_by_role("button", name="First step").click()
-    lie_still(page)
-    line.is_held = True
-    page.go_back(wait_until="commit")
-    line.wait_for_answer()
-    yield page, line
-    assert page.errors == []  # type: ignore[attr-defined]
-    page.context.close()
+    with slow_line(chromium, step_of(server, "residual")) as line:
+        page = line.page
+        expect(page.get_by_text("of the norms at ·said")).to_be_visible(timeout=60_000)
+        page.get_by_role("link", name="Sampling", exact=True).click()
+        expect(page.get_by_role("heading", name="From logits")).to_be_visible(timeout=60_000)
+        page.get_by_role("button", name="One step on").click()
+        lie_still(page)
+        page.get_by_role("button", name="First step").click()
+        lie_still(page)
+        line.is_held = True
+        page.go_back(wait_until="commit")
+        line.wait_for_answer()
+        yield page, line
 
 
 def test_what_is_typed_on_a_page_that_back_has_left_waits_for_the_other_page(
@@ -155,24 +162,21 @@ def test_a_late_message_of_a_page_that_back_has_left_empties_no_page(left_by_bac
 def test_a_widget_of_a_page_that_a_link_has_left_is_not_pressed_and_those_of_the_other_page_are(
     chromium: Browser, server: Server
 ) -> None:
-    page = open_page(chromium, "about:blank")
-    line = SlowLine(page)
-    page.goto(f"{server.url}/sampling?prompt=The+king+said&max_new_tokens=8&speed=0&tokens=8&step=0")
-    temperature = page.locator('[data-testid="stSlider"] input').first
-    expect(temperature).to_be_visible(timeout=60_000)
-    lie_still(page)
-    line.is_held = True
-    page.get_by_role("link", name="Residual stream", exact=True).click()
-    line.wait_for_answer()
-    before = len(line.said)
-    temperature.press("PageUp")
-    page.wait_for_timeout(500)
-    assert len(line.said) == before
-    line.let_go()
-    lie_still(page)
-    expect(page.get_by_text("of the norms at ·said")).to_be_visible()
-    page.get_by_text("Scale the colours without the first token").click()
-    line.wait_for_answer()
-    expect(page.locator(".stElementContainer[inert]")).to_have_count(0)
-    assert page.errors == []  # type: ignore[attr-defined]
-    page.context.close()
+    with slow_line(chromium, step_of(server, "sampling")) as line:
+        page = line.page
+        temperature = page.locator('[data-testid="stSlider"] input').first
+        expect(temperature).to_be_visible(timeout=60_000)
+        lie_still(page)
+        line.is_held = True
+        page.get_by_role("link", name="Residual stream", exact=True).click()
+        line.wait_for_answer()
+        before = len(line.said)
+        temperature.press("PageUp")
+        page.wait_for_timeout(500)
+        assert len(line.said) == before
+        line.let_go()
+        lie_still(page)
+        expect(page.get_by_text("of the norms at ·said")).to_be_visible()
+        page.get_by_text("Scale the colours without the first token").click()
+        line.wait_for_answer()
+        expect(page.locator(".stElementContainer[inert]")).to_have_count(0)

@@ -97,7 +97,7 @@ def test_a_text_and_an_image_are_taken_away_with_all_their_numbers(live, checkpo
     lie_still(live)
     button = live.locator('.takes[data-panel="attention.text"]')
     name = f"gpt2-attention-text-step-{len(run.steps) - 1}-{model}"
-    is_for_a_room(live, button, name, "on the text", "Point at a token")
+    is_for_a_room(live, button, name, "on the text", "that the framed ones give it")
     first, rows = table(taken(live, button, "CSV")[1])
     assert first[:4] == ["row", "row name", "column", "column name"] and len(rows) == (run.seq + 1) * run.seq
     head = tuple(map(int, re.findall(r"\d+", live.locator('.gpt2-heading[data-panel="attention.text"]').inner_text())))

@@ -59,7 +59,8 @@ def text_picture(trace: Trace, subject: Subject, reading: Reading, queries: tupl
 def text_sentence(trace: Trace, reading: Reading) -> str:
     """What the tints are, and what is left out for want of room."""
     start = text_start(trace)
-    said = ["Point at a token: those before it are tinted by the weight that it gives them.", reading.sentence]
+    said = ["The tint of a token is the weight that the framed ones give it. Point at any token to frame it."]
+    said.append(reading.sentence)
     if start:
         said.append(f"The newest {trace.seq - start} tokens are shown, and the {start} before them as one.")
     return " ".join(filter(None, said))

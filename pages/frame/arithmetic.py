@@ -26,13 +26,13 @@ def show_arithmetic(view: View, *numbers: tuple[str, tuple[int, ...]], is_picked
             show_sums(view, *sums, is_picked=is_picked)
 
 
-def show_sums(view: View, *sums: Sum, is_picked: bool, panel: str = "arithmetic") -> None:
+def show_sums(view: View, *sums: Sum, is_picked: bool, panel: str = "arithmetic", title: str = TITLE) -> None:
     """Draw the numbers of one panel, or of a few that belong together, and one click away how each is computed.
 
     They are open if the visitor has picked them.
     """
     with st.container(border=True):
-        heading(view.key(panel), TITLE, has_chart=False)
+        heading(view.key(panel), title, has_chart=False)
         for found in sums:
             plain_text(check_sentence(found))
         with st.expander(DETAILS, expanded=is_picked, icon=":material/calculate:"):

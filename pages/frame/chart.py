@@ -36,6 +36,7 @@ def show_chart(
         if size.filled == key:
             spec["height"] = max(spec["height"], size.tall - BESIDE)
     spec["params"] = [*spec.get("params", ()), names]
+    spec["usermeta"] = {"embedOptions": {"renderer": "svg"}}  # the browser would make a canvas, without a file, of many
     spec["datasets"] = {name: arrow_bytes(rows) for name, rows in spec["datasets"].items()}
     st.vega_lite_chart(spec, theme=None, alt=alt, key=key, on_select=on_select)
 

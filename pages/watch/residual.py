@@ -45,7 +45,7 @@ with layout.explain_missing():
     sums = [explain_norm(view.trace, hook, position)]
     if view.checkpoint is not None:
         sums.append(explain(view.trace, view.checkpoint, hook, residual.largest_number(view.trace, hook, position)))
-    show_sums(view, *sums, is_picked=picked is not None)
+    show_sums(view, *sums, is_picked=picked is not None, title="The arithmetic of the picked norm")
 
 added, direction = st.columns(2, gap="medium")
 with added, st.container(border=True, height="stretch"):
@@ -64,7 +64,9 @@ with direction, st.container(border=True, height="stretch"):
 if hooks := residual.added_at(hook):
     with layout.explain_missing():
         sums = [explain_norm(view.trace, hooks[0], position), explain_cosine(view.trace, *hooks, position)]
-        show_sums(view, *sums, is_picked=picked is not None, panel="part")
+        show_sums(
+            view, *sums, is_picked=picked is not None, panel="part", title="The arithmetic of what is added there"
+        )
 
 if view.read_lens is None:
     layout.plain_text(lens.no_lens_sentence(view.trace))
@@ -101,7 +103,8 @@ with beside, st.container(border=True):
 
 if view.checkpoint is not None:
     found = explain_lens(view.trace, view.checkpoint, *lens.number(view.trace, grid, read))
-    show_sums(view, found, is_picked=picked is not None, panel="logit")
+    title = "The arithmetic of the logit that the lens reads"
+    show_sums(view, found, is_picked=picked is not None, panel="logit", title=title)
 layout.show_computation("How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), STREAM)
 layout.show_computation(
     "How the logit lens is computed", lens.FORMULA, lens.operands(view.trace, logits, watched), LENS

@@ -7,7 +7,7 @@ const TAKEN = `
   <button type="button" role="menuitem" data-kind="csv">Numbers <small>CSV</small></button>
   <p role="alert" hidden></p>
 </div>`;
-const CLICKED = / ?Click [^.]*\./g; // nobody clicks on a still
+const CLICKED = / ?(Click|Point at) [^.]*\./g; // nobody does on a still
 let taker = null; // the button whose menu is open
 
 function wireTaking(stage) {
