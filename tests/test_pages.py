@@ -1,5 +1,6 @@
 """Every page runs on every kind of trace; controls reach the numbers; what is refused is one sentence."""
 
+import json
 import os
 import re
 import subprocess
@@ -112,6 +113,12 @@ def test_a_run_of_a_model_that_is_not_loaded_still_opens(name, trace):
 @pytest.mark.parametrize("name", LENSES)
 def test_a_lens_looks_at_the_step_under_the_cursor(name, trace):
     assert told(page(name, trace, cursor=5)) != told(page(name, trace, cursor=30))
+
+
+@pytest.mark.parametrize("name", LENSES)
+def test_a_chart_is_drawn_as_marks_however_many_for_a_canvas_has_no_file(name, trace):
+    for chart in page(name, trace).get("vega_lite_chart"):
+        assert json.loads(chart.proto.spec)["usermeta"] == {"embedOptions": {"renderer": "svg"}}
 
 
 def told(test: AppTest) -> str:
