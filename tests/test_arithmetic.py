@@ -22,7 +22,7 @@ from gpt2.reading.arithmetic import (
     explain_probability,
 )
 from gpt2.reading.attribution import attribute
-from gpt2.reading.logit_parts import ATTENTION_BIAS, HEAD, MLP
+from gpt2.reading.logit_parts import CHANGE
 from gpt2.reading.operands import OPERANDS
 from gpt2.reading.source_line import line_with
 from gpt2.reading.terms import LARGEST, Sum
@@ -118,8 +118,8 @@ def test_the_lens_reads_the_stream_as_the_float64_model_does(run) -> None:
 def test_a_part_of_a_logit_is_its_own_product(run) -> None:
     trace, engine, _ = run
     found = attribute(trace, engine.checkpoint, 5, 9, PROMPT)
-    for kind in (HEAD, ATTENTION_BIAS, MLP):
-        for part in found.of_kind(kind):
+    for part in found.parts:
+        if part.kind != CHANGE:
             opened = explain_part(trace, engine.checkpoint, found, part)
             adds_up(opened)
             assert opened.result == pytest.approx(part.logit, rel=1e-9, abs=1e-12)
@@ -164,7 +164,7 @@ def test_a_number_that_is_not_in_the_run_is_refused(
 
 
 def test_every_rule_shows_lines_of_the_model_and_every_hook_has_one(trace: Trace) -> None:
-    readings = {"norm", "cosine", "lens", "part", "probability"}
+    readings = {"norm", "cosine", "lens", "part", "final bias", "probability"}
     assert {PREFIX.sub("", hook) for hook in trace.axes} == set(OPERANDS) == set(RULES) - readings
     assert all(line.code and line.number for rule in RULES.values() for line in rule.lines)
     with pytest.raises(ValueError, match="0 lines"):

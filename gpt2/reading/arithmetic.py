@@ -20,7 +20,7 @@ from gpt2.trace.trace import Trace
 
 from .attribution import Reader, logits_at
 from .lens import read_lens
-from .logit_parts import ATTENTION_BIAS, HEAD, Attribution, Part
+from .logit_parts import ATTENTION_BIAS, FINAL_BIAS, HEAD, Attribution, Part
 from .operands import OPERANDS, Site
 from .terms import SQUARE_ROOT, Rule, Sum, Terms, divided, share
 
@@ -84,6 +84,9 @@ RULES = {
     "part": Rule(
         r"\text{part} = \textstyle\sum_i c_i d_i, \quad d = (w \odot u - \overline{w \odot u}) / s",
         (("reading/attribution.py", "direction = (gained - gained.mean()) / scale"),),
+    ),
+    "final bias": Rule(
+        r"\text{part} = \textstyle\sum_i b_i u_i", (("reading/attribution.py", "yield Part(FINAL_BIAS, "),)
     ),
     "probability": Rule(
         r"p_t = e^{(z_t - m) / T} \,/ \textstyle\sum_{\text{kept } j} e^{(z_j - m) / T}",
@@ -194,12 +197,17 @@ def explain_lens(trace: Trace, checkpoint: Checkpoint, hook: str, position: int,
 
 
 def explain_part(trace: Trace, checkpoint: Checkpoint, found: Attribution, part: Part) -> Sum:
-    """What a head, an attention bias or an MLP adds to a logit, or to the difference of two.
+    """What a part that no intervention added adds to a logit, or to the difference of two.
 
     Raises:
         TraceError: if a capture was dropped and cannot be recomputed.
     """
     vector, along = Reader.of_attribution(trace, checkpoint, found).operands(trace, checkpoint, part)
+    if part.kind == FINAL_BIAS:
+        terms = Terms(lambda i: f"b[{i}] · u[{i}]", (vector, along))
+        less = "" if found.against is None else f" − lm_head.weight[{found.against}]"
+        where = f"b = {part.hook}\nu = lm_head.weight[{found.token}]{less}"
+        return Sum(f"the part of {part.name}", part.logit, RULES["final bias"], where, (terms,))
     terms = Terms(lambda i: f"c[{i}] · d[{i}]", (vector, along))
     c = part.hook if part.kind == ATTENTION_BIAS else f"{part.hook}[{found.position}]"
     if part.kind == HEAD:

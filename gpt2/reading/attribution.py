@@ -125,15 +125,16 @@ class Reader:
 
     Attributes:
         position, scale: the position, and the final norm's scale there.
-        bias: what the final norm's bias adds.
+        unembedding: of the token, less the other's if there is one; the final norm's bias is read along it.
         changes: the interventions at this position, layer by layer.
-    Shapes: direction [d_model]; a vector c of the stream adds c @ direction. factors [2 layer + 1]: by what all later
-        scales of interventions multiply what is in the stream before each of its two places in a block, and at the end.
+    Shapes: unembedding, direction [d_model]; a vector c of the stream adds c @ direction. factors [2 layer + 1]: by
+        what all later scales of interventions multiply what is in the stream before each of its two places in a block,
+        and at the end.
     """
 
     position: int
     scale: float
-    bias: float
+    unembedding: Floats
     direction: Floats
     factors: Floats
     changes: list[LayerInputs]
@@ -153,7 +154,7 @@ class Reader:
         factors = np.append(np.cumprod(scales[::-1])[::-1], 1.0)
         # (c - mean(c)) @ g is c @ (g - mean(g)): centring the direction once centres every part.
         direction = (gained - gained.mean()) / scale
-        return cls(position, scale, float(weights["ln_f.bias"] @ unembedding), direction, factors, changes)
+        return cls(position, scale, unembedding, direction, factors, changes)
 
     def of_heads(self, checkpoint: Checkpoint, layer: int) -> Floats:
         """The same direction before c_proj, whose weight is [out, in]. Shapes: -> [head, d_head]."""
@@ -161,10 +162,14 @@ class Reader:
         return (self.direction @ weight.astype(np.float64)).reshape(checkpoint.config.n_head, -1)
 
     def operands(self, trace: Trace, checkpoint: Checkpoint, part: Part) -> tuple[Floats, Floats]:
-        """The vector of a head, an attention bias or an MLP, and what it is read along; their product is its part.
+        """The vector of a part that no intervention added, and what it is read along; their product is the part.
 
         Shapes: both [d_model], of a head [d_head].
         """
+        if part.kind == FINAL_BIAS:
+            return checkpoint.weights[part.hook].astype(np.float64), self.unembedding
+        if part.kind in (TOKEN, POSITION):
+            return self._row(trace, part.hook), self.factors[0] * self.direction
         layer = part.layer or 0
         after = self.factors[2 * layer + 1]
         if part.kind == ATTENTION_BIAS:
@@ -188,7 +193,7 @@ class Reader:
             yield Part(kind, float(self.factors[0] * (self._row(trace, hook) @ self.direction)), hook)
         for layer in range(trace.config.n_layer):
             yield from self._block(trace, checkpoint, layer)
-        yield Part(FINAL_BIAS, self.bias, "ln_f.bias")
+        yield Part(FINAL_BIAS, float(checkpoint.weights["ln_f.bias"] @ self.unembedding), "ln_f.bias")
 
     def _block(self, trace: Trace, checkpoint: Checkpoint, layer: int) -> Iterator[Part]:
         block, after, later = f"blocks.{layer}", float(self.factors[2 * layer + 1]), float(self.factors[2 * layer + 2])

@@ -17,17 +17,22 @@ def matrix(picture: Picture, *, key: str, selected: Cell | None = None, is_picke
     _draw(picture, key, selectable=False, selected=selected, is_picked=is_picked)
 
 
-def selectable_matrix(picture: Picture, *, key: str, otherwise: Cell, watched: int | None = None) -> Cell:
+def selectable_matrix(
+    picture: Picture, *, key: str, otherwise: Cell, watched: int | None = None, rows_below: int = 0
+) -> Cell:
     """Draw the picture under a fixed key and return the picked (row, column), a tile's in a mosaic.
 
     A pick is kept by its positions, so it stays with its tokens when the picture's window moves. A pick that the
     picture has no cell for any more gives way to `otherwise`, as does no pick at all. A picture whose columns alone are
-    positions takes the `watched` one, as `picked_cell` does.
+    positions takes the `watched` one, as `picked_cell` does. A chart may pick what stands in one of `rows_below` the
+    picture's own; then no cell is in a frame, and the pick is let go as any other.
     """
-    shape = len(picture.rows), len(picture.columns)
+    shape = len(picture.rows) + rows_below, len(picture.columns)
     picked = picked_cell(key, shape, (picture.row_start or 0, picture.column_start or 0), watched)
-    _draw(picture, key, selectable=True, selected=picked or otherwise, is_picked=picked is not None, watched=watched)
-    return picked or otherwise
+    cell = picked or otherwise
+    framed = cell if cell[0] < len(picture.rows) else None
+    _draw(picture, key, selectable=True, selected=framed, is_picked=picked is not None, watched=watched)
+    return cell
 
 
 def picked_cell(key: str, shape: tuple[int, int], start: Cell = (0, 0), watched: int | None = None) -> Cell | None:

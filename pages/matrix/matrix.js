@@ -240,6 +240,8 @@ function takePick(view, before) {
   if (!before) view.follows = header.follows ?? undefined; // so it need not be picked again
   if (header.selected) {
     [view.chosen, view.isPicked] = [header.selected, header.is_picked];
+  } else if (header.is_picked) { // by a chart, of what this picture has no cell for
+    [view.chosen, view.isPicked] = [null, true];
   } else if (view.chosen) {
     const row = view.chosen[0] + (before.row_start ?? 0) - (header.row_start ?? 0);
     view.chosen = row >= 0 && row < header.rows.length ? [row, view.chosen[1]] : null;

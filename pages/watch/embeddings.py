@@ -14,7 +14,7 @@ from pages.frame.positions import pick_position
 from pages.frame.table_file import offer_table
 from pages.matrix.component import matrix, picked_cell, selectable_matrix
 
-ALIKE = "How alike positions are"
+ALIKE = "Alike positions"
 LINES = [Excerpt("model/embeddings.py", ("Embeddings.forward",))]
 
 view = layout.open_page("embeddings")

@@ -47,7 +47,9 @@ def _product(trace: Trace, checkpoint: Checkpoint, reader: Reader, part: Part) -
         ]
     if part.kind == MLP:
         return [f"{part.hook}[{at}] = c = {_vector(trace.row(part.hook, at))}", f"c · d = {fixed(part.logit, 4)}"]
-    return [f"{part.hook} = c = {_vector(checkpoint.weights[part.hook])}", f"c · d = {fixed(part.logit, 4)}"]
+    vector, _ = reader.operands(trace, checkpoint, part)
+    where, product = ("b", "b · u") if part.kind == FINAL_BIAS else ("c", "c · d")
+    return [f"{part.hook} = {where} = {_vector(vector)}", f"{product} = {fixed(part.logit, 4)}"]
 
 
 def _vector(values: NDArray[np.floating], shown: int = 6) -> str:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gpt2.reading.logit_parts import ATTENTION_BIAS, HEAD, MLP, Attribution, LookedAt, Part
+from gpt2.reading.logit_parts import ATTENTION_BIAS, FINAL_BIAS, HEAD, MLP, POSITION, TOKEN, Attribution, LookedAt, Part
 from gpt2.trace.trace import Trace
 from pages.look.names import layer_name
 from pages.look.numbers import signed
@@ -12,6 +12,8 @@ from pages.matrix.scale import signed as signed_scale
 from .subject import asked
 
 TITLE = "Every head, bias and MLP"
+# What stands in no layer: its cells are counted as those of one row below the map.
+BELOW, ROWS_BELOW = (TOKEN, POSITION, FINAL_BIAS), 1
 Cell = tuple[int, int]
 
 
@@ -30,13 +32,16 @@ def grid(trace: Trace, found: Attribution) -> list[list[Part]]:
 
 
 def part_at(trace: Trace, found: Attribution, cell: Cell) -> Part:
-    """The part in a (row, column) of the map."""
-    return grid(trace, found)[cell[0]][cell[1]]
+    """The part in a (row, column) of the map, or of the row below it."""
+    below = [part for kind in BELOW for part in found.of_kind(kind)]
+    return [*grid(trace, found), below][cell[0]][cell[1]]
 
 
 def cell_of(found: Attribution, part: Part) -> Cell | None:
-    """Where the map shows a part; None if it does not."""
+    """Where the map, or the row below it, has a part; None if it is a change."""
     n_layer, n_head = found.heads.shape
+    if part.kind in BELOW:
+        return n_layer, BELOW.index(part.kind)
     columns = {HEAD: part.head or 0, ATTENTION_BIAS: n_head, MLP: n_head + 1}
     return (n_layer - 1 - (part.layer or 0), columns[part.kind]) if part.kind in columns else None
 
@@ -86,10 +91,10 @@ def map_sentence(trace: Trace, found: Attribution) -> str:
 
 def no_head_sentence(part: Part) -> str:
     """What to say of a part that looks at no other token."""
-    what = "is the same at every position" if part.kind == ATTENTION_BIAS else "reads this position alone"
-    return (
-        f"{part.name} gives {signed(part.logit)}. It {what}, so it looked at no token; click a head to follow it back."
-    )
+    is_bias = part.kind in (ATTENTION_BIAS, FINAL_BIAS)
+    what = "is the same at every position" if is_bias else "reads this position alone"
+    name = f"The {part.name}" if part.layer is None else part.name
+    return f"{name} gives {signed(part.logit)}. It {what}, so it looked at no token; click a head to follow it back."
 
 
 def words_title(words: LookedAt) -> str:

@@ -16,7 +16,7 @@ from .subject import asked
 
 TITLE = "Direct and measured"
 MAP_TITLE = "Every head and MLP, measured"
-NO_PART = "A bias of attention is not switched off here; pick a head or an MLP in the map above."
+NO_PART = "Biases and embeddings are not switched off here; pick a head or an MLP in the map above."
 WHY = (
     "They differ where later parts read what it wrote, and as the final norm, frozen in the direct effect, is "
     "computed anew."
@@ -24,7 +24,7 @@ WHY = (
 
 
 def place_of(part: Part) -> Place | None:
-    """The part as an experiment changes it; None for a bias."""
+    """The part as an experiment changes it; None for a bias or an embedding."""
     if part.layer is None or part.kind not in (HEAD, MLP):
         return None
     return mlp(part.layer) if part.head is None else head(part.layer, part.head)

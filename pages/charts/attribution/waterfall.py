@@ -32,8 +32,7 @@ from .head_map import option_of
 TITLE = "What each part adds"
 LEGEND = (
     "Each bar begins where the one above it ends; the last is their sum, from 0. Pale bars take away. "
-    "What a part makes later parts write is not in its bar. Click the bar of a head, a bias or an MLP to open its "
-    "arithmetic."
+    "What a part makes later parts write is not in its bar. Click the bar of a part to open its arithmetic."
 )
 BARS = 13
 ROW = 25
