@@ -11,6 +11,7 @@ from tests.stage import STAGE, lie_still, run, run_id
 
 pytestmark = pytest.mark.browser
 
+PICK_MS = 2000  # by then a pick that was not answered has been sent again
 DRAWN = 30_000  # milliseconds for a page to be drawn again on a busy machine
 NUMBER = re.compile(r"^\s*([−\d.]+)(?=  )", re.MULTILINE)
 
@@ -119,6 +120,8 @@ def test_a_picked_norm_weight_and_logit_open_into_sums_that_add_up(live: Page) -
     parts = shown(live, "attribution.arithmetic", "the part of final norm's bias")
     assert adds_up(parts[0]) == pytest.approx(said["logit"], abs=1e-3)
     expect(live.get_by_text("it looked at no token")).to_be_visible()
+    live.wait_for_timeout(PICK_MS)  # that the map has let go before is not said once more
+    expect(badge).to_be_visible()
     badge.click()
     shown(live, "attribution.arithmetic", "the part of", is_open=False)
 

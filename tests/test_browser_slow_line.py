@@ -6,9 +6,11 @@ from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from pages.stage.code import joined
 from tests.browser import Server, open_page
+from tests.heads import matrix
 from tests.stage import STAGE, lie_still, ready
 
 pytestmark = pytest.mark.browser
@@ -180,3 +182,41 @@ def test_a_widget_of_a_page_that_a_link_has_left_is_not_pressed_and_those_of_the
         page.get_by_text("Scale the colours without the first token").click()
         line.wait_for_answer()
         expect(page.locator(".stElementContainer[inert]")).to_have_count(0)
+
+
+def test_a_pick_that_waits_for_its_answer_does_not_bring_back_a_page_that_a_link_has_left(
+    chromium: Browser, server: Server
+) -> None:
+    with slow_line(chromium, step_of(server, "residual")) as line:
+        page = line.page
+        expect(page.get_by_text("of the norms at ·said")).to_be_visible(timeout=60_000)
+        lie_still(page)
+        line.is_held = True
+        matrix(page, "How long .*").locator(".plot").click()
+        line.wait_for_answer()
+        page.get_by_role("link", name="Sampling", exact=True).click()
+        line.wait_for_answer()
+        before = len(line.said)
+        page.wait_for_timeout(4000)  # the picture would have said it twice more
+        assert len(line.said) == before
+        line.let_go()
+        expect(page.get_by_role("heading", name="From logits")).to_be_visible(timeout=60_000)
+
+
+def test_what_a_chart_says_as_the_pointer_leaves_it_for_a_link_does_not_bring_its_page_back(
+    chromium: Browser, server: Server
+) -> None:
+    with slow_line(chromium, step_of(server, "residual")) as line:
+        page = line.page
+        expect(page.get_by_text("of the norms at ·said")).to_be_visible(timeout=60_000)
+        lie_still(page)
+        before = len(line.said)
+        page.get_by_test_id("stVegaLiteChart").first.locator("g.mark-rect path").nth(4).click()
+        while len(line.said) == before:
+            page.wait_for_timeout(10)
+        page.get_by_role("link", name="Sampling", exact=True).click()
+        expect(page.get_by_role("heading", name="From logits")).to_be_visible(timeout=60_000)
+        lie_still(page)
+        hashes = [BackMsg.FromString(said).rerun_script.page_script_hash for said in line.said[before:]]
+        assert len(set(hashes)) == 2 and hashes == sorted(hashes, key=hashes.index)
+        expect(page.get_by_role("heading", name="From logits")).to_be_visible()

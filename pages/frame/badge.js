@@ -22,7 +22,7 @@ function build(parent) {
 export default function ({ parentElement, data, setTriggerValue }) {
   const badge = parentElement.querySelector('button');
   if (!badge.tell) build(parentElement);
-  badge.tell = () => setTriggerValue('release', true);
+  badge.tell = () => { if (!globalThis.gpt2Stage?.isLeaving?.()) setTriggerValue('release', true); };
   badge.choice = data.choice;
   // A release that went with a request for another step may have been lost: it is told again until it is heard.
   const isLost = data.picked && badge.released === data.choice;

@@ -153,7 +153,7 @@ export default function ({ parentElement, data, setStateValue }) {
   let view = graphs.get(parentElement);
   if (!view) graphs.set(parentElement, (view = mount(parentElement)));
   const mine = ++view.generation;
-  view.send = (id) => setStateValue('picked', id);
+  view.send = (id) => { if (!globalThis.gpt2Stage?.isLeaving?.()) setStateValue('picked', id); };
   view.data = data;
   view.nodes = new Map(data.nodes.map((node) => [node.id, node]));
   view.items = new Map([...data.nodes, ...data.lines].map((item) => [item.id, item]));

@@ -94,12 +94,17 @@ function positionOf({ header }, cell) {
 function askAgain(view, wanted) {
   view.wanted = wanted;
   setTimeout(() => {
-    const { selected, is_picked: isPicked } = view.header, { at, wait } = wanted;
-    const isAnswered = at ? isPicked && isSame(at, positionOf(view, selected)) : !isPicked;
-    if (view.wanted !== wanted || isAnswered || wait > LONGEST_MS || !view.root.isConnected) return;
+    const { at, wait } = wanted;
+    if (view.wanted !== wanted || wait > LONGEST_MS || !view.root.isConnected) return;
     view.send(at);
     askAgain(view, { at, wait: 2 * wait });
   }, wanted.wait);
+}
+
+// What has been answered is not asked again, though a chart may pick another cell since.
+function takeAnswer(view) {
+  const { selected, is_picked: isPicked } = view.header, at = view.wanted?.at;
+  if (at ? isPicked && isSame(at, positionOf(view, selected)) : !isPicked) view.wanted = null;
 }
 
 // A cell that is let go stays in its frame until Python says which cell comes instead.
@@ -259,9 +264,10 @@ export default function (component) {
   let view = views.get(parentElement);
   if (!view) views.set(parentElement, (view = mount(parentElement)));
   const mine = ++view.generation;
-  view.send = (at) => setStateValue('cell', at);
+  view.send = (at) => { if (!globalThis.gpt2Stage?.isLeaving?.()) setStateValue('cell', at); };
   const before = view.header;
   [view.header, view.data] = decode(data);
+  takeAnswer(view);
   takePick(view, before);
   view.title.textContent = view.header.title;
   if (before?.panel !== view.header.panel) view.tools.outerHTML = headingTools(view.header.panel);

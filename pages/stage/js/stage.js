@@ -58,6 +58,7 @@ function build(parent, view) {
   addEventListener("resize", stage.onResize);
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", onLinkClick, true); // before Streamlit asks for the page
+  document.addEventListener("mouseout", onMarkLeft);
   addEventListener("popstate", onBack);
   document.addEventListener("click", giveUpFocus, true);
   listenToTaps();
@@ -226,6 +227,7 @@ function leave(parent) {
   if (!stageNow) {
     document.removeEventListener("keydown", onKey);
     document.removeEventListener("click", onLinkClick, true);
+    document.removeEventListener("mouseout", onMarkLeft);
     removeEventListener("popstate", onBack);
     document.removeEventListener("click", giveUpFocus, true);
     stopListeningToTaps();
@@ -238,6 +240,6 @@ function leave(parent) {
 // A newer version of the code replaces an older one; what was waiting for it goes on.
 if (shared.version !== VERSION) {
   const isFilled = () => Boolean(filled);
-  Object.assign(shared, { version: VERSION, show, leave, toggleHead, unlockHead, say, isFilled, relink });
+  Object.assign(shared, { version: VERSION, show, leave, isLeaving, toggleHead, unlockHead, say, isFilled, relink });
   for (const go of shared.waiting.splice(0)) go();
 }
