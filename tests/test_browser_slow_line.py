@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 
 QUIET_SECONDS = 0.5  # a host that has sent nothing for so long has answered
 MOST_SECONDS = 30
+NORMS = "of the norms at ·said"  # on the residual page, at the first step
 
 
 class SlowLine:
@@ -89,19 +90,22 @@ def slow_line(chromium: Browser, url: str) -> Iterator[SlowLine]:
     page.context.close()
 
 
-def step_of(server: Server, page: str) -> str:
-    """The address of a page at the first step of a run of eight tokens."""
-    return f"{server.url}/{page}?prompt=The+king+said&max_new_tokens=8&speed=0&tokens=8&step=0"
+@contextmanager
+def slow_step(chromium: Browser, server: Server, page: str, words: str) -> Iterator[SlowLine]:
+    """The same on a page at the first step of a run of eight tokens, once it shows these words."""
+    run = "prompt=The+king+said&max_new_tokens=8&speed=0&tokens=8&step=0"
+    with slow_line(chromium, f"{server.url}/{page}?{run}") as line:
+        expect(line.page.get_by_text(words).first).to_be_visible(timeout=60_000)
+        lie_still(line.page)
+        yield line
 
 
 def test_steps_that_are_walked_before_their_pictures_arrive_end_at_the_picture_of_the_last(
     chromium: Browser, server: Server
 ) -> None:
-    with slow_line(chromium, step_of(server, "attribution")) as line:
+    words = "All 3 tokens add up to the head's part"
+    with slow_step(chromium, server, "attribution", words) as line:
         page = line.page
-        picture = page.get_by_text("All 3 tokens add up to the head's part").first
-        expect(picture).to_be_visible(timeout=60_000)
-        lie_still(page)
         line.is_held = True
         for press in ("One step on", "One step on", "One step on", "First step"):
             page.get_by_role("button", name=press).click()
@@ -109,7 +113,7 @@ def test_steps_that_are_walked_before_their_pictures_arrive_end_at_the_picture_o
         line.let_go()
         lie_still(page)
         expect(page.locator(STAGE).first).to_have_attribute("data-step", "0")
-        expect(picture).to_be_visible()
+        expect(page.get_by_text(words).first).to_be_visible()
         assert page.get_by_role("dialog").count() == 0
 
 
@@ -124,9 +128,8 @@ def test_the_code_of_the_stage_crosses_the_line_once(chromium: Browser, server: 
 @pytest.fixture
 def left_by_back(chromium: Browser, server: Server) -> Iterator[tuple[Page, SlowLine]]:
     """The sampling page, left by "Back" to the residual stream, of which nothing has arrived yet."""
-    with slow_line(chromium, step_of(server, "residual")) as line:
+    with slow_step(chromium, server, "residual", NORMS) as line:
         page = line.page
-        expect(page.get_by_text("of the norms at ·said")).to_be_visible(timeout=60_000)
         page.get_by_role("link", name="Sampling", exact=True).click()
         expect(page.get_by_role("heading", name="From logits")).to_be_visible(timeout=60_000)
         page.get_by_role("button", name="One step on").click()
@@ -148,7 +151,7 @@ def test_what_is_typed_on_a_page_that_back_has_left_waits_for_the_other_page(
     assert len(line.said) == before
     line.let_go()
     lie_still(page)
-    expect(page.get_by_text("of the norms at ·said")).to_be_visible()
+    expect(page.get_by_text(NORMS)).to_be_visible()
     expect(page.get_by_role("textbox", name="Prompt")).to_have_value("The king said and")
 
 
@@ -158,17 +161,15 @@ def test_a_late_message_of_a_page_that_back_has_left_empties_no_page(left_by_bac
     line.wait_for_answer()
     line.let_go()
     lie_still(page)
-    expect(page.get_by_text("of the norms at ·said")).to_be_visible()
+    expect(page.get_by_text(NORMS)).to_be_visible()
 
 
 def test_a_widget_of_a_page_that_a_link_has_left_is_not_pressed_and_those_of_the_other_page_are(
     chromium: Browser, server: Server
 ) -> None:
-    with slow_line(chromium, step_of(server, "sampling")) as line:
+    with slow_step(chromium, server, "sampling", "From logits") as line:
         page = line.page
         temperature = page.locator('[data-testid="stSlider"] input').first
-        expect(temperature).to_be_visible(timeout=60_000)
-        lie_still(page)
         line.is_held = True
         page.get_by_role("link", name="Residual stream", exact=True).click()
         line.wait_for_answer()
@@ -178,7 +179,7 @@ def test_a_widget_of_a_page_that_a_link_has_left_is_not_pressed_and_those_of_the
         assert len(line.said) == before
         line.let_go()
         lie_still(page)
-        expect(page.get_by_text("of the norms at ·said")).to_be_visible()
+        expect(page.get_by_text(NORMS)).to_be_visible()
         page.get_by_text("Scale the colours without the first token").click()
         line.wait_for_answer()
         expect(page.locator(".stElementContainer[inert]")).to_have_count(0)
@@ -187,10 +188,8 @@ def test_a_widget_of_a_page_that_a_link_has_left_is_not_pressed_and_those_of_the
 def test_a_pick_that_waits_for_its_answer_does_not_bring_back_a_page_that_a_link_has_left(
     chromium: Browser, server: Server
 ) -> None:
-    with slow_line(chromium, step_of(server, "residual")) as line:
+    with slow_step(chromium, server, "residual", NORMS) as line:
         page = line.page
-        expect(page.get_by_text("of the norms at ·said")).to_be_visible(timeout=60_000)
-        lie_still(page)
         line.is_held = True
         matrix(page, "How long .*").locator(".plot").click()
         line.wait_for_answer()
@@ -206,10 +205,8 @@ def test_a_pick_that_waits_for_its_answer_does_not_bring_back_a_page_that_a_link
 def test_what_a_chart_says_as_the_pointer_leaves_it_for_a_link_does_not_bring_its_page_back(
     chromium: Browser, server: Server
 ) -> None:
-    with slow_line(chromium, step_of(server, "residual")) as line:
+    with slow_step(chromium, server, "residual", NORMS) as line:
         page = line.page
-        expect(page.get_by_text("of the norms at ·said")).to_be_visible(timeout=60_000)
-        lie_still(page)
         before = len(line.said)
         page.get_by_test_id("stVegaLiteChart").first.locator("g.mark-rect path").nth(4).click()
         while len(line.said) == before:

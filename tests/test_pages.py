@@ -121,6 +121,16 @@ def test_a_chart_is_drawn_as_marks_however_many_for_a_canvas_has_no_file(name, t
         assert json.loads(chart.proto.spec)["usermeta"] == {"embedOptions": {"renderer": "svg"}}
 
 
+def test_a_bar_picks_what_the_map_has_no_cell_for_and_a_pick_of_a_larger_models_map_is_none(trace):
+    columns, n_layer = trace.config.n_head + 2, trace.config.n_layer
+    for column, is_there in ((2, True), (3, False), (columns - 1, False), (columns, False)):
+        test = page("attribution", trace)
+        test.session_state["attribution.map"] = {"cell": [n_layer, column]}
+        test.run()
+        assert not test.exception
+        assert ("The final norm's bias gives" in told(test)) is is_there
+
+
 def told(test: AppTest) -> str:
     """All that a page says, the texts that stand for its charts too."""
     charts = [chart.proto.alt for chart in test.get("vega_lite_chart")]

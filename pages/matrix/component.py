@@ -18,24 +18,26 @@ def matrix(picture: Picture, *, key: str, selected: Cell | None = None, is_picke
 
 
 def selectable_matrix(
-    picture: Picture, *, key: str, otherwise: Cell, watched: int | None = None, rows_below: int = 0
+    picture: Picture, *, key: str, otherwise: Cell, watched: int | None = None, below: int = 0
 ) -> Cell:
     """Draw the picture under a fixed key and return the picked (row, column), a tile's in a mosaic.
 
     A pick is kept by its positions, so it stays with its tokens when the picture's window moves. A pick that the
     picture has no cell for any more gives way to `otherwise`, as does no pick at all. A picture whose columns alone are
-    positions takes the `watched` one, as `picked_cell` does. A chart may pick what stands in one of `rows_below` the
-    picture's own; then no cell is in a frame, and the pick is let go as any other.
+    positions takes the `watched` one, as `picked_cell` does. With a pick `below` the picture no cell is in a
+    frame; it is let go as any other.
     """
-    shape = len(picture.rows) + rows_below, len(picture.columns)
-    picked = picked_cell(key, shape, (picture.row_start or 0, picture.column_start or 0), watched)
+    shape = len(picture.rows), len(picture.columns)
+    picked = picked_cell(key, shape, (picture.row_start or 0, picture.column_start or 0), watched, below)
     cell = picked or otherwise
     framed = cell if cell[0] < len(picture.rows) else None
     _draw(picture, key, selectable=True, selected=framed, is_picked=picked is not None, watched=watched)
     return cell
 
 
-def picked_cell(key: str, shape: tuple[int, int], start: Cell = (0, 0), watched: int | None = None) -> Cell | None:
+def picked_cell(
+    key: str, shape: tuple[int, int], start: Cell = (0, 0), watched: int | None = None, below: int = 0
+) -> Cell | None:
     """The cell picked under a key, before its picture is made; None if none is, or the picture has none like it.
 
     Args:
@@ -43,12 +45,14 @@ def picked_cell(key: str, shape: tuple[int, int], start: Cell = (0, 0), watched:
         shape: how many rows and columns the picture will have.
         start: the positions that the first row and column stand for.
         watched: the position that the visitor looks at; if the picture is new on the page, row 0 there is picked.
+        below: how many cells, counted as those of one row more, a chart can pick though the picture has none for them.
     """
     cell = (st.session_state.get(key) or first_pick(watched)).get("cell")
     if not (isinstance(cell, list | tuple) and len(cell) == 2 and all(isinstance(at, int) for at in cell)):
         return None
     row, column = cell[0] - start[0], cell[1] - start[1]
-    return (row, column) if 0 <= row < shape[0] and 0 <= column < shape[1] else None
+    columns = shape[1] if 0 <= row < shape[0] else below if row == shape[0] else 0
+    return (row, column) if 0 <= column < columns else None
 
 
 def first_pick(watched: int | None) -> dict[str, list[int] | None]:

@@ -79,9 +79,10 @@ with layout.explain_missing():
         st.caption(waterfall.LEGEND)
     with heads, st.container(border=True, height="stretch"):
         key, otherwise = view.key("map"), head_map.first_cell(trace, found, view.head)
-        picture, below = head_map.map_picture(trace, found, height=470), head_map.ROWS_BELOW
-        cell = selectable_matrix(picture, key=key, otherwise=otherwise, rows_below=below)
-        is_picked = picked_cell(key, (len(picture.rows) + below, len(picture.columns))) is not None
+        picture, below = head_map.map_picture(trace, found, height=470), len(head_map.BELOW)
+        selectable_matrix(picture, key=key, otherwise=otherwise, below=below)
+        picked = picked_cell(key, head_map.shape(trace), below=below)
+        cell = picked or otherwise
     part = head_map.part_at(trace, found, cell)
     show_measured(view, found, part)
     if part.kind != HEAD or part.layer is None or part.head is None:
@@ -101,7 +102,7 @@ with layout.explain_missing():
         view,
         explain_part(trace, checkpoint, found, part),
         explain(trace, checkpoint, "logits", (found.position, found.token)),
-        is_picked=is_picked,
+        is_picked=picked is not None,
     )
     layout.show_computation(
         "How it is computed", formula.FORMULA, formula.operands(trace, checkpoint, found, part), LINES

@@ -13,7 +13,7 @@ from .subject import asked
 
 TITLE = "Every head, bias and MLP"
 # What stands in no layer: its cells are counted as those of one row below the map.
-BELOW, ROWS_BELOW = (TOKEN, POSITION, FINAL_BIAS), 1
+BELOW = TOKEN, POSITION, FINAL_BIAS
 Cell = tuple[int, int]
 
 
