@@ -179,3 +179,15 @@ def test_the_frame_rests_on_one_head_while_steps_change_and_follows_the_sharpest
     live.get_by_role("switch", name="follow the sharpest").check(force=True)
     go_to(live, "Attention")
     assert len(framed()) > 1
+
+
+def test_live_and_attention_rest_on_one_head_whichever_step_each_shows_first(live: Page) -> None:
+    run(live, "The king said", 12)
+    name = live.locator(f"{STAGE} .one .name")
+    for step in (0, 11):
+        live.locator(f"{STAGE} .scrubber").fill(str(step))
+        expect(live.locator(STAGE)).to_have_attribute("data-step", str(step))
+        resting = name.inner_text().removeprefix("One head: ")
+        go_to(live, "Attention")
+        expect(live.locator("h3", has_text="computes its weights")).to_contain_text(f"How {resting} computes")
+        go_to(live, "Live")

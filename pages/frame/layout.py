@@ -79,8 +79,10 @@ class View:
         return self.trace.seq - 1
 
     def framed(self, head: tuple[int, int]) -> tuple[int, int]:
-        """The (layer, head) to frame: the locked one, or where the frame rests, which is `head` if it rests nowhere."""
-        return head if self.head is not None else self.rest.head(self.run, self.trace.seq, head)
+        """The (layer, head) to frame: where the frame rests; `head` if one is locked, or if it rests nowhere."""
+        if self.head is not None or self.rest.follows or self.rest.head is None:
+            return head
+        return self.rest.head.layer, self.rest.head.head
 
     def picture(self, draw: Callable[..., Picture], *arguments: Hashable) -> Picture:
         """The picture that `draw` makes of the trace with these arguments, from the cache that all visitors share."""

@@ -187,6 +187,7 @@ def describe(snapshot: Snapshot) -> dict[str, Any]:
         "model_error": snapshot.model_error,
         "coming": asdict(snapshot.coming) if snapshot.coming else None,
         "tick_ms": snapshot.tick_ms,
+        "rest": asdict(snapshot.rest) if snapshot.rest else None,
         "elsewhere": [asdict(one) for one in snapshot.elsewhere],
         "link": asdict(snapshot.link),
         "checks": describe_checks(snapshot.inspected),

@@ -10,6 +10,8 @@ from gpt2.reading.tables import Tables
 from gpt2.reading.terms import Sum
 from gpt2.trace.trace import Trace
 
+from .rest import RestingHead
+
 
 @dataclass(frozen=True)
 class Status:
@@ -153,6 +155,7 @@ class Snapshot:
         tick_ms: how long the stage waits before it asks for the next message, while a run is under way.
         recorded: the run on the stage was not made by this visitor, whatever else the status has to say.
         inspected: what was looked into of the run on the stage.
+        rest: the head to show large while none is locked; None if there is none to rest on.
         elsewhere: where other branches part from it; one for each.
         link: what the address says; while its run is pending, `prompt` is that run's.
     """
@@ -183,6 +186,7 @@ class Snapshot:
     other_models: str = ""
     coming: Coming | None = None
     model_error: str = ""
+    rest: RestingHead | None = None
     elsewhere: tuple[Elsewhere, ...] = ()
     link: Link = Link()
     inspected: Inspected = Inspected()

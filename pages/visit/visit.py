@@ -75,7 +75,7 @@ class Visit:
     setting_errors: Mapping[str, str] = field(default_factory=dict)  # of settings that were refused, by name
     draft: TypedPrompt = field(default_factory=TypedPrompt)
     seen: View = field(default_factory=View)  # what its browser has told of itself last
-    rest: Rest = field(default_factory=Rest)  # the head that a lens page frames while none is locked
+    rest: Rest = field(default_factory=Rest)  # the head shown large while none is locked
     measurement: Measurement | None = None  # what tokens of a run would cost without the cache
     change: NamedChange | None = None  # that the Experiments page has on; None if none
     session: str | None = None  # the browser session that it is of
@@ -97,7 +97,9 @@ class Visit:
         if pool().get(ALWAYS) is None:
             pool().request(ALWAYS)
         pool().touch(self.uses)
-        self._end_measurement_of_another()
+        if self.measurement is not None:
+            self.measurement.tend(self.player)
+        self.rest.settle(self.player.trace, self.cursor)
         if self.player.error == STILL_LOADING and not self.job.is_loading:
             self.player.error = ""
         self.link.tend(self)
@@ -160,6 +162,7 @@ class Visit:
             coming=self.choice.coming(),
             model_error=self.choice.error,
             elsewhere=self.branches.elsewhere(),
+            rest=self.rest.head,
             link=self.link.told(self, trace, recipe),
             inspected=self.inspection.of(trace, run_model, self.player.is_running),
         )
@@ -242,12 +245,7 @@ class Visit:
         """Put a recorded run on the stage, at its last step; `is_own` if no other visitor shares it."""
         self.link.drop()
         self.player.open(recorded, is_own)
-        self._end_measurement_of_another()
         self.cursor, self.head, self.watched = len(recorded.steps) - 1, None, None
-
-    def _end_measurement_of_another(self) -> None:
-        if self.measurement is not None:
-            self.measurement.tend(self.player)
 
     def _begin(self, prompt: str) -> None:
         new = self._engine(), prompt, self.sampling, self.max_new_tokens, self.speed, self.ignore_eos
@@ -258,11 +256,9 @@ class Visit:
                 raise
             self.player.pause()
             self.draft.error = str(error)
-        self._end_measurement_of_another()
 
     def _play(self, cursor: int | None, tokens: int, speed: float) -> None:
         go_on(self, self._engine(), self.cursor if cursor is None else cursor, tokens, speed)
-        self._end_measurement_of_another()
 
     def _engine(self) -> "Engine":
         """The engine, if it is ready; a model that failed to load is tried again.

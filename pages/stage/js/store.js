@@ -13,7 +13,6 @@ const state = (shared.state ??= {
   cursor: 0, // the step shown
   lock: null, // the head that a click has locked, as { layer, head }
   watched: null, // the position of the prompt that a person looks at, as { position, label }; see watched.js
-  rest: null, // the head that is shown large while none is locked; see rest.js
   follows: null, // whether that is each step's sharpest instead; null until the browser was asked
   playback: { kind: "still" }, // what moves the cursor; see playback.js
   held: false, // settings were changed before the last step: Play goes on from the cursor with them
