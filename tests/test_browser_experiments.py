@@ -71,6 +71,8 @@ def test_a_head_is_muted_by_keys_and_both_runs_are_read_beside_an_untouched_base
     for key in ("ArrowUp", "ArrowUp", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight", "Enter"):
         live.keyboard.press(key)
     expect(live.get_by_text("On: L2·H4 set to zero at all positions.")).to_be_visible(timeout=20_000)
+    readout = matrix(live, "Which parts are changed").locator(".readout")
+    expect(readout).to_contain_text("0.000 · layer L2, H4", timeout=20_000)
     live.get_by_role("button", name="Run the changed model").press("Enter")
     steps = engine.start("The king said to his")
     for _ in range(8):

@@ -57,13 +57,16 @@ class SlowLine:
         """Send the server once more what the visitor said before the last."""
         self._server.send(self.said[-2])
 
-    def wait_for_answer(self) -> None:
-        """Return once the server has sent something more, and then nothing for a while.
+    @contextmanager
+    def answered(self) -> Iterator[None]:
+        """Do what is done within, and wait until the server has answered it and then sends nothing for a while.
 
         Raises:
             TimeoutError: if it sends nothing.
         """
-        seen, since, until = len(self.sizes), 0.0, time.monotonic() + MOST_SECONDS
+        seen = len(self.sizes)  # before: a busy browser may return from a click after the answer has come
+        yield
+        since, until = 0.0, time.monotonic() + MOST_SECONDS
         while not since or time.monotonic() - since < QUIET_SECONDS:
             self.page.wait_for_timeout(50)
             if len(self.sizes) != seen:
@@ -108,8 +111,8 @@ def test_steps_that_are_walked_before_their_pictures_arrive_end_at_the_picture_o
         page = line.page
         line.is_held = True
         for press in ("One step on", "One step on", "One step on", "First step"):
-            page.get_by_role("button", name=press).click()
-            line.wait_for_answer()
+            with line.answered():
+                page.get_by_role("button", name=press).click()
         line.let_go()
         lie_still(page)
         expect(page.locator(STAGE).first).to_have_attribute("data-step", "0")
@@ -137,8 +140,8 @@ def left_by_back(chromium: Browser, server: Server) -> Iterator[tuple[Page, Slow
         page.get_by_role("button", name="First step").click()
         lie_still(page)
         line.is_held = True
-        page.go_back(wait_until="commit")
-        line.wait_for_answer()
+        with line.answered():
+            page.go_back(wait_until="commit")
         yield page, line
 
 
@@ -157,8 +160,8 @@ def test_what_is_typed_on_a_page_that_back_has_left_waits_for_the_other_page(
 
 def test_a_late_message_of_a_page_that_back_has_left_empties_no_page(left_by_back: tuple[Page, SlowLine]) -> None:
     page, line = left_by_back
-    line.say_again()
-    line.wait_for_answer()
+    with line.answered():
+        line.say_again()
     line.let_go()
     lie_still(page)
     expect(page.get_by_text(NORMS)).to_be_visible()
@@ -171,8 +174,8 @@ def test_a_widget_of_a_page_that_a_link_has_left_is_not_pressed_and_those_of_the
         page = line.page
         temperature = page.locator('[data-testid="stSlider"] input').first
         line.is_held = True
-        page.get_by_role("link", name="Residual stream", exact=True).click()
-        line.wait_for_answer()
+        with line.answered():
+            page.get_by_role("link", name="Residual stream", exact=True).click()
         before = len(line.said)
         temperature.press("PageUp")
         page.wait_for_timeout(500)
@@ -180,8 +183,8 @@ def test_a_widget_of_a_page_that_a_link_has_left_is_not_pressed_and_those_of_the
         line.let_go()
         lie_still(page)
         expect(page.get_by_text(NORMS)).to_be_visible()
-        page.get_by_text("Scale the colours without the first token").click()
-        line.wait_for_answer()
+        with line.answered():
+            page.get_by_text("Scale the colours without the first token").click()
         expect(page.locator(".stElementContainer[inert]")).to_have_count(0)
 
 
@@ -191,10 +194,10 @@ def test_a_pick_that_waits_for_its_answer_does_not_bring_back_a_page_that_a_link
     with slow_step(chromium, server, "residual", NORMS) as line:
         page = line.page
         line.is_held = True
-        matrix(page, "How long .*").locator(".plot").click()
-        line.wait_for_answer()
-        page.get_by_role("link", name="Sampling", exact=True).click()
-        line.wait_for_answer()
+        with line.answered():
+            matrix(page, "How long .*").locator(".plot").click()
+        with line.answered():
+            page.get_by_role("link", name="Sampling", exact=True).click()
         before = len(line.said)
         page.wait_for_timeout(4000)  # the picture would have said it twice more
         assert len(line.said) == before
