@@ -128,7 +128,7 @@ def bind(
     check_open_files()
     check_address_space()
     try:
-        from .engine import compiled, devices, settings
+        from .engine import compiled, compiling, devices, settings
         from .engine.engine import Engine
     except ImportError as error:
         raise EngineError(
@@ -146,5 +146,5 @@ def bind(
         from .interpreter.graph import source
 
         return Engine(checkpoint, device, source(checkpoint.config))
-    compiled.compile_apart(checkpoint.config, progress or (lambda _: None), stopped, device)
+    compiling.compile_apart(checkpoint.config, progress or (lambda _: None), stopped, device)
     return Engine(checkpoint, device)

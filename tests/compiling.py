@@ -17,14 +17,15 @@ from tests.shapes import TINY
 ROOT = Path(__file__).parents[1]
 # The graphs of ODD's shapes, and two of TINY's for a GPU, which `python -m tests.ship_graphs` compiles.
 GRAPHS = Path(__file__).parent / "graphs"
-GPU, GPU_KINDS = "cuda sm_90", ("decode", "layer")
+LEVEL = "x86-64-v3"  # all of them run on any machine with AVX2
+GPU, GPU_KINDS = f"{LEVEL} with cuda sm_90", ("decode", "layer")
 # MAX pretends to have a GPU of this kind: it stages and compiles for it, and runs nothing.
 VIRTUAL = """
 import json, sys
 from pathlib import Path
 from max.driver import set_virtual_device_api, set_virtual_device_count, set_virtual_device_target_arch
 set_virtual_device_api("cuda"); set_virtual_device_target_arch("sm_90"); set_virtual_device_count(1)
-from gpt2.engine import compiled, devices
+from gpt2.engine import compiled, compiling, devices
 from gpt2.model.config import GPT2Config
 from gpt2.model.graphs import GRAPHS, trace_graph
 config, shipped = GPT2Config(**json.loads(sys.argv[1])), Path(sys.argv[2])

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from gpt2.engine import compiled, devices
+from gpt2.engine import compiled, compiling, devices
 from gpt2.engine.compiled import GraphKey
 from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import GRAPH_KINDS
 from tests.checkpoints import write_checkpoint
-from tests.compiling import GPU, GPU_KINDS, GRAPHS, with_virtual_gpu
+from tests.compiling import GPU, GPU_KINDS, GRAPHS, LEVEL, with_virtual_gpu
 from tests.shapes import ODD
 
 
@@ -30,29 +30,29 @@ def wanted() -> Iterator[tuple[GraphKey, str]]:
     """The key of every graph that belongs here, its fingerprint traced afresh, and its origin."""
     for config in map(odd_config, ODD):
         for kind in GRAPH_KINDS:
-            key = GraphKey(kind, compiled.fingerprint_of(kind, config), version("max"), devices.PORTABLE)
+            key = GraphKey(kind, compiled.fingerprint_of(kind, config), version("max"), LEVEL)
             yield key, compiled.source_hash(kind, config)
     printed = with_virtual_gpu(f"""
 for kind in {GPU_KINDS}:
     print(json.dumps([kind, compiled.fingerprint_of(kind, config, "gpu"), compiled.source_hash(kind, config, "gpu")]))
 """)
     for kind, fingerprint, origin in map(json.loads, printed):
-        yield GraphKey(kind, fingerprint, version("max"), f"{devices.PORTABLE} with {GPU}"), origin
+        yield GraphKey(kind, fingerprint, version("max"), GPU), origin
 
 
 def main() -> None:
     """Compile what is missing, a minute or two a graph, and delete what is replaced."""
-    if not devices.is_portable():
-        sys.exit(f"The graphs in tests/graphs are for {devices.PORTABLE} Linux: run this on such a machine.")
+    if LEVEL not in devices.stands_for(devices.target()):
+        sys.exit(f"The graphs in tests/graphs are for {LEVEL} Linux: run this on such a machine.")
     names = {key.file_name for key, _ in wanted()}  # before a compile: it changes the process's idea of its CPU
     compiled.OFFERED = (GRAPHS,)
     for name in ODD:
-        for kind in compiled.compile_here(odd_config(name), GRAPHS):
+        for kind in compiling.compile_here(odd_config(name), GRAPHS, target=LEVEL):
             print(f"Compiling {kind} of the shape {name!r} ...", flush=True)
     print("Compiling what is missing for a GPU ...", flush=True)
     with_virtual_gpu(f"""
 compiled.GRAPH_KINDS = {GPU_KINDS}
-for _ in compiled.compile_here(config, shipped, "gpu"): pass
+for _ in compiling.compile_here(config, shipped, "gpu", {GPU!r}): pass
 """)
     for path in GRAPHS.iterdir():
         if path.name.removesuffix(".json") not in names:

@@ -13,7 +13,7 @@ import pytest
 
 import gpt2
 from gpt2.checkpoints.child import Child
-from gpt2.engine import compiled
+from gpt2.engine import compiled, compiling
 from gpt2.errors import EngineError
 from tests.compiling import stand_in
 from tests.shapes import TINY
@@ -105,7 +105,7 @@ def test_a_compile_whose_process_is_killed_is_told_with_its_reason(
 ) -> None:
     stand_in(empty.parent, monkeypatch, "kill -9 $$")
     with pytest.raises(EngineError, match=r"failed \(Killed, perhaps for want of memory\); choose it again"):
-        compiled.compile_apart(TINY, lambda _: None)
+        compiling.compile_apart(TINY, lambda _: None)
 
 
 def test_a_cache_that_cannot_be_written_is_named_before_anything_is_compiled(
@@ -115,4 +115,4 @@ def test_a_cache_that_cannot_be_written_is_named_before_anything_is_compiled(
     monkeypatch.setenv("GPT2_CACHE", str(tmp_path / "file"))
     monkeypatch.setattr(compiled, "SHIPPED", tmp_path / "none")
     with pytest.raises(EngineError, match=r"cannot be written \(.*\); set GPT2_CACHE to a folder"):
-        compiled.compile_apart(TINY, lambda _: None)
+        compiling.compile_apart(TINY, lambda _: None)

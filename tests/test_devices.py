@@ -22,7 +22,7 @@ from gpt2.errors import EngineError, SettingsError
 from gpt2.model.sampling import Sampling
 from gpt2.trace.captures import Level
 from tests.command_line import refused
-from tests.compiling import GPU_KINDS, with_virtual_gpu
+from tests.compiling import GPU, GPU_KINDS, with_virtual_gpu
 from tests.shapes import TINY
 
 pytestmark = pytest.mark.slow
@@ -110,7 +110,7 @@ def test_every_operation_compiles_for_a_gpu() -> None:
     """
     with_virtual_gpu(f"""
 compiled.GRAPH_KINDS = {GPU_KINDS}
-for _ in compiled.compile_here(config, device="gpu"): pass
+for _ in compiling.compile_here(config, None, "gpu", {GPU!r}): pass
 assert compiled.missing(config, "gpu") == []
 """)
 

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import pytest
 
-from gpt2.engine import compiled
+from gpt2.engine import compiling
 from gpt2.errors import EngineError
 from tests.command_line import refused, said
 from tests.shapes import TINY
@@ -43,7 +43,7 @@ def test_without_a_home_a_download_asks_for_a_folder(capsys, monkeypatch) -> Non
 @pytest.mark.usefixtures("homeless")
 def test_without_a_home_a_compile_asks_for_a_folder() -> None:
     with pytest.raises(EngineError, match="There is no home folder to keep graphs in; set GPT2_CACHE"):
-        compiled.compile_apart(TINY, lambda _: None)
+        compiling.compile_apart(TINY, lambda _: None)
 
 
 @pytest.mark.parametrize("home", ["", "relative", "/proc/no-such-folder", "/dev/null"])

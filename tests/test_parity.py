@@ -14,7 +14,7 @@ import pytest
 
 from gpt2.bench import parity
 from gpt2.checkpoints.weights import load_checkpoint
-from gpt2.engine import compiled
+from gpt2.engine import compiling
 from gpt2.engine.engine import Engine
 from gpt2.errors import EngineError, SettingsError
 from gpt2.model.hooks import hook_axes
@@ -32,7 +32,7 @@ def odd(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     """A random checkpoint of an awkward shape, and the engine that runs it."""
     folder = write_checkpoint(tmp_path_factory.mktemp("odd"), seed=11, **ODD[request.param])
     checkpoint = load_checkpoint(folder)
-    compiled.compile_apart(checkpoint.config, lambda _: None)
+    compiling.compile_apart(checkpoint.config, lambda _: None)
     return folder, Engine(checkpoint)
 
 

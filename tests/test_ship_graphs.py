@@ -7,7 +7,7 @@ from dataclasses import asdict
 import pytest
 
 from gpt2.engine import devices
-from tests.compiling import GRAPHS
+from tests.compiling import GRAPHS, LEVEL
 from tests.ship_graphs import wanted
 
 pytestmark = pytest.mark.slow
@@ -21,7 +21,7 @@ def test_every_graph_of_the_tests_is_this_codes_and_none_is_stale() -> None:
         assert manifest["key"] == asdict(key)
         assert origin in manifest["origins"]
         assert hashlib.sha256((GRAPHS / key.file_name).read_bytes()).hexdigest() == manifest["sha256"]
-        assert set(manifest["cpu"]) == devices.PORTABLE_FEATURES
+        assert set(manifest["cpu"]) == devices.LEVELS[LEVEL]
         names.add(key.file_name)
     assert {path.name for path in GRAPHS.iterdir()} == names | {f"{name}.json" for name in names}
 

@@ -63,11 +63,11 @@ def compile_first(config: GPT2Config, tell: Tell) -> float | None:
         EngineError: if a graph cannot be compiled.
     """
     try:
-        from gpt2.engine import compiled
+        from gpt2.engine import compiled, compiling
     except ImportError:
         return None  # `gpt2.bind`, called next, reports what is missing
     if not compiled.missing(config):
         return None
     since = time.monotonic()
-    compiled.compile_apart(config, tell)
+    compiling.compile_apart(config, tell)
     return round(time.monotonic() - since, 1)

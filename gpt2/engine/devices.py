@@ -37,9 +37,11 @@ if threading.current_thread() is not threading.main_thread():
     atexit.register(default_mlir_context().__enter__)
 
 CUBLAS = ("libcublas.so.13", "libcublas.so.12")
-PORTABLE = "x86-64-v3"
-# What x86-64-v3 adds, as Linux names it (https://gitlab.com/x86-psABIs/x86-64-ABI).
-PORTABLE_FEATURES = frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"})
+AVX2 = frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"})
+AVX512 = frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"})
+# The levels of x86-64 (https://gitlab.com/x86-psABIs/x86-64-ABI), the best first, and the CPU features, as Linux names
+# them, that a graph compiled for one may use.
+LEVELS = {"x86-64-v4": AVX2 | AVX512, "x86-64-v3": AVX2}
 
 
 def resolve(asked: str) -> str:
@@ -159,20 +161,30 @@ def cpu_features() -> frozenset[str]:
     return frozenset(flags.partition(":")[2].split())
 
 
-def is_portable() -> bool:
-    """Whether this machine can run code compiled for x86-64-v3 Linux."""
-    return sys.platform == "linux" and platform.machine() == "x86_64" and cpu_features() >= PORTABLE_FEATURES
-
-
 def target(device: str = "cpu") -> str:
-    """The target to compile for: x86-64-v3 if this machine can run it, else this very CPU; for a GPU, its kind too."""
+    """The target to compile for: the best level of x86-64 here, else this very CPU; for a GPU, its kind too."""
     if device == "gpu":
         accelerator = device_of(device)
         return f"{target()} with {accelerator.api} {accelerator.architecture_name}"
-    if is_portable():
-        return PORTABLE
-    features = sha256(repr(sorted(cpu_features())).encode()).hexdigest()
-    return f"native {sys.platform} {platform.machine()} {features[:12]}"
+    if sys.platform == "linux" and platform.machine() == "x86_64":
+        for level, features in LEVELS.items():
+            if cpu_features() >= features:
+                return level
+    digest = sha256(repr(sorted(cpu_features())).encode()).hexdigest()
+    return f"native {sys.platform} {platform.machine()} {digest[:12]}"
+
+
+def level_of(target: str) -> str:
+    """The level of x86-64 of a target, with an accelerator or without; empty if it is a CPU of its own."""
+    level = target.partition(" with ")[0]
+    return level if level in LEVELS else ""
+
+
+def stands_for(target: str) -> list[str]:
+    """The targets whose graphs run where those for `target` do: itself first, then the older levels of x86-64."""
+    level, levels = level_of(target), list(LEVELS)
+    older = levels[levels.index(level) + 1 :] if level else []
+    return [target, *(one + target.removeprefix(level) for one in older)]
 
 
 class OnDevice:

@@ -6,7 +6,7 @@ from typing import Any
 
 from gpt2.checkpoints.catalog import SHIPPED
 from gpt2.checkpoints.download import config_of
-from gpt2.engine import compiled, devices
+from gpt2.engine import compiled, compiling, devices
 from gpt2.text.streams import tell
 
 from .kernels import compile_here
@@ -19,10 +19,10 @@ def compile_graphs(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         GPT2Error: if MAX cannot compile them, or they cannot be stored.
     """
     if options.ship:
-        shipped = compiled.ship([(model, config_of(model)) for model in SHIPPED])
-        for what in chain((f"{kind} of {model}" for model, kind in shipped), compile_here(compiled.SHIPPED)):
+        shipped = compiling.ship([(model, config_of(model)) for model in SHIPPED])
+        for what in chain((f"{model} for {level}" for model, level in shipped), compile_here(compiled.SHIPPED)):
             tell(f"Compiling {what}.")
         return {"models": SHIPPED, "folder": str(compiled.SHIPPED)}, "The shipped graphs are up to date."
-    compiled.compile_apart(config_of(options.model, tell), tell, device=devices.resolve(options.device))
+    compiling.compile_apart(config_of(options.model, tell), tell, device=devices.resolve(options.device))
     folder = str(compiled.folders()[-1])
     return {"model": options.model, "folder": folder}, f"All graphs of {options.model} are compiled."

@@ -79,16 +79,20 @@ def needed() -> dict[str, Build]:
 def key_of(names: list[str]) -> GraphKey:
     """What must match before a file with these kernels is used, except its hash."""
     fingerprint = hashlib.sha256("\n".join(names).encode()).hexdigest()
-    return GraphKey(KIND, fingerprint, version("max"), devices.target())
+    return GraphKey(KIND, fingerprint, version("max"), target())
+
+
+def target() -> str:
+    """The oldest CPU that this one stands for: of kernels that run for minutes at most, one set is enough."""
+    return devices.stands_for(devices.target())[-1]
 
 
 def compile_here(folder: Path) -> Iterator[str]:
     """Compile all kernels into `folder`, unless they are there; yield what before that. It takes minutes."""
-    if devices.is_portable():
-        set_virtual_cpu_target(devices.PORTABLE)
+    set_virtual_cpu_target(devices.level_of(target()))
     kernels = needed()
     key = key_of(list(kernels))
-    if (mef := compiled.find(key)) is None:
+    if (mef := compiled.find_exactly(key)) is None:
         yield f"{len(kernels)} kernels of the interpreter"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f".{key.file_name}.{os.getpid()}{PARTIAL}"
@@ -124,7 +128,7 @@ def find() -> bytes | None:
         for manifest in manifests(folder):
             with suppress(OSError, ValueError, KeyError, TypeError):
                 key = GraphKey(**json.loads(manifest.read_text(encoding="utf-8"))["key"])
-                fits = asdict(key) | {"kind": KIND, "max_version": version("max"), "target": devices.target()}
+                fits = asdict(key) | {"kind": KIND, "max_version": version("max"), "target": target()}
                 if fits == asdict(key) and (mef := compiled.find(key)) is not None:
                     return mef
     return None

@@ -25,7 +25,7 @@ from max._core.driver import set_virtual_cpu_target
 
 from gpt2.checkpoints.child import Child, listen
 from gpt2.checkpoints.download import model_folder
-from gpt2.engine import compiled, devices
+from gpt2.engine import compiled, compiling, devices
 from gpt2.engine.compiled import GraphKey
 from gpt2.errors import EngineError
 from gpt2.model.config import GPT2Config
@@ -105,11 +105,10 @@ def compile_here(model: Path, folder: Path) -> GraphKey:
     """
     config = GPT2Config.from_file(model / "config.json")
     key = key_of(fingerprint_of(config))
-    if (packed := compiled.find(key)) is None:
+    if (packed := compiled.find_exactly(key)) is None:
         from .server import pipeline
 
-        if devices.is_portable():
-            set_virtual_cpu_target(devices.PORTABLE)
+        set_virtual_cpu_target(devices.level_of(key.target))
         with TemporaryDirectory() as written:
             pipeline(model, export_mefs=written)
             packed = pack(Path(written))
@@ -134,7 +133,7 @@ def compile_apart(model: Path, config: GPT2Config, progress: Callable[[str], Non
     if find(config) is not None:
         return
     # The child also finds a graph that other sources gave, by tracing these; that takes seconds and much memory.
-    with compiled.one_compile(progress):
+    with compiling.one_compile(progress):
         since = time.monotonic()
         command = ["gpt2.serving.graphs", str(model), str(compiled.cache_folder())]
         with Child(command, {"HF_HUB_OFFLINE": "1"}, subprocess.DEVNULL, leads_group=True) as child:

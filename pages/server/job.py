@@ -132,7 +132,7 @@ class ModelJob:
 
     def _compile(self, engine: "Engine") -> None:
         """Compile the graphs of a model that is in use already; if that fails, it stays as it is."""
-        from gpt2.engine.compiled import compile_apart
+        from gpt2.engine.compiling import compile_apart
 
         self._follow_compile("Its graphs are about to be compiled.")
         try:
