@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 
 from gpt2.engine import compiled, compiling, devices
@@ -45,14 +46,13 @@ def main() -> None:
     if LEVEL not in devices.stands_for(devices.target()):
         sys.exit(f"The graphs in tests/graphs are for {LEVEL} Linux: run this on such a machine.")
     names = {key.file_name for key, _ in wanted()}  # before a compile: it changes the process's idea of its CPU
-    compiled.OFFERED = (GRAPHS,)
-    for name in ODD:
-        for kind in compiling.compile_here(odd_config(name), GRAPHS, target=LEVEL):
-            print(f"Compiling {kind} of the shape {name!r} ...", flush=True)
+    for name, kind in product(ODD, GRAPH_KINDS):
+        print(f"Compiling {kind} of the shape {name!r}, if it is new ...", flush=True)
+        with compiling.compiling_child(kind, odd_config(name), "cpu", LEVEL, str(GRAPHS)) as child:
+            assert child.wait() == 0, child.last_words()
     print("Compiling what is missing for a GPU ...", flush=True)
     with_virtual_gpu(f"""
-compiled.GRAPH_KINDS = {GPU_KINDS}
-for _ in compiling.compile_here(config, shipped, "gpu", {GPU!r}): pass
+for kind in {GPU_KINDS}: compiling.compile_here(kind, config, shipped, "gpu", {GPU!r})
 """)
     for path in GRAPHS.iterdir():
         if path.name.removesuffix(".json") not in names:

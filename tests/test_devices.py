@@ -110,7 +110,7 @@ def test_every_operation_compiles_for_a_gpu() -> None:
     """
     with_virtual_gpu(f"""
 compiled.GRAPH_KINDS = {GPU_KINDS}
-for _ in compiling.compile_here(config, None, "gpu", {GPU!r}): pass
+for kind in {GPU_KINDS}: compiling.compile_here(kind, config, None, "gpu", {GPU!r})
 assert compiled.missing(config, "gpu") == []
 """)
 

@@ -128,10 +128,8 @@ def test_a_name_as_long_as_names_can_be_is_written(capsys, tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_a_cache_on_a_disk_that_fills_up_keeps_no_half_of_a_graph(tmp_path: Path, checkpoint: Checkpoint) -> None:
-    config = json.dumps(checkpoint.config.to_dict())
-    with Child(
-        ["gpt2.engine.compiling", config, "cpu", "", ""], {"GPT2_CACHE": str(tmp_path)}, subprocess.DEVNULL
-    ) as child:
+    command = ["gpt2.engine.compiling", "lens", json.dumps(checkpoint.config.to_dict()), "cpu", "", ""]
+    with Child(command, {"GPT2_CACHE": str(tmp_path)}, subprocess.DEVNULL) as child:
         resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (SMALL, SMALL))
         words = child.last_words()
     assert words == f"{tmp_path}/graphs cannot be written (File too large); set GPT2_CACHE to a folder that can be"
@@ -139,7 +137,11 @@ def test_a_cache_on_a_disk_that_fills_up_keeps_no_half_of_a_graph(tmp_path: Path
 
 
 def test_what_a_killed_compile_has_left_is_removed(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(empty.parent, monkeypatch, f"touch {empty}/.prefill.partial; kill -9 $$")
+    folder = f"{empty}/.of-a-compile-before.partial"
+    script = (
+        f"touch {empty}/.prefill.partial; mkdir -p {folder}/a $MODULAR_DERIVED_PATH; touch {folder}/a/b; kill -9 $$"
+    )
+    stand_in(empty.parent, monkeypatch, script)
     with pytest.raises(EngineError, match="Killed"):
         compiling.compile_apart(TINY, lambda _: None)
     assert not list(empty.glob("*.partial")) and (empty / ".lock").exists()

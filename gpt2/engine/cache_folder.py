@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gpt2.errors import EngineError
+from gpt2.trace.unfinished import remove
 from gpt2.trace.whole_file import PARTIAL
 
 from . import settings
@@ -34,4 +35,4 @@ def remove_partial() -> None:
     """Remove what a compile that failed, or was killed, has left half written."""
     with suppress(OSError):
         for left in cache_folder().glob(f".*{PARTIAL}"):
-            left.unlink()
+            remove(str(left))

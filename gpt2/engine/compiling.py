@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -20,7 +21,7 @@ from gpt2.model.hooks import GRAPH_KINDS
 from gpt2.trace.unfinished import remove_unfinished, unfinished
 from gpt2.trace.whole_file import PARTIAL
 
-from . import devices
+from . import compiled, devices
 from .cache_folder import cache_folder, remove_partial, unwritable
 from .compiled import SHIPPED, GraphKey, find_exactly, fingerprint_of, missing, source_hash, store
 
@@ -28,49 +29,67 @@ SECONDS_A_GRAPH = {"cpu": 60, "gpu": 110}
 
 
 def compile_here(
-    config: GPT2Config, folder: Path | None = None, device: str = "cpu", target: str = ""
-) -> Iterator[str]:
-    """Compile the graphs that `folder` lacks, in this process, and store them; yield each kind before it is compiled.
+    kind: str, config: GPT2Config, folder: Path | None = None, device: str = "cpu", target: str = ""
+) -> bool:
+    """Compile a graph in this process and keep it in `folder`; return whether it had to be compiled.
 
     A graph with the same fingerprint that is shipped or in the user's cache is copied, not compiled again. Run this in
     a process of its own: a compile takes a minute or more and over a gigabyte, and a process compiles for one target.
     """
     from gpt2.model.graphs import trace_graph
 
-    target = target or devices.target(device)
-    set_virtual_cpu_target(devices.level_of(target))
-    session = devices.session_on(device)
-    folder = folder or cache_folder()
-    for kind in GRAPH_KINDS:
-        key = GraphKey(kind, fingerprint_of(kind, config, device), version("max"), target)
-        if (mef := find_exactly(key)) is None:
-            yield kind
-            folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f".{key.file_name}.{os.getpid()}{PARTIAL}"
-            with unfinished(str(path)):
-                session.compile(trace_graph(kind, config, devices.device_of(device)).graph).export_mef(path)
-                mef = path.read_bytes()
-        store(key, mef, folder, source_hash(kind, config, device))
+    target, folder = target or devices.target(device), folder or cache_folder()
+    key = GraphKey(kind, fingerprint_of(kind, config, device), version("max"), target)
+    kept = mef = find_exactly(key)
+    if mef is None:
+        set_virtual_cpu_target(devices.level_of(target))
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f".{key.file_name}.{os.getpid()}{PARTIAL}"
+        with unfinished(str(path)):
+            graph = trace_graph(kind, config, devices.device_of(device)).graph
+            devices.session_on(device).compile(graph).export_mef(path)
+            mef = path.read_bytes()
+    store(key, mef, folder, source_hash(kind, config, device))
+    return kept is None
 
 
-def ship(models: Iterable[tuple[str, GPT2Config]]) -> Iterator[tuple[str, str]]:
+@contextmanager
+def compiling_child(
+    kind: str, config: GPT2Config, device: str = "cpu", target: str = "", folder: str = ""
+) -> Iterator[Child]:
+    """Within, a process compiles a graph, by default for this CPU and into the user's cache."""
+    command = ["gpt2.engine.compiling", kind, json.dumps(config.to_dict()), device, target, folder]
+    with own_kernels() as variables, Child(command, variables, subprocess.DEVNULL) as child:
+        yield child
+
+
+@contextmanager
+def own_kernels() -> Iterator[dict[str, str]]:
+    """Within, these variables give a process that compiles an empty place of its own for MAX's kernels.
+
+    MAX keeps all that it compiles in one place. If a graph needs a kernel that is there, its file gets everything that
+    was compiled with that kernel, which takes memory for as long as the graph is loaded.
+    """
+    place = cache_folder() / f".kernels.{os.getpid()}{PARTIAL}"
+    with unfinished(str(place)):
+        yield {"MODULAR_DERIVED_PATH": str(place)}
+
+
+def ship(models: Iterable[tuple[str, GPT2Config]]) -> Iterator[str]:
     """Bring the graphs in the repository up to date, for every level of x86-64, and delete outdated ones.
 
-    Yields each (model, level) before its graphs are compiled or copied from the user's cache, in a child process.
+    Yields the name of each graph before it is compiled, or copied from the user's cache.
 
     Raises:
-        EngineError: if the child fails.
+        EngineError: if a graph cannot be compiled.
     """
     wanted: set[str] = set()
-    for model, config in models:
-        fingerprints = {kind: fingerprint_of(kind, config) for kind in GRAPH_KINDS}
-        for level in devices.LEVELS:
-            wanted |= {GraphKey(kind, of, version("max"), level).file_name for kind, of in fingerprints.items()}
-            yield model, level
-            with _child(config, "cpu", level, str(SHIPPED)) as child:
-                child.wait()
-            if child.returncode:
-                raise EngineError(f"Compiling the graphs of {model} failed ({child.last_words()}).")
+    for (model, config), level, kind in product(models, devices.LEVELS, GRAPH_KINDS):
+        wanted.add(GraphKey(kind, fingerprint_of(kind, config), version("max"), level).file_name)
+        yield f"{kind} of {model} for {level}"
+        with compiling_child(kind, config, "cpu", level, str(SHIPPED)) as child:
+            if child.wait():
+                raise EngineError(f"Compiling the {kind} graph of {model} failed ({child.last_words()}).")
     for path in SHIPPED.iterdir():
         if path.name.partition("-")[0] in GRAPH_KINDS and path.name.removesuffix(".json") not in wanted:
             path.unlink()
@@ -122,38 +141,33 @@ def one_compile(progress: Callable[[str], None], stopped: Callable[[], bool] = l
 def _compile_locked(
     config: GPT2Config, progress: Callable[[str], None], stopped: Callable[[], bool], device: str
 ) -> None:
-    names = [GraphKey.of(kind, config, device).file_name for kind in missing(config, device)]
-    if not names:  # the process that held the lock before compiled the same graphs
-        return
     since = time.monotonic()
-    with _child(config, device) as child:
-        while child.poll() is None:
-            if stopped():
-                raise EngineError("Compiling was stopped; choose the model again to start anew.")
-            seconds, done = time.monotonic() - since, sum((cache_folder() / name).exists() for name in names)
-            progress(
-                f"Compiling this model's graphs, once: {done} of {len(names)} done after {seconds:.0f} s, "
-                f"about {len(names) * SECONDS_A_GRAPH[device] / 60:.0f} min in all."
-            )
-            with suppress(subprocess.TimeoutExpired):
-                child.wait(1)
-        if child.returncode:
-            raise EngineError(f"Compiling this model's graphs failed ({child.last_words()}); choose it again to retry.")
-
-
-def _child(config: GPT2Config, device: str, target: str = "", folder: str = "") -> Child:
-    return Child(
-        ["gpt2.engine.compiling", json.dumps(config.to_dict()), device, target, folder], {}, subprocess.DEVNULL
-    )
+    kinds = missing(config, device)  # none, if the process that held the lock before compiled the same graphs
+    for done, kind in enumerate(kinds):
+        with compiling_child(kind, config, device) as child:
+            while child.poll() is None:
+                if stopped():
+                    raise EngineError("Compiling was stopped; choose the model again to start anew.")
+                seconds, minutes = time.monotonic() - since, len(kinds) * SECONDS_A_GRAPH[device] / 60
+                progress(
+                    f"Compiling this model's graphs, once: {done} of {len(kinds)} done after {seconds:.0f} s, "
+                    f"about {minutes:.0f} min in all."
+                )
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(1)
+            if child.returncode:
+                reason = child.last_words()
+                raise EngineError(f"Compiling this model's graphs failed ({reason}); choose it again to retry.")
 
 
 def main() -> None:
-    """Compile one config's graphs, given as JSON, for a device, and for a target and a folder if they are given."""
+    """Compile a graph of a config, given as JSON, for a device; for a target and into a folder, if they are given."""
     listen(ended=remove_unfinished)
-    config, device, target, folder = sys.argv[1:5]
+    kind, config, device, target, folder = sys.argv[1:6]
+    if folder:
+        compiled.OFFERED = (Path(folder),)
     try:
-        for _ in compile_here(GPT2Config(**json.loads(config)), Path(folder) if folder else None, device, target):
-            pass
+        compile_here(kind, GPT2Config(**json.loads(config)), Path(folder) if folder else None, device, target)
     except OSError as error:
         sys.exit(unwritable(error))
 

@@ -20,7 +20,7 @@ def compile_graphs(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """
     if options.ship:
         shipped = compiling.ship([(model, config_of(model)) for model in SHIPPED])
-        for what in chain((f"{model} for {level}" for model, level in shipped), compile_here(compiled.SHIPPED)):
+        for what in chain(shipped, compile_here(compiled.SHIPPED)):
             tell(f"Compiling {what}.")
         return {"models": SHIPPED, "folder": str(compiled.SHIPPED)}, "The shipped graphs are up to date."
     compiling.compile_apart(config_of(options.model, tell), tell, device=devices.resolve(options.device))

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from glob import glob
 from importlib.metadata import version
 from pathlib import Path
@@ -62,9 +62,9 @@ def remembered_fingerprint(config: GPT2Config) -> str | None:
     return None
 
 
-def key_of(fingerprint: str) -> GraphKey:
-    """What must match before the graphs are used, except the file's own hash."""
-    return GraphKey(KIND, fingerprint, version("max"), devices.target())
+def key_of(fingerprint: str, target: str = "") -> GraphKey:
+    """What must match before the graphs are used, by default on this CPU, except the file's own hash."""
+    return GraphKey(KIND, fingerprint, version("max"), target or devices.target())
 
 
 def find(config: GPT2Config) -> bytes | None:
@@ -98,13 +98,13 @@ def pack(folder: Path) -> bytes:
     return packed.getvalue()
 
 
-def compile_here(model: Path, folder: Path) -> GraphKey:
+def compile_here(model: Path, folder: Path, target: str = "") -> None:
     """Compile a checkpoint's graphs in this process and keep them in `folder`; it takes minutes and two gigabytes.
 
     Graphs of the same fingerprint are taken as they are, and their sources noted.
     """
     config = GPT2Config.from_file(model / "config.json")
-    key = key_of(fingerprint_of(config))
+    key = key_of(fingerprint_of(config), target)
     if (packed := compiled.find_exactly(key)) is None:
         from .server import pipeline
 
@@ -113,15 +113,34 @@ def compile_here(model: Path, folder: Path) -> GraphKey:
             pipeline(model, export_mefs=written)
             packed = pack(Path(written))
     compiled.store(key, packed, folder, source_hash(config))
-    return key
 
 
 def ship() -> None:
-    """Bring the bundled model's graphs in the repository up to date, and delete outdated ones."""
-    key = compile_here(model_folder("bundled"), compiled.SHIPPED)
+    """Bring the bundled model's graphs in the repository up to date, and delete outdated ones.
+
+    Raises:
+        EngineError: if they cannot be compiled.
+    """
+    model = model_folder("bundled")
+    fingerprint = fingerprint_of(GPT2Config.from_file(model / "config.json"))
+    for level in devices.LEVELS:
+        with compiling_child(model, compiled.SHIPPED, level) as child:
+            if child.wait():
+                raise EngineError(f"Compiling the server's graphs failed ({child.last_words()}).")
+    wanted = {key_of(fingerprint, level).file_name for level in devices.LEVELS}
     for path in compiled.SHIPPED.glob(f"{KIND}-*"):
-        if path.name.removesuffix(".json") != key.file_name:
+        if path.name.removesuffix(".json") not in wanted:
             path.unlink()
+
+
+@contextmanager
+def compiling_child(model: Path, folder: Path, target: str = "") -> Iterator[Child]:
+    """Within, a process compiles a checkpoint's graphs, by default for this CPU."""
+    command = ["gpt2.serving.graphs", str(model), str(folder), target]
+    with compiling.own_kernels() as kernels:
+        variables = {"HF_HUB_OFFLINE": "1", **kernels}
+        with Child(command, variables, subprocess.DEVNULL, leads_group=True) as child:
+            yield child
 
 
 def compile_apart(model: Path, config: GPT2Config, progress: Callable[[str], None]) -> None:
@@ -135,8 +154,7 @@ def compile_apart(model: Path, config: GPT2Config, progress: Callable[[str], Non
     # The child also finds a graph that other sources gave, by tracing these; that takes seconds and much memory.
     with compiling.one_compile(progress):
         since = time.monotonic()
-        command = ["gpt2.serving.graphs", str(model), str(compiled.cache_folder())]
-        with Child(command, {"HF_HUB_OFFLINE": "1"}, subprocess.DEVNULL, leads_group=True) as child:
+        with compiling_child(model, compiled.cache_folder()) as child:
             while child.poll() is None:
                 seconds = time.monotonic() - since
                 progress(f"Compiling the server's graphs for this model, once: {seconds:.0f} s of about {SECONDS}.")
@@ -152,7 +170,8 @@ def main() -> None:
         ship()
         return
     listen()
-    compile_here(Path(sys.argv[1]), Path(sys.argv[2]))
+    model, folder, target = sys.argv[1:4]
+    compile_here(Path(model), Path(folder), target)
 
 
 if __name__ == "__main__":

@@ -14,18 +14,21 @@ def unfinished(path: str) -> Iterator[None]:
     try:
         yield
     finally:
-        _remove(path)
+        remove(path)
         UNFINISHED.discard(path)
 
 
 def remove_unfinished() -> None:
     """Remove everything that is unfinished now."""
     for path in list(UNFINISHED):
-        _remove(path)
+        remove(path)
 
 
-def _remove(path: str) -> None:
-    """Without `pathlib` and, for a file, without `shutil`: the command line imports this while it starts."""
+def remove(path: str) -> None:
+    """Remove a file or a folder, if it is there.
+
+    Without `pathlib` and, for a file, without `shutil`: the command line imports this while it starts.
+    """
     try:
         os.unlink(path)  # noqa: PTH108
     except IsADirectoryError:

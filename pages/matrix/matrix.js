@@ -14,7 +14,8 @@ function describe(view, [r, c]) {
     .replaceAll('{r}', r + (header.row_start ?? 0)).replaceAll('{c}', c + (header.column_start ?? 0));
   const text = header.text?.[r][c] && !header.tile ? `${spoken(header.text[r][c])} ` : '';
   const value = header.tile ? '' : text + numberText(header.scale, data[r * header.shape[1] + c]);
-  const places = [[header.row_title, row], [header.column_title, column]].map((names) => names.filter(Boolean).join(' '));
+  const whole = (title, name) => [title, name].filter(Boolean).join(' ');
+  const places = [whole(header.row_title, row), whole(header.column_title, column)];
   const names = places.join(header.square ? ' → ' : ', '); // rows of squares look at columns
   return { value, where: header.notes ? header.notes[r][c] : names, hook };
 }
