@@ -165,8 +165,9 @@ def test_after_a_click_the_arrows_are_the_stages_until_enter_and_the_ring_lies_o
         live.keyboard.press("Escape")
     expect(live.locator(f"{STAGE} .ring:visible")).to_have_count(0)
     assert live.evaluate(FOCUSED) == "mosaic"
+    resting = re.fullmatch(r"One head: L(\d)·H(\d)", live.locator(f"{STAGE} .one .name").inner_text())
     live.keyboard.press("ArrowDown")
-    assert locked(live) is not None
+    assert resting and locked(live) == (max(0, int(resting[1]) - 1), int(resting[2]))
     live.locator(f"{STAGE} h2").first.click()
     live.keyboard.press("Escape")
     live.wait_for_function("document.activeElement === document.body")  # not the whole page
