@@ -30,7 +30,7 @@ from pages.visit.session import this_visit
 from pages.visit.visit import Visit
 
 from .excerpt import Excerpt
-from .rerun import is_asked_by_a_page_that_was_left, rerun
+from .rerun import hear_others, is_asked_by_a_page_that_was_left, rerun
 
 Array = NDArray[np.float32]
 
@@ -116,6 +116,7 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
         actions = stage(visit.snapshot(), view=view)
         for action in actions:
             visit.answer(action)
+        hear_others()
         step, head = visit.view_key
         if view == "strip" and (step is not drawn_step() or head != drawn_head):
             rerun()  # the pictures below show another step or head than the strip

@@ -3,8 +3,11 @@
 from typing import Literal, NoReturn
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
+from streamlit.runtime.scriptrunner import RerunData, RerunException, get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
+
+PRESSES = {"trigger_value", "string_trigger_value", "json_trigger_value"}  # what is said once
 
 # The name that Streamlit gives to the page on the screen, in the state of a visit.
 SHOWN = "shown_page"
@@ -29,6 +32,36 @@ def is_asked_by_a_page_that_was_left() -> bool:
     """
     context = get_script_run_ctx()
     return context is not None and context.page_script_hash != shown_page(context)
+
+
+def hear_others() -> None:
+    """Run the page if the message that asked for this run of a fragment is also of a widget outside the fragment.
+
+    The browser sends what is done at one moment in one message, which asks for one fragment, if anything was done in
+    one. So a press of a button of the page would be lost if it fell together with something that the stage says.
+    """
+    context = get_script_run_ctx()
+    if context is None or not context.fragment_ids_this_run:
+        return
+    state = context.session_state._state
+    inside, about = set(context.fragment_ids_this_run), state._new_widget_state.widget_metadata
+    others = {name for name in about if about[name].fragment_id not in inside and state._widget_changed(name)}
+    if others:
+        pressed = [one for one in context.session_state.get_widget_states() if one.id in others and is_pressed(one)]
+        raise RerunException(
+            RerunData(
+                query_string=context.query_string,
+                page_script_hash=shown_page(context),
+                replay_trigger_states=WidgetStates(widgets=pressed),
+                cached_message_hashes=context.cached_message_hashes,
+                context_info=context.context_info,
+            )
+        )
+
+
+def is_pressed(widget: WidgetState) -> bool:
+    """Whether a widget says something once, as a button does: it has to be told again."""
+    return widget.WhichOneof("value") in PRESSES
 
 
 def rerun(scope: Literal["app", "fragment"] = "app") -> NoReturn:
