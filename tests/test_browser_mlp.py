@@ -64,3 +64,15 @@ def test_a_layer_a_token_and_a_neuron_are_chosen_and_every_picture_follows(live:
     # The watched position is shown here too.
     live.locator(f"{STAGE} .tokens [data-at='1']").click()
     expect(live.get_by_text("at ·king, N")).to_be_visible(timeout=DRAWN)
+
+
+def test_a_position_let_go_before_the_page_is_drawn_is_let_go_on_it(live: Page) -> None:
+    """As Esc does, pressed right after the click on the page's link: Python still draws the position as picked."""
+    live.locator(f"{STAGE} .tokens [data-at='1']").click()
+    live.wait_for_url(re.compile("[?&]at=1"))
+    lie_still(live)
+    live.evaluate("globalThis.gpt2Stage.state.watched = null")
+    go_to(live, "MLP")
+    picture = matrix(live, "How much does each MLP write\\?")
+    expect(picture.locator(".badge")).to_be_hidden()
+    expect(picture.locator(".readout")).to_contain_text("(position 4)", timeout=20_000)  # the newest of its step

@@ -26,6 +26,7 @@ function keysOf({ locks }) { return `${KEYS_OF_CELLS} Enter ${locks ? 'locks a h
 
 function showCell(view, cell, { tip = false, speak = false, hint = '' } = {}) {
   view.cursor = cell;
+  if (!view.place) return; // nothing is painted yet; the first painting shows it
   paintCursor(view);
   const shown = cell || view.chosen;
   const said = shown && shown[0] < view.place.rows && shown[1] < view.place.columns ? describe(view, shown) : null;
