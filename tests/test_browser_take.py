@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 from playwright.sync_api import expect
 
 from gpt2.reading.tables import Tables
 from gpt2.trace.trace import Trace
 from pages.charts import residual
+from pages.look.palette import LIGHT
 from pages.matrix.notebook import picture_page
 from pages.visit.examples import recorded_run
 from tests.heads import go_to
@@ -109,12 +110,24 @@ def test_a_text_and_an_image_are_taken_away_with_all_their_numbers(live, checkpo
     button = live.locator('.takes[data-panel="embeddings.alike"]')
     name = f"gpt2-embeddings-alike-step-{len(run.steps) - 1}-{model}"
     named, png = taken(live, button, "PNG")
-    assert named == f"{name}.png" and Image.open(io.BytesIO(png)).width == 1920
+    still = Image.open(io.BytesIO(png)).convert("RGB")
+    assert named == f"{name}.png" and still.width == 1920
+    marked = np.all(np.asarray(still) == ImageColor.getrgb(LIGHT.sampling), axis=2)
+    assert (marked.sum(0).max(), marked.sum(1).max()) == (pytest.approx(1845, abs=2),) * 2  # a column, a row
     named, data = taken(live, button, "CSV")
     first, rows = table(data)
     cosines = Tables(checkpoint.weights["wte.weight"], checkpoint.weights["wpe.weight"]).position_cosines
     assert named == "gpt2-embeddings-alike.csv" and first == ["position", *map(str, range(len(cosines)))]
     assert np.array(rows, np.float64)[:, 1:] == pytest.approx(cosines, rel=1e-6)
+
+    # The mark moves with the steps, over the same image.
+    image, marks = live.get_by_test_id("stImage").locator("img"), live.locator(".gpt2-marks")
+    source = image.get_attribute("src")
+    for back in range(3):
+        expect(marks).to_have_attribute("data-at", str(run.seq - 1 - back), timeout=20_000)
+        over, under = marks.bounding_box(), image.bounding_box()
+        assert over == pytest.approx(under, abs=1) and image.get_attribute("src") == source
+        live.keyboard.press("ArrowLeft")
 
 
 def test_a_text_that_a_spreadsheet_would_run_is_written_as_a_text(chromium):

@@ -194,7 +194,7 @@ def test_the_caption_of_the_map_says_who_is_left_out(trace: Trace, tables: Table
 def test_the_position_image_is_orange_where_positions_agree_and_blue_where_they_oppose(palette) -> None:
     wpe = np.array([[1, 0], [1, 0], [-1, 0], [0, 1]], np.float32)
     tables = Tables(np.eye(2, dtype=np.float32), wpe)
-    image = Image.open(io.BytesIO(embeddings_positions.position_png(tables, 3, palette))).convert("RGB")
+    image = Image.open(io.BytesIO(embeddings_positions.position_png(tables, palette))).convert("RGB")
     cell = image.width // 4
 
     def colour(row: int, column: int) -> str:
@@ -202,7 +202,8 @@ def test_the_position_image_is_orange_where_positions_agree_and_blue_where_they_
 
     assert colour(0, 1) == palette.positive
     assert colour(0, 2) == palette.negative
-    assert {colour(3, 0), colour(0, 3), colour(3, 3)} == {palette.sampling}
+    assert {colour(3, 0), colour(0, 3)} == {palette.paper}
+    assert colour(3, 3) == palette.positive
 
 
 def test_the_position_line_is_one_row_of_the_cosines(tables: Tables) -> None:

@@ -14,9 +14,9 @@ Array = NDArray[np.float32]
 SAME_WEIGHTS = 1e-3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tables:
-    """Token and position embeddings of a checkpoint.
+    """Token and position embeddings of a checkpoint. Two are equal only if they are the same object.
 
     Shapes: wte [vocab, d_model], wpe [n_positions, d_model].
     """

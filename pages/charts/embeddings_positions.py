@@ -1,6 +1,7 @@
 """The similarity of positions: every two rows of wpe compared, and the newest position against all others."""
 
 import io
+from weakref import WeakKeyDictionary
 
 import altair as alt
 import numpy as np
@@ -13,8 +14,10 @@ from pages.look.palette import Palette
 from . import style
 from .style import ChartData
 
-SHADES = 255
+SHADES = 255  # an odd number: one of them is that of cosine 0
 IMAGE_PIXELS = 1024
+# The image of each model in memory, by the palette.
+_painted: "WeakKeyDictionary[Tables, dict[Palette, bytes]]" = WeakKeyDictionary()
 
 
 def rgb(colour: str) -> np.ndarray:
@@ -22,19 +25,25 @@ def rgb(colour: str) -> np.ndarray:
     return np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)], np.float64)
 
 
-def position_png(tables: Tables, position: int, palette: Palette) -> bytes:
-    """The cosines of all positions with one another as a PNG; the row and column of `position` have the step's colour.
+def position_png(tables: Tables, palette: Palette) -> bytes:
+    """The cosines of all positions with one another as a PNG: one image for all steps, painted once.
 
     Shapes: position_cosines [n_positions, n_positions].
     """
+    images = _painted.setdefault(tables, {})
+    if palette not in images:
+        images[palette] = _paint(tables, palette)
+    return images[palette]
+
+
+def _paint(tables: Tables, palette: Palette) -> bytes:
     cosines = tables.position_cosines
     low, middle, high = rgb(palette.negative), rgb(palette.paper), rgb(palette.positive)
     share = np.linspace(-1, 1, SHADES)[:, None]  # [shade, 1]
     shades = middle + np.where(share < 0, low - middle, high - middle) * np.abs(share)  # [shade, 3]
     index = np.rint((np.clip(cosines, -1, 1) + 1) / 2 * (SHADES - 1)).astype(np.uint8)
-    index[position, :] = index[:, position] = SHADES  # the colour after the last shade
     image = Image.frombytes("P", index.shape[::-1], index.tobytes())
-    image.putpalette(np.rint([*shades, rgb(palette.sampling)]).astype(np.uint8).tobytes())
+    image.putpalette(np.rint(shades).astype(np.uint8).tobytes())
     factor = max(1, IMAGE_PIXELS // len(cosines))
     image = image.resize((len(cosines) * factor, len(cosines) * factor), Image.Resampling.NEAREST)
     file = io.BytesIO()

@@ -10,6 +10,7 @@ from pages.frame.arithmetic import show_arithmetic
 from pages.frame.chart import show_chart
 from pages.frame.excerpt import Excerpt
 from pages.frame.heading import heading
+from pages.frame.marked_image import show_marked_image
 from pages.frame.positions import pick_position
 from pages.frame.table_file import offer_table
 from pages.matrix.component import matrix, picked_cell, selectable_matrix
@@ -69,8 +70,8 @@ if tables is not None:
     with middle, st.container(border=True, height="stretch"):
         heading(view.key("alike"), ALIKE)
         layout.plain_text(positions.positions_sentence(tables))
-        picture = positions.position_png(tables, view.newest, view.palette)
-        st.image(picture, output_format="PNG", width="stretch", caption=positions.positions_caption(tables), alt=ALIKE)
+        picture, caption = positions.position_png(tables, view.palette), positions.positions_caption(tables)
+        show_marked_image(picture, (view.newest, len(tables.wpe)), view.palette.sampling, caption=caption, alt=ALIKE)
         offer_table("gpt2-embeddings-alike", positions.cosines_csv, key=view.key("cosines"))
     with right, st.container(border=True, height="stretch"):
         heading(view.key("newest"), "The newest position against all others")

@@ -29,8 +29,15 @@ function stillBelow(below, kind) {
 // An image that Python has painted. Its numbers are more than a page holds: the button below it has them made.
 function imagePicture(below) {
   const image = below.querySelector("img"), width = image.naturalWidth, height = image.naturalHeight;
-  const button = below.closest(".stVerticalBlock").querySelector(DOWNLOAD);
-  return { width, height, paint: (g) => g.drawImage(image, 0, 0, width, height), press: () => button.click() };
+  const block = below.closest(".stVerticalBlock"), { at, of } = block.querySelector(".gpt2-marks").dataset;
+  const paint = (g) => {
+    g.drawImage(image, 0, 0, width, height);
+    g.fillStyle = theme.sampling;
+    const [start, thick] = [(width * at) / of - 1, width / of + 2];
+    g.fillRect(start, 0, thick, height);
+    g.fillRect(0, start, width, thick);
+  };
+  return { width, height, paint, press: () => block.querySelector(DOWNLOAD).click() };
 }
 
 function panelPicture(section) {
