@@ -128,6 +128,10 @@ def test_a_text_and_an_image_are_taken_away_with_all_their_numbers(live, checkpo
         over, under = marks.bounding_box(), image.bounding_box()
         assert over == pytest.approx(under, abs=1) and image.get_attribute("src") == source
         live.keyboard.press("ArrowLeft")
+    live.locator('.fills[data-panel="embeddings.alike"]').click()  # the panel fills the window
+    lie_still(live)
+    over, under = marks.bounding_box(), image.bounding_box()
+    assert over == pytest.approx(under, abs=1) and under["width"] == pytest.approx(under["height"], abs=1)
 
 
 def test_a_text_that_a_spreadsheet_would_run_is_written_as_a_text(chromium):

@@ -46,7 +46,7 @@ CSS = """<style>
 /* A panel that fills the window, and a presenter's page: one idea a screen. See pages/stage/js/fill.js and size.js. */
 .gpt2-filled [data-testid="stHeader"] { visibility: hidden; }
 .stVerticalBlock.filled { position: fixed; inset: 0; z-index: 1000; padding: 1.5rem 2rem; overflow-y: auto; }
-.filled [data-testid="stImage"] img { width: auto; max-height: calc(100vh - 12rem); }
+.filled [data-testid="stImage"] img, .filled .gpt2-marks { width: min(100%, 100vh - 12rem) !important; margin: 0 auto; }
 .gpt2-large .stMainBlockContainer > .stVerticalBlock > * > .stHorizontalBlock {
   > .stColumn { flex: 1 0 100%; }
   > .stColumn:has([data-testid="stImage"]) { flex: 3 0 0; }
