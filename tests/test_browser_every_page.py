@@ -12,7 +12,7 @@ from tests.axe import violations
 from tests.browser import Server, open_tab
 from tests.heads import PAGES, go_to
 from tests.readings import CUT, LOOK, too_small_to_read, wait_for_look, watched
-from tests.stage import STAGE, choose_theme, ready, stage_number, strip
+from tests.stage import STAGE, choose_theme, ready, run, stage_number, strip
 
 pytestmark = pytest.mark.browser
 
@@ -174,3 +174,14 @@ def test_a_theme_chosen_in_the_app_is_worn_on_every_page_and_kept(windows: dict[
     again.get_by_role("link", name="Live", exact=True).click()
     wait_for_look(again, before)
     assert light.errors == again.errors == []  # type: ignore[attr-defined]
+
+
+def test_no_page_warns_of_a_run_that_has_only_just_begun(chromium: Browser, server: Server) -> None:
+    """Of one token of prompt, at its first step: many a picture has nothing to compare yet, some nothing to draw."""
+    page = watched(chromium, server.url)
+    run(page, "a", 3)
+    page.locator(f"{STAGE} .first").click()
+    for name in PAGES:
+        go_to(page, name)
+    assert page.told == page.errors == []  # type: ignore[attr-defined]
+    page.context.close()

@@ -80,14 +80,15 @@ def test_the_axis_shows_the_usual_bars_whole_and_is_never_lower_than_half_of_the
 def test_a_bar_that_is_cut_says_how_high_it_is(trace: Trace) -> None:
     usual = [Timing(model=10.0)] * 20
     rows = cost.cost_rows(timed(trace, *usual, Timing(model=900.0)), 3)
-    assert [row["x"] for row in rows["beyond"]] == [20] and rows["mark"][0]["sign"] == "▼"
-    assert max(piece["y2"] for piece in rows["pieces"]) == rows["beyond"][0]["y"] < 50
+    beyond = [row for row in rows["frame"] if row["sign"] == "▲"]
+    assert [row["x"] for row in beyond] == [20] and rows["mark"][0]["sign"] == "▼"
+    assert max(piece["y2"] for piece in rows["pieces"]) == beyond[0]["y"] < 50
     assert "▲ marks bars that are cut, up to 900\u00a0ms" in cost.cost_caption(
         timed(trace, *usual, Timing(model=900.0))
     )
     assert "▲" not in cost.cost_caption(timed(trace, *usual))
     shown = cost.cost_rows(timed(trace, *usual, Timing(model=900.0)), 20)
-    assert shown["beyond"] == [] and shown["mark"][0]["sign"] == "▲"
+    assert [row["sign"] for row in shown["frame"]] == ["", ""] and shown["mark"][0]["sign"] == "▲"
 
 
 def test_the_sentence_tells_the_median_token_and_the_shown_step(trace: Trace) -> None:
@@ -139,7 +140,7 @@ def test_the_shown_steps_mark_and_sampling_alone_have_the_colour_of_sampling(tra
     fills = next(layer for layer in spec["layer"] if "fill" in layer["encoding"])["encoding"]["fill"]["scale"]
     colours = dict(zip(fills["domain"], fills["range"], strict=True))
     assert [part for part, colour in colours.items() if colour == palette.sampling] == ["sampling"]
-    assert spec["layer"][2]["mark"]["stroke"] == palette.sampling
+    assert spec["layer"][1]["mark"]["stroke"] == palette.sampling
 
 
 def test_a_new_step_changes_data_and_never_the_spec(trace: Trace) -> None:

@@ -66,7 +66,7 @@ def test_shipped_graphs_are_for_the_pinned_release_and_name_what_they_need_of_a_
 
 
 def test_shipped_graphs_are_small_enough_for_the_repository() -> None:
-    assert sum(path.stat().st_size for path in compiled.SHIPPED.iterdir()) < 8_000_000
+    assert sum(path.stat().st_size for path in compiled.SHIPPED.iterdir()) < 6_000_000
 
 
 def test_what_is_kept_is_found_again(empty: Path) -> None:

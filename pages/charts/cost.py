@@ -84,7 +84,7 @@ def usual_top(totals: Sequence[float]) -> float:
 
 
 def cost_rows(run: Trace, shown: int) -> dict[str, ChartData]:
-    """The pieces of the bars, the mark of the shown step, and the bars that are higher than the axis."""
+    """The pieces of the bars, the mark of the shown step, and the frame with signs for bars higher than the axis."""
     drawn, pieces = bars(run), []
     top = top_of(drawn)
     for bar in drawn:
@@ -104,10 +104,11 @@ def cost_rows(run: Trace, shown: int) -> dict[str, ChartData]:
     marked = next(bar for bar in drawn if bar.first <= shown <= bar.last)
     mark: dict[str, Any] = {"x": marked.first - 0.5, "x2": marked.last + 0.5, "middle": marked.middle}
     mark |= {"y": 0.0, "y2": min(marked.total, top), "sign": "▲" if marked.total > top else "▼"}
-    beyond: ChartData = [{"x": bar.middle, "y": top} for bar in drawn if bar.total > top and bar is not marked]
+    beyond = [bar for bar in drawn if bar.total > top and bar is not marked]
     # The corners of the picture are data and not spec, so that a new step replaces data alone.
-    frame: ChartData = [{"x": -0.6, "y": 0.0}, {"x": len(run.steps) - 0.4, "y": top}]
-    return {"pieces": pieces, "mark": [mark], "beyond": beyond, "frame": frame}
+    corners = [{"x": -0.6, "y": 0.0, "sign": ""}, {"x": len(run.steps) - 0.4, "y": top, "sign": ""}]
+    frame: ChartData = [*corners, *({"x": bar.middle, "y": top, "sign": "▲"} for bar in beyond)]
+    return {"pieces": pieces, "mark": [mark], "frame": frame}
 
 
 def cost_chart(run: Trace, shown: int, palette: Palette) -> style.Figure:
@@ -136,9 +137,8 @@ def _look(palette: Palette, split: bool) -> style.AltairChart:
     ]
     shape = {"symbolType": "square", "symbolSize": 110, "symbolStrokeWidth": 1}
     legend = alt.Legend(title=None, columns=style.legend_columns(2, 6), **shape)
-    pieces, mark, beyond, frame = (style.named(name) for name in ("pieces", "mark", "beyond", "frame"))
+    pieces, mark, frame = (style.named(name) for name in ("pieces", "mark", "frame"))
     layers = [
-        frame.mark_point(opacity=0).encode(x=x, y=y),
         pieces.mark_bar(strokeWidth=0.75, cornerRadius=0).encode(
             **box,
             fill=alt.Fill("part:N", scale=alt.Scale(domain=names, range=fills), legend=legend),
@@ -150,7 +150,7 @@ def _look(palette: Palette, split: bool) -> style.AltairChart:
         mark.mark_text(dy=-9, fontSize=style.TEXT, color=palette.sampling).encode(
             x=alt.X("middle:Q", scale=across), y=alt.Y("y2:Q", scale=up), text="sign:N"
         ),
-        beyond.mark_text(text="▲", dy=-9, fontSize=style.TEXT, color=palette.text).encode(x=x, y=y),
+        frame.mark_text(dy=-9, fontSize=style.TEXT, color=palette.text).encode(x=x, y=y, text="sign:N"),
     ]
     return style.dressed(alt.layer(*layers), palette, HEIGHT)
 
