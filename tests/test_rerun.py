@@ -45,6 +45,39 @@ def ran_again_for_a_page_that_was_left() -> None:
     st.text(context.page_script_hash)
 
 
+def heard_what_was_done_outside_a_fragment() -> None:
+    """A fragment's run, by a message that says nothing of the page's switch, and by one that says that it was moved."""
+    import streamlit as st
+    from streamlit.runtime.scriptrunner import RerunException, get_script_run_ctx
+
+    from pages.frame.rerun import hear_others
+
+    context = get_script_run_ctx()
+    assert context is not None
+    switch = st.checkbox("Switch", key="switch")
+    if "begun" not in st.session_state:
+        st.session_state["begun"] = True
+        return
+    state = context.session_state._state
+    if not switch:
+        state._compact_state()  # as before a run that no message asks for
+    context.fragment_ids_this_run = ["fragment"]
+    try:
+        hear_others()
+        st.text("nothing")
+    except RerunException as asked:
+        st.text(f"the whole page, {len(asked.rerun_data.fragment_id_queue)} fragments")
+
+
+def test_a_fragment_runs_the_page_for_what_was_done_outside_of_it_and_for_nothing_else() -> None:
+    app = AppTest.from_function(heard_what_was_done_outside_a_fragment).run()
+    assert not app.exception
+    assert [text.value for text in app.run().text] == ["nothing"]
+    assert [text.value for text in app.checkbox[0].check().run().text] == ["the whole page, 0 fragments"]
+    assert [text.value for text in app.run().text] == ["nothing"]
+    assert not app.exception
+
+
 @pytest.mark.parametrize(
     ("script", "page"), [(asked_for_another_page_and_ran_again, ASKED), (ran_again_for_a_page_that_was_left, SHOWN)]
 )

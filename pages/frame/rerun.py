@@ -45,7 +45,8 @@ def hear_others() -> None:
         return
     state = context.session_state._state
     inside, about = set(context.fragment_ids_this_run), state._new_widget_state.widget_metadata
-    others = {name for name in about if about[name].fragment_id not in inside and state._widget_changed(name)}
+    said = {name for name in state._new_widget_state if name in about and state._widget_changed(name)}
+    others = {name for name in said if about[name].fragment_id not in inside}
     if others:
         pressed = [one for one in context.session_state.get_widget_states() if one.id in others and is_pressed(one)]
         raise RerunException(
