@@ -25,7 +25,7 @@ from . import compiled, devices
 from .cache_folder import cache_folder, remove_partial, unwritable
 from .compiled import SHIPPED, GraphKey, find_exactly, fingerprint_of, missing, source_hash, store
 
-SECONDS_A_GRAPH = {"cpu": 60, "gpu": 110}
+SECONDS_A_GRAPH = {"cpu": 80, "gpu": 110}
 
 
 def compile_here(

@@ -97,8 +97,7 @@ class Visit:
         if pool().get(ALWAYS) is None:
             pool().request(ALWAYS)
         pool().touch(self.uses)
-        if self.measurement is not None:
-            self.measurement.tend(self.player)
+        self._end_measurement_of_another()
         self.rest.settle(self.player.trace, self.cursor)
         if self.player.error == STILL_LOADING and not self.job.is_loading:
             self.player.error = ""
@@ -228,6 +227,11 @@ class Visit:
         except GPT2Error as error:
             self.player.pause()
             self.player.error = str(error)
+        self._end_measurement_of_another()
+
+    def _end_measurement_of_another(self) -> None:
+        if self.measurement is not None:
+            self.measurement.tend(self.player)
 
     @property
     def most_new_tokens(self) -> int:
