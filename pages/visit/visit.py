@@ -199,10 +199,9 @@ class Visit:
                     self.draft.error = None
                     self._take_settings(settings)
                     self._begin(text)
-                case Play(cursor):
-                    self._play(cursor, self.max_new_tokens, self.speed)
-                case StepOn(cursor):
-                    self._play(cursor, 1, 0.0)
+                case Play(cursor) | StepOn(cursor):
+                    tokens, speed = (self.max_new_tokens, self.speed) if isinstance(action, Play) else (1, 0.0)
+                    go_on(self, self._engine(), self.cursor if cursor is None else cursor, tokens, speed)
                 case Branch() | ShowBranch():
                     answer_branch(self, action)
                 case Pause():
@@ -249,6 +248,7 @@ class Visit:
         """Put a recorded run on the stage, at its last step; `is_own` if no other visitor shares it."""
         self.link.drop()
         self.player.open(recorded, is_own)
+        self._end_measurement_of_another()
         self.cursor, self.head, self.watched = len(recorded.steps) - 1, None, None
 
     def _begin(self, prompt: str) -> None:
@@ -260,9 +260,6 @@ class Visit:
                 raise
             self.player.pause()
             self.draft.error = str(error)
-
-    def _play(self, cursor: int | None, tokens: int, speed: float) -> None:
-        go_on(self, self._engine(), self.cursor if cursor is None else cursor, tokens, speed)
 
     def _engine(self) -> "Engine":
         """The engine, if it is ready; a model that failed to load is tried again.
