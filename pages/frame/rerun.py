@@ -39,6 +39,9 @@ def hear_others() -> None:
 
     The browser sends what is done at one moment in one message, which asks for one fragment, if anything was done in
     one. So a press of a button of the page would be lost if it fell together with something that the stage says.
+
+    Raises:
+        RerunException: which Streamlit takes; the page's run is told the presses, whose callbacks have been called.
     """
     context = get_script_run_ctx()
     if context is None or not context.fragment_ids_this_run:
