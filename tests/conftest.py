@@ -56,6 +56,7 @@ def pytest_xdist_setupnodes() -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     importlib.import_module("max._kv_cache_ops")
+    os.unsetenv("PYTHONEXECUTABLE")  # MAX's native code sets it to the first python3 of PATH, and workers would be that
 
 
 def pytest_configure(config: pytest.Config) -> None:
