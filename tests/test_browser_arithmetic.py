@@ -113,6 +113,8 @@ def test_a_picked_norm_weight_and_logit_open_into_sums_that_add_up(live: Page) -
     expect(badge).to_have_text("picked · Esc")
     live.keyboard.press("Escape")
     shown(live, "attribution.arithmetic", "the part of", is_open=False)
+    bar.click()  # the same one, which the pointer has not left
+    shown(live, "attribution.arithmetic", f"the part of {re.escape(said['name'])}")
     # So does the bar of what stands in no layer, and the picture without a cell for it lets it go.
     bar = bars.nth(names.index("final norm's bias"))
     said = bar.evaluate("node => node.__data__.datum")

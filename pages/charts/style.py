@@ -49,9 +49,10 @@ LOCALE = {
 def picking() -> alt.Parameter:
     """The selection of a click on a mark.
 
-    It is emptied as the pointer leaves the mark, so that the next click on the same one is news again.
+    A click puts the mark into the selection or takes it out, so that a click on the same one is news again, and a chart
+    says something when it is clicked alone.
     """
-    return alt.selection_point(name=PICKED, fields=["option"], on="click", clear="mouseout")
+    return alt.selection_point(name=PICKED, fields=["option"], on="click", toggle="true", clear=False)
 
 
 def config(palette: Palette) -> dict[str, Any]:

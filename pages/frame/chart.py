@@ -1,6 +1,6 @@
 """A chart on a page: as it was drawn, or with a presenter's letters, or as high as the window that its panel fills."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -38,7 +38,9 @@ def show_chart(
     spec["params"] = [*spec.get("params", ()), names]
     spec["usermeta"] = {"embedOptions": {"renderer": "svg"}}  # the browser would make a canvas, without a file, of many
     spec["datasets"] = {name: arrow_bytes(rows) for name, rows in spec["datasets"].items()}
-    st.vega_lite_chart(spec, theme=None, alt=alt, key=key, on_select=on_select)
+    shown = st.vega_lite_chart(spec, theme=None, alt=alt, key=key, on_select=on_select)
+    if on_select != "ignore":
+        st.session_state[before(key)] = options(shown)
 
 
 def arrow_bytes(rows: ChartData) -> bytes:
@@ -53,15 +55,42 @@ def arrow_bytes(rows: ChartData) -> bytes:
     return file.getvalue().to_pybytes()
 
 
-def take_click(chart: str, chooser: str) -> None:
-    """Choose in a list what was clicked in a chart; its selection `PICKED` holds the option of the clicked mark.
+def before(chart: str) -> str:
+    """The key of what a chart had selected as it was last drawn."""
+    return f"{chart}.before"
+
+
+def options(state: Any) -> list[int]:
+    """What a chart has selected: the options of its marks, the latest last."""
+    return [int(mark["option"]) for mark in state["selection"][PICKED]]
+
+
+def clicked(then: Sequence[int], now: Sequence[int]) -> int | None:
+    """The option of the mark that was clicked: each click selects a mark, or takes it out of those selected.
 
     Args:
-        chart: the chart's key.
-        chooser: the list's.
+        then: what the chart had selected as it was last drawn.
+        now: what it has.
     """
-    if picked := st.session_state[chart]["selection"][PICKED]:
-        st.session_state[chooser] = picked[0]["option"]
+    added = [option for option in now if option not in then]
+    removed = [option for option in then if option not in now]
+    return next(reversed(added or removed), None)
+
+
+def click_on(chart: str) -> int | None:
+    """The option of the mark that was clicked in the chart of this key."""
+    return clicked(st.session_state.get(before(chart), ()), options(st.session_state[chart]))
+
+
+def take_click(chart: str, chooser: str) -> None:
+    """Choose in a list what was clicked in a chart.
+
+    Args:
+        chart: the chart's key; a mark's option is that of the list.
+        chooser: the list's key.
+    """
+    if (option := click_on(chart)) is not None:
+        st.session_state[chooser] = option
 
 
 def take_cell(chart: str, picture: str, columns: int) -> None:
@@ -72,8 +101,8 @@ def take_cell(chart: str, picture: str, columns: int) -> None:
         picture: the picture's key.
         columns: how many columns it has.
     """
-    if picked := st.session_state[chart]["selection"][PICKED]:
-        st.session_state[picture]["cell"] = [int(at) for at in divmod(picked[0]["option"], columns)]
+    if (option := click_on(chart)) is not None:
+        st.session_state[picture]["cell"] = list(divmod(option, columns))
 
 
 def enlarged(spec: Mapping[str, Any]) -> Spec:

@@ -6,10 +6,6 @@
 
 const LEAVING_MS = 30_000; // then the request is taken for lost
 const WIDGETS = '[data-testid="stMain"] .stElementContainer:not(.st-key-stage, :has(a))'; // links lead on
-// So long after the pointer has left a mark, its chart says that nothing in it is picked any more. A finger that goes
-// on to a link leaves the mark with that very tap.
-const CHART_MS = 300;
-let leftMarkAt = -CHART_MS;
 let leaving = { parent: null, until: 0, still: [], timer: 0 }; // the place of the stage that is left, what lies still
 
 function isLeaving() {
@@ -17,19 +13,11 @@ function isLeaving() {
   return !parent.isConnected || (leaving.parent === parent && performance.now() < leaving.until);
 }
 
-function onMarkLeft({ target }) {
-  if (target.closest?.(CHART)) leftMarkAt = performance.now();
-}
-
 function onLinkClick(event) {
   if (!stageNow || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement && node.href);
   if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
-  const wait = leftMarkAt + CHART_MS - performance.now();
-  if (wait <= 0 || !event.isTrusted) return void leaveFor(link.pathname);
-  event.preventDefault();
-  event.stopImmediatePropagation();
-  setTimeout(() => link.click(), wait); // so that what the chart says goes first
+  leaveFor(link.pathname);
 }
 
 function onBack() {

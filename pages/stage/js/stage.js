@@ -58,7 +58,6 @@ function build(parent, view) {
   addEventListener("resize", stage.onResize);
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", onLinkClick, true); // before Streamlit asks for the page
-  document.addEventListener("mouseout", onMarkLeft);
   addEventListener("popstate", onBack);
   document.addEventListener("click", giveUpFocus, true);
   listenToTaps();
@@ -227,7 +226,6 @@ function leave(parent) {
   if (!stageNow) {
     document.removeEventListener("keydown", onKey);
     document.removeEventListener("click", onLinkClick, true);
-    document.removeEventListener("mouseout", onMarkLeft);
     removeEventListener("popstate", onBack);
     document.removeEventListener("click", giveUpFocus, true);
     stopListeningToTaps();
