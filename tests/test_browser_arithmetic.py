@@ -128,7 +128,10 @@ def test_a_picked_norm_weight_and_logit_open_into_sums_that_add_up(live: Page) -
     shown(live, "attribution.arithmetic", "the part of", is_open=False)
 
     go_to(live, "Sampling")
-    before = shown(live, "sampling.arithmetic", "logits", is_open=False)
+    shown(live, "sampling.arithmetic", "logits", is_open=False)
+    panel(live, "sampling.arithmetic").get_by_text("Its terms, and the lines").click()
+    before = shown(live, "sampling.arithmetic", "logits")
+    assert before
     cells = live.get_by_test_id("stVegaLiteChart").first.locator("g.mark-rect").last.locator("path")
     cells.nth(3).click()
     chosen = live.get_by_test_id("stSelectbox").locator("input").first

@@ -74,4 +74,4 @@ with st.container(border=True):
 if len(visit.branches.all) > 1:
     show_pair(view)
 
-layout.show_computation("How it is computed", FORMULA, [], LINES)
+layout.show_computation(view, "How it is computed", FORMULA, [], LINES)

@@ -48,4 +48,4 @@ operands: list[str] = []
 if second is not None:
     with layout.explain_missing():
         operands = show_pair(view, comparison, *second)
-layout.show_computation("How it is computed", FORMULA, operands, LINES)
+layout.show_computation(view, "How it is computed", FORMULA, operands, LINES)

@@ -90,4 +90,4 @@ with st.container(border=True):
 
 changed = None if tried.changed is None else tried.changed.found
 operands = [] if changed is None else strip.operands(changed, view.step_index)
-layout.show_computation("How it is computed", FORMULA, operands, LINES)
+layout.show_computation(view, "How it is computed", FORMULA, operands, LINES)

@@ -11,6 +11,7 @@ from gpt2.reading.source_line import SourceLine
 from gpt2.reading.terms import Sum
 from pages.charts.ledger import TITLE, check_sentence, ledger, source
 
+from .details import details
 from .heading import heading
 from .layout import View, explain_missing, plain_text
 
@@ -35,10 +36,12 @@ def show_sums(view: View, *sums: Sum, is_picked: bool, panel: str = "arithmetic"
         heading(view.key(panel), title, has_chart=False)
         for found in sums:
             plain_text(check_sentence(found))
-        with st.expander(DETAILS, expanded=is_picked, icon=":material/calculate:"):
-            for column, found in zip(st.columns(len(sums), gap="medium"), sums, strict=True):
-                with column:
-                    _show(found)
+        box = details(DETAILS, key=view.key(f"{panel}.terms"), icon=":material/calculate:", opens=is_picked)
+        if not box.open:
+            return
+        for column, found in zip(box.columns(len(sums), gap="medium"), sums, strict=True):
+            with column:
+                _show(found)
 
 
 def _show(found: Sum) -> None:

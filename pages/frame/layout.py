@@ -29,6 +29,7 @@ from pages.stage.rest import Rest
 from pages.visit.session import this_visit
 from pages.visit.visit import Visit
 
+from .details import details
 from .excerpt import Excerpt
 from .rerun import hear_others, is_asked_by_a_page_that_was_left, rerun
 
@@ -203,9 +204,14 @@ def plain_text(text: str) -> None:
         st.text(text)
 
 
-def show_computation(title: str, formula: str, operands: Sequence[str], excerpts: Sequence[Excerpt]) -> None:
+def show_computation(
+    view: View, title: str, formula: str, operands: Sequence[str], excerpts: Sequence[Excerpt]
+) -> None:
     """Show a computation, one click away: its formula, the real operands, the lines that ran; then the files."""
-    with st.expander(title, icon=":material/function:"):
+    box = details(title, key=view.key(title), icon=":material/function:")
+    if not box.open:
+        return
+    with box:
         st.latex(formula)
         for operand in operands:
             plain_text(operand)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from gpt2.learn.lesson import MODEL, Lesson, OnStage
 from pages.frame import layout
+from pages.frame.details import details
 from pages.frame.layout import View
 from pages.frame.remembered import remembered
 from pages.look.numbers import rounding_error
@@ -27,9 +28,11 @@ HEIGHT = 360
 
 def show_source(lesson: Lesson) -> None:
     """Draw the component's source as it is, to be opened."""
-    with st.expander(f"The source: gpt2/model/{lesson.component}.py", icon=":material/code:"):
+    label = f"The source: gpt2/model/{lesson.component}.py"
+    box = details(label, key=f"lesson {lesson.number}.source", icon=":material/code:")
+    if box.open:
         source = (MODEL / f"{lesson.component}.py").read_text(encoding="utf-8")
-        st.code(source, language="python", wrap_lines=True)
+        box.code(source, language="python", wrap_lines=True)
 
 
 def show_glass(lesson: Lesson, view: View, stage: OnStage, layer: int) -> None:

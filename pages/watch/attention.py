@@ -158,6 +158,8 @@ with layout.explain_missing():
         show_chart(chart, alt=attention_pair.TITLE, key=view.key("terms"))
     show_arithmetic(view, *matrices.numbers(cell), is_picked=is_picked)
     lines = LINES + WRITTEN if reading.by_value else LINES
-    layout.show_computation("How it is computed", attention_head.FORMULA, matrices.operands(cell), lines)
+    layout.show_computation(view, "How it is computed", attention_head.FORMULA, matrices.operands(cell), lines)
 if shown == attention.ROLES:
-    layout.show_computation("How a role is measured", attention_roles.FORMULA, attention_roles.operands(), MEASURED)
+    layout.show_computation(
+        view, "How a role is measured", attention_roles.FORMULA, attention_roles.operands(), MEASURED
+    )

@@ -105,5 +105,5 @@ with layout.explain_missing():
         is_picked=picked is not None,
     )
     layout.show_computation(
-        "How it is computed", formula.FORMULA, formula.operands(trace, checkpoint, found, part), LINES
+        view, "How it is computed", formula.FORMULA, formula.operands(trace, checkpoint, found, part), LINES
     )

@@ -39,4 +39,4 @@ with right, st.container(border=True, height="stretch"):
     show_chart(chart, alt=cost_table.in_words(table), key=view.key("table"))
 
 show_saving(view)
-layout.show_computation("How it is computed", cost_table.FORMULA, cost_table.kv_operands(run), LINES)
+layout.show_computation(view, "How it is computed", cost_table.FORMULA, cost_table.kv_operands(run), LINES)

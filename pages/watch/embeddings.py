@@ -79,4 +79,4 @@ if tables is not None:
         chart = positions.position_chart(tables, view.newest, view.palette)
         show_chart(chart, alt="Line: cosine of the newest position with all others", key=view.key("newest"))
 
-layout.show_computation("How it is computed", parts.FORMULA, parts.embedding_operands(trace), LINES)
+layout.show_computation(view, "How it is computed", parts.FORMULA, parts.embedding_operands(trace), LINES)

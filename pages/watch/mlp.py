@@ -82,8 +82,8 @@ with written, st.container(border=True, height="stretch"):
         st.caption(tokens.caption(shown))
 
 show_arithmetic(view, *measured.numbers(neuron), is_picked=choice != measures.FIRST)
-layout.show_computation("How a neuron fires", curve.FORMULA, curve.operands(measured, neuron), LINES)
+layout.show_computation(view, "How a neuron fires", curve.FORMULA, curve.operands(measured, neuron), LINES)
 if view.checkpoint is not None:
     layout.show_computation(
-        "How its effect is computed", tokens.FORMULA, tokens.operands(shown, view.checkpoint), EFFECTS
+        view, "How its effect is computed", tokens.FORMULA, tokens.operands(shown, view.checkpoint), EFFECTS
     )

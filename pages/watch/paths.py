@@ -79,5 +79,5 @@ with layout.explain_missing():
             chart = bars.bars_chart(bars.head_rows(arrived, source), view.palette)
             show_chart(chart, alt=bars.HEADS, key=view.key("heads"))
     layout.show_computation(
-        "How it is computed", formula.FORMULA, formula.operands(trace, checkpoint, arrived, source), LINES
+        view, "How it is computed", formula.FORMULA, formula.operands(trace, checkpoint, arrived, source), LINES
     )

@@ -71,7 +71,7 @@ if hooks := residual.added_at(hook):
 if view.read_lens is None:
     layout.plain_text(lens.no_lens_sentence(view.trace))
     layout.show_computation(
-        "How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), STREAM
+        view, "How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), STREAM
     )
     st.stop()
 
@@ -105,7 +105,9 @@ if view.checkpoint is not None:
     found = explain_lens(view.trace, view.checkpoint, *lens.number(view.trace, grid, read))
     title = "The arithmetic of the logit that the lens reads"
     show_sums(view, found, is_picked=picked is not None, panel="logit", title=title)
-layout.show_computation("How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), STREAM)
 layout.show_computation(
-    "How the logit lens is computed", lens.FORMULA, lens.operands(view.trace, logits, watched), LENS
+    view, "How the stream is computed", residual.FORMULA, residual.operands(view.trace, position), STREAM
+)
+layout.show_computation(
+    view, "How the logit lens is computed", lens.FORMULA, lens.operands(view.trace, logits, watched), LENS
 )
