@@ -290,14 +290,3 @@ def test_without_max_recorded_runs_open_on_every_page_and_one_sentence_says_why(
     said = done.stdout.strip()
     assert said.startswith("error MAX cannot be imported here") and "Recorded runs still open" in said
     assert "MAX cannot be imported here" in done.stderr
-
-
-@pytest.mark.parametrize("name", LENSES)
-def test_the_lines_of_a_computation_are_on_the_page_once_they_are_opened(name, trace):
-    test = page(name, trace)
-    (*_, last) = test.expander
-    assert not [block for block in test.code if block.value.startswith("# gpt2/")]
-    test.session_state[f"{name}.{last.label}"] = True
-    assert not test.run().exception
-    lines = [block for block in test.code if block.value.startswith("# gpt2/")]
-    assert lines and all("def " in block.value for block in lines)

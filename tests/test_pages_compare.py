@@ -39,6 +39,7 @@ def page(trace: Trace, cursor: int = AT) -> AppTest:
     visit = Visit(Player(trace, "Once upon a time"), cursor=cursor)
     visit.job.wait(60)
     test.session_state["visit"] = visit
+    test.session_state["compare.How it is computed"] = True  # a box that is open
     return test.run()
 
 
