@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
 
-from pages.frame.page_row import KEY, MARKS
+from pages.frame.page_row import KEY, OPEN_JS
 from pages.look.glossary import TERMS
 from pages.look.palette import LIGHT
 from tests.browser import Server, open_tab
@@ -228,7 +228,7 @@ def test_the_page_that_was_opened_last_is_marked_whichever_message_comes_first(c
             const row = document.querySelector("a").parentElement;
             row.replaceChildren(...[...row.children].map((link) => link.cloneNode(true))); // drawn again
         }""",
-        MARKS,
+        OPEN_JS,
     )
     expect(page.locator("[aria-current=page]")).to_have_text("Sampling")
     page.close()

@@ -134,10 +134,12 @@ def show() -> None:
         ),
         st.Page(LEARN / "serve" / "lesson_13_serve.py", title="13 Serve your model"),
     ]
-    page = st.navigation({"": watch, "Change": change, "Learn": learn}, position="top")
+    groups = {"": watch, "Change": change, "Learn": learn}
+    page = st.navigation(groups, position="top")
     note_shown_page()
     course = learn[0]  # on a narrow screen it stands for all lessons, which it links
-    show_page_row([*watch, *change, course], course if page in learn else page, colours.attention)
+    group = next(name for name, pages in groups.items() if page in pages)
+    show_page_row([*watch, *change, course], course if page in learn else page, group, colours.attention)
     with st.sidebar:
         show_runs(this_visit())
     page.run()

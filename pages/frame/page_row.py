@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
@@ -19,41 +20,28 @@ CSS = f"""<style>
     border-radius: 0; border-bottom: 2px solid transparent; background: none; }}
   .st-key-{KEY} a p {{ font-size: 0.95rem; white-space: nowrap; }}
 }}
+[data-testid="stHeader"] [data-testid^="stTopNav"][aria-current] {{
+  background: color-mix(in srgb, currentColor 10%, transparent);
+  p {{ font-weight: 600; }}
+}}
 </style>"""
 OPEN_PAGE = """<style>
 .st-key-{key} > div:nth-child({place}) a {{ border-bottom-color: {colour} !important; }}
 .st-key-{key} > div:nth-child({place}) a p {{ font-weight: 600; }}
 </style>"""
-# Streamlit does not say which link is the open page's, and may draw the links late, and again. The open page is brought
-# into sight, wherever it is in the row. Calls overtake each other on a busy machine: the page opened last counts.
-MARKS = f"""export default ({{ data: {{ open, since }} }}) => {{
-    if (since < (globalThis.gpt2OpenSince ?? 0)) return;
-    globalThis.gpt2OpenSince = since;
-    const center = (row, link) => {{
-        const here = link.getBoundingClientRect(), all = row.getBoundingClientRect();
-        row.scrollLeft += here.left + here.width / 2 - all.left - all.width / 2;
-    }};
-    const sizes = new ResizeObserver(([{{ target }}]) => center(target.closest('.st-key-{KEY}'), target));
-    const mark = () => {{
-        if (since < globalThis.gpt2OpenSince) return;
-        const row = document.querySelector('.st-key-{KEY}'), links = [...(row?.querySelectorAll('a') ?? [])];
-        const link = links.find((one) => one.textContent.trim() === open);
-        if (!link || link.hasAttribute('aria-current')) return;
-        for (const one of links) one.removeAttribute('aria-current');
-        link.setAttribute('aria-current', 'page');
-        sizes.disconnect();
-        sizes.observe(link); // it has its size once the style sheets and the letters are here
-    }};
-    const nodes = new MutationObserver(mark);
-    nodes.observe(document.querySelector('.stMain') ?? document.body, {{ childList: true, subtree: true }});
-    mark();
-    return () => {{ nodes.disconnect(); sizes.disconnect(); }};
-}}"""
-IN_SIGHT = st.components.v2.component("gpt2_page_in_sight", js=MARKS)
+OPEN_JS = (Path(__file__).parent / "open_page.js").read_text(encoding="utf-8")
+OPEN = st.components.v2.component("gpt2_open_page", js=OPEN_JS)
 
 
-def show_page_row(pages: Sequence[StreamlitPage], shown: StreamlitPage, colour: str) -> None:
-    """Draw a link to every page, that of the shown one underlined in this colour; wide screens do not have the row."""
+def show_page_row(pages: Sequence[StreamlitPage], shown: StreamlitPage, group: str, colour: str) -> None:
+    """Draw a link to every page, that of the shown one underlined in this colour; wide screens do not have the row.
+
+    Args:
+        pages: to be linked.
+        shown: the one that is open, or stands for it.
+        group: whose menu it is in on a wide screen; empty if it has a link of its own.
+        colour: of the line.
+    """
     st.html(CSS + OPEN_PAGE.format(key=KEY, place=1 + list(pages).index(shown), colour=colour))
     with st.container(horizontal=True, key=KEY):
         for page in pages:
@@ -62,4 +50,5 @@ def show_page_row(pages: Sequence[StreamlitPage], shown: StreamlitPage, colour: 
         if shown.title not in opened:
             opened.clear()
             opened[shown.title] = time.time()
-        IN_SIGHT(key="open-page", data={"open": shown.title, "since": opened[shown.title]}, height=1)
+        data = {"open": shown.title, "group": group, "since": opened[shown.title]}
+        OPEN(key="open-page", data=data, height=1)
