@@ -9,7 +9,7 @@ from gpt2.reading.checks import CACHED, PARTS, TOLERANCE, Check, parts_sum_to_lo
 from gpt2.reading.stored_reference import HUGGING_FACE, same_as_hugging_face
 from gpt2.trace.step import StepId
 from gpt2.trace.trace import Trace
-from pages.stage.actions import OpenNumber, ReadWhole
+from pages.stage.actions import CheckRun, OpenNumber, ReadWhole
 from pages.stage.snapshot import Inspected, Opened
 
 from .caches import with_recomputer
@@ -32,26 +32,25 @@ class Inspection:
         self._run, self._opened = "", Opened("")
 
     def of(self, trace: Trace, model: ModelJob | None, is_running: bool) -> Inspected:
-        """What is known of the run on the stage, by the model that made it; no checks while it is under way."""
+        """What is known of the run on the stage, by the model that made it; no checks while it is under way.
+
+        The checks of a newest step are due until they are asked for: first the step is to be seen.
+        """
         number = self._opened if trace.run_id == self._run else None
         if is_running or not trace.steps:
             return Inspected(number=number)
-        checkpoint, engine = (None, None) if model is None else (model.checkpoint, model.engine)
-        trace = with_recomputer(trace, engine)
-        now = trace.steps[-1].identity, checkpoint is not None
-        if self._of != now:
-            self._of = now
-            self._checks = (
-                rows_sum_to_one(trace),
-                _with_weights(PARTS, parts_sum_to_logits, trace, checkpoint),
-                Check(*CACHED, None, TOLERANCE, NOT_READ),
-                _with_weights(HUGGING_FACE, same_as_hugging_face, trace, checkpoint),
-            )
-        can_read_whole = engine is not None and any(check.note == NOT_READ for check in self._checks)
-        return Inspected(self._checks, can_read_whole, number)
+        if self._of != (now := _newest(trace, model)):
+            self._of, self._checks = now, ()
+        has_engine = model is not None and model.engine is not None
+        can_read_whole = has_engine and any(check.note == NOT_READ for check in self._checks)
+        return Inspected(self._checks, not self._checks, can_read_whole, number)
 
     def answer(
-        self, action: ReadWhole | OpenNumber, trace: Trace, model: ModelJob | None, keep: Evictable | None = None
+        self,
+        action: CheckRun | ReadWhole | OpenNumber,
+        trace: Trace,
+        model: ModelJob | None,
+        keep: Evictable | None = None,
     ) -> None:
         """Look into a run, by the model that made it.
 
@@ -62,8 +61,23 @@ class Inspection:
         """
         if isinstance(action, OpenNumber):
             self._run, self._opened = trace.run_id, _opened(action, trace, model)
-        else:
+        elif isinstance(action, ReadWhole):
             self._read_whole(trace, model, keep)
+        elif trace.steps and self._of == _newest(trace, model) and not self._checks:
+            self._check(trace, model)
+
+    def _check(self, trace: Trace, model: ModelJob | None) -> None:
+        """Check all that needs no further pass; a model on its way goes first, and the stage asks again."""
+        if model is not None and model.is_loading:
+            return
+        checkpoint, engine = (None, None) if model is None else (model.checkpoint, model.engine)
+        trace = with_recomputer(trace, engine)
+        self._checks = (
+            rows_sum_to_one(trace),
+            _with_weights(PARTS, parts_sum_to_logits, trace, checkpoint),
+            Check(*CACHED, None, TOLERANCE, NOT_READ),
+            _with_weights(HUGGING_FACE, same_as_hugging_face, trace, checkpoint),
+        )
 
     def _read_whole(self, trace: Trace, model: ModelJob | None, keep: Evictable | None) -> None:
         """Read the run's whole text in one pass, in its turn at the engine, and check its steps by that."""
@@ -75,6 +89,11 @@ class Inspection:
         check = same_in_one_pass(trace, model.engine.in_one_pass(trace))
         if self._of is not None and trace.steps[-1].identity is self._of[0]:
             self._checks = tuple(check if former.name == check.name else former for former in self._checks)
+
+
+def _newest(trace: Trace, model: ModelJob | None) -> tuple[StepId, bool]:
+    """The newest step of a run, and whether the weights that made it are there."""
+    return trace.steps[-1].identity, model is not None and model.checkpoint is not None
 
 
 def _opened(action: OpenNumber, trace: Trace, model: ModelJob | None) -> Opened:

@@ -20,6 +20,7 @@ from gpt2.reading.tables import Tables
 from gpt2.trace.trace import Trace
 
 from .capacity import capacity
+from .first_look import wait_until_shown
 from .host import NOT_AT_HOME, device, learn_folder
 from .limits import limits
 from .memory import collect_garbage
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 Phase = Literal["checking", "downloading", "reading", "compiling", "ready", "failed", "cancelled"]
 ENDED = ("ready", "failed", "cancelled")
+PATIENCE_SECONDS = 2.0
 
 
 class ModelJob:
@@ -63,7 +65,7 @@ class ModelJob:
         self.unfused = ""
         self.seconds: dict[str, float] = {}
         self._since: dict[str, float] = {}
-        self._cancelled, self._was_read_first = threading.Event(), False
+        self._cancelled, self._has_ended, self._was_read_first = threading.Event(), threading.Event(), False
         self._thread = threading.Thread(target=self._load, name=f"load {name}", daemon=True)
 
     def start(self, place: Place | None = None) -> None:
@@ -82,8 +84,14 @@ class ModelJob:
         self._cancelled.set()
 
     def wait(self, seconds: float) -> None:
-        """Return once the loading has ended, or after so many seconds."""
+        """Return once the thread has ended, or after so many seconds."""
         self._thread.join(seconds)
+
+    def wait_ready(self) -> "Engine | None":
+        """The engine, for which whoever asks as it is about to be ready waits; None if it takes longer, or failed."""
+        if self.is_loading:
+            self._has_ended.wait(PATIENCE_SECONDS)
+        return self.engine
 
     @property
     def is_loading(self) -> bool:
@@ -111,6 +119,7 @@ class ModelJob:
                 self._read(self._fetched())
             assert self.checkpoint is not None
             self._go_on("compiling", "Loading the model.")
+            wait_until_shown()
             self._time("binding")
             threads = limits().threads or default_threads(self.checkpoint.config)
             stopped, own = self._cancelled.is_set, self._own_code()
@@ -119,6 +128,7 @@ class ModelJob:
             self.seconds["binding"] -= self.seconds.get("compiling", 0.0)
             collect_garbage()  # the model stays for long: freeze it, so that later collections skip it
             self._go_on("ready", "")
+            self._has_ended.set()
         except GPT2Error as error:
             self._fail(str(error))
         except Exception as error:
@@ -207,3 +217,4 @@ class ModelJob:
             self.config = self.checkpoint = self.tables = None
         self.error, self.message, self.progress = sentence, "", None
         self.phase = "cancelled" if self._cancelled.is_set() else "failed"
+        self._has_ended.set()

@@ -124,6 +124,11 @@ class CancelModel:
 
 
 @dataclass(frozen=True)
+class CheckRun:
+    """Check the numbers of the run on the stage, which rests."""
+
+
+@dataclass(frozen=True)
 class ReadWhole:
     """Read the whole text of the run on the stage in one pass, to check its steps."""
 
@@ -150,7 +155,8 @@ class Malformed:
     error: str
 
 
-OfRun = RunPrompt | Play | StepOn | Branch | ShowBranch | Pause | ReadWhole | OpenNumber
+OfRun = RunPrompt | Play | StepOn | Branch | ShowBranch | Pause | CheckRun | ReadWhole | OpenNumber
+ByStage = Draft | View | CheckRun  # what the stage says by itself; a visitor presses all else
 Action = OfRun | ChangeSettings | Draft | View | ChooseModel | CancelModel | Malformed
 
 
@@ -190,6 +196,8 @@ def parse(name: str, values: Values) -> Action | None:
                 return Pause()
             case "cancel":
                 return CancelModel()
+            case "check":
+                return CheckRun()
             case "read_whole":
                 return ReadWhole()
             case "number":

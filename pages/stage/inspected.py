@@ -18,6 +18,7 @@ def describe_checks(inspected: Inspected) -> dict[str, Any]:
     return {
         "badge": "" if not known else "check failed ✗" if has_failed else f"✓ {rounding_error(max(known))}",
         "failed": has_failed,
+        "are_due": inspected.are_due,
         "can_read_whole": inspected.can_read_whole,
         "rows": [
             {

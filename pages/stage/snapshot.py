@@ -119,11 +119,13 @@ class Inspected:
 
     Attributes:
         checks: while it rests.
+        are_due: whether it rests, and they have not been asked for.
         can_read_whole: whether its whole text can be read at once, to check its steps.
         number: the one that was opened last, if any was.
     """
 
     checks: tuple[Check, ...] = ()
+    are_due: bool = False
     can_read_whole: bool = False
     number: Opened | None = None
 

@@ -15,7 +15,7 @@ from pages.server.job import ModelJob
 from pages.server.limits import limits
 from pages.server.models import ALWAYS
 from pages.stage import snapshot
-from pages.stage.actions import Action, Branch, CancelModel, Draft, Play, RunPrompt, ShowBranch, StepOn, View
+from pages.stage.actions import Action, Branch, ByStage, CancelModel, Play, RunPrompt, ShowBranch, StepOn
 from pages.stage.snapshot import Arrival, Status
 
 from .address import MOST_COMPOSED, Address, check_of, compose, read_address
@@ -117,7 +117,7 @@ class Link:
         """Note what the visitor has asked for: a run of his own takes the place of the address's."""
         if isinstance(action, RunPrompt | Play | StepOn | Branch | ShowBranch):
             self.drop()
-        if not isinstance(action, View | Draft | CancelModel) and not self._is_waiting:
+        if not isinstance(action, ByStage | CancelModel) and not self._is_waiting:
             self.note = ""
 
     def drop(self) -> None:

@@ -20,8 +20,10 @@ from pages.server.traces import TRACES
 from pages.stage.actions import (
     Action,
     Branch,
+    ByStage,
     CancelModel,
     ChangeSettings,
+    CheckRun,
     ChooseModel,
     Draft,
     Malformed,
@@ -186,7 +188,7 @@ class Visit:
         """Do what the visitor asked for; a refusal is one sentence, and does no more than pause the run, if that."""
         self.refresh()
         self.link.heed(action)
-        if not isinstance(action, Draft | View | Pause | ChooseModel | CancelModel | OpenNumber):
+        if not isinstance(action, ByStage | Pause | ChooseModel | CancelModel | OpenNumber):
             self.player.error = self.choice.error = ""
         try:
             if isinstance(action, RunPrompt | Play | StepOn | Branch | ReadWhole):
@@ -217,7 +219,7 @@ class Visit:
                     self.choice.take(name)
                 case CancelModel():
                     self.choice.cancel()
-                case ReadWhole() | OpenNumber():
+                case CheckRun() | ReadWhole() | OpenNumber():
                     self.inspection.answer(action, self.player.trace, self.model_of_run, self.player)
                 case Malformed(error):
                     raise SettingsError(error)
@@ -262,14 +264,13 @@ class Visit:
             self.draft.error = str(error)
 
     def _engine(self) -> "Engine":
-        """The engine, if it is ready; a model that failed to load is tried again.
+        """The engine, as soon as it is ready; a model that failed to load is tried again.
 
         Raises:
-            GPT2Error: if it is not ready yet, or failed.
+            GPT2Error: if it is not ready soon, or failed.
         """
-        job = self.job
-        if job.engine is not None:
-            return job.engine
+        if (engine := (job := self.job).wait_ready()) is not None:
+            return engine
         if job.error:
             pool().request(job.name)
         raise GPT2Error(STILL_LOADING)

@@ -25,7 +25,15 @@ function closeChecks() {
   return true;
 }
 
-// A run that is under way has none: they are made once it rests.
+// A run is checked once it rests for a while, so that whatever else is asked for at its end goes first.
+const CHECK_MS = 400;
+let checkTimer = 0;
+function askForChecks({ are_due: areDue }) {
+  clearTimeout(checkTimer);
+  if (areDue && !isPending("check")) checkTimer = setTimeout(() => send("check"), CHECK_MS);
+}
+
+// A run that is under way has none.
 function paintChecks({ checked, checks }) {
   const { badge, failed, rows, can_read_whole: canRead } = state.header.checks;
   checked.hidden = !badge;

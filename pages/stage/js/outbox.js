@@ -1,6 +1,6 @@
 // Actions on their way to Python. A trigger may be lost, so all that is pending is sent again until it is echoed.
 
-const LATEST_ONLY = new Set(["draft", "view", "settings", "model", "need", "code", "tick", "theme"]);
+const LATEST_ONLY = new Set(["draft", "view", "settings", "model", "need", "code", "tick", "theme", "check"]);
 const outbox = (shared.outbox ??= { serial: 0, pending: [], timer: 0, wait: 0, debounced: {} });
 
 function send(name, values = {}) {

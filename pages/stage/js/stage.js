@@ -206,6 +206,7 @@ function show(component) {
   }
   stageNow = stage;
   keepTicking(header);
+  askForChecks(header.checks);
   acknowledge(header.echo);
   if (before && before.next_model !== header.next_model) judgeAnew();
   if (!header.has_code && !isPending("code")) send("code");
