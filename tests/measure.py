@@ -1,7 +1,8 @@
-"""Measures what a person waits for: `python -m tests.measure start|live|visitors|model|learn`.
+"""Measures what a person waits for: `python -m tests.measure start|live|pages|visitors|model|learn`.
 
 `start`: seconds from starting the server to the first generated token on the screen, and the app's memory.
 `live`: paints a second on the Live page with all panels while 64 tokens come in at a given rate, and mounts.
+`pages`: each page's opening in the browser, what it holds, and how soon a slider of Sampling is followed.
 `visitors`: many browser pages at once, each generating to the end of the context again and again while it looks at all
 pages: the wait for a first token, and memory minute by minute; with --memory-mb on a host of that size with one core.
 `model FOLDER`: a large model, from choosing it to its first token and to the end of its context, and every page then.
@@ -100,7 +101,7 @@ def measure_live(log: Path, tokens: int = 64, rate: float = 8) -> dict[str, Any]
 def main() -> None:
     """Measure one thing and print it."""
     parser = argparse.ArgumentParser(prog="python -m tests.measure", description=__doc__)
-    parser.add_argument("what", choices=("start", "live", "visitors", "model", "learn"))
+    parser.add_argument("what", choices=("start", "live", "pages", "visitors", "model", "learn"))
     parser.add_argument("folder", nargs="?", help="of the model to be measured")
     parser.add_argument("--visitors", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=600)
@@ -116,6 +117,10 @@ def main() -> None:
             from tests.measure_model import measure_model
 
             measured = measure_model(log, options.folder)
+        elif what == "pages":
+            from tests.measure_pages import measure_pages
+
+            measured = measure_pages(log)
         elif what == "learn":
             from tests.measure_learn import measure_learn
 

@@ -24,6 +24,7 @@ from pages.charts.branches.parting import norms_sentence
 from pages.charts.compare import bars, strip, texts
 from pages.look.tokens import markdown
 from pages.visit.branching import start_branch
+from pages.visit.examples import EXAMPLES
 from pages.visit.player import Player
 from pages.visit.visit import Visit
 from tests.models import lower_half
@@ -54,6 +55,21 @@ def run(test: AppTest) -> AppTest:
     if second is not None:
         second.wait(60)
     return test.run()
+
+
+def test_an_example_is_written_into_the_box_and_run(trace: Trace) -> None:
+    test = page(trace)
+    offered = {button.label for button in test.button} & {example.label for example in EXAMPLES}
+    assert offered == {example.label for example in EXAMPLES if example.prompt != "Once upon a time"}
+    example = EXAMPLES[-1]
+    test.button(key=f"compare.example {example.label}").click().run()
+    test.session_state["comparison"].run.wait(60)
+    test.run()
+    assert not test.exception and test.text_input(key="compare.prompt").value == example.prompt
+    assert f"Second: the prompt “{example.prompt}”." in said(test)
+    assert not {button.label for button in test.button} & offered  # they are for the beginning
+    test.run()
+    assert test.session_state["comparison"].says == f"the prompt “{example.prompt}”"
 
 
 def choose(test: AppTest, source: str) -> AppTest:

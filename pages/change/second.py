@@ -14,13 +14,16 @@ from pages.change.controls import typed
 from pages.charts.lens import ReadLens
 from pages.frame.layout import View, lens_of, plain_text
 from pages.frame.rerun import rerun
+from pages.look.tokens import markdown
 from pages.server.caches import with_recomputer
 from pages.server.job import ModelJob
 from pages.visit.branches import FREED
+from pages.visit.examples import EXAMPLES
 
 # Both runs, and the logit lens of the model that made the second; None if it is not loaded.
 Second = tuple[TracePair, ReadLens | None]
 SECONDS = 0.5
+ASKED = "compare.asked"  # whether an example was pressed, which is run as soon as it stands in the box
 GROWN_SECONDS = 2  # between two drawings of a run that grows; its first step is drawn at once
 RUN = "Run the second"
 NO_BRANCH = "There is no branch yet; make one on the Branches page, then choose it here."
@@ -30,7 +33,8 @@ NO_CHANGE = (
 )
 NO_MODEL = "This host offers no other model."
 NOT_RUN = {
-    PROMPT: f"Type a prompt and press “{RUN}”: it goes on for as many steps as the first run, with the same settings.",
+    PROMPT: f"Type a prompt and press “{RUN}”, or press one of those above: it goes on for as many steps as the first "
+    "run, with the same settings.",
     CHANGE: f"Press “{RUN}”: the changed model reads the text of the first run, so both have read the same.",
     MODEL: f"Choose a model and press “{RUN}”: it reads the text of the first run, so both have read the same.",
 }
@@ -93,11 +97,27 @@ def _prompt(view: View, comparison: Comparison) -> str:
             st.caption(f"It has {count} tokens; the prompt of the first run has {len(view.trace.prompt_ids)}.")
         except PromptError as error:
             st.error(str(error))
-    make = from_prompt(view.run, prompt, comparison.visit.ignore_eos)
-    if run.button(RUN, key=view.key("run"), type="primary", width="stretch"):
+    make, is_asked = from_prompt(view.run, prompt, comparison.visit.ignore_eos), st.session_state.pop(ASKED, False)
+    if run.button(RUN, key=view.key("run"), type="primary", width="stretch") or is_asked:
         comparison.start(PROMPT, f"the prompt “{prompt}”", make)
     _stop(view, comparison, stop)
+    if comparison.source != PROMPT:
+        _offer_examples(view, comparison.visit.player.prompt)
     return NOT_RUN[PROMPT]
+
+
+def _offer_examples(view: View, first: str) -> None:
+    """Prompts to begin with, other than the first run's: a button for each writes it into the box and runs it."""
+    others = [example for example in EXAMPLES if example.prompt != first]
+    for column, example in zip(st.columns(len(others)), others, strict=True):
+        column.button(
+            example.label,
+            key=view.key(f"example {example.label}"),
+            on_click=st.session_state.update,
+            args=({view.key("prompt"): example.prompt, ASKED: True},),
+            help=markdown(f"{example.prompt} … (to look at: {example.shows})"),
+            width="stretch",
+        )
 
 
 def _change(view: View, comparison: Comparison) -> str:
