@@ -222,6 +222,24 @@ def test_a_slim_strip_stays_in_sight_while_a_page_is_scrolled_and_shows_tokens_a
     page.context.close()
 
 
+def test_the_current_token_and_the_next_stay_in_view_as_the_strip_gets_narrower(
+    chromium: Browser, server: Server
+) -> None:
+    page = open_page(chromium, server.url + "/mlp", 1280, 800)
+    ready(page)
+    lie_still(page)
+    strip = page.locator(TOKENS)
+    for width in (900, 700, 500, 390, 320, 1000):
+        page.set_viewport_size({"width": width, "height": 800})
+        lie_still(page)
+        around = strip.bounding_box()
+        for shown in (strip.locator("[aria-selected=true]"), strip.locator("> :last-child")):
+            inside = shown.bounding_box()
+            assert inside and around
+            assert around["x"] <= inside["x"] and inside["x"] + inside["width"] <= around["x"] + around["width"] + 1
+    page.context.close()
+
+
 def test_right_to_left_tokens_stand_in_the_order_of_their_positions(live: Page) -> None:
     labels = ["·שלום", "عربي", "·abc", "ملك·"]
     run(live, "The king said so", 1)

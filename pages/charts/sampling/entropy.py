@@ -9,7 +9,7 @@ from pages.charts.style import ChartData
 from pages.look.numbers import bits
 from pages.look.palette import Palette
 
-ENTROPY, SURPRISAL = "entropy of the choice", "surprisal of the drawn token"
+ENTROPY, SURPRISAL = "entropy", "surprisal of the drawn token"
 
 
 def entropy_rows(trace: Trace) -> ChartData:
@@ -31,7 +31,10 @@ def entropy_chart(rows: ChartData, palette: Palette) -> style.Figure:
 def _look(palette: Palette) -> style.AltairChart:
     x = alt.X("step:Q", title="step", scale=alt.Scale(nice=False, padding=8), axis=alt.Axis(tickMinStep=1, format="d"))
     x = x.axis(grid=False, tickMinStep=1, format="d")
-    names = alt.Scale(domain=[ENTROPY, SURPRISAL], range=[palette.sampling, palette.text])
+    line, point = (
+        alt.Color("what:N", scale=alt.Scale(domain=[what], range=[colour]), title=None)
+        for what, colour in ((ENTROPY, palette.sampling), (SURPRISAL, palette.text))
+    )
     scale = alt.Scale(domainMin=0, nice=True)
     tip = [
         alt.Tooltip("step:Q", title="step"),
@@ -43,16 +46,17 @@ def _look(palette: Palette) -> style.AltairChart:
     layers = [
         shown.mark_rule(color=palette.sampling, strokeWidth=10, opacity=0.18).encode(x=x),
         steps.transform_calculate(what=f"'{ENTROPY}'").mark_line().encode(
-            x=x, y=alt.Y("entropy:Q", title="bits", scale=scale), color=alt.Color("what:N", scale=names, title=None)
+            x=x, y=alt.Y("entropy:Q", title="bits", scale=scale), color=line
         ),
         steps.transform_calculate(what=f"'{SURPRISAL}'").mark_point(size=28, strokeWidth=1.5).encode(
-            x=x, y=alt.Y("surprisal:Q", scale=scale), color=alt.Color("what:N", scale=names, title=None), tooltip=tip
+            x=x, y=alt.Y("surprisal:Q", scale=scale), color=point, tooltip=tip
         ),
         shown.mark_point(filled=True, size=80, color=palette.sampling, opacity=1).encode(
             x=x, y=alt.Y("entropy:Q", scale=scale), tooltip=tip
         ),
     ]  # fmt: skip
-    return style.dressed(alt.layer(*layers), palette, 250)
+    # A legend each, so that the line stands for the line and the ring for the points.
+    return style.dressed(alt.layer(*layers).resolve_scale(color="independent"), palette, 250)
 
 
 def entropy_sentence(rows: ChartData) -> str:

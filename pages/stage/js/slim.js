@@ -47,8 +47,7 @@ function slim({ root, stop, parts }) {
   const isSlim = root.getBoundingClientRect().top <= stop + 0.5;
   if (isSlim === root.classList.contains("slim")) return;
   root.classList.toggle("slim", isSlim);
-  keepInView(parts.tokens, parts.mark); // the line has become shorter, or longer
-  fitUnfold(parts);
+  fitUnfold(parts); // the line has become shorter, or longer
 }
 
 function unwireSlim(stage) {

@@ -61,7 +61,7 @@ function build(parent, view) {
   addEventListener("popstate", onBack);
   document.addEventListener("click", giveUpFocus, true);
   listenToTaps();
-  document.fonts.ready.then(requestPaint);
+  document.fonts.ready.then(() => { fit(stage); requestPaint(); }); // the letters have other widths
   state.mounts += 1;
   return stage;
 }

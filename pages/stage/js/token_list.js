@@ -63,10 +63,10 @@ function paintTokens(stage, record) {
     dressToken(spans[at], labels[at], isWatched(at) ? `${kind} watched` : kind, at === current);
   }
   if (told.focused < 0 || told.focused >= spans.length) takeStop(parts, Math.max(0, current));
-  const mark = spans[current] ?? null;
-  if (mark !== parts.mark || isLonger) keepInView(tokens, mark);
+  const mark = spans[current] ?? null, hasMoved = mark !== parts.mark;
   parts.mark = mark;
   if (isLonger) fitUnfold(parts);
+  else if (hasMoved) keepInView(tokens, mark);
   tellToken(stage);
 }
 
@@ -98,6 +98,7 @@ function takeStop(parts, at) {
   parts.stop = stop;
 }
 
+// The current token, and the one drawn next.
 function keepInView(tokens, mark) {
   if (!mark) return;
   if (isUnfolded(tokens)) {
@@ -107,8 +108,8 @@ function keepInView(tokens, mark) {
   }
   const room = tokens.clientWidth;
   if (tokens.scrollWidth <= room) return;
-  const right = mark.offsetLeft + mark.offsetWidth - tokens.scrollLeft;
-  if (right > room * 0.85 || mark.offsetLeft - tokens.scrollLeft < room * 0.15) {
+  const end = (one) => one.offsetLeft + one.offsetWidth - tokens.scrollLeft, next = mark.nextElementSibling ?? mark;
+  if (end(mark) > room * 0.85 || end(next) > room || mark.offsetLeft - tokens.scrollLeft < room * 0.15) {
     tokens.scrollLeft = mark.offsetLeft - room * 0.7;
   }
 }

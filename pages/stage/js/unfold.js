@@ -9,7 +9,6 @@ function setUnfolded(parts, isOpen) {
   unfold.setAttribute("aria-expanded", String(isOpen));
   unfold.setAttribute("aria-label", isOpen ? "Fold the text" : "Whole text");
   unfold.title = isOpen ? "Fold the text (Esc)" : "Whole text";
-  keepInView(tokens, parts.mark);
   fitUnfold(parts);
 }
 
@@ -21,9 +20,10 @@ function foldStrip() {
   return true;
 }
 
-// A text that is seen whole needs no button.
-function fitUnfold({ tokens, unfold }) {
+// A text that is seen whole needs no button; where the button takes room, the current token is still in view.
+function fitUnfold({ tokens, unfold, mark }) {
   unfold.classList.toggle("needless", !isUnfolded(tokens) && tokens.scrollWidth <= tokens.clientWidth);
+  keepInView(tokens, mark);
 }
 
 function wireUnfold(parts) {
