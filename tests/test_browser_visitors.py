@@ -54,7 +54,7 @@ def test_a_run_that_was_let_go_keeps_its_text_says_so_and_is_made_again(chromium
         run(first, "The king", 20)
         text = strip(first)
         run(second, "A mouse", 25)
-        first.get_by_role("button", name="First step").click()
+        first.keyboard.press("Home")  # whatever the stage says, it is told, unless it has asked for the checks since
         notice = first.get_by_role("alert").filter(has_text="numbers were freed to make room for other visitors")
         expect(notice).to_be_visible(timeout=20_000)
         assert strip(first) == text and stage_number(first, "steps") == 0

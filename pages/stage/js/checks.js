@@ -27,10 +27,14 @@ function closeChecks() {
 
 // A run is checked once it rests for a while, so that whatever else is asked for at its end goes first.
 const CHECK_MS = 400;
-let checkTimer = 0;
+let checkTimer = 0, checkOf = ""; // the newest step that is to be checked
 function askForChecks({ are_due: areDue }) {
+  const of = areDue ? `${state.run} ${stepCount()}` : "";
+  if (of === checkOf && checkTimer) return; // another message of the same step
   clearTimeout(checkTimer);
-  if (areDue && !isPending("check")) checkTimer = setTimeout(() => send("check"), CHECK_MS);
+  checkOf = of;
+  checkTimer = 0;
+  if (areDue && !isPending("check")) checkTimer = setTimeout(() => { checkTimer = 0; send("check"); }, CHECK_MS);
 }
 
 // A run that is under way has none.

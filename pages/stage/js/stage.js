@@ -206,8 +206,8 @@ function show(component) {
   }
   stageNow = stage;
   keepTicking(header);
-  askForChecks(header.checks);
   acknowledge(header.echo);
+  askForChecks(header.checks);
   if (before && before.next_model !== header.next_model) judgeAnew();
   if (!header.has_code && !isPending("code")) send("code");
   follow(header);
