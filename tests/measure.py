@@ -40,10 +40,7 @@ def measure_start(log: Path) -> dict[str, Any]:
             page.wait_for_selector(STAGE, timeout=60_000)
             first_paint = time.monotonic() - since
             before = run_id(page)
-            until = time.monotonic() + 60
-            while run_id(page) == before and time.monotonic() < until:  # refused until the model is ready
-                begin(page, "The little bird")
-                page.wait_for_timeout(300)
+            begin(page, "The little bird")  # waits for the model
             wait_for_new_run(page, before, 2)
             token = time.monotonic() - since
             wait_for_new_run(page, before, 30)

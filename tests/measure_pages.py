@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from tests.browser import browser, open_tab, serve
+from tests.browser import browser, open_page, open_tab, serve
 from tests.heads import go_to
 from tests.stage import lie_still, ready
 
@@ -16,22 +16,25 @@ ROUNDS, PRESSES = 4, 46
 SETTLED_MS = 1800  # after which nothing of a page comes any more
 # Notes the last change of the page, and what the server has sent since the last click.
 WATCH = """(() => {
-    globalThis.since = { click: 0, change: 0, bytes: 0 };
+    globalThis.openingWatch = { click: 0, change: 0, bytes: 0 };
     const { send } = WebSocket.prototype;
     WebSocket.prototype.send = function (message) {
         if (!this.isWatched) {
             this.isWatched = true;
-            this.addEventListener("message", ({ data }) => { since.bytes += data.size ?? data.byteLength; });
+            this.addEventListener("message", ({ data }) => {
+                openingWatch.bytes += data.size ?? data.byteLength ?? data.length;
+            });
         }
         return send.call(this, message);
     };
     addEventListener("DOMContentLoaded", () => {
-        new MutationObserver(() => { since.change = performance.now(); }).observe(
+        new MutationObserver(() => { openingWatch.change = performance.now(); }).observe(
             document.body, { subtree: true, childList: true, attributes: true, characterData: true });
     });
-    document.addEventListener("click", () => { Object.assign(since, { click: performance.now(), bytes: 0 }); }, true);
+    document.addEventListener(
+        "click", () => { Object.assign(openingWatch, { click: performance.now(), bytes: 0 }); }, true);
 })()"""
-OPENED = "[since.change - since.click, since.bytes / 1000, document.querySelectorAll('*').length]"
+OPENED = "[openingWatch.change - openingWatch.click, openingWatch.bytes / 1000, document.querySelectorAll('*').length]"
 # Notes the time from each key to the first frame in which the first chart says something else.
 KEYS = """() => {
     globalThis.took = [];
@@ -64,17 +67,20 @@ def measure_pages(log: Path) -> dict[str, Any]:
                 page.get_by_role("link", name=name, exact=True).click()
                 page.wait_for_timeout(SETTLED_MS)
                 found[name].append(page.evaluate(OPENED))
-        openings = {
-            name: dict(
-                zip(("ms", "kb", "elements"), map(round, map(median, zip(*of_page[1:], strict=True))), strict=True)
-            )
-            for name, of_page in found.items()
-        }
-        return {"openings": openings, "slider_ms": measure_slider(page)}
+        openings = {name: medians(of_page[1:]) for name, of_page in found.items()}
+        window.close()
+        return {"openings": openings, "slider_ms": measure_slider(open_page(opened, server.url))}
+
+
+def medians(openings: list[list[float]]) -> dict[str, int]:
+    """The medians of a page's openings."""
+    columns = zip(*openings, strict=True)
+    return {name: round(median(values)) for name, values in zip(("ms", "kb", "elements"), columns, strict=True)}
 
 
 def measure_slider(page: Page) -> int:
     """Milliseconds from a key on the temperature to the columns that it makes."""
+    ready(page)
     go_to(page, "Sampling")
     page.get_by_role("slider").first.focus()
     page.evaluate(KEYS)

@@ -1,5 +1,6 @@
 """What other settings would draw: the settings of the Sampling page, and all that depends on them."""
 
+import time
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ from .chart import show_chart, take_click
 from .excerpt import Excerpt
 from .heading import heading
 from .rerun import rerun
+
+# Streamlit sends what is drawn every 10 ms. After this moment the columns are on their way alone, and the browser
+# paints them while the rest is made.
+SENT_SECONDS = 0.012
 
 
 def show_what_if(name: str, excerpts: Sequence[Excerpt]) -> None:
@@ -110,6 +115,7 @@ def show_draw(view: layout.View, step: Step, excerpts: Sequence[Excerpt]) -> Non
     picture, controls = st.columns([5, 1.35])
     with picture, st.container(border=True, height="stretch"):
         choice = show_columns(view, step, drawn, preview)
+    time.sleep(SENT_SECONDS)
     with controls, st.container(border=True, height="stretch"):
         heading(view.key("settings"), "What if", has_chart=False)
         settings.show(view)
