@@ -9,7 +9,7 @@ from pages.charts.style import ChartData
 from pages.look.numbers import bits
 from pages.look.palette import Palette
 
-ENTROPY, SURPRISAL = "entropy", "surprisal of the drawn token"
+ENTROPY, SURPRISAL = "entropy", "surprisal of the draw"
 
 
 def entropy_rows(trace: Trace) -> ChartData:
