@@ -21,8 +21,7 @@ CSS = f"""<style>
   .st-key-{KEY} a p {{ font-size: 0.95rem; white-space: nowrap; }}
 }}
 [data-testid="stHeader"] [data-testid^="stTopNav"][aria-current] {{
-  background: color-mix(in srgb, currentColor 10%, transparent);
-  p {{ font-weight: 600; }}
+  background: color-mix(in srgb, currentColor 10%, transparent); /* no bolder letters: their room was measured before */
 }}
 </style>"""
 OPEN_PAGE = """<style>

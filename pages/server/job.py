@@ -20,7 +20,6 @@ from gpt2.reading.tables import Tables
 from gpt2.trace.trace import Trace
 
 from .capacity import capacity
-from .first_look import wait_until_shown
 from .host import NOT_AT_HOME, device, learn_folder
 from .limits import limits
 from .memory import collect_garbage
@@ -119,7 +118,6 @@ class ModelJob:
                 self._read(self._fetched())
             assert self.checkpoint is not None
             self._go_on("compiling", "Loading the model.")
-            wait_until_shown()
             self._time("binding")
             threads = limits().threads or default_threads(self.checkpoint.config)
             stopped, own = self._cancelled.is_set, self._own_code()

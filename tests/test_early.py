@@ -1,4 +1,4 @@
-"""A new server shows its first page before it loads a model, and whoever asks early waits and is not sent away."""
+"""Whoever asks for a run as its model is about to be ready waits for it and is not sent away; the checks come later."""
 
 import threading
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 
 import gpt2
 from gpt2.trace.trace import Trace
-from pages.server import first_look, job
+from pages.server import job
 from pages.server.models import Pool
 from pages.stage.actions import CheckRun, parse
 from pages.visit.player import Player
@@ -35,29 +35,17 @@ class Held:
 
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
-    """A server that has shown nothing, and whose model comes when it may."""
+    """A server whose model comes when it may."""
     binding, models = Held(), Pool()
     monkeypatch.setattr(gpt2, "bind", binding)
-    monkeypatch.setattr(first_look, "_was_shown", threading.Event())
-    monkeypatch.setattr(first_look, "MOST_SECONDS", SECONDS)
     for place in ("visit", "model_choice"):
         monkeypatch.setattr(f"pages.visit.{place}.pool", lambda: models)
     yield binding
-    first_look.note_shown()
     binding.may_go_on.set()
     models.request("bundled").wait(SECONDS)
 
 
-def test_a_model_is_loaded_once_the_first_page_is_made(held: Held, trace: Trace) -> None:
-    visit = Visit(Player(trace, ""))
-    visit.refresh()
-    assert not held.has_begun.wait(0.2)
-    first_look.note_shown()
-    assert held.has_begun.wait(SECONDS)
-
-
 def test_a_run_that_is_asked_for_as_its_model_comes_begins_with_it(held: Held, trace: Trace) -> None:
-    first_look.note_shown()
     visit = Visit(Player(trace, ""), max_new_tokens=2, speed=0)
     visit.refresh()
     asking = threading.Thread(target=visit.answer, args=(parse("run", {"text": "The bird"}),))
@@ -77,7 +65,6 @@ def test_whoever_has_waited_too_long_is_told(held: Held, trace: Trace, monkeypat
 
 
 def test_a_run_is_checked_after_its_model_has_come(held: Held, trace: Trace) -> None:
-    first_look.note_shown()
     visit = Visit(Player(trace, ""))
     for _ in range(2):
         visit.answer(CheckRun())
