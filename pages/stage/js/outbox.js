@@ -34,8 +34,8 @@ function withdraw(name) {
 
 function flush() {
   clearTimeout(outbox.timer);
-  if (!outbox.pending.length || !shared.component || isLeaving()) return;
-  shared.component.setTriggerValue("actions", outbox.pending);
+  if (!outbox.pending.length || !shared.component) return;
+  if (!isLeaving()) shared.component.setTriggerValue("actions", outbox.pending); // else the new page says it
   outbox.timer = setTimeout(flush, outbox.wait);
   outbox.wait = Math.min(3000, outbox.wait * 2);
 }
