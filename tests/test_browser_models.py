@@ -82,6 +82,9 @@ def test_a_model_that_is_not_on_the_hub_is_one_sentence_and_the_stage_stays(live
 
 
 def test_the_keyboard_alone_chooses_and_cancels(live, hub):
+    expect(live.locator(f"{STAGE} .checked")).to_be_visible(
+        timeout=20_000
+    )  # a run is checked before a model is on its way
     hub.hold_at = HALF
     live.locator("button.chip").focus()
     live.keyboard.press("Enter")
