@@ -123,13 +123,14 @@ def bind(
         SettingsError: if `device` is none of `auto`, `cpu` and `gpu`, or `GPT2_THREADS` is asked for and not a whole
             number from 1 up.
     """
-    from .engine.address_space import check_address_space, check_open_files
+    from .engine.importing import check_address_space, check_open_files, importing_max
 
     check_open_files()
     check_address_space()
     try:
-        from .engine import compiled, compiling, devices, settings
-        from .engine.engine import Engine
+        with importing_max():
+            from .engine import compiled, compiling, devices, settings
+            from .engine.engine import Engine
     except ImportError as error:
         raise EngineError(
             f"MAX cannot be imported here ({error}); install it with pip install -r requirements.txt. "
@@ -139,11 +140,13 @@ def bind(
     devices.start_threads(settings.threads(checkpoint.config) if threads is None else threads)
     device = devices.resolve(device)
     if own_code is not None:
-        from .learn.own_model import OwnEngine
+        with importing_max():
+            from .learn.own_model import OwnEngine
 
         return OwnEngine(checkpoint, own_code)
     if at_once and device == "cpu" and compiled.missing(checkpoint.config):
-        from .interpreter.graph import source
+        with importing_max():
+            from .interpreter.graph import source
 
         return Engine(checkpoint, device, source(checkpoint.config))
     compiling.compile_apart(checkpoint.config, progress or (lambda _: None), stopped, device)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from . import load
 from .bench import command as bench_command
 from .checkpoints.catalog import MINE
-from .engine.address_space import MAX_BYTES, NUMPY_BYTES, check_address_space, check_open_files
+from .engine.importing import MAX_BYTES, NUMPY_BYTES, check_address_space, check_open_files
 from .engine.settings import learn_folder
 from .errors import GPT2Error, SettingsError, reason
 from .experiments import compare_command

@@ -4,7 +4,7 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -38,9 +38,14 @@ def tree(name: str) -> ast.Module:
 @cache
 def imports(name: str, lazy: bool = True) -> set[str]:
     """Full names of what a file imports; without `lazy`, only at import time (not in functions or TYPE_CHECKING)."""
+    return imported_by(name, ast.walk(tree(name)) if lazy else at_import_time(tree(name)))
+
+
+def imported_by(name: str, nodes: Iterable[ast.AST]) -> set[str]:
+    """Full names of what these statements of a file import."""
     package = name.removesuffix(".py").split("/")[:-1]
     found = set()
-    for node in ast.walk(tree(name)) if lazy else at_import_time(tree(name)):
+    for node in nodes:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -56,6 +61,17 @@ def at_import_time(node: ast.AST) -> Iterator[ast.AST]:
         if not checked and not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             yield child
             yield from at_import_time(child)
+
+
+def own_files(imported: Iterable[str]) -> set[str]:
+    """The files of the program among what is imported, by their full names."""
+    found = set()
+    for name in imported:
+        parts = name.split(".")
+        tries = ("/".join(parts[:length]) for length in range(len(parts), 0, -1))
+        files = (file for path in tries for file in (f"{path}.py", f"{path}/__init__.py"))
+        found |= {next(filter(PROGRAM.__contains__, files))} if parts[0] in ("gpt2", "pages") else set()
+    return found
 
 
 def importers(top: str, names: tuple[str, ...] = PYTHON, lazy: bool = True) -> set[str]:

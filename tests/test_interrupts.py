@@ -13,7 +13,7 @@ import pytest
 
 from gpt2.checkpoints.weights import Checkpoint
 from gpt2.engine import devices
-from gpt2.engine.address_space import FILES, MAX_BYTES, NUMPY_BYTES
+from gpt2.engine.importing import FILES, MAX_BYTES, NUMPY_BYTES
 from gpt2.engine.passes import Graph
 from gpt2.errors import EngineError
 from tests.compiling import ROOT

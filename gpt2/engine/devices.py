@@ -1,6 +1,5 @@
 """The devices that run graphs, this machine's CPU or a GPU that MAX can use, and their properties."""
 
-import atexit
 import os
 import platform
 import sys
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from max._mlir_context import default_mlir_context
 from max.driver import CPU, Accelerator, Buffer, Device, accelerator_count
 from max.dtype import DType
 from max.engine import InferenceSession
@@ -31,10 +29,6 @@ from .shutdown import CALLS_IN_FLIGHT
 Array = NDArray[np.float32]
 TASKS = Path("/proc/self/task")
 STARTING, HAS_STARTED = threading.Lock(), threading.Event()  # of MAX's threads in this process
-
-if threading.current_thread() is not threading.main_thread():
-    # MAX enters its MLIR context in the importing thread, here another one, but leaves it in the main one at exit.
-    atexit.register(default_mlir_context().__enter__)
 
 CUBLAS = ("libcublas.so.13", "libcublas.so.12")
 AVX2 = frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"})

@@ -6,6 +6,7 @@ from zlib import crc32
 
 import streamlit as st
 
+from gpt2.engine.importing import importing_max
 from gpt2.learn.lesson import Array, Blank, Failure, Lesson, OnStage
 from gpt2.learn.verdict import all_equal, describe, equal
 from pages.frame import layout
@@ -92,7 +93,8 @@ def say_choices(lesson: Lesson, choices: Sequence[str]) -> None:
 
 def say_outcome(lesson: Lesson, choices: Sequence[str]) -> None:
     """Say what the chosen lines make of the lesson's own cases, where that is wrong."""
-    from gpt2.learn.trial import attempt
+    with importing_max():
+        from gpt2.learn.trial import attempt
 
     cases = lesson.cases()
     found, expected = (attempt(text, lesson.file_name, cases) for text in (lesson.filled(choices), lesson.solution))
@@ -108,7 +110,8 @@ def say_outcome(lesson: Lesson, choices: Sequence[str]) -> None:
 
 def show_outcome(lesson: Lesson, view: View, stage: OnStage, layer: int, choices: Sequence[str]) -> None:
     """Draw what the chosen lines make of the run, beside what is right, and say what is wrong."""
-    from gpt2.learn.glass import with_choices
+    with importing_max():
+        from gpt2.learn.glass import with_choices
 
     def outcome() -> tuple[Array | Failure, Array | Failure]:
         right = [blank.right for blank in lesson.blanks]

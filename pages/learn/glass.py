@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from gpt2.engine.importing import importing_max
 from gpt2.learn.lesson import MODEL, Lesson, OnStage
 from pages.frame import layout
 from pages.frame.details import details
@@ -37,7 +38,8 @@ def show_source(lesson: Lesson) -> None:
 
 def show_glass(lesson: Lesson, view: View, stage: OnStage, layer: int) -> None:
     """Draw the component's lines with what each made of the run on the stage, and a map of the chosen one."""
-    from gpt2.learn.glass import look
+    with importing_max():
+        from gpt2.learn.glass import look
 
     key = (lesson.number, view.trace.steps[-1].identity, layer)
     with st.container(border=True):

@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from gpt2.engine.importing import importing_max
 from gpt2.learn.lesson import Lesson, OnStage
 from gpt2.learn.lessons import LESSONS
 from pages.frame import layout
@@ -68,7 +69,8 @@ def show_lines(lesson: Lesson, view: View, layer: int) -> OnStage | None:
     stage: OnStage | None = None
     if view.step is not None and view.checkpoint is not None and lesson.on_stage is not None:
         with layout.explain_missing():
-            stage = lesson.on_stage(view.trace, view.checkpoint, layer)
+            with importing_max():  # for what holds the component's inputs
+                stage = lesson.on_stage(view.trace, view.checkpoint, layer)
             show_glass(lesson, view, stage, layer)
     if stage is None:
         if lesson.on_stage is not None:

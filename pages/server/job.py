@@ -13,6 +13,7 @@ from gpt2.checkpoints.catalog import MINE
 from gpt2.checkpoints.download import Transfer, obtain
 from gpt2.checkpoints.hub import Place, locate
 from gpt2.checkpoints.weights import Checkpoint, load_checkpoint
+from gpt2.engine.importing import importing_max
 from gpt2.engine.settings import default_threads
 from gpt2.errors import GPT2Error, SettingsError
 from gpt2.model.config import GPT2Config
@@ -140,7 +141,8 @@ class ModelJob:
 
     def _compile(self, engine: "Engine") -> None:
         """Compile the graphs of a model that is in use already; if that fails, it stays as it is."""
-        from gpt2.engine.compiling import compile_apart
+        with importing_max():
+            from gpt2.engine.compiling import compile_apart
 
         self._follow_compile("Its graphs are about to be compiled.")
         try:

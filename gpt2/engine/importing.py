@@ -1,10 +1,16 @@
-"""The limits on a process's addresses (`ulimit -v`) and open files (`ulimit -n`), checked before anything needs more.
+"""Before MAX is imported: the limits that it would abort at, and one thread at a time.
 
-Native libraries abort for want of addresses; a file that cannot be opened for want of others looks as if it were gone.
+Native libraries abort for want of addresses (`ulimit -v`); a file that cannot be opened for want of others
+(`ulimit -n`) looks as if it were gone. Parts of MAX are defined in its MLIR context, which only the thread is in that
+imported that context first: a second thread that imports such a part meanwhile fails.
 """
 
+import atexit
 import os
-from contextlib import ExitStack
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from gpt2.errors import EngineError
 
@@ -15,6 +21,26 @@ MAX_BYTES = 3_000_000_000 + 200_000_000 * (os.cpu_count() or 1)
 NUMPY_BYTES = 400_000_000
 # Commands have up to six files open beside the standard streams, for a moment.
 FILES = 12
+
+_one_thread = threading.RLock()
+
+
+@contextmanager
+def importing_max() -> Iterator[None]:
+    """Import MAX, or what imports it, within this: in its context, and while no other thread does.
+
+    Raises:
+        ImportError: if MAX is not installed.
+    """
+    with _one_thread:
+        is_first = "max._mlir_context" not in sys.modules
+        from max._mlir_context import default_mlir_context, ensure_default_mlir_context
+
+        if is_first and threading.current_thread() is not threading.main_thread():
+            # MAX has entered its context in this thread, but leaves it in the main one at exit.
+            atexit.register(default_mlir_context().__enter__)
+        with ensure_default_mlir_context():
+            yield
 
 
 def check_address_space(needed: int = MAX_BYTES) -> None:
