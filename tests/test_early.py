@@ -1,5 +1,6 @@
-"""Whoever asks for a run as its model is about to be ready waits for it and is not sent away; the checks come later."""
+"""A new server shows its first page before it loads a model, and whoever asks early waits and is not sent away."""
 
+import math
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import gpt2
 from gpt2.trace.trace import Trace
 from pages.server import job
+from pages.server.first_look import FirstLook
 from pages.server.models import Pool
 from pages.stage.actions import CheckRun, parse
 from pages.visit.player import Player
@@ -34,18 +36,41 @@ class Held:
 
 
 @pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+def first_look(monkeypatch: pytest.MonkeyPatch) -> FirstLook:
+    """That of a server that has made no page yet."""
+    first_look = FirstLook(SECONDS)
+    monkeypatch.setattr(job, "FIRST_LOOK", first_look)
+    return first_look
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch, first_look: FirstLook) -> Iterator[Held]:
     """A server whose model comes when it may."""
     binding, models = Held(), Pool()
     monkeypatch.setattr(gpt2, "bind", binding)
     for place in ("visit", "model_choice"):
         monkeypatch.setattr(f"pages.visit.{place}.pool", lambda: models)
     yield binding
+    first_look.note_made()
     binding.may_go_on.set()
     models.request("bundled").wait(SECONDS)
 
 
-def test_a_run_that_is_asked_for_as_its_model_comes_begins_with_it(held: Held, trace: Trace) -> None:
+def test_a_model_is_loaded_once_the_first_page_is_made(held: Held, first_look: FirstLook, trace: Trace) -> None:
+    Visit(Player(trace, "")).refresh()
+    assert not held.has_begun.wait(0.2)
+    first_look.note_made()
+    assert held.has_begun.wait(SECONDS)
+
+
+def test_no_model_waits_long_for_a_page_that_does_not_come() -> None:
+    FirstLook(0.01).wait()
+
+
+def test_a_run_that_is_asked_for_as_its_model_comes_begins_with_it(
+    held: Held, first_look: FirstLook, trace: Trace
+) -> None:
+    first_look.note_made()
     visit = Visit(Player(trace, ""), max_new_tokens=2, speed=0)
     visit.refresh()
     asking = threading.Thread(target=visit.answer, args=(parse("run", {"text": "The bird"}),))
@@ -64,7 +89,17 @@ def test_whoever_has_waited_too_long_is_told(held: Held, trace: Trace, monkeypat
     assert visit.player.error == STILL_LOADING
 
 
-def test_a_run_is_checked_after_its_model_has_come(held: Held, trace: Trace) -> None:
+def test_nobody_waits_for_a_model_that_is_being_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "PATIENCE_SECONDS", math.inf)  # no wait may be as long: it would raise
+    model = job.ModelJob("someone/large", lambda *_: None)
+    with pytest.raises(OverflowError):
+        model.wait_ready()
+    model.phase = "downloading"
+    assert model.wait_ready() is None
+
+
+def test_a_run_is_checked_after_its_model_has_come(held: Held, first_look: FirstLook, trace: Trace) -> None:
+    first_look.note_made()
     visit = Visit(Player(trace, ""))
     for _ in range(2):
         visit.answer(CheckRun())

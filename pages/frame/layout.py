@@ -23,6 +23,7 @@ from pages.look.palette import DARK, LIGHT, Palette
 from pages.look.tokens import BEGIN, markdown
 from pages.matrix.blob import Picture
 from pages.server.caches import PICTURES, with_recomputer
+from pages.server.first_look import FIRST_LOOK
 from pages.server.job import ModelJob
 from pages.stage.component import stage, type_size
 from pages.stage.rest import Rest
@@ -115,6 +116,7 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
         is_fragment_run = next(runs) > 0
         visit.refresh()
         actions = stage(visit.snapshot(), view=view)
+        FIRST_LOOK.note_made()
         for action in actions:
             visit.answer(action)
         hear_others()

@@ -21,6 +21,7 @@ from gpt2.reading.tables import Tables
 from gpt2.trace.trace import Trace
 
 from .capacity import capacity
+from .first_look import FIRST_LOOK
 from .host import NOT_AT_HOME, device, learn_folder
 from .limits import limits
 from .memory import collect_garbage
@@ -89,7 +90,7 @@ class ModelJob:
 
     def wait_ready(self) -> "Engine | None":
         """The engine, for which whoever asks as it is about to be ready waits; None if it takes longer, or failed."""
-        if self.is_loading:
+        if self.is_loading and self.phase != "downloading":
             self._has_ended.wait(PATIENCE_SECONDS)
         return self.engine
 
@@ -119,6 +120,7 @@ class ModelJob:
                 self._read(self._fetched())
             assert self.checkpoint is not None
             self._go_on("compiling", "Loading the model.")
+            FIRST_LOOK.wait()
             self._time("binding")
             threads = limits().threads or default_threads(self.checkpoint.config)
             stopped, own = self._cancelled.is_set, self._own_code()
