@@ -4,7 +4,6 @@ import ast
 import re
 import shlex
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import pytest
 
 import gpt2
 from gpt2.__main__ import parse
-from pages.stage.code import SCRIPTS
 from tests.source_tree import COMPONENTS, ENGINE_ROOM, GALLERY, ROOT, TRACKED, tree
 
 
@@ -150,13 +148,3 @@ def test_the_python_examples_run_as_they_stand(tmp_path: Path, monkeypatch: pyte
     assert gpt2.Trace.load(tmp_path / "run.npz").run_id == after["trace"].run_id
     changed, plain = (after["engine"].run("Once upon a time", way)["logits"] for way in (after["changes"], None))
     assert not np.array_equal(changed, plain)
-
-
-def test_no_two_scripts_of_the_stage_declare_the_same_name() -> None:
-    """They are sent as one text, in which a name can be declared once."""
-    folder = ROOT / "pages"
-    files = [folder / "stage" / "js" / f"{name}.js" for name in SCRIPTS] + sorted((folder / "look").glob("*.js"))
-    begins = r"(?:^(?:const|let|class|(?:async )?function) |^(?:const|let) .*, )"
-    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
-    declared = [name for line in lines for name in re.findall(rf"{begins}(\w+)(?= [={{(]|\()", line)]
-    assert len(declared) > 100 and [name for name, count in Counter(declared).items() if count > 1] == []

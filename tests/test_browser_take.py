@@ -3,7 +3,6 @@
 import csv
 import io
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,16 +13,18 @@ from gpt2.reading.tables import Tables
 from gpt2.trace.trace import Trace
 from pages.charts import residual
 from pages.look.palette import LIGHT
+from pages.look.scripts import bundle
 from pages.matrix.notebook import picture_page
 from pages.visit.examples import recorded_run
 from tests.heads import go_to
+from tests.source_tree import ROOT
 from tests.stage import STAGE, lie_still, stage_number
 from tests.taking import is_for_a_room, table, taken
 
 pytestmark = pytest.mark.browser
 COLOURS = """node => new Set(new Uint32Array(
     node.getContext("2d").getImageData(0, 0, node.width, node.height).data.buffer)).size"""
-TABLES = Path(__file__).parents[1] / "pages" / "stage" / "js" / "tables.js"
+CSV = ROOT / "pages" / "stage" / "js" / "csv.js"
 
 
 def test_a_chart_a_matrix_and_a_panel_of_the_stage_are_taken_away_as_pictures_and_as_numbers(live):
@@ -137,7 +138,7 @@ def test_a_text_and_an_image_are_taken_away_with_all_their_numbers(live, checkpo
 def test_a_text_that_a_spreadsheet_would_run_is_written_as_a_text(chromium):
     page = chromium.new_page()
     rows = [["=1+1", "@x", " -2", "a,b", 'say "so"', "·the"], [-0.5, 1e-9, None, float("nan"), "", "\n"]]
-    told = page.evaluate(f"rows => {{ {TABLES.read_text(encoding='utf-8')}\nreturn csv(rows); }}", rows)
+    told = page.evaluate(f"rows => {{ {bundle(CSV)}\nreturn csv(rows); }}", rows)
     page.close()
     assert list(csv.reader(io.StringIO(told, newline=""))) == [
         ["'=1+1", "'@x", "' -2", "a,b", 'say "so"', "·the"],

@@ -10,10 +10,12 @@ from playwright.sync_api import Browser
 
 from pages.look import names, numbers
 from pages.look.palette import DARK, LIGHT
-from pages.look.scripts import palettes_script, shared_script
+from pages.look.scripts import bundle, palettes_script
+from tests.source_tree import ROOT
 
 NAN, ENDLESS = float("nan"), float("inf")
 FINITE = st.floats(-1e12, 1e12)
+SHARED = bundle(*sorted((ROOT / "pages" / "look").glob("*.js")))
 SHARES = (0, -1e-17, 1e-9, 9.99e-5, 1e-4, 0.00049, 5e-4, 9.99e-4, 1e-3, 0.0049, 0.005, 0.0051, 0.1225, 0.9995, 1)
 
 
@@ -126,7 +128,7 @@ def test_the_browser_writes_every_number_as_python_does(chromium: Browser) -> No
     page = chromium.new_page()
     written = page.evaluate(
         f"""values => {{
-            {shared_script()}
+            {SHARED}
             const writers = {{
               percent, whole_percent: wholePercent, bits, milliseconds, number, signed,
               round_above: (value) => roundAbove(Math.abs(value)),
@@ -138,7 +140,7 @@ def test_the_browser_writes_every_number_as_python_does(chromium: Browser) -> No
         }}""",
         values,
     )
-    named = page.evaluate(f"() => {{ {shared_script()} return [layerName(2), headName(2, 4)]; }}")
+    named = page.evaluate(f"() => {{ {SHARED} return [layerName(2), headName(2, 4)]; }}")
     page.close()
     assert named == [names.layer_name(2), names.head_name(2, 4)]
     for name, texts in written.items():
@@ -159,7 +161,7 @@ def test_the_browser_has_the_palettes_and_knows_the_dark_one(chromium: Browser) 
     palettes, dark = page.evaluate(
         f"""() => {{
             {palettes_script()}
-            {shared_script()}
+            {SHARED}
             return [PALETTES, Object.values(PALETTES).map(({{ paper }}) => isDark(channels(paper)))];
         }}"""
     )

@@ -13,7 +13,6 @@ from gpt2.trace.trace import Step, Trace
 from pages.look.tokens import spoken
 from pages.stage import sentences
 from pages.stage.actions import Pause, Play, Settings
-from pages.stage.code import HERE, SCRIPTS
 from pages.stage.message import MAX_MESSAGE_BYTES, RECENT, REPEATS, BrowserState, encode_message
 from pages.stage.pack import (
     CUT_BY_TOP_K,
@@ -254,9 +253,3 @@ def test_a_step_without_a_draw_or_a_lens_is_packed(trace: Trace) -> None:
     meta, _ = split(pack_step(trace.cut(0).append(looked), 0, None))
     assert meta["next"] is None and meta["lens"] is None
     assert meta["says"]["draw"] == ["Nothing was drawn at this step."]
-
-
-def test_every_script_is_part_of_the_module_and_short() -> None:
-    files = {path.stem: path for path in (HERE / "js").glob("*.js")}
-    assert set(files) == set(SCRIPTS)
-    assert all(len(path.read_text(encoding="utf-8").splitlines()) < 300 for path in files.values())

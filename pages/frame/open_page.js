@@ -2,7 +2,7 @@
 // draw late, and again, nor of a group in whose menu the page is, at the top. The row's link is brought into sight.
 // Calls overtake each other on a busy machine: the page opened last counts.
 
-const ROW = '.st-key-page-row', HEADER = '[data-testid="stHeader"]';
+const ROW = ".st-key-page-row", HEADER = '[data-testid="stHeader"]';
 const TOP = `${HEADER} :is([data-testid="stTopNavLink"], [data-testid="stTopNavSection"])`;
 const OPACITY = { checkOpacity: true }; // a link that finds no room is transparent
 
@@ -13,28 +13,33 @@ export default ({ data: { open, group, since } }) => {
   const mark = () => {
     if (since < globalThis.gpt2OpenSince) return;
     const row = [...document.querySelectorAll(`${ROW} a`)], link = row.find((one) => said(one) === open);
-    if (link && !link.hasAttribute('aria-current')) {
+    if (link && !link.hasAttribute("aria-current")) {
       say(row, link);
       sizes.disconnect();
       sizes.observe(link); // it has its size once the style sheets and the letters are here
     }
     const top = [...document.querySelectorAll(TOP)], seen = top.filter((one) => one.checkVisibility(OPACITY));
     const here = seen.find((one) => said(one) === (group || open)) ?? seen.at(-1); // the menu of what finds no room
-    if (here && top.some((one) => one.hasAttribute('aria-current') !== (one === here))) say(top, here);
+    if (here && top.some((one) => one.hasAttribute("aria-current") !== (one === here))) say(top, here);
   };
   const nodes = new MutationObserver(mark);
-  nodes.observe(document.querySelector('.stMain') ?? document.body, { childList: true, subtree: true });
+  nodes.observe(document.querySelector(".stMain") ?? document.body, { childList: true, subtree: true });
   const header = document.querySelector(HEADER);
-  if (header) nodes.observe(header, { childList: true, subtree: true, attributes: true, attributeFilter: ['style'] });
+  if (header) nodes.observe(header, { childList: true, subtree: true, attributes: true, attributeFilter: ["style"] });
   mark();
-  return () => { nodes.disconnect(); sizes.disconnect(); };
+  return () => {
+    nodes.disconnect();
+    sizes.disconnect();
+  };
 };
 
-function said(link) { return link.textContent.trim(); }
+function said(link) {
+  return link.textContent.trim();
+}
 
 function say(links, link) {
-  for (const one of links) one.removeAttribute('aria-current');
-  link.setAttribute('aria-current', link instanceof HTMLAnchorElement ? 'page' : 'true');
+  for (const one of links) one.removeAttribute("aria-current");
+  link.setAttribute("aria-current", link instanceof HTMLAnchorElement ? "page" : "true");
 }
 
 function center(row, link) {

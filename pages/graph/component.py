@@ -5,18 +5,17 @@ from pathlib import Path
 import streamlit as st
 
 from pages.look.palette import Palette
-from pages.look.scripts import shared_script
+from pages.look.scripts import bundle
 
 from .picture import GraphPicture
 
 HERE = Path(__file__).parent
-SCRIPTS = "draw", "still", "graph"
 
 _mount = st.components.v2.component(
     "gpt2_graph",
     html='<div class="graph"></div>',
     css=(HERE / "graph.css").read_text(encoding="utf-8"),
-    js="\n".join([shared_script(), *((HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)]),
+    js=bundle(HERE / "graph.js"),
 )
 
 

@@ -1,5 +1,9 @@
 // How a part of the model is named: the rules of names.py; a test compares the two.
 
-function layerName(layer) { return `L${layer}`; }
+export function layerName(layer) {
+  return `L${layer}`;
+}
 
-function headName(layer, head) { return `${layerName(layer)}·H${head}`; }
+export function headName(layer, head) {
+  return `${layerName(layer)}·H${head}`;
+}

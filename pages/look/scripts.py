@@ -1,6 +1,7 @@
-"""What the browser's scripts share: how numbers, names and tokens are written, strokes, keys, titles, palettes."""
+"""The browser's scripts: modules that are put together into one, and what Python writes before them."""
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,10 +12,29 @@ from .panels import PANELS
 HERE = Path(__file__).parent
 
 
-def shared_script() -> str:
-    """The functions that the stage and the matrix both use; they come before all others."""
-    names = "numbers", "names", "tokens", "canvas", "cells", "heading"
-    return "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in names)
+IMPORT = re.compile(r'^import \{[^}]*\} from "([^"]+)";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+
+
+def bundle(*entries: Path) -> str:
+    """Scripts and all that they import as one, in the order in which a browser would run the modules.
+
+    Streamlit takes one text for each component. In it each name is declared once: a test sees to that.
+    """
+    begun, sources = set[Path](), list[str]()
+
+    def add(path: Path) -> None:
+        if path in begun:
+            return
+        begun.add(path)
+        source = path.read_text(encoding="utf-8")
+        for imported in IMPORT.findall(source):
+            add((path.parent / imported).resolve())
+        sources.append(EXPORT.sub("", IMPORT.sub("", source)))
+
+    for entry in entries:
+        add(entry.resolve())
+    return "\n".join(sources)
 
 
 def heading_sheet() -> str:

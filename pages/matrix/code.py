@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from pages.look.scripts import heading_sheet, shared_script
+from pages.look.scripts import bundle, heading_sheet
 
 HERE = Path(__file__).parent
-SCRIPTS = ("read", "paint", "panel", "table", "still", "keys", "matrix")
 HTML = '<div class="matrix"></div>'
 
 
@@ -17,8 +16,7 @@ def lean(source: str) -> str:
 
 def component_script() -> str:
     """All of the component's code."""
-    own = ((HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
-    return lean("\n".join([shared_script(), *own]))
+    return lean(bundle(HERE / "matrix.js"))
 
 
 def component_sheet() -> str:

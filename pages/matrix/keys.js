@@ -1,19 +1,26 @@
 // The keys of a matrix, which is one tab stop. Tab enters its cells, and so does Enter after a click; until then all
 // other keys are the stage's. `view.entered` is the cell that they have reached.
 
-function move(view, cell, how) { showCell(view, cell, how); share(view, 'hover', cell); }
+import { cellAfter } from "../look/cells.js";
+import { keysOf, share, showCell } from "./cell.js";
+import { letGo, press } from "./picked.js";
+
+export function move(view, cell, how) {
+  showCell(view, cell, how);
+  share(view, "hover", cell);
+}
 
 function moveKeys(view, cell, hint) {
   [view.pinned, view.entered, view.isTouch] = [null, cell, false];
   move(view, cell, { tip: true, speak: true, hint });
-  view.tip.scrollIntoView({ block: 'nearest', inline: 'nearest' }); // and with it the cell beside it
+  view.tip.scrollIntoView({ block: "nearest", inline: "nearest" }); // and with it the cell beside it
 }
 
-function enter(view) {
+export function enter(view) {
   if (view.place) moveKeys(view, view.chosen || [view.place.rows - 1, 0], keysOf(view.header));
 }
 
-function leave(view) {
+export function leave(view) {
   view.pinned = view.entered = null;
   move(view, null);
 }
@@ -33,19 +40,19 @@ function escape(view) {
 
 // Whether a key was the picture's own.
 function answer(view, key) {
-  if (key === 'Escape') return !globalThis.gpt2Stage?.isFilled?.() && escape(view); // a filled window goes first
+  if (key === "Escape") return !globalThis.gpt2Stage?.isFilled?.() && escape(view); // a filled window goes first
   if (!view.entered) {
-    if (key === 'Enter') enter(view);
-    return key === 'Enter';
+    if (key === "Enter") enter(view);
+    return key === "Enter";
   }
   const { rows, columns } = view.place, to = cellAfter(key, view.entered, rows, () => columns);
   if (to) moveKeys(view, to);
-  else if (key === 'Enter' || key === ' ') press(view, view.entered);
+  else if (key === "Enter" || key === " ") press(view, view.entered);
   else return false;
   return true;
 }
 
-function onKey(view, event) {
+export function onKey(view, event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || !answer(view, event.key)) return;
   event.preventDefault();
   event.stopPropagation();

@@ -1,58 +1,11 @@
-// One picture on its canvas: where everything stands, the picture itself, the cell under the cursor.
-const LEGEND = 42, GAP = 4, TURN = (-55 * Math.PI) / 180;
+// One picture on its canvas: the cells, their labels and marks, the cell under the cursor.
 
-function geometry(ctx, header, ink, width) {
-  const [rows, columns] = [header.rows.length, header.columns.length];
-  const isMosaic = Boolean(header.tile), isTokens = header.column_start !== null && !isMosaic;
-  const widest = (labels) => labels.reduce((most, text) => Math.max(most, ctx.measureText(text).width), 0);
-  ctx.font = `12px ${ink.mono}`;
-  const tokenRoom = Math.min(84, Math.max(56, width * 0.2));
-  const left = header.row_start !== null ? tokenRoom : Math.min(120, widest(header.rows)) + 8;
-  const roomy = widest(header.columns) + 6 <= (width - left) / columns;
-  const top = isMosaic ? (header.columns.some(Boolean) ? 18 : 2) : (roomy && !isTokens ? 20 : 4);
-  const bottom = isTokens ? 60 : isMosaic || roomy ? 8 : 60;
-  const wide = width - left - 6, high = header.height - top - bottom - LEGEND;
-  let w = wide, h = high;
-  if (isMosaic) {
-    const side = Math.floor(Math.min((wide - GAP * (columns - 1)) / columns, (high - GAP * (rows - 1)) / rows));
-    w = side * columns + GAP * (columns - 1);
-    h = side * rows + GAP * (rows - 1);
-  } else if (header.square) {
-    w = h = Math.min(wide, high);
-  }
-  const gap = isMosaic ? GAP : 0;
-  return {
-    rows, columns, left, top, w, h, gap, isMosaic, isTokens, roomy,
-    cellW: (w - gap * (columns - 1)) / columns, cellH: (h - gap * (rows - 1)) / rows,
-    total: top + h + bottom + LEGEND, legendY: top + h + bottom,
-    x(c) { return left + c * (this.cellW + gap); },
-    y(r) { return top + r * (this.cellH + gap); },
-    hit(px, py) {
-      const c = Math.floor((px - left) / (this.cellW + gap)), r = Math.floor((py - top) / (this.cellH + gap));
-      return r >= 0 && c >= 0 && r < rows && c < columns ? [r, c] : null;
-    },
-  };
-}
+import { luminance } from "../look/canvas.js";
+import { FEW_ENDS, roundAbove } from "../look/numbers.js";
+import { colourOf, hatch, imageOf, inkOf, legend, numberText, shorten } from "./paint.js";
+import { geometry, heightOf, SHARE, sizesOf, standsBeside } from "./place.js";
 
-// A presenter's picture is drawn as a small one and enlarged: all its strokes and letters grow alike, and stay crisp.
-function sizesOf(root) {
-  const css = getComputedStyle(root), read = (name) => parseFloat(css.getPropertyValue(name)) || 0;
-  const type = read('--type') || 1, tall = read('--fill-tall'); // the height that there is for a picture alone
-  const whole = read('--fill-whole'); // and with its words beside it
-  return { type, tall: tall / type, whole: whole / type, key: `${type} ${tall}` };
-}
-
-// Squares that fill a window wide enough have their words on the left, and all of its height.
-const SHARE = 0.66, WORDS = 180; // of the width, at most; what the words need to be read with ease
-function standsBeside({ header: { tile, square }, width, sizes: { type, tall } }) {
-  const hasRoom = width * SHARE > tall * type && width * (1 - SHARE) > WORDS * type;
-  return Boolean(tall && type > 1 && (tile || square)) && hasRoom;
-}
-
-// Squares shrink until all of a picture is in the window; rows of text keep the height that they need.
-function heightOf({ height, tile, square }, tall) {
-  return tall && (tile || square) ? tall : Math.max(height, tall);
-}
+const TURN = (-55 * Math.PI) / 180;
 
 function fit(canvas, width, height, type) {
   const ratio = (globalThis.devicePixelRatio || 1) * type;
@@ -60,24 +13,36 @@ function fit(canvas, width, height, type) {
   canvas.height = Math.round(height * ratio);
   canvas.style.width = `${(canvas.width / ratio) * type}px`; // whole device pixels, or letters become soft
   canvas.style.height = `${(canvas.height / ratio) * type}px`;
-  const ctx = canvas.getContext('2d');
+  const ctx = canvas.getContext("2d");
   ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
   return ctx;
 }
 
+/** @returns {[number, number]} how many cells each pixel stands for, down and across */
 function paintCells(ctx, view, ratio) {
   const { header, data, ink, place } = view;
   const [tileRows, tileColumns] = header.tile || header.shape;
   const across = header.tile ? place.columns : 1, down = header.tile ? place.rows : 1;
   const w = header.tile ? place.cellW : place.w, h = header.tile ? place.cellH : place.h;
+  /** @type {[number, number]} */
   let pooled = [1, 1];
   ctx.imageSmoothingEnabled = false;
   for (let row = 0; row < down; row++) {
     for (let column = 0; column < across; column++) {
       const x = place.x(column), y = place.y(row);
       if (header.hatched) hatch(ctx, ink, x, y, w, h);
-      const image = imageOf(data, header.shape[1], row * tileRows, column * tileColumns, tileRows, tileColumns,
-        w * ratio, h * ratio, ink, header.scale);
+      const image = imageOf(
+        data,
+        header.shape[1],
+        row * tileRows,
+        column * tileColumns,
+        tileRows,
+        tileColumns,
+        w * ratio,
+        h * ratio,
+        ink,
+        header.scale,
+      );
       pooled = [image.perRow, image.perColumn];
       ctx.drawImage(image.canvas, x, y, w, h);
       ctx.strokeStyle = ink.line;
@@ -94,20 +59,26 @@ function paintGrid(ctx, { header, ink, place }) {
   ctx.lineWidth = header.text ? 2 : 1;
   ctx.beginPath();
   const [right, foot] = [place.left + place.w, place.top + place.h];
-  for (let c = 1; c < place.columns; c++) { ctx.moveTo(place.x(c), place.top); ctx.lineTo(place.x(c), foot); }
-  for (let r = 1; r < place.rows; r++) { ctx.moveTo(place.left, place.y(r)); ctx.lineTo(right, place.y(r)); }
+  for (let c = 1; c < place.columns; c++) {
+    ctx.moveTo(place.x(c), place.top);
+    ctx.lineTo(place.x(c), foot);
+  }
+  for (let r = 1; r < place.rows; r++) {
+    ctx.moveTo(place.left, place.y(r));
+    ctx.lineTo(right, place.y(r));
+  }
   ctx.stroke();
 }
 
 function paintText(ctx, { header, data, ink, place }) {
-  ctx.textBaseline = 'middle';
+  ctx.textBaseline = "middle";
   for (let r = 0; header.text && r < place.rows; r++) {
     for (let c = 0; c < place.columns; c++) {
       const x = place.x(c), y = place.y(r);
       if (place.isMosaic) {
         ctx.font = `600 12px ${ink.sans}`;
         ctx.fillStyle = ink.muted;
-        ctx.textAlign = 'right';
+        ctx.textAlign = "right";
         ctx.fillText(shorten(ctx, header.text[r][c], place.cellW * 0.6), x + place.cellW - 5, y + 11);
         continue;
       }
@@ -116,15 +87,15 @@ function paintText(ctx, { header, data, ink, place }) {
       const light = Number.isFinite(value) && luminance(colourOf(ink, header.scale, value)) > 0.2;
       const isBold = header.bold && header.bold[r][c];
       const isFaint = header.is_text && Math.abs(value) < header.scale.limit / 100; // so that it still reads as a text
-      const amount = place.cellW > 92 && !isFaint ? numberText(header.scale, value) : '';
-      ctx.fillStyle = !Number.isFinite(value) ? ink.muted : light ? '#14181c' : '#ffffff';
+      const amount = place.cellW > 92 && !isFaint ? numberText(header.scale, value) : "";
+      ctx.fillStyle = !Number.isFinite(value) ? ink.muted : light ? "#14181c" : "#ffffff";
       ctx.font = `12px ${ink.sans}`;
-      ctx.textAlign = 'right';
+      ctx.textAlign = "right";
       if (amount) ctx.fillText(amount, x + place.cellW - 6, y + place.cellH / 2 + 0.5);
       const inset = Math.min(6, place.cellW * 0.06);
       const room = place.cellW - 2 * inset - (amount ? ctx.measureText(amount).width + 6 : 0);
-      ctx.font = `${isBold ? '700 ' : ''}12px ${ink.mono}`;
-      ctx.textAlign = 'left';
+      ctx.font = `${isBold ? "700 " : ""}12px ${ink.mono}`;
+      ctx.textAlign = "left";
       if (place.cellH >= 12) ctx.fillText(shorten(ctx, header.text[r][c], room), x + inset, y + place.cellH / 2 + 0.5);
     }
   }
@@ -151,14 +122,14 @@ function paintLabels(ctx, { header, ink, place }) {
   const columnsDue = writtenLabels(place.columns, columnStep, header.mark_column, isNumbers);
   const write = (text, index, mark) => {
     ctx.fillStyle = index === mark ? ink.mark : ink.muted;
-    ctx.font = `${index === mark ? '700 ' : ''}12px ${ink.mono}`;
+    ctx.font = `${index === mark ? "700 " : ""}12px ${ink.mono}`;
     return text;
   };
-  ctx.textBaseline = 'middle';
+  ctx.textBaseline = "middle";
   header.rows.forEach((text, r) => {
     if (!rowsDue.has(r)) return;
     write(text, r, place.isMosaic ? null : header.mark_row);
-    ctx.textAlign = 'right';
+    ctx.textAlign = "right";
     ctx.fillText(shorten(ctx, text, place.left - 8), place.left - 6, place.y(r) + place.cellH / 2);
   });
   header.columns.forEach((text, c) => {
@@ -166,14 +137,14 @@ function paintLabels(ctx, { header, ink, place }) {
     write(text, c, place.isMosaic ? null : header.mark_column);
     const x = place.x(c) + place.cellW / 2;
     if (place.isMosaic || (place.roomy && !place.isTokens)) {
-      ctx.textAlign = 'center';
+      ctx.textAlign = "center";
       ctx.fillText(text, x, place.top - 9);
       return;
     }
     ctx.save();
     ctx.translate(x + 4, place.top + place.h + 7);
     ctx.rotate(TURN);
-    ctx.textAlign = 'right';
+    ctx.textAlign = "right";
     ctx.fillText(shorten(ctx, text, 64), 0, 0);
     ctx.restore();
   });
@@ -211,7 +182,7 @@ function paintWatched(ctx, { header, ink, place }) {
 }
 
 function ordinal(n) {
-  return `${n}${n % 10 === 2 && n % 100 !== 12 ? 'nd' : n % 10 === 3 && n % 100 !== 13 ? 'rd' : 'th'}`;
+  return `${n}${n % 10 === 2 && n % 100 !== 12 ? "nd" : n % 10 === 3 && n % 100 !== 13 ? "rd" : "th"}`;
 }
 
 // What had to be left out for want of room, in words.
@@ -220,27 +191,27 @@ function economies(rowStep, columnStep, [perRow, perColumn], header) {
   const step = Math.max(rowStep, columnStep);
   if (step > 1 && !header.tile) said.push(`Every ${ordinal(step)} label is written, and the first.`);
   if (perRow * perColumn > 1) said.push(`Each pixel shows the largest of ${perRow} × ${perColumn} cells.`);
-  return said.join(' ');
+  return said.join(" ");
 }
 
-function paintPicture(view) {
+export function paintPicture(view) {
   const { type, tall, whole } = (view.sizes = sizesOf(view.root)), isBeside = standsBeside(view);
   const ratio = (globalThis.devicePixelRatio || 1) * type;
-  const probe = view.base.getContext('2d');
+  const probe = view.base.getContext("2d");
   view.ink = inkOf(view.root, view.header);
-  view.root.classList.toggle('beside', isBeside);
+  view.root.classList.toggle("beside", isBeside);
   const header = { ...view.header, height: isBeside ? whole : heightOf(view.header, tall) };
   let width = Math.floor((view.width * (isBeside ? SHARE : 1)) / type);
   view.place = geometry(probe, header, view.ink, width);
   if (isBeside) width = Math.min(width, Math.ceil(view.place.left + view.place.w) + 6);
   view.wide = width;
-  view.root.style.setProperty('--matrix-muted', view.ink.muted);
-  view.root.style.setProperty('--matrix-mark', view.ink.mark);
+  view.root.style.setProperty("--matrix-muted", view.ink.muted);
+  view.root.style.setProperty("--matrix-mark", view.ink.mark);
   return paintOn(fit(view.base, width, view.place.total, type), view, width, ratio);
 }
 
 // All of the picture but its cursor, on a canvas or on another pen with the same interface.
-function paintOn(ctx, view, width, ratio) {
+export function paintOn(ctx, view, width, ratio) {
   const pooled = paintCells(ctx, view, ratio);
   paintGrid(ctx, view);
   paintText(ctx, view);
@@ -251,7 +222,7 @@ function paintOn(ctx, view, width, ratio) {
   return economies(rowStep, columnStep, pooled, view.header);
 }
 
-function paintCursor(view) {
+export function paintCursor(view) {
   const { place, ink, chosen, cursor, sizes: { type } } = view;
   const ctx = fit(view.over, view.wide, place.total, type);
   const outline = (cell, colour, thick) => {

@@ -4,17 +4,16 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.look.scripts import shared_script
+from pages.look.scripts import bundle
 
 from .blob import Picture, pack
 from .code import HERE, lean
 
-SCRIPTS = "read", "paint", "table", "text_still", "text"
 _mount = st.components.v2.component(
     "gpt2_text",
     html='<div class="text"></div>',
     css=(HERE / "text.css").read_text(encoding="utf-8"),
-    js=lean("\n".join([shared_script(), *((HERE / f"{name}.js").read_text() for name in SCRIPTS)])),
+    js=lean(bundle(HERE / "text.js")),
 )
 
 

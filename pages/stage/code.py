@@ -1,60 +1,12 @@
-"""The browser side of the stage: its files put together into one module, in the order they read."""
+"""The browser side of the stage: its modules put together into one."""
 
 import hashlib
 import json
 from pathlib import Path
 
-from pages.look.scripts import glossary_script, heading_sheet, palettes_script, shared_script
+from pages.look.scripts import bundle, glossary_script, heading_sheet, palettes_script
 
 HERE = Path(__file__).parent
-SCRIPTS = (
-    "theme",
-    "records",
-    "store",
-    "leaving",
-    "outbox",
-    "playback",
-    "address",
-    "lock",
-    "rest",
-    "watched",
-    "size",
-    "explain",
-    "pen",
-    "tables",
-    "still",
-    "take",
-    "fill",
-    "help",
-    "tour",
-    "keyboard",
-    "markup",
-    "prompt",
-    "settings",
-    "checks",
-    "number",
-    "models",
-    "token_facts",
-    "token_list",
-    "unfold",
-    "slim",
-    "strip",
-    "surface",
-    "voice",
-    "roving",
-    "pointer",
-    "touch",
-    "branch",
-    "patterns",
-    "embedding",
-    "residual",
-    "mosaic",
-    "one_head",
-    "lens",
-    "bars",
-    "sample_bar",
-    "stage",
-)
 SHEETS = ("layout", "controls", "inspection", "strip", "slim", "panels", "help", "take", "tour", "branch", "touch")
 
 # Streamlit sends a component's own script with every message, so the stage's is only this: wait for the code, pass
@@ -73,10 +25,9 @@ export default async function (component) {
 
 def joined() -> str:
     """The module that puts the stage's code on `globalThis`, once for each version of it."""
-    own = ((HERE / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
-    scripts = "\n".join([palettes_script(), glossary_script(), shared_script(), *own])
+    scripts = "\n".join([palettes_script(), glossary_script(), bundle(HERE / "js" / "stage.js")])
     sheets = ((HERE / "css" / f"{name}.css").read_text(encoding="utf-8") for name in SHEETS)
     css = "\n".join([*sheets, heading_sheet()])
     version = hashlib.sha256((scripts + css).encode()).hexdigest()[:12]
-    constants = f"const VERSION = {json.dumps(version)};\nconst CSS = {json.dumps(css)};"
+    constants = f"const VERSION = {json.dumps(version)};\nconst STYLES = {json.dumps(css)};"
     return f"{constants}\n{scripts}\nexport default () => {{}};\n"

@@ -4,9 +4,33 @@
 // The entry of the browser's history is only rewritten, never added to, and its page and all other parameters, such as
 // Streamlit's `embed`, stay as they are.
 
+import { lastStep, moveTo, STILL } from "./cursor.js";
+import { setLock } from "./lock.js";
+import { setText } from "./markup.js";
+import { requestPaint } from "./now.js";
+import { state } from "./store.js";
+import { unwatch, watch } from "./watched.js";
+
 const OWN_PARAMETERS = new Set([
-  "prompt", "z", "run", "model", "temperature", "top_k", "top_p", "seed", "max_new_tokens", "ignore_eos", "tokens",
-  "drawn", "check", "change", "named", "step", "head", "at", "speed",
+  "prompt",
+  "z",
+  "run",
+  "model",
+  "temperature",
+  "top_k",
+  "top_p",
+  "seed",
+  "max_new_tokens",
+  "ignore_eos",
+  "tokens",
+  "drawn",
+  "check",
+  "change",
+  "named",
+  "step",
+  "head",
+  "at",
+  "speed",
 ]);
 const ADDRESS_MS = 400; // browsers refuse more than some rewrites a second
 let addressTimer = 0;
@@ -24,8 +48,12 @@ function ownQuery() {
 }
 
 const isOwn = (piece) => [...new URLSearchParams(piece).keys()].some((name) => OWN_PARAMETERS.has(name));
-function pieces() { return location.search.slice(1).split("&").filter(Boolean); }
-function ownPieces() { return pieces().filter(isOwn); }
+function pieces() {
+  return location.search.slice(1).split("&").filter(Boolean);
+}
+function ownPieces() {
+  return pieces().filter(isOwn);
+}
 
 function addressNow() {
   const query = [...pieces().filter((piece) => !isOwn(piece)), ...ownQuery()].join("&");
@@ -42,14 +70,17 @@ function writeAddress() {
 }
 
 // Write it soon, and at most once in each `ADDRESS_MS`.
-function keepAddress() {
+export function keepAddress() {
   if (addressTimer) return;
   const wait = Math.max(0, addressedAt + ADDRESS_MS - performance.now());
-  addressTimer = setTimeout(() => { addressTimer = 0; if (state.header) writeAddress(); }, wait);
+  addressTimer = setTimeout(() => {
+    addressTimer = 0;
+    if (state.header) writeAddress();
+  }, wait);
 }
 
 // What a page below the stage says since the stage's newest message.
-function relink({ query, problem }) {
+export function relink({ query, problem }) {
   if (!state.header || state.header.link.is_pending) return;
   Object.assign(state.header.link, { query, problem });
   requestPaint();
@@ -57,14 +88,14 @@ function relink({ query, problem }) {
 
 // A page outlives its session if the connection is lost for long. Streamlit tells the new one of the address that the
 // page was opened with; the one that it has now is read in a new page.
-function isAnotherVisit({ link: { visit } }) {
+export function isAnotherVisit({ link: { visit } }) {
   const isAnother = state.visit !== "" && state.visit !== visit;
   state.visit = visit;
   return isAnother && ownPieces().length > 0;
 }
 
 // The run of the address is on the stage: its step, head and watched position, once.
-function arrive({ run, link: { arrival } }) {
+export function arrive({ run, link: { arrival } }) {
   if (!arrival || arrival.run !== run || state.arrived === run) return;
   state.arrived = run;
   state.playback = STILL;
@@ -74,7 +105,7 @@ function arrive({ run, link: { arrival } }) {
   moveTo(arrival.step);
 }
 
-function wireCopyLink({ copyLink, copied, copiedText, copiedLink }) {
+export function wireCopyLink({ copyLink, copied, copiedText, copiedLink }) {
   let timer = 0;
   const say = (text, link = "") => {
     clearTimeout(timer);
@@ -83,7 +114,9 @@ function wireCopyLink({ copyLink, copied, copiedText, copiedLink }) {
     copiedLink.value = link;
     copied.hidden = false;
     if (link) copiedLink.select();
-    else timer = setTimeout(() => { copied.hidden = true; }, 4000);
+    else {timer = setTimeout(() => {
+        copied.hidden = true;
+      }, 4000);}
   };
   copyLink.addEventListener("click", async (event) => {
     if (!state.header) return;
@@ -104,10 +137,12 @@ function wireCopyLink({ copyLink, copied, copiedText, copiedLink }) {
     copied.hidden = true;
     copyLink.focus();
   });
-  copied.addEventListener("focusout", () => { copied.hidden = true; });
+  copied.addEventListener("focusout", () => {
+    copied.hidden = true;
+  });
 }
 
-function paintCopyLink({ copyLink }) {
+export function paintCopyLink({ copyLink }) {
   const { problem } = state.header.link;
   copyLink.title = problem || "Copy a link to this run, at this step";
   copyLink.classList.toggle("without", Boolean(problem)); // a press says why

@@ -1,9 +1,16 @@
 // What comes next: the likeliest tokens, what the filters took away hatched, the drawn one in bold. A click on another
 // offers a branch with it.
 
-const CUTS = ["", "cut by top-k", "cut by top-p"];
+import { hatching } from "../../look/canvas.js";
+import { percent } from "../../look/numbers.js";
+import { spoken } from "../../look/tokens.js";
+import { HAS_IT, offerBranch } from "./branch.js";
+import { mix, theme } from "./theme.js";
+import { howMade } from "./token_facts.js";
 
-function drawBars(surface, record, unit) {
+export const CUTS = ["", "cut by top-k", "cut by top-p"];
+
+export function drawBars(surface, record, unit) {
   const { width, height } = surface;
   const { next } = record;
   if (!next) return "";
@@ -24,7 +31,9 @@ function drawBars(surface, record, unit) {
     const quiet = row.cut ? theme.muted : theme.text;
     surface.font(unit * 0.95, { mono: true, bold: row.chosen });
     surface.text(row.label, left - unit * 0.5, middle, {
-      align: "right", colour: row.chosen ? theme.sampling : quiet, most: left - unit * 0.6,
+      align: "right",
+      colour: row.chosen ? theme.sampling : quiet,
+      most: left - unit * 0.6,
     });
     const long = Math.max(1, (row.raw / full) * room);
     if (row.cut) {
@@ -44,7 +53,7 @@ function drawBars(surface, record, unit) {
   if (drawn.rank > shown.length) {
     surface.box(0, (shown.length - 1) * pitch - 0.5, width, 1, theme.line);
   }
-  surface.find = (x, y) => surface.at(Math.floor(y / pitch), 0);
+  surface.find = (_x, y) => surface.at(Math.floor(y / pitch), 0);
   const tell = (n) => {
     const row = shown[n];
     const fate = row.cut ? CUTS[row.cut] : `${percent(row.final, 2)} in the draw`;
@@ -56,7 +65,11 @@ function drawBars(surface, record, unit) {
     return row.chosen ? { lines, opens: number.opens } : { lines, click };
   };
   surface.cells = {
-    rows: shown.length, columns: () => 1, start: [0, 0], tell, box: (n) => [0, n * pitch, width, pitch],
+    rows: shown.length,
+    columns: () => 1,
+    start: [0, 0],
+    tell,
+    box: (n) => [0, n * pitch, width, pitch],
   };
   const beyond = drawn.rank > shown.length ? `; ${spoken(drawn.label)} is rank ${drawn.rank}` : "";
   const cut = shown.some((row) => row.cut) ? " · hatched: cut" : "";

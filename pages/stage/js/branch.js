@@ -2,20 +2,32 @@
 // clicked, tapped, or reached and pressed by Enter. It stays until it is taken, or anything else is asked for. A branch
 // that has this token already is offered too, or alone where another would be refused.
 
-const HAS_IT = "the run has it here already";
+import { spoken, tokenNodes } from "../../look/tokens.js";
+import { isPlaying, pause } from "./cursor.js";
+import { setText } from "./markup.js";
+import { stageNow } from "./now.js";
+import { openNumber } from "./number.js";
+import { send } from "./outbox.js";
+import { ask } from "./playback.js";
+import { placeTip } from "./pointer.js";
+import { state } from "./store.js";
+
+export const HAS_IT = "the run has it here already";
 let offer = null; // { run, step, token, canvas, byKey, number, other }
 
-function wireBranchOffer(stage) {
+export function wireBranchOffer(stage) {
   const { branchOffer: box, branchHere, branchOther, branchOpens } = stage.parts;
   branchHere.addEventListener("click", takeOffer);
   branchOther.addEventListener("click", showOther);
   branchOpens.addEventListener("click", openOffered);
-  stage.root.addEventListener("pointerdown", (event) => { if (!event.composedPath().includes(box)) closeOffer(); });
+  stage.root.addEventListener("pointerdown", (event) => {
+    if (!event.composedPath().includes(box)) closeOffer();
+  });
 }
 
 // The box of the value stays, below a pointer or above a finger; the offer is on the other side of the token. `number`
 // is what can be opened, as { opens, name }; of some tokens there is none.
-function offerBranch(surface, { token, label }, [x, y, width, height], isTouch, number) {
+export function offerBranch(surface, { token, label }, [x, y, width, height], isTouch, number) {
   const { root, parts: { branchOffer: box, branchHere, branchOther, branchOpens } } = stageNow;
   const area = surface.canvas.getBoundingClientRect(), byKey = Boolean(surface.roving.cursor);
   if (isPlaying()) pause();
@@ -35,7 +47,7 @@ function offerBranch(surface, { token, label }, [x, y, width, height], isTouch, 
 }
 
 // Whether there was one.
-function closeOffer() {
+export function closeOffer() {
   if (!offer) return false;
   const { canvas, byKey } = offer;
   offer = null;
@@ -64,6 +76,6 @@ function openOffered() {
 }
 
 // An offer is of one step of one run.
-function tendOffer() {
+export function tendOffer() {
   if (offer && (offer.run !== state.run || offer.step !== state.cursor || !offer.canvas.isConnected)) closeOffer();
 }

@@ -1,6 +1,12 @@
 // The badge of the run on the stage: a check mark and how far its numbers are off, and a list of what was checked.
 
-function wireChecks({ checked, checks, status }) {
+import { tokenNodes } from "../../look/tokens.js";
+import { setText } from "./markup.js";
+import { stageNow } from "./now.js";
+import { isPending, send } from "./outbox.js";
+import { state, stepCount } from "./store.js";
+
+export function wireChecks({ checked, checks, status }) {
   checked.addEventListener("click", () => (checks.hidden ? openChecks() : closeChecks()));
   checks.querySelector("button").addEventListener("click", () => send("read_whole"));
   status.addEventListener("keydown", (event) => {
@@ -17,7 +23,7 @@ function openChecks() {
 }
 
 // Whether it was open.
-function closeChecks() {
+export function closeChecks() {
   const { checks, checked } = stageNow?.parts ?? {};
   if (!checks || checks.hidden) return false;
   checks.hidden = true;
@@ -28,17 +34,22 @@ function closeChecks() {
 // A run is checked once it rests for a while, so that whatever else is asked for at its end goes first.
 const CHECK_MS = 400;
 let checkTimer = 0, checkOf = ""; // the newest step that is to be checked
-function askForChecks({ are_due: areDue }) {
+export function askForChecks({ are_due: areDue }) {
   const of = areDue ? `${state.run} ${stepCount()}` : "";
   if (of === checkOf && checkTimer) return; // another message of the same step
   clearTimeout(checkTimer);
   checkOf = of;
   checkTimer = 0;
-  if (areDue && !isPending("check")) checkTimer = setTimeout(() => { checkTimer = 0; send("check"); }, CHECK_MS);
+  if (areDue && !isPending("check")) {
+    checkTimer = setTimeout(() => {
+      checkTimer = 0;
+      send("check");
+    }, CHECK_MS);
+  }
 }
 
 // A run that is under way has none.
-function paintChecks({ checked, checks }) {
+export function paintChecks({ checked, checks }) {
   const { badge, failed, rows, can_read_whole: canRead } = state.header.checks;
   checked.hidden = !badge;
   if (!badge) closeChecks();

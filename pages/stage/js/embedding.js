@@ -1,6 +1,13 @@
 // What the newest token is: its embedding, its position's, and their sum, each number one cell.
 
-const STRIPS = [
+import { channels } from "../../look/canvas.js";
+import { FEW_ENDS, fixed, roundAbove, signed } from "../../look/numbers.js";
+import { spoken } from "../../look/tokens.js";
+import { sayInto } from "./markup.js";
+import { state } from "./store.js";
+import { mix, theme } from "./theme.js";
+
+export const STRIPS = [
   { hook: "hook_embed", label: "token", concept: "token" },
   { hook: "hook_pos_embed", label: "position", concept: "position" },
   { hook: "hook_embed + hook_pos_embed", label: "sum", concept: "residual", made: "blocks.0.hook_resid_pre" },
@@ -31,7 +38,7 @@ function signedLimit(values) {
   return roundAbove(sizes[Math.floor(sizes.length * 0.96)], FEW_ENDS);
 }
 
-function drawEmbedding(surface, record, unit) {
+export function drawEmbedding(surface, record, unit) {
   const { width, height, g } = surface;
   const values = record.embedding, size = state.header.d_model;
   const limit = signedLimit(values);
@@ -70,7 +77,10 @@ function drawEmbedding(surface, record, unit) {
   };
   const wide = width / columns, high = (tall - 2) / rows;
   surface.cells = {
-    rows: STRIPS.length, columns: () => size, start: [0, 0], tell,
+    rows: STRIPS.length,
+    columns: () => size,
+    start: [0, 0],
+    tell,
     box: (n, d) => {
       const top = n * (tall + label + gap) + label;
       return [(d % columns) * wide, top + Math.floor(d / columns) * high, wide, high];
@@ -93,7 +103,7 @@ function drawSignedLegend(surface, y, limit, unit) {
   surface.text(most, x + long + unit * 0.4, y, { colour: theme.muted });
 }
 
-function paintNear(element, record) {
+export function paintNear(element, record) {
   if (!record.nearest.length) return sayInto(element, ["Nearest tokens need the model's weights."]);
   const parts = ["Nearest (cosine): "];
   record.nearest.forEach(([label, cosine], n) => {

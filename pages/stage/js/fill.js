@@ -1,10 +1,14 @@
 // A panel that fills the window: on the stage a section, on a lens page the bordered box around a heading.
 
-const FILLED_TYPE = 1.25; // its letters, to those of a presenter's page
+import { hideExplained } from "./explain.js";
+import { stageNow } from "./now.js";
+import { size } from "./size.js";
+
+export const FILLED_TYPE = 1.25; // its letters, to those of a presenter's page
 const BOX = '[data-testid="stVerticalBlock"]';
 const BESIDE = 290; // what a matrix needs above and below its picture: heading, caption, legend's words and margins
 const MARGINS = 100; // what it needs there if its words stand beside the picture
-let filled = null; // { box, button }
+export let filled = null; // { box, button }
 
 // The box that a heading's button is in, on the stage or on the page around it.
 function boxOf(button) {
@@ -19,7 +23,7 @@ function boxOf(button) {
   return null;
 }
 
-function fillWith(button) {
+export function fillWith(button) {
   if (filled) return unfill();
   const box = boxOf(button);
   if (!box) return false;
@@ -32,7 +36,7 @@ function fillWith(button) {
 }
 
 // Whether a panel has given the window back.
-function unfill() {
+export function unfill() {
   if (!filled) return false;
   const { box, button } = filled;
   filled = null;
@@ -50,24 +54,24 @@ function changeFill(button, isOn) {
   button.setAttribute("aria-label", name);
   button.title = `${name} (${isOn ? "Esc" : "F"})`;
   hideExplained();
-  if (stageNow) fit(stageNow);
+  stageNow?.onResize();
 }
 
 // How high a picture may be in the window as it is now.
-function fitFill() {
+export function fitFill() {
   const { style } = document.documentElement;
-  for (const [name, kept] of [["--fill-tall", BESIDE], ["--fill-whole", MARGINS]]) {
+  for (const [name, kept] of Object.entries({ "--fill-tall": BESIDE, "--fill-whole": MARGINS })) {
     style.setProperty(name, filled ? `${innerHeight - kept}px` : "");
   }
 }
 
 // A page that is left, or drawn anew without the panel, takes it along.
-function tendFill() {
+export function tendFill() {
   if (filled && !(filled.box.isConnected && filled.button.isConnected)) unfill();
 }
 
 // F: the panel under the pointer, or with the focus, or the one that fills the window now.
-function fillHere() {
+export function fillHere() {
   if (filled) return unfill();
   const hovered = [...document.querySelectorAll(":hover")].pop() ?? null;
   return fillFrom(deepest(hovered, ":hover")) || fillFrom(focusedNode());
@@ -91,7 +95,7 @@ function fillFrom(node) {
   return false;
 }
 
-function focusedNode() {
+export function focusedNode() {
   let active = document.activeElement;
   while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
   return active;

@@ -1,5 +1,10 @@
 // The dialog behind “?”: what is on the page, the keys, the signs and the colours.
 
+import { hideExplained } from "./explain.js";
+import { stageNow } from "./now.js";
+import { closePopover } from "./settings.js";
+import { toggleSize } from "./size.js";
+
 const HELP_KEYS = [
   ["Space", "plays, pauses, or runs a new prompt"],
   ["← →", "one step back, one step on"],
@@ -17,13 +22,18 @@ const HELP_SIGNS = [
   ["⟨c3⟩", "a byte that is no whole character by itself"],
 ];
 const HELP_COLOURS = [
-  ["attention", "attention"], ["mlp", "MLP"], ["token", "token embedding"], ["position", "position"],
-  ["residual", "residual stream"], ["sampling", "output and sampling"], ["watched", "watched token"],
+  ["attention", "attention"],
+  ["mlp", "MLP"],
+  ["token", "token embedding"],
+  ["position", "position"],
+  ["residual", "residual stream"],
+  ["sampling", "output and sampling"],
+  ["watched", "watched token"],
 ];
 
 const listOf = (pairs, tag) =>
   pairs.map(([sign, says]) => `<dt><${tag}>${sign}</${tag}></dt><dd>${says}</dd>`).join("");
-const HELP = `
+export const HELP = `
 <dialog class="help" aria-labelledby="help-title">
   <header><h2 id="help-title">What am I looking at?</h2>
     <button type="button" class="take">Take the tour</button>
@@ -34,25 +44,28 @@ const HELP = `
     <div><h3>Keys</h3><dl>${listOf(HELP_KEYS, "kbd")}</dl></div>
     <div><h3>Signs</h3><dl>${listOf(HELP_SIGNS, "code")}
       <dt><i class="hatch"></i></dt><dd>hatched: what a filter or the mask removed</dd></dl></div>
-    <div><h3>Colours</h3><dl>${HELP_COLOURS
-      .map(([concept, says]) => `<dt><i class="swatch" style="background: var(--${concept})"></i></dt><dd>${says}</dd>`)
-      .join("")}</dl></div>
+    <div><h3>Colours</h3><dl>${
+  HELP_COLOURS
+    .map(([concept, says]) => `<dt><i class="swatch" style="background: var(--${concept})"></i></dt><dd>${says}</dd>`)
+    .join("")
+}</dl></div>
   </div>
 </dialog>`;
 
-function openHelp() {
+export function openHelp() {
   const { help } = stageNow.parts;
   if (help.open) return;
   closePopover();
   hideExplained();
   fillShown(help.querySelector(".shown"));
+  help.returnValue = "";
   help.showModal();
 }
 
-// Whether it was open.
-function closeHelp() {
+// Whether it was open. The focus goes back to the button, unless it is closed for the tour.
+export function closeHelp(what = "") {
   if (!stageNow?.parts.help.open) return false;
-  stageNow.parts.help.close();
+  stageNow.parts.help.close(what);
   return true;
 }
 
@@ -76,10 +89,10 @@ function headingsOn(root) {
   });
 }
 
-function wireHelp({ help, helpButton, size: sizeButton }) {
+export function wireHelp({ help, helpButton, size: sizeButton }) {
   helpButton.addEventListener("click", openHelp);
   sizeButton.addEventListener("click", toggleSize);
-  help.querySelector(".close").addEventListener("click", closeHelp);
+  help.querySelector(".close").addEventListener("click", () => closeHelp());
   help.addEventListener("click", (event) => {
     const area = help.getBoundingClientRect(), { clientX: x, clientY: y } = event;
     const isInside = x >= area.left && x <= area.right && y >= area.top && y <= area.bottom;
@@ -87,8 +100,12 @@ function wireHelp({ help, helpButton, size: sizeButton }) {
   });
   help.addEventListener("keydown", (event) => {
     event.stopPropagation(); // the keys are the dialog's
-    if (event.key === "Escape" || event.key === "?") { event.preventDefault(); closeHelp(); }
-    else if (event.key === "p") toggleSize();
+    if (event.key === "Escape" || event.key === "?") {
+      event.preventDefault();
+      closeHelp();
+    } else if (event.key === "p") toggleSize();
   });
-  help.addEventListener("close", () => { if (!tour) helpButton.focus(); });
+  help.addEventListener("close", () => {
+    if (help.returnValue !== "tour") helpButton.focus();
+  });
 }

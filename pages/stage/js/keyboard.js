@@ -1,6 +1,16 @@
 // Keys, wherever the focus is: Space, arrows, Home, End, Esc, F, P and ?. What has the focus keeps the keys that it has
 // a use for.
 
+import { goTo, lastStep } from "./cursor.js";
+import { letGo } from "./escape.js";
+import { fillHere } from "./fill.js";
+import { openHelp } from "./help.js";
+import { moveLayer } from "./lock.js";
+import { stageNow } from "./now.js";
+import { forward, togglePlay } from "./playback.js";
+import { toggleSize } from "./size.js";
+import { state } from "./store.js";
+
 const KEYS = {
   " ": togglePlay,
   ArrowRight: forward,
@@ -31,7 +41,7 @@ function isKept(node, key) {
   return node.matches(SLID) ? key !== " " && key !== "Escape" : key === " " && node.matches(PRESSED);
 }
 
-function onKey(event) {
+export function onKey(event) {
   const action = KEYS[event.key];
   if (!action || !stageNow || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.composedPath().some((node) => node instanceof Element && isKept(node, event.key))) return;
@@ -46,13 +56,13 @@ function onKey(event) {
 // and a picture, which holds a value up while it has the focus, keep it.
 const GIVES_UP = `${PRESSED}, a, main, input[type=radio], [role=radio], [role=tab]`;
 
-function giveUpFocus(event) {
+export function giveUpFocus(event) {
   if (!stageNow || !event.detail) return; // a key has pressed it
   if (event.composedPath().includes(stageNow.parts.help)) return; // it gives the focus back to its button
   const isChoice = event.composedPath().some((node) => node instanceof Element && node.matches("[role=option]"));
   setTimeout(() => {
-    let active = document.activeElement;
-    while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
+    let active = /** @type {HTMLElement} */ (document.activeElement);
+    while (active?.shadowRoot?.activeElement) active = /** @type {HTMLElement} */ (active.shadowRoot.activeElement);
     if (!active || active.closest("[role=menu], [role=dialog], dialog")) return;
     if (isChoice || active.matches(GIVES_UP)) active.blur();
   });

@@ -1,5 +1,12 @@
 // What each layer would say next: the final norm and the unembedding, read off the stream after every layer.
 
+import { layerName } from "../../look/names.js";
+import { percent, wholePercent } from "../../look/numbers.js";
+import { spoken } from "../../look/tokens.js";
+import { state } from "./store.js";
+import { mix, theme } from "./theme.js";
+import { howMade } from "./token_facts.js";
+
 // Evenly spaced rows of the lens that fit, the first, the last and the locked layer's always among them.
 function lensColumns(rows, most) {
   const fit = Math.max(2, Math.min(rows, most));
@@ -9,9 +16,9 @@ function lensColumns(rows, most) {
   return [...columns].sort((a, b) => a - b);
 }
 
-const DEPTH = { from: "embed", room: 3.8 }; // the name of the embedding's depth, and the room for names in `unit`s
+export const DEPTH = { from: "embed", room: 3.8 }; // the name of the embedding's depth, and the room for names in units
 
-function drawLens(surface, record, unit) {
+export function drawLens(surface, record, unit) {
   const { lens } = record;
   if (!lens) {
     surface.font(unit);
@@ -35,7 +42,9 @@ function drawLensAcross(surface, record, unit) {
     }
   });
   surface.cells = {
-    rows: lines, columns: () => columns.length, start: [0, columns.length - 1],
+    rows: lines,
+    columns: () => columns.length,
+    start: [0, columns.length - 1],
     box: (line, n) => [n * pitch, head + line * tall, pitch - gap, tall - gap * 0.6],
     tell: (line, n) => tellGuess(record, columns[n], line),
   };
@@ -57,7 +66,9 @@ function drawLensDown(surface, record, unit) {
     }
   }
   surface.cells = {
-    rows, columns: () => columns, start: [0, 0],
+    rows,
+    columns: () => columns,
+    start: [0, 0],
     box: (n, line) => [left + line * pitch, n * tall, pitch - gap, tall - gap * 0.6],
     tell: (n, line) => tellGuess(record, rows - 1 - n, line),
   };
@@ -69,7 +80,8 @@ function nameDepth(surface, row, x, middle, most, unit) {
   const isMarked = state.lock && row === state.lock.layer + 1;
   surface.font(unit * 0.9, { bold: isMarked });
   surface.text(row === 0 ? DEPTH.from : layerName(row - 1), x, middle, {
-    colour: isMarked ? theme.text : theme.muted, most,
+    colour: isMarked ? theme.text : theme.muted,
+    most,
   });
 }
 
@@ -85,7 +97,8 @@ function drawGuess(surface, record, row, line, [x, y, width, tall], unit) {
   if (!wide) return;
   surface.font(unit * 0.8);
   surface.text(wholePercent(share), x + width - unit * 0.4, middle, {
-    align: "right", colour: mix(theme.text, theme.panel, 0.25),
+    align: "right",
+    colour: mix(theme.text, theme.panel, 0.25),
   });
 }
 

@@ -1,9 +1,12 @@
 // The stage's fixed skeleton. No text of a prompt or a token ever passes through here.
 
+import { headingTools } from "../../look/heading.js";
+import { tokenNodes, unmarked } from "../../look/tokens.js";
+
 const KEYS_OF_CELLS = "Arrow keys move from cell to cell.", OPENS = " Enter opens the arithmetic.";
 const OFFERS = " Enter offers a branch with a token.";
 const icon = (path) => `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${path}"/></svg>`;
-const ICONS = {
+export const ICONS = {
   first: icon("M3 3h2v10H3zM13 3v10L6 8z"),
   back: icon("M12 3v10L4 8z"),
   play: icon("M4 2.5v11L13 8z"),
@@ -13,8 +16,8 @@ const ICONS = {
   unfold: icon("M3 5h10l-5 6z"),
   last: icon("M11 3h2v10h-2zM3 3v10l7-5z"),
   link: icon(
-    "M7.2 4.6 9 2.8a3 3 0 0 1 4.2 4.2L11.4 8.8 10.3 7.7 12.1 5.9a1.5 1.5 0 0 0-2-2L8.3 5.7zM8.8 11.4 7 13.2"
-    + "A3 3 0 0 1 2.8 9L4.6 7.2 5.7 8.3 3.9 10.1a1.5 1.5 0 0 0 2 2L7.7 10.3zM6 9l3-3 1 1-3 3z",
+    "M7.2 4.6 9 2.8a3 3 0 0 1 4.2 4.2L11.4 8.8 10.3 7.7 12.1 5.9a1.5 1.5 0 0 0-2-2L8.3 5.7zM8.8 11.4 7 13.2" +
+      "A3 3 0 0 1 2.8 9L4.6 7.2 5.7 8.3 3.9 10.1a1.5 1.5 0 0 0 2 2L7.7 10.3zM6 9l3-3 1 1-3 3z",
   ),
 };
 const button = (name, label, keys) =>
@@ -32,7 +35,7 @@ const canvas = (name, label, press = "") =>
     aria-label="${label}" aria-description="${KEYS_OF_CELLS}${press} Esc leaves."></canvas>
     <i class="ring" aria-hidden="true" hidden></i></div>`;
 
-const TOP = `
+export const TOP = `
 <div class="top">
   <div class="prompt"><div class="box">
     <textarea rows="1" aria-label="Prompt" aria-describedby="on-draft on-prompt" spellcheck="false" dir="auto"
@@ -95,10 +98,9 @@ const TOP = `
   <input class="scrubber" type="range" min="0" max="0" step="1" value="0" aria-label="Step">
 </div></div>`;
 
-const PANELS = `
+export const PANELS = `
 <div class="panels">
-  ${panel("embedding", "The newest token",
-    `${canvas("embedding", "Embedding vectors", OPENS)}<p class="near"></p>`)}
+  ${panel("embedding", "The newest token", `${canvas("embedding", "Embedding vectors", OPENS)}<p class="near"></p>`)}
   ${panel("residual", "Residual stream", `${canvas("residual", "Norms by layer", OPENS)}<p class="note"></p>`)}
   <div class="panel heads">
     <section class="mosaic" aria-label="Every head, this step">
@@ -106,19 +108,33 @@ const PANELS = `
       ${canvas("mosaic", "Attention patterns of all heads", " Enter locks a head.")}<p class="note"></p>
     </section>
     <section class="one" aria-label="One head">
-      ${head("one", '<span class="name"></span>', `<button type="button" class="unlock"
+      ${
+  head(
+    "one",
+    '<span class="name"></span>',
+    `<button type="button" class="unlock"
         title="Unlock this head (Esc)" hidden>locked · Esc</button><label class="follow"><input
-        type="checkbox" role="switch">follow the sharpest</label>`)}
+        type="checkbox" role="switch">follow the sharpest</label>`,
+  )
+}
       <p class="says"></p>${canvas("one", "Attention pattern of one head", OPENS)}<p class="note"></p>
     </section>
   </div>
-  ${panel("lens", "What each layer would say next", canvas("lens", "Logit lens", OPENS),
-    '<small class="note"></small>')}
+  ${
+  panel("lens", "What each layer would say next", canvas("lens", "Logit lens", OPENS), '<small class="note"></small>')
+}
   ${panel("bars", "What comes next", `${canvas("bars", "Most likely next tokens", OFFERS)}<p class="note"></p>`)}
   ${panel("draw", "The draw", `${canvas("draw", "Cumulative probability and the draw", OFFERS)}`)}
 </div>`;
 
-const FLOATING = `
+const TAKEN = `
+<div class="taking" role="menu" aria-label="Take away" popover="manual">
+  <button type="button" role="menuitem" data-kind="png">Picture <small>PNG</small></button>
+  <button type="button" role="menuitem" data-kind="svg">Drawing <small>SVG</small></button>
+  <button type="button" role="menuitem" data-kind="csv">Numbers <small>CSV</small></button>
+  <p role="alert" hidden></p>
+</div>`;
+export const FLOATING = `
 <div class="tip" role="tooltip" hidden></div>
 <div class="explain" role="tooltip" popover="manual"></div>${TAKEN}
 <div class="branch-offer" role="group" aria-label="Another token here" hidden>
@@ -139,7 +155,7 @@ const FLOATING = `
   <button type="button" class="decline" aria-label="No tour" title="No tour">×</button></div>`;
 
 // Parts of a sentence: every second one is bold.
-function sayInto(element, parts) {
+export function sayInto(element, parts) {
   const key = parts.join("\u0001");
   if (element.dataset.said === key) return;
   element.dataset.said = key;
@@ -153,6 +169,6 @@ function sayInto(element, parts) {
   element.title = unmarked(parts.join(""));
 }
 
-function setText(element, text) {
+export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

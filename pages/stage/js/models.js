@@ -1,8 +1,13 @@
 // The list of models, the line for one that is not in it, and what is said of a model on its way.
 
+import { setText } from "./markup.js";
+import { requestPaint } from "./now.js";
+import { isPending, send } from "./outbox.js";
+import { state } from "./store.js";
+
 const ANOTHER = ""; // the list's last entry: a line to type in appears
 
-function wireModels(parts) {
+export function wireModels(parts) {
   const { model, other_model: other } = parts.models.elements;
   parts.models.addEventListener("submit", (event) => event.preventDefault());
   model.addEventListener("change", () => {
@@ -27,7 +32,7 @@ function chooseModel(name) {
   send("model", { name });
 }
 
-function paintModels(parts, stage) {
+export function paintModels(parts, stage) {
   const { header } = state;
   const { model, other_model: other } = parts.models.elements;
   fillModels(model, header);
@@ -49,7 +54,7 @@ function fillModels(select, { models, other_models: others }) {
     select.dataset.names = JSON.stringify(names);
     select.replaceChildren(...names.map((name) => new Option("", name)));
   }
-  names.forEach((name, n) => setText(select.options[n], labels[n]));
+  names.forEach((_name, n) => setText(select.options[n], labels[n]));
 }
 
 // A model on its way takes the line of the run's facts; nothing else moves.

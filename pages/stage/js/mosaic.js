@@ -1,10 +1,19 @@
 // Every head, this step: one small triangle a head, layers upwards, heads across. A click locks a head, the second one
 // lets it go.
 
-const MOSAIC_POSITIONS = 128; // as many keys of a row as a record keeps
+import { headName, layerName } from "../../look/names.js";
+import { percent, wholePercent } from "../../look/numbers.js";
+import { spoken } from "../../look/tokens.js";
+import { isLocked, toggleHead } from "./lock.js";
+import { atlas, drawAtlas } from "./patterns.js";
+import { isSharpest, shownHead } from "./rest.js";
+import { state, windowOf } from "./store.js";
+import { theme } from "./theme.js";
+
+export const MOSAIC_POSITIONS = 128; // as many keys of a row as a record keeps
 const MANY_HEADS = 300;
 
-function drawMosaic(surface, record, unit) {
+export function drawMosaic(surface, record, unit) {
   const { width, height, g } = surface;
   const { n_layer: layers, n_head: heads } = state.header;
   const seq = record.stop;
@@ -41,7 +50,8 @@ function drawMosaic(surface, record, unit) {
   const markX = left + shown.head * pitch, markY = top + (layers - 1 - shown.layer) * pitchY;
   surface.outline(markX - 1.5, markY - 1.5, cell + 3, cellY + 3, theme.sampling, 2);
   surface.cells = {
-    rows: layers, columns: () => heads,
+    rows: layers,
+    columns: () => heads,
     get start() { // a head may have been locked since this was drawn
       const now = shownHead(record);
       return [layers - 1 - now.layer, now.head];
@@ -64,13 +74,13 @@ function columnOf(position, seq, from, pinned, pool) {
 }
 
 // The newest token's strongest key in one head; no key where the patterns were let go.
-function strongest(layer, head, record) {
+export function strongest(layer, head, record) {
   const at = layer * state.header.n_head + head;
   return { key: record.strongest[at], share: record.strongest_share[at] };
 }
 
 // The sentence under the title on the head in the frame, where that is not the step's sharpest.
-function sayHead({ layer, head }, record) {
+export function sayHead({ layer, head }, record) {
   const { key, share } = strongest(layer, head, record), name = headName(layer, head);
   if (key === undefined) return ["", name, "'s weights are not kept at this step"];
   const back = record.stop - 1 - key, far = back === 1 ? "one token" : `${back} tokens`;

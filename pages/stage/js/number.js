@@ -1,6 +1,11 @@
 // A number of the Live page, opened into its arithmetic: a click on a cell, or Enter, asks Python for it.
 
-const NUMBER = `
+import { setText } from "./markup.js";
+import { requestPaint, stageNow } from "./now.js";
+import { send } from "./outbox.js";
+import { state } from "./store.js";
+
+export const NUMBER = `
 <dialog class="number" aria-labelledby="number-title">
   <header><h2 id="number-title"></h2>
     <button type="button" class="close" autofocus aria-label="Close" title="Close (Esc)">×</button></header>
@@ -10,7 +15,7 @@ const NUMBER = `
 // `opens` is { kind, hook, index } as pages/stage/actions.py has them; `name` is what the cell's box calls the number.
 let numberByKey = false; // only then does closing leave the focus on the cell: after a click the keys are the stage's
 
-function openNumber(opens, name, byKey = false) {
+export function openNumber(opens, name, byKey = false) {
   numberByKey = byKey;
   state.opened = name;
   send("number", { ...opens, name });
@@ -19,7 +24,7 @@ function openNumber(opens, name, byKey = false) {
 }
 
 // Whether it was open.
-function closeNumber() {
+export function closeNumber() {
   const dialog = stageNow?.parts.number;
   if (!dialog?.open) return false;
   dialog.close();
@@ -27,16 +32,21 @@ function closeNumber() {
   return true;
 }
 
-function wireNumber({ number }) {
+export function wireNumber({ number }) {
   number.querySelector(".close").addEventListener("click", closeNumber);
-  number.addEventListener("click", (event) => { if (event.target === number) closeNumber(); }); // beside what is in it
+  number.addEventListener("click", (event) => {
+    if (event.target === number) closeNumber();
+  }); // beside what is in it
   number.addEventListener("keydown", (event) => {
     event.stopPropagation(); // the keys are the dialog's
-    if (event.key === "Escape") { event.preventDefault(); closeNumber(); }
+    if (event.key === "Escape") {
+      event.preventDefault();
+      closeNumber();
+    }
   });
 }
 
-function paintNumber({ number }) {
+export function paintNumber({ number }) {
   if (!number.open) return;
   const found = state.header.opened?.name === state.opened ? state.header.opened : null;
   const [says, formula, ledger, source] = number.querySelectorAll("p, pre");

@@ -1,6 +1,14 @@
 // One head large: queries down, keys across, the newest query in a frame; the value under the pointer in words.
 
-function drawOneHead(surface, record, unit) {
+import { percent } from "../../look/numbers.js";
+import { spoken } from "../../look/tokens.js";
+import { strongest } from "./mosaic.js";
+import { shadeTable } from "./patterns.js";
+import { shownHead } from "./rest.js";
+import { recordAt, state, stepOfPosition, weight, windowOf } from "./store.js";
+import { theme } from "./theme.js";
+
+export function drawOneHead(surface, record, unit) {
   const seq = record.stop, newest = seq - 1, { labels } = state.header;
   const { layer, head, why } = shownHead(record);
   const { from, left, cell, tall, line, keyX } = layOutHead(surface, seq, unit);
@@ -22,7 +30,9 @@ function drawOneHead(surface, record, unit) {
     if (!query && newest && newest < every) continue; // the newest has its place
     surface.font(letters, { mono: true, bold: isNewest });
     surface.text(labels[query], left - 4, Math.max(letters * 0.55, (query - from + 0.5) * tall), {
-      align: "right", colour: isNewest ? theme.sampling : theme.muted, most: left - 6,
+      align: "right",
+      colour: isNewest ? theme.sampling : theme.muted,
+      most: left - 6,
     });
   }
   const below = (seq - from) * tall + 4, room = surface.height - below, { key: top } = strongest(layer, head, record);
@@ -49,7 +59,8 @@ function drawOneHead(surface, record, unit) {
   };
   const keyOf = (column) => (!from ? column : column ? from + column - 1 : 0), pinned = from ? 1 : 0;
   surface.cells = {
-    rows: seq - from, columns: (row) => row + 1 + pinned,
+    rows: seq - from,
+    columns: (row) => row + 1 + pinned,
     start: [seq - 1 - from, !top || top < from ? 0 : top - from + pinned],
     box: (row, column) => [keyX(keyOf(column)), row * tall, cell, tall],
     tell: (row, column) => tellWeight(from + row, keyOf(column)),

@@ -1,15 +1,15 @@
 // Attention weights to pixels: a look-up table from 65,535ths to colour, and the triangles of all heads as one image.
 
+import { channels } from "../../look/canvas.js";
+import { patternRow, state } from "./store.js";
+import { mix, theme } from "./theme.js";
+
 const SHADES = 1024;
 const shades = { key: "", table: new Uint32Array(SHADES) };
-const atlas = { canvas: document.createElement("canvas"), image: null };
-
-function attentionColour(share) {
-  return mix(mix(theme.panel, theme.line, 0.4), theme.attention, Math.sqrt(share));
-}
+export const atlas = { canvas: document.createElement("canvas"), image: null };
 
 // Little-endian RGBA of each shade; the square root keeps small weights visible.
-function shadeTable() {
+export function shadeTable() {
   const key = theme.name;
   if (shades.key === key) return shades.table;
   const low = channels(mix(theme.panel, theme.line, 0.4)), high = channels(theme.attention);
@@ -25,7 +25,7 @@ function shadeTable() {
 // All heads' triangles for the positions from `from` up to `seq`, `pool` x `pool` weights in a pixel (their largest),
 // drawn side by side: head across, layer down, each `side` pixels square. Column 0 is the first token if that lies
 // before `from`.
-function drawAtlas(from, size, seq, pool) {
+export function drawAtlas(from, size, seq, pool) {
   const { n_layer: layers, n_head: heads } = state.header;
   const pinned = from > 0 ? 2 : 0; // the first key and a gap
   const side = Math.ceil(size / pool) + pinned;

@@ -5,26 +5,49 @@ const ADJUST = "spacingAndGlyphs";
 const ANCHORS = { left: "start", center: "middle", right: "end" };
 const FONT = /^(?:(\d+) )?([\d.]+)px (.+)$/;
 
-// No character that XML forbids.
-const markup = (text) => String(text).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd")
-  .replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+// What XML forbids.
+// deno-lint-ignore no-control-regex
+const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
+const ESCAPED = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+const markup = (text) => String(text).replace(FORBIDDEN, "\ufffd").replace(/[&<>"]/g, (sign) => ESCAPED[sign]);
 const short = (value) => Number(value.toFixed(3));
 
-class SvgPen {
-  constructor() {
-    Object.assign(this, { parts: [], path: "", cells: 0, paints: 0, matrix: new DOMMatrix(), saved: [], lineWidth: 1 });
-    Object.assign(this, { fillStyle: "#000", strokeStyle: "#000", textAlign: "left", textBaseline: "alphabetic" });
-    this.probe = document.createElement("canvas").getContext("2d");
+export class SvgPen {
+  parts = [];
+  path = "";
+  cells = 0;
+  paints = 0;
+  matrix = new DOMMatrix();
+  saved = [];
+  lineWidth = 1;
+  fillStyle = "#000";
+  strokeStyle = "#000";
+  textAlign = "left";
+  textBaseline = "alphabetic";
+  probe = document.createElement("canvas").getContext("2d");
+
+  set font(font) {
+    this.probe.font = this.written = font;
+  }
+  measureText(text) {
+    return this.probe.measureText(text);
   }
 
-  set font(font) { this.probe.font = this.written = font; }
-  measureText(text) { return this.probe.measureText(text); }
-
-  getTransform() { return this.matrix; }
-  save() { this.saved.push(this.matrix); }
-  restore() { this.matrix = this.saved.pop(); }
-  translate(x, y) { this.matrix = this.matrix.translate(x, y); }
-  rotate(turn) { this.matrix = this.matrix.rotate((turn * 180) / Math.PI); }
+  getTransform() {
+    return this.matrix;
+  }
+  save() {
+    this.saved.push(this.matrix);
+  }
+  restore() {
+    this.matrix = this.saved.pop();
+  }
+  translate(x, y) {
+    this.matrix = this.matrix.translate(x, y);
+  }
+  rotate(turn) {
+    this.matrix = this.matrix.rotate((turn * 180) / Math.PI);
+  }
 
   add(tag, attributes, inside = "") {
     const { a, b, c, d, e, f, isIdentity } = this.matrix;
@@ -65,32 +88,52 @@ class SvgPen {
     this.add("rect", { ...boxed(x, y, width, height), fill: "none", ...this.stroked() });
   }
 
-  stroked() { return { stroke: this.colour(this.strokeStyle), "stroke-width": this.lineWidth }; }
-  beginPath() { this.path = ""; }
-  moveTo(x, y) { this.path += `M${short(x)} ${short(y)}`; }
-  lineTo(x, y) { this.path += `L${short(x)} ${short(y)}`; }
-  fill() { this.add("path", { d: this.path, fill: this.colour(this.fillStyle) }); }
-  stroke() { this.add("path", { d: this.path, fill: "none", ...this.stroked() }); }
+  stroked() {
+    return { stroke: this.colour(this.strokeStyle), "stroke-width": this.lineWidth };
+  }
+  beginPath() {
+    this.path = "";
+  }
+  moveTo(x, y) {
+    this.path += `M${short(x)} ${short(y)}`;
+  }
+  lineTo(x, y) {
+    this.path += `L${short(x)} ${short(y)}`;
+  }
+  fill() {
+    this.add("path", { d: this.path, fill: this.colour(this.fillStyle) });
+  }
+  stroke() {
+    this.add("path", { d: this.path, fill: "none", ...this.stroked() });
+  }
 
   roundRect(x, y, width, height, radius) {
     const arc = (right, down) => `a${radius} ${radius} 0 0 1 ${right} ${down}`, r = radius;
     const [across, along] = [short(width - 2 * r), short(height - 2 * r)];
-    this.path += `M${short(x + r)} ${short(y)}h${across}${arc(r, r)}v${along}${arc(-r, r)}h${-across}${arc(-r, -r)}`
-      + `v${-along}${arc(r, -r)}z`;
+    this.path += `M${short(x + r)} ${short(y)}h${across}${arc(r, r)}v${along}${arc(-r, r)}h${-across}${arc(-r, -r)}` +
+      `v${-along}${arc(r, -r)}z`;
   }
 
   fillText(text, x, y) {
-    const [, weight, size, family] = FONT.exec(this.written);
+    const [, weight, written, family] = FONT.exec(this.written), size = Number(written);
     const middle = this.textBaseline === "middle" ? 0.35 * size : 0; // many programs know no other baseline than one
     this.add("text", {
-      x: short(x), y: short(y + middle), fill: this.colour(this.fillStyle), "text-anchor": ANCHORS[this.textAlign],
-      "font-family": family, "font-size": size, "font-weight": weight ?? 400, "xml:space": "preserve",
+      x: short(x),
+      y: short(y + middle),
+      fill: this.colour(this.fillStyle),
+      "text-anchor": ANCHORS[this.textAlign],
+      "font-family": family,
+      "font-size": size,
+      "font-weight": weight ?? 400,
+      "xml:space": "preserve",
       ...this.length(text),
     }, markup(text));
   }
 
   // Where a program has other letters than this browser, a text keeps its place.
-  length(text) { return text ? { textLength: short(this.measureText(text).width), lengthAdjust: ADJUST } : {}; }
+  length(text) {
+    return text ? { textLength: short(this.measureText(text).width), lengthAdjust: ADJUST } : {};
+  }
 
   drawImage(image, ...at) {
     const whole = at.length === 8 ? at : [0, 0, image.width, image.height, ...at];
@@ -126,7 +169,7 @@ class SvgPen {
     for (const node of root.querySelectorAll("text")) {
       const font = ["weight", "size", "family"].map((part) => node.getAttribute(`font-${part}`) ?? "");
       this.font = font.join(" ").trim();
-      for (const [name, value] of Object.entries(this.length(node.textContent))) node.setAttribute(name, value);
+      for (const [name, value] of Object.entries(this.length(node.textContent))) node.setAttribute(name, String(value));
     }
     this.add("g", {}, new XMLSerializer().serializeToString(root));
   }

@@ -1,20 +1,31 @@
 // The value of a cell and its hook's name, in one small box: of the cell under the pointer, of the one that a finger
 // tapped last, or of the one that the keys have reached. A click does what the panel says it does.
 
-function wirePointer(surface, stage) {
+import { tokenNodes, unmarked } from "../../look/tokens.js";
+import { unlockHead } from "./lock.js";
+import { openNumber } from "./number.js";
+import { Roving } from "./roving.js";
+import { state } from "./store.js";
+import { say } from "./voice.js";
+
+export function wirePointer(surface, stage) {
   const { canvas } = surface;
   let isTouch = false;
   const placeOf = (event) => {
     const area = canvas.getBoundingClientRect();
     return { x: event.clientX - area.left, y: event.clientY - area.top };
   };
-  canvas.addEventListener("pointerdown", (event) => { isTouch = event.pointerType === "touch"; });
+  canvas.addEventListener("pointerdown", (event) => {
+    isTouch = event.pointerType === "touch";
+  });
   canvas.addEventListener("pointermove", (event) => {
     if (event.pointerType === "touch") return;
     const what = tell(stage, { surface, by: "pointer", ...placeOf(event) });
     canvas.style.cursor = what?.click || what?.opens ? "pointer" : "default";
   });
-  canvas.addEventListener("pointerleave", () => { if (stage.told?.by === "pointer") tellCursor(stage); });
+  canvas.addEventListener("pointerleave", () => {
+    if (stage.told?.by === "pointer") tellCursor(stage);
+  });
   canvas.addEventListener("click", (event) => {
     const place = placeOf(event), what = surface.find ? surface.find(place.x, place.y) : null;
     const isRead = !isTouch || (stage.told?.by === "touch" && isSameCell(findTold(stage.told), what));
@@ -42,7 +53,9 @@ function wirePointer(surface, stage) {
   });
 }
 
-function isSameCell(one, other) { return Boolean(one && other) && one.lines.join() === other.lines.join(); }
+function isSameCell(one, other) {
+  return Boolean(one && other) && one.lines.join() === other.lines.join();
+}
 
 // What a listener hears of a cell: where it is, its value and what it means, without the hook's name.
 function inWords({ where, lines, state: held }) {
@@ -53,14 +66,20 @@ function inWords({ where, lines, state: held }) {
 function showCursor(surface, stage, cell, how) {
   const { ring, says } = surface;
   ring.hidden = !cell;
-  if (!cell) { if (stage.told?.by === "keys") tell(stage, null); return; }
+  if (!cell) {
+    if (stage.told?.by === "keys") tell(stage, null);
+    return;
+  }
   const [x, y, width, height] = surface.cells.box(...cell);
   const [wide, tall] = [Math.max(8, width), Math.max(8, height)], room = 4; // of the ring, inside the canvas
   const left = Math.max(room, Math.min(x + (width - wide) / 2, surface.width - wide - room));
   const top = Math.max(room, Math.min(y + (height - tall) / 2, surface.height - tall - room));
   const right = Math.min(left + wide, surface.width - room), foot = Math.min(top + tall, surface.height - room);
   Object.assign(ring.style, {
-    left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${foot - top}px`,
+    left: `${left}px`,
+    top: `${top}px`,
+    width: `${right - left}px`,
+    height: `${foot - top}px`,
   });
   if (how === "redrawn") return;
   ring.scrollIntoView({ block: "nearest", inline: "nearest" });
@@ -74,13 +93,13 @@ function tellCursor(stage) {
   tell(stage, surface ? { surface, by: "keys", cell: surface.roving.cursor } : null);
 }
 
-function tell(stage, told) {
+export function tell(stage, told) {
   stage.told = told;
   return showTip(stage);
 }
 
 // What lies under a resting pointer, or under the ring, changes with the step.
-function showTip(stage) {
+export function showTip(stage) {
   const { told, tip, root } = stage;
   const what = told && findTold(told);
   if (!what) {
@@ -94,7 +113,7 @@ function showTip(stage) {
 }
 
 // The lines of the box, tokens in them marked: the first is the value, the last the technical name; then what keys do.
-function fillTip(tip, lines, hint = "") {
+export function fillTip(tip, lines, hint = "") {
   tip.hidden = false;
   tip.replaceChildren(
     ...[...lines, ...(hint ? [hint] : [])].map((text, n) => {
@@ -125,7 +144,7 @@ function placeTold({ surface, by, cell, x, y }) {
 const BAR = 52; // pixels of the window that Streamlit's bar covers
 
 // Beside what it tells of and inside the window: below it, or above it where a hand would cover what is below.
-function placeTip(tip, area, { x, top, foot }, isAbove) {
+export function placeTip(tip, area, { x, top, foot }, isAbove) {
   const { offsetWidth: width, offsetHeight: height } = tip;
   const from = Math.max(0, area.left) + 6, to = Math.min(innerWidth, area.right) - width - 6;
   const left = Math.max(from, Math.min(isAbove ? x - width / 2 : x, to));

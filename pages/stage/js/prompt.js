@@ -1,39 +1,32 @@
 // The prompt: a real text field that keeps every blank, a live token count, and one red sentence if it cannot run.
 // A text that is not the run's is a draft until it is run, or discarded.
 
+import { discard, isDraft } from "./draft.js";
+import { setText } from "./markup.js";
+import { send, sendLater } from "./outbox.js";
+import { runPrompt } from "./playback.js";
+import { settingValues, wrongSetting } from "./setting_values.js";
+import { state } from "./store.js";
+import { paintButtons } from "./strip.js";
+
 const RESTING = new Set(["recorded", "paused", "ended", "full"]); // of these the sentence is shown, if it is news
 const TWICE_MS = 1500; // Esc again within this time is the second press of two
 let leftBoxAt = -Infinity; // when Esc was pressed in the box
 
-// The prompt of the newest run: the one asked for, or starting, or on the stage.
-function promptOfRun() {
-  const asked = outbox.pending.findLast((action) => action.name === "run");
-  return asked ? asked.values.text : state.header.next_prompt ?? state.header.prompt;
-}
-
-function isDraft() { return state.draft !== null && state.draft !== promptOfRun(); }
-
 // Run uses another model now, which may read a longer text, or know more tokens.
-function judgeAnew() {
+export function judgeAnew() {
   if (isDraft()) send("draft", { text: state.draft });
   if (wrongSetting()) send("settings", { cursor: state.cursor, ...settingValues() });
 }
 
-function discard() {
-  withdraw("draft");
-  state.judged = null;
-  state.draft = promptOfRun();
-  requestPaint();
-}
-
 // Esc a second time, after the one that left the box: whether there was a draft to discard.
-function discardTwice() {
+export function discardTwice() {
   if (!isDraft() || performance.now() - leftBoxAt > TWICE_MS) return false;
   discard();
   return true;
 }
 
-function wirePrompt(parts) {
+export function wirePrompt(parts) {
   const { text } = parts;
   text.addEventListener("input", () => {
     state.draft = text.value;
@@ -54,12 +47,15 @@ function wirePrompt(parts) {
     }
   });
   text.addEventListener("focus", () => fitPrompt(parts));
-  text.addEventListener("blur", () => { fitPrompt(parts); text.scrollTop = 0; });
+  text.addEventListener("blur", () => {
+    fitPrompt(parts);
+    text.scrollTop = 0;
+  });
 }
 
 // While it has the focus the field may grow to three lines, over what lies below. On a narrow screen it is as high
 // without the focus too: a button that is tapped must not move when the tap takes the focus away.
-function fitPrompt({ text, root }) {
+export function fitPrompt({ text, root }) {
   const grows = root.activeElement === text || text.closest(".stacked");
   text.style.height = "";
   if (!grows) return;
@@ -68,7 +64,7 @@ function fitPrompt({ text, root }) {
   if (room > 1) text.style.height = `${text.offsetHeight + Math.min(Math.ceil(room) + 2, Math.round(2 * line))}px`;
 }
 
-function paintPrompt(parts) {
+export function paintPrompt(parts) {
   const { header } = state;
   const { text, box, unrun, count } = parts;
   if (state.draft === header.prompt) state.draft = null;

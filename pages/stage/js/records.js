@@ -19,7 +19,7 @@ function readRecord(bytes) {
   return record;
 }
 
-function readMessage(bytes) {
+export function readMessage(bytes) {
   const [header, end] = readJson(bytes, 0);
   const records = new Map();
   let at = end;

@@ -1,6 +1,11 @@
 // The residual stream: how long it is after each layer, and how long are the vectors that attention and MLP add.
 
-const NORM_NAMES = ["hook_resid_pre", "hook_attn_out", "hook_resid_mid", "hook_mlp_out", "hook_resid_post"];
+import { layerName } from "../../look/names.js";
+import { fixed, roundAbove } from "../../look/numbers.js";
+import { shownAt, state, stepCount } from "./store.js";
+import { mix, theme } from "./theme.js";
+
+export const NORM_NAMES = ["hook_resid_pre", "hook_attn_out", "hook_resid_mid", "hook_mlp_out", "hook_resid_post"];
 const KINDS = { 1: "attention adds", 3: "MLP adds", 4: "stream" }; // by their place among the names
 
 // The largest norm of the run so far, at any step that has come, past the first token's, which are often far larger.
@@ -14,7 +19,7 @@ function normScale(record, layers) {
   return roundAbove(most);
 }
 
-function drawResidual(surface, record, unit) {
+export function drawResidual(surface, record, unit) {
   const { width, height } = surface;
   const layers = state.header.n_layer;
   const left = unit * 2.2, right = unit * 3, axis = unit * 1.3;
@@ -38,7 +43,9 @@ function drawResidual(surface, record, unit) {
   }
   surface.box(left - 1, 0, 1, height - axis, theme.line);
   drawKey(surface, height - unit * 0.5, unit, [
-    [theme.attention, "attention"], [theme.mlp, "MLP"], [mix(theme.panel, theme.residual, 0.2), "stream"],
+    [theme.attention, "attention"],
+    [theme.mlp, "MLP"],
+    [mix(theme.panel, theme.residual, 0.2), "stream"],
   ]);
   surface.find = (x, y) => {
     const layer = layers - 1 - Math.floor((y - head) / pitch);
@@ -51,7 +58,8 @@ function drawResidual(surface, record, unit) {
     const [before, middle, after] = [0, 2, 4].map((at) => fixed(norm(at, layer), 2));
     return {
       lines: [
-        `norm ${fixed(norm(kind, layer), 2)}`, `before ${before} · + attention ${middle} · + MLP ${after}`,
+        `norm ${fixed(norm(kind, layer), 2)}`,
+        `before ${before} · + attention ${middle} · + MLP ${after}`,
         `‖blocks.${layer}.${NORM_NAMES[kind]}[${record.stop - 1}]‖`,
       ],
       where: `layer ${layer}, ${KINDS[kind]}`,
@@ -60,7 +68,9 @@ function drawResidual(surface, record, unit) {
   };
   const kinds = Object.keys(KINDS).map(Number), inset = { 1: [0.14, 0.33], 3: [0.53, 0.33], 4: [0, 1] };
   surface.cells = {
-    rows: layers, columns: () => kinds.length, start: [layers - 1 - Math.max(0, marked), 0],
+    rows: layers,
+    columns: () => kinds.length,
+    start: [layers - 1 - Math.max(0, marked), 0],
     box: (row, column) => {
       const kind = kinds[column], layer = layers - 1 - row, [from, part] = inset[kind];
       return [left, layerTop(layer) + from * bar, norm(kind, layer) * scale, part * bar];

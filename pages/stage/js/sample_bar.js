@@ -1,6 +1,11 @@
 // The draw of a sample: the final probabilities laid end to end, and the number u that falls on one of them.
 
-function drawSampleBar(surface, record, unit) {
+import { bits, fixed, percent } from "../../look/numbers.js";
+import { spoken } from "../../look/tokens.js";
+import { HAS_IT, offerBranch } from "./branch.js";
+import { mix, theme } from "./theme.js";
+
+export function drawSampleBar(surface, record, unit) {
   const { width, height, g } = surface;
   const { next } = record;
   if (!next) return;
@@ -27,11 +32,13 @@ function drawSampleBar(surface, record, unit) {
     if (place.rest && wide > unit * 5) {
       const free = at < width - unit * 6;
       surface.text(place.label, free ? width - unit * 0.5 : x + unit * 0.4, top + tall / 2, {
-        align: free ? "right" : "left", colour: theme.muted,
+        align: free ? "right" : "left",
+        colour: theme.muted,
       });
     } else if (!place.rest && wide > unit * 2.2) {
       surface.text(place.label, x + unit * 0.3, top + tall / 2, {
-        most: wide - unit * 0.6, colour: place.drawn ? theme.panel : theme.text,
+        most: wide - unit * 0.6,
+        colour: place.drawn ? theme.panel : theme.text,
       });
     }
   });
@@ -68,7 +75,10 @@ function drawSampleBar(surface, record, unit) {
     return place.drawn || place.rest ? { lines } : { lines, click };
   };
   surface.cells = {
-    rows: 1, columns: () => places.length, start: [0, Math.max(0, places.findLastIndex((one) => one.drawn))], tell,
-    box: (row, n) => [places[n].from * width, top, (places[n].to - places[n].from) * width, tall],
+    rows: 1,
+    columns: () => places.length,
+    start: [0, Math.max(0, places.findLastIndex((one) => one.drawn))],
+    tell,
+    box: (_row, n) => [places[n].from * width, top, (places[n].to - places[n].from) * width, tall],
   };
 }

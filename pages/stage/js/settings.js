@@ -1,16 +1,15 @@
 // The settings chip and its small dialog; what is typed is passed on as typed, Python judges it. While it finds one
 // wrong, none is taken: the chip goes on to name the run's, the fields keep what was typed.
 
-const NUMBERS = ["temperature", "top_k", "top_p", "seed", "max_new_tokens", "speed"];
+import { lastStep } from "./cursor.js";
+import { setText } from "./markup.js";
+import { requestPaint, stageNow } from "./now.js";
+import { isPending, send } from "./outbox.js";
+import { generate, runPrompt } from "./playback.js";
+import { NUMBERS, settingValues, wrongSetting } from "./setting_values.js";
+import { state } from "./store.js";
 
-function settingValues() {
-  const { sampling, max_new_tokens, ignore_eos, speed } = state.header;
-  return { ...sampling, max_new_tokens, ignore_eos, speed, ...state.typed };
-}
-
-function wrongSetting() { return NUMBERS.find((name) => name in state.header.setting_errors); }
-
-function wireSettings(parts) {
+export function wireSettings(parts) {
   const { chip, popover, fields } = parts;
   chip.addEventListener("click", (event) => (popover.hidden ? openPopover(event.detail === 0) : closePopover()));
   fields.addEventListener("submit", (event) => event.preventDefault());
@@ -39,14 +38,14 @@ function openPopover(byKey, name = NUMBERS[0]) {
 }
 
 // Open the dialog at the first wrong setting; false if none is.
-function showWrongSetting() {
+export function showWrongSetting() {
   const name = wrongSetting();
   if (!name) return false;
   if (stageNow) openPopover(false, name);
   return true;
 }
 
-function closePopover() {
+export function closePopover() {
   if (!stageNow || !stageNow.parts.popover || stageNow.parts.popover.hidden) return false;
   stageNow.parts.popover.hidden = true;
   stageNow.parts.chip.setAttribute("aria-expanded", "false");
@@ -76,7 +75,7 @@ function stopAtEnd(checked) {
   requestPaint();
 }
 
-function paintSettings(parts) {
+export function paintSettings(parts) {
   const { header } = state;
   const wrong = wrongSetting();
   if (!wrong && !isPending("settings", "play", "run", "step")) state.typed = {};

@@ -2,6 +2,9 @@
 // rest goes under Streamlit's bar, and what was there keeps its height, so nothing on the page moves. Above a lens page
 // the whole stage stays; on a Live page that is higher than the window, the stage's two upper parts.
 
+import { isLarge } from "./size.js";
+import { fitUnfold } from "./unfold.js";
+
 const SLIM_GAP = 6; // pixels between the bar and the strip
 const HEADER = "[data-testid=stHeader]", MAIN = "[data-testid=stMain]", CONTENT = "[data-testid=stMainBlockContainer]";
 
@@ -12,7 +15,7 @@ function holderOf(stage) {
   return node;
 }
 
-function wireSlim(stage) {
+export function wireSlim(stage) {
   stage.onScroll = () => slim(stage);
   document.addEventListener("scroll", stage.onScroll, { capture: true, passive: true });
 }
@@ -25,12 +28,13 @@ function stayingParts(stage, strip) {
 }
 
 // Where the stage stops when the page is scrolled; measured anew whenever its size may have changed.
-function fitSlim(stage) {
+export function fitSlim(stage) {
   const { root, parts } = stage, strip = root.querySelector(".strip");
   for (const part of [parts.top, strip]) part.style.position = part.style.top = "";
   root.classList.remove("slim");
   root.style.setProperty("--top", `${parts.top.offsetHeight}px`);
-  const bar = document.querySelector(HEADER)?.offsetHeight ?? 0, staying = stayingParts(stage, strip);
+  const header = /** @type {HTMLElement} */ (document.querySelector(HEADER));
+  const bar = header?.offsetHeight ?? 0, staying = stayingParts(stage, strip);
   stage.stop = staying.length ? bar + SLIM_GAP - strip.offsetTop : -Infinity;
   for (const [part, below] of staying) {
     if (!part) return;
@@ -38,7 +42,7 @@ function fitSlim(stage) {
     Object.assign(part.style, { position: "sticky", top: `${stage.stop + below}px`, zIndex: above });
   }
   const room = `${bar + 2 * SLIM_GAP + strip.offsetHeight}px`;
-  const scroller = document.querySelector(MAIN);
+  const scroller = /** @type {HTMLElement} */ (document.querySelector(MAIN));
   if (scroller) scroller.style.scrollPaddingTop = staying.length ? room : ""; // the strip hides nothing that has focus
   slim(stage);
 }
@@ -50,6 +54,6 @@ function slim({ root, stop, parts }) {
   fitUnfold(parts); // the line has become shorter, or longer
 }
 
-function unwireSlim(stage) {
+export function unwireSlim(stage) {
   document.removeEventListener("scroll", stage.onScroll, { capture: true });
 }

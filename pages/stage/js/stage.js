@@ -1,28 +1,95 @@
 // The stage: built once in its place, fed by messages, painted whole in one animation frame.
 
+import { isAnotherVisit, keepAddress, paintCopyLink, relink, wireCopyLink } from "./address.js";
+import { tendOffer, wireBranchOffer } from "./branch.js";
+import { askForChecks, closeChecks, paintChecks, wireChecks } from "./checks.js";
+import { tellView } from "./cursor.js";
+import { filled, fitFill, tendFill, unfill } from "./fill.js";
+import { follow } from "./follow.js";
+import { wireHeadings } from "./headings.js";
+import { HELP, wireHelp } from "./help.js";
+import { giveUpFocus, onKey } from "./keyboard.js";
+import { isLeaving, onBack, onLinkClick, stay } from "./leaving.js";
+import { paintLock, toggleHead, unlockHead } from "./lock.js";
+import { FLOATING, PANELS, TOP } from "./markup.js";
+import { paintModels, wireModels } from "./models.js";
+import { onPaint, requestPaint, setStageNow, stageNow } from "./now.js";
+import { NUMBER, paintNumber, wireNumber } from "./number.js";
+import { acknowledge, isPending, keepTicking, send } from "./outbox.js";
+import { addPanels, paintPanels } from "./panels.js";
+import { tell } from "./pointer.js";
+import { fitPrompt, judgeAnew, paintPrompt, wirePrompt } from "./prompt.js";
+import { closePopover, paintSettings, wireSettings } from "./settings.js";
+import { isLarge, LARGE_UNIT, wearSize } from "./size.js";
+import { fitSlim, unwireSlim, wireSlim } from "./slim.js";
+import { keepPaint, missingSteps, receive, shared, shownAt, state, stepCount } from "./store.js";
+import { paintStrip, paintTransport, wireStrip } from "./strip.js";
+import { wireTaking } from "./take.js";
+import { keepTheme, readTheme, theme, wearTheme } from "./theme.js";
+import { listenToTaps, stopListeningToTaps } from "./touch.js";
+import { paintTour, unwireTour, wireTour } from "./tour.js";
+import { fitUnfold } from "./unfold.js";
+import { say, sayStep } from "./voice.js";
+
 const CHARTS_ROOM = 900; // pixels: charts that need more room have another form below this
-let stageNow = null;
-let paintAsked = 0;
 const stages = new WeakMap();
 
 const ELEMENTS = {
-  top: ".top", box: ".box", text: "textarea", unrun: ".unrun", count: ".count", error: ".error", first: ".first",
-  back: ".back", play: ".play", sign: ".sign", word: ".word", forward: ".forward", last: ".last", run: ".run",
-  chip: ".chip", popover: ".popover", fields: ".fields", examples: ".examples", status: ".status", facts: ".facts",
-  coming: ".coming", cancel: ".cancel", models: ".models", other: ".other", modelNote: ".model-note",
-  badge: ".state b", statusText: ".state span", checked: ".checked", checks: ".checks",
-  tokens: ".tokens", scrubber: ".scrubber", watching: ".watching", unfold: ".unfold", number: ".number",
-  branchOffer: ".branch-offer", branchHere: ".branch-here", branchOther: ".branch-other",
-  branchOpens: ".branch-offer .opens", unlock: ".state .unlock", copyLink: ".copy-link", copied: ".copied",
-  copiedText: ".copied span", copiedLink: ".copied input", help: ".help", helpButton: ".help-button", size: ".size",
+  top: ".top",
+  box: ".box",
+  text: "textarea",
+  unrun: ".unrun",
+  count: ".count",
+  error: ".error",
+  first: ".first",
+  back: ".back",
+  play: ".play",
+  sign: ".sign",
+  word: ".word",
+  forward: ".forward",
+  last: ".last",
+  run: ".run",
+  chip: ".chip",
+  popover: ".popover",
+  fields: ".fields",
+  examples: ".examples",
+  status: ".status",
+  facts: ".facts",
+  coming: ".coming",
+  cancel: ".cancel",
+  models: ".models",
+  other: ".other",
+  modelNote: ".model-note",
+  badge: ".state b",
+  statusText: ".state span",
+  checked: ".checked",
+  checks: ".checks",
+  tokens: ".tokens",
+  scrubber: ".scrubber",
+  watching: ".watching",
+  unfold: ".unfold",
+  number: ".number",
+  branchOffer: ".branch-offer",
+  branchHere: ".branch-here",
+  branchOther: ".branch-other",
+  branchOpens: ".branch-offer .opens",
+  unlock: ".state .unlock",
+  copyLink: ".copy-link",
+  copied: ".copied",
+  copiedText: ".copied span",
+  copiedLink: ".copied input",
+  help: ".help",
+  helpButton: ".help-button",
+  size: ".size",
 };
 
 function build(parent, view) {
   const sheet = document.createElement("style");
-  sheet.textContent = CSS;
+  sheet.textContent = STYLES;
   const root = document.createElement("div");
   root.className = `stage ${view}`;
   root.innerHTML = `${TOP}${view === "live" ? PANELS : ""}${FLOATING}${HELP}${NUMBER}`;
+  /** @type {any} */
   const parts = { root: parent.getRootNode() };
   for (const [name, selector] of Object.entries(ELEMENTS)) parts[name] = root.querySelector(selector);
   parent.append(sheet, root);
@@ -61,38 +128,12 @@ function build(parent, view) {
   addEventListener("popstate", onBack);
   document.addEventListener("click", giveUpFocus, true);
   listenToTaps();
-  document.fonts.ready.then(() => { fit(stage); requestPaint(); }); // the letters have other widths
+  document.fonts.ready.then(() => {
+    fit(stage);
+    requestPaint();
+  }); // the letters have other widths
   state.mounts += 1;
   return stage;
-}
-
-function addPanels(stage) {
-  const draws = {
-    embedding: drawEmbedding, residual: drawResidual, mosaic: drawMosaic, one: drawOneHead, lens: drawLens,
-    bars: drawBars, draw: drawSampleBar,
-  };
-  for (const [name, draw] of Object.entries(draws)) {
-    const canvas = stage.root.querySelector(`canvas[data-panel=${name}]`);
-    const section = canvas.closest("section");
-    const surface = new Surface(canvas, (...drawn) => {
-      const note = draw(...drawn);
-      const element = section.querySelector(".note");
-      if (element) sayInto(element, [note || element.dataset.fixed || ""]);
-    });
-    const [says, ring] = [".says", ".ring"].map((part) => section.querySelector(part));
-    Object.assign(surface, { name, section, says, ring, picture: draw, locks: name === "mosaic" });
-    surface.description = section.querySelector("h2").title = canvas.getAttribute("aria-description");
-    wirePointer(surface, stage);
-    stage.surfaces.push(surface);
-    surface.observe(requestPaint);
-  }
-  stage.root.querySelector(".residual .note").dataset.fixed = "Norms; they do not add up.";
-  stage.name = stage.root.querySelector(".one .name");
-  stage.unlock = stage.root.querySelector(".one .unlock");
-  stage.unlock.addEventListener("click", unlockHead);
-  stage.follow = stage.root.querySelector(".one .follow");
-  stage.follow.firstElementChild.checked = isFollowing();
-  stage.follow.firstElementChild.addEventListener("change", ({ target }) => setFollows(target.checked));
 }
 
 // The live stage fills what the window has below Streamlit's bar; letters grow with it.
@@ -120,18 +161,16 @@ function fit(stage) {
   requestPaint();
 }
 
-function requestPaint() {
-  if (!paintAsked) paintAsked = requestAnimationFrame(paint);
-}
-
 // Everything that shows one step changes here, at once.
 function paint() {
-  paintAsked = 0;
   const stage = stageNow;
   if (!stage || !state.header) return;
   if (!stage.root.isConnected) return leave(stage.parent);
   const before = theme.name;
-  if (readTheme(stage.root) || !stage.worn) { wearTheme(stage.root); stage.worn = true; }
+  if (readTheme(stage.root) || !stage.worn) {
+    wearTheme(stage.root);
+    stage.worn = true;
+  }
   if (before && theme.name !== before) {
     keepTheme();
     send("theme"); // Python has drawn the charts and the logo
@@ -158,33 +197,15 @@ function paint() {
   if (isNew && stage.view === "live") keepPaint(performance.now() - since);
   state.painted += 1;
   Object.assign(root.dataset, {
-    step: state.cursor, steps: stepCount(), run: state.run, painted: state.painted, mounts: state.mounts,
-    mode: state.playback.kind, known: stepCount() - missingSteps().length,
+    step: state.cursor,
+    steps: stepCount(),
+    run: state.run,
+    painted: state.painted,
+    mounts: state.mounts,
+    mode: state.playback.kind,
+    known: stepCount() - missingSteps().length,
   });
   if (record) sayStep(stage, record);
-}
-
-function paintPanels(stage, record) {
-  stage.root.style.setProperty("--depths", state.header.n_layer + 1);
-  const unit = parseFloat(getComputedStyle(stage.root).getPropertyValue("--unit"));
-  const least = isLarge() ? LEAST_LARGE : stage.root.classList.contains("stacked") ? LEAST_NARROW : LEAST_TEXT;
-  const shown = shownHead(record), { layer, head, locked } = shown;
-  const ofStep = !locked && isSharpest(shown, record); // then the step's own sentence is on this head
-  const says = { ...record.says, mosaic: ofStep ? record.says.heads : sayHead(shown, record) };
-  const { key, share } = strongest(layer, head, record);
-  const most = ["rows ask, columns answer · most on ", spoken(state.header.labels[key]), ` (${wholePercent(share)})`];
-  says.one = key === undefined ? record.says.heads : most;
-  if (state.watched) says.one = sayWatchedShare(layer, head, record) ?? says.one;
-  setText(stage.name, `One head: ${headName(layer, head)}`);
-  stage.unlock.hidden = !locked;
-  stage.follow.hidden = locked;
-  paintNear(stage.root.querySelector(".near"), record);
-  for (const surface of stage.surfaces) {
-    sayInto(surface.says, says[surface.name]);
-    surface.paint(record, surface.section === filled?.box ? unit * FILLED_TYPE : unit, least);
-    surface.roving.redraw();
-  }
-  showTip(stage);
 }
 
 function show(component) {
@@ -195,16 +216,19 @@ function show(component) {
   if (!header) return;
   if (isAnotherVisit(header)) return location.reload();
   let stage = stages.get(parent);
-  if (stage && stage.view !== header.view) { leave(parent); stage = null; }
+  if (stage && stage.view !== header.view) {
+    leave(parent);
+    stage = null;
+  }
   if (!stage) {
     stage = build(parent, header.view);
     stages.set(parent, stage);
     if (stageNow && stageNow !== stage) tell(stageNow, null);
-    stageNow = stage;
+    setStageNow(stage);
     fit(stage);
     tellView();
   }
-  stageNow = stage;
+  setStageNow(stage);
   keepTicking(header);
   acknowledge(header.echo);
   askForChecks(header.checks);
@@ -223,7 +247,7 @@ function leave(parent) {
   unwireSlim(stage);
   unwireTour(stage);
   removeEventListener("resize", stage.onResize);
-  if (stageNow === stage) stageNow = null;
+  if (stageNow === stage) setStageNow(null);
   if (!stageNow) {
     document.removeEventListener("keydown", onKey);
     document.removeEventListener("click", onLinkClick, true);
@@ -235,6 +259,8 @@ function leave(parent) {
   stage.sheet.remove();
   stage.root.remove();
 }
+
+onPaint(paint);
 
 // A newer version of the code replaces an older one; what was waiting for it goes on.
 if (shared.version !== VERSION) {

@@ -1,11 +1,23 @@
 // A picture as a file, to be shown to a room: 1,920 pixels wide, under its title and its sentence, above where it is
 // from. It is drawn anew, as wide as all others of its kind, whatever room it has on the page.
 
+import { stageNow } from "./now.js";
+import { SvgPen } from "./pen.js";
+import { LEAST_TEXT } from "./size.js";
+import { Surface } from "./surface.js";
+import { chartTable, panelTable } from "./tables.js";
+import { theme } from "./theme.js";
+
 const STILL_WIDE = 1920, STILL_MARGIN = 20; // the picture's pixels; the margin in those of the page
 const TITLE_TYPE = 19, SENTENCE_TYPE = 14, SOURCE_TYPE = 11; // letters, in pixels of the page: half of the picture's
 const CHART_WIDE = 960, CHART_TYPE = 12; // a chart's, with letters as at a desk; charts of a presenter's page are wider
 const PANEL_SIZES = {
-  embedding: [720, 300], residual: [640, 380], mosaic: [640, 430], one: [560, 450], lens: [860, 300], bars: [640, 400],
+  embedding: [720, 300],
+  residual: [640, 380],
+  mosaic: [640, 430],
+  one: [560, 450],
+  lens: [860, 300],
+  bars: [640, 400],
   draw: [800, 110],
 };
 const IMAGE = '[data-testid="stImage"]', DOWNLOAD = '[data-testid="stDownloadButton"] button';
@@ -13,7 +25,7 @@ const DRAWN = `.stVegaLiteChart, .gpt2-takable, ${IMAGE}`; // a graph and a text
 const NO_PICTURE = "No picture is drawn here yet; wait a moment, or run a prompt first.";
 
 // What stands in a panel: { width, height, paper, paint(pen, scale), note, table() }, in pixels of the page.
-async function pictureOf(button, kind) {
+export async function pictureOf(button, kind) {
   const section = button.closest("section"), matrix = button.closest(".matrix");
   const drawn = section ? panelPicture(section) : matrix?.still(), below = drawn ? null : chartUnder(button);
   const picture = drawn ?? (await stillBelow(below, kind));
@@ -54,7 +66,7 @@ function panelPicture(section) {
 }
 
 // The chart, or the graph, that a heading on a page is of: the next one below it, before another heading of one.
-function chartUnder(button) {
+export function chartUnder(button) {
   const all = [...document.querySelectorAll(`.gpt2-heading:has(.takes), ${DRAWN}`)];
   const next = all[all.indexOf(button.closest(".gpt2-heading")) + 1];
   return next?.matches(DRAWN) ? next : null;
@@ -114,11 +126,11 @@ function layOutStill(g, { width, height, note }, { title, sentence, source }) {
 }
 
 // The file of a picture, as PNG or SVG.
-async function stillFile(kind, picture, words) {
+export function stillFile(kind, picture, words) {
   const canvas = document.createElement("canvas"), probe = canvas.getContext("2d");
   const { lines, top, tall } = layOutStill(probe, picture, words), wide = picture.width + 2 * STILL_MARGIN;
   const scale = STILL_WIDE / wide, g = kind === "svg" ? new SvgPen() : probe;
-  if (g === probe) {
+  if (g instanceof CanvasRenderingContext2D) {
     Object.assign(canvas, { width: STILL_WIDE, height: Math.round(tall * scale) });
     g.scale(scale, scale);
   }
@@ -133,6 +145,6 @@ async function stillFile(kind, picture, words) {
   g.translate(STILL_MARGIN, top);
   picture.paint(g, scale);
   g.restore();
-  if (g === probe) return new Promise((resolve) => canvas.toBlob(resolve));
-  return new Blob([g.file(wide, tall, scale)], { type: "image/svg+xml" });
+  if (g instanceof SvgPen) return new Blob([g.file(wide, tall, scale)], { type: "image/svg+xml" });
+  return new Promise((resolve) => canvas.toBlob(resolve));
 }

@@ -1,8 +1,10 @@
 // What this browser holds: records by stamp, the last few runs, the cursor and the lock. It outlives page changes.
 
+import { readMessage } from "./records.js";
+
 const KEPT_RUNS = 3, KEPT_NUMBERS = 16;
-const shared = (globalThis.gpt2Stage ??= { waiting: [] });
-const state = (shared.state ??= {
+export const shared = (globalThis.gpt2Stage ??= { waiting: [] });
+export const state = (shared.state ??= {
   epoch: "", // which process of the server numbered the records; another one starts anew
   records: new Map(), // by stamp
   runs: [], // the newest few, as { id, stamps }
@@ -29,7 +31,7 @@ const state = (shared.state ??= {
   paints: [], // what the newest steps of this run took to paint, in milliseconds
 });
 
-function receive(bytes) {
+export function receive(bytes) {
   const { header, records } = readMessage(bytes);
   if (header.epoch !== state.epoch) {
     state.records.clear();
@@ -64,35 +66,41 @@ function findStandIns(header, before) {
   return found;
 }
 
-function stepCount() { return state.header ? state.header.stamps.length : 0; }
+export function stepCount() {
+  return state.header ? state.header.stamps.length : 0;
+}
 
-function recordAt(step) { return state.header ? state.records.get(state.header.stamps[step]) : undefined; }
+export function recordAt(step) {
+  return state.header ? state.records.get(state.header.stamps[step]) : undefined;
+}
 
 // What can be shown of a step: its record, or one that stands in for it and tells of the same draw.
-function shownAt(step) {
+export function shownAt(step) {
   const standIn = state.standIns[step];
   const isSameDraw = standIn && state.header.labels[standIn.stop] === standIn.next?.label;
   return recordAt(step) ?? (isSameDraw ? standIn : undefined);
 }
 
 // The newest step that can be shown.
-function newestKnown() {
+export function newestKnown() {
   let step = stepCount() - 1;
   while (step > 0 && !shownAt(step)) step -= 1;
   return step;
 }
 
-function missingSteps() {
+export function missingSteps() {
   const missing = [];
   for (let step = 0; step < stepCount(); step += 1) if (!recordAt(step)) missing.push(step);
   return missing.sort((a, b) => Math.abs(a - state.cursor) - Math.abs(b - state.cursor));
 }
 
 // Step 0 took the whole prompt, every later step one position.
-function stepOfPosition(position) { return Math.max(0, position - state.header.prompt_tokens + 1); }
+export function stepOfPosition(position) {
+  return Math.max(0, position - state.header.prompt_tokens + 1);
+}
 
 // Where one query's weights lie in its record: pattern[(head * rows + row) * width + width - 1 - back].
-function patternRow(query) {
+export function patternRow(query) {
   const step = stepOfPosition(query), record = recordAt(step) ?? state.standIns[step]; // no draw changes a pattern
   if (!record || !record.pattern.length) return null; // it has not come, or its patterns were let go
   const [, , rows, width] = record.pattern.shape;
@@ -101,7 +109,7 @@ function patternRow(query) {
 }
 
 // One attention weight as 65,535ths; undefined where it has not come or is not kept.
-function weight(layer, head, query, key) {
+export function weight(layer, head, query, key) {
   const place = patternRow(query);
   if (!place) return undefined;
   const at = (layer * state.header.n_head + head) * place.rows + place.row;
@@ -112,17 +120,31 @@ function weight(layer, head, query, key) {
 
 // What the newest steps of this run took to draw, all panels, in milliseconds; null where none was drawn.
 const KEPT_PAINTS = 50;
-function keepPaint(ms) { state.paints = [...state.paints, ms].slice(-KEPT_PAINTS); }
-function paintTime() {
+export function keepPaint(ms) {
+  state.paints = [...state.paints, ms].slice(-KEPT_PAINTS);
+}
+export function paintTime() {
   const paints = [...state.paints].sort((a, b) => a - b);
   return paints.length ? paints[paints.length >> 1] : null;
 }
 
 // The range of positions that fits; it moves on in blocks of eight, so that the picture does not slide at every step.
 const BLOCK = 8;
-function windowOf(seq, most) {
+export function windowOf(seq, most) {
   const capacity = Math.max(BLOCK, Math.floor(most / BLOCK) * BLOCK);
   const from = seq <= capacity ? 0 : Math.ceil((seq - capacity) / BLOCK) * BLOCK;
   const size = from ? capacity : Math.min(capacity, Math.ceil(seq / BLOCK) * BLOCK);
   return { from, size };
+}
+
+export const FOLLOWS = "gpt2-follow-sharpest"; // where the browser keeps the switch of rest.js
+
+// Whether the head shown large is each step's sharpest.
+export function isFollowing() {
+  try {
+    state.follows ??= localStorage.getItem(FOLLOWS) === "yes";
+  } catch {
+    state.follows = false; // the browser lets no page keep it
+  }
+  return state.follows;
 }

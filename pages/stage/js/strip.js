@@ -1,8 +1,23 @@
 // The token strip and its scrubber, the transport's state, and the status of the run.
 
+import { milliseconds } from "../../look/numbers.js";
+import { goTo, isPlaying, lastStep } from "./cursor.js";
+import { discard, isDraft } from "./draft.js";
+import { ICONS, sayInto, setText } from "./markup.js";
+import { forward, isResting, rest, runPrompt, togglePlay } from "./playback.js";
+import { state } from "./store.js";
+import { paintTokens, wireTokens } from "./token_list.js";
+import { wireUnfold } from "./unfold.js";
+import { paintWatched, unwatch } from "./watched.js";
+
 const STATES = {
-  recorded: "", loading: "loading", running: "running", paused: "paused", ended: "text ended",
-  full: "context full", error: "error",
+  recorded: "",
+  loading: "loading",
+  running: "running",
+  paused: "paused",
+  ended: "text ended",
+  full: "context full",
+  error: "error",
 };
 const SIGNS = { Play: ICONS.play, Pause: ICONS.pause, Run: ICONS.run };
 const TITLES = {
@@ -11,24 +26,26 @@ const TITLES = {
   Run: "Run this prompt (Enter)",
   Discard: "Back to the run's prompt (Esc twice)",
 };
-const REST_MS = 400;
 let wasPlaying = false;
-let rests = false;
 
-function wireStrip(stage) {
+export function wireStrip(stage) {
   const { parts } = stage;
   wireTokens(stage);
   wireUnfold(parts);
   parts.watching.addEventListener("click", unwatch);
   parts.scrubber.addEventListener("input", () => goTo(Number(parts.scrubber.value)));
   const clicks = {
-    first: () => goTo(0), back: () => goTo(state.cursor - 1), play: togglePlay, forward, last: () => goTo(lastStep()),
+    first: () => goTo(0),
+    back: () => goTo(state.cursor - 1),
+    play: togglePlay,
+    forward,
+    last: () => goTo(lastStep()),
     run: runOrDiscard,
   };
   for (const [name, action] of Object.entries(clicks)) parts[name].addEventListener("click", () => action());
 }
 
-function paintStrip(stage, record) {
+export function paintStrip(stage, record) {
   const { scrubber } = stage.parts;
   paintTokens(stage, record);
   paintWatched(stage.parts);
@@ -40,7 +57,7 @@ function paintStrip(stage, record) {
 
 // A draft is run by the large button, and discarded by the small one; while a run goes on the large one is Pause, and
 // the small one runs the draft. Just one of them is Run at any time.
-function paintButtons(parts) {
+export function paintButtons(parts) {
   const isOn = isPlaying(), draft = isDraft();
   const word = isOn ? "Pause" : draft ? "Run" : "Play";
   if (parts.play.dataset.word !== word) {
@@ -55,16 +72,8 @@ function paintButtons(parts) {
   parts.run.title = TITLES[other];
   if (wasPlaying && !isOn && draft) rest();
   wasPlaying = isOn;
-  for (const button of [parts.play, parts.run]) button.setAttribute("aria-disabled", String(rests));
+  for (const button of [parts.play, parts.run]) button.setAttribute("aria-disabled", String(isResting()));
 }
-
-// A run that stops under a draft turns both buttons into others: a press that was on its way does nothing.
-function rest() {
-  rests = true;
-  setTimeout(() => { rests = false; requestPaint(); }, REST_MS);
-}
-
-function isResting() { return rests; }
 
 function runOrDiscard() {
   if (isResting()) return;
@@ -72,7 +81,7 @@ function runOrDiscard() {
   else runPrompt();
 }
 
-function paintTransport(parts) {
+export function paintTransport(parts) {
   paintButtons(parts);
   parts.first.disabled = parts.back.disabled = state.cursor <= 0;
   parts.last.disabled = state.cursor >= lastStep();

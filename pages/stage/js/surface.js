@@ -1,6 +1,9 @@
 // One canvas and its size in device pixels; a panel draws in CSS pixels and leaves behind how to find what it drew.
 
-class Surface {
+import { fitted } from "../../look/canvas.js";
+import { theme } from "./theme.js";
+
+export class Surface {
   constructor(canvas, draw) {
     this.canvas = canvas;
     this.draw = draw;
@@ -9,6 +12,7 @@ class Surface {
     this.width = this.height = 0;
     this.least = 0; // CSS pixels: no text is smaller
     this.isNarrow = false; // whether the panels are stacked, as on a phone
+    this.description = ""; // what the picture shows, as its title has it
     // Set by each drawing: what lies at a point, and the cells that keys move among. A cell is told of by
     // { lines, where, click, opens, state }: `where` and `state` are for the ear alone, `opens` for number.js.
     this.find = null; // (x, y) -> a cell's, or null
@@ -25,7 +29,11 @@ class Surface {
       this.pixels = isTrue ? [inlineSize, blockSize] : [Math.round(width), Math.round(height)];
       onChange();
     });
-    try { observer.observe(this.canvas, { box }); } catch { observer.observe(this.canvas); } // not every browser tells
+    try {
+      observer.observe(this.canvas, { box });
+    } catch {
+      observer.observe(this.canvas);
+    } // not every browser tells
   }
 
   paint(record, unit, least) {

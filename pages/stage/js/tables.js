@@ -1,9 +1,18 @@
-// The numbers of a picture as a table, its first row the names and the units, and a table as CSV.
+// The numbers of a picture as a table, its first row the names and the units.
+
+import { layerName } from "../../look/names.js";
+import { CUTS } from "./bars.js";
+import { STRIPS } from "./embedding.js";
+import { DEPTH } from "./lens.js";
+import { MOSAIC_POSITIONS } from "./mosaic.js";
+import { NORM_NAMES } from "./residual.js";
+import { shownHead } from "./rest.js";
+import { state, weight, windowOf } from "./store.js";
 
 const SHARE = "(share of 1)";
 
 // Streamlit's charts: `columns` is what pages/charts/columns.py calls each field of each set of data.
-function chartTable(view) {
+export function chartTable(view) {
   const sets = Object.entries(view.signal("columns")), isMany = sets.length > 1;
   const names = [...new Set(sets.flatMap(([, fields]) => Object.values(fields)))];
   const rows = sets.flatMap(([set, fields]) => {
@@ -13,8 +22,8 @@ function chartTable(view) {
   return [[...(isMany ? ["data"] : []), ...names], ...rows];
 }
 
-function panelTable(name, record) {
-  const { labels, n_layer: layers, n_head: heads, d_model: size } = state.header, { lens, next } = record;
+export function panelTable(name, record) {
+  const { n_layer: layers, n_head: heads, d_model: size } = state.header, { lens, next } = record;
   const tables = {
     embedding: () => [
       ["dimension", ...STRIPS.map(({ hook }) => hook)],
@@ -28,8 +37,7 @@ function panelTable(name, record) {
     one: () => weightTable(record, [shownHead(record).layer * heads + shownHead(record).head]),
     lens: () => [
       ["layer", "rank", "token id", "token", `probability ${SHARE}`],
-      ...lens.ids.flatMap((row, depth) => row.map((id, n) =>
-        [depth ? layerName(depth - 1) : DEPTH.from, n + 1, id, lens.labels[depth][n], lens.probabilities[depth][n]])),
+      ...lens.ids.flatMap((row, depth) => row.map((_, n) => lensRow(lens, depth, n))),
     ],
     bars: () => [
       ["rank", "token id", "token", `the model's own ${SHARE}`, `in the draw ${SHARE}`, "filter"],
@@ -46,6 +54,11 @@ function panelTable(name, record) {
   return tables[name]();
 }
 
+function lensRow({ ids, labels, probabilities }, depth, n) {
+  const name = depth ? layerName(depth - 1) : DEPTH.from;
+  return [name, n + 1, ids[depth][n], labels[depth][n], probabilities[depth][n]];
+}
+
 // The weights of some heads, counted through all layers, at the positions that the mosaic has room for.
 function weightTable({ stop }, shown) {
   const { labels, n_head: heads } = state.header, { from } = windowOf(stop, MOSAIC_POSITIONS), rows = [];
@@ -60,12 +73,3 @@ function weightTable({ stop }, shown) {
   }
   return [["layer", "head", "query", "query token", "key", "key token", `attention weight ${SHARE}`], ...rows];
 }
-
-// A text that a spreadsheet would take for a formula begins with an apostrophe; a number that is none is left empty.
-function csvCell(value) {
-  if (typeof value === "number") return Number.isFinite(value) ? String(value) : "";
-  const text = String(value ?? ""), safe = /^\s*[=+\-@]/.test(text) ? `'${text}` : text;
-  return /[",;\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
-function csv(rows) { return rows.map((row) => `${row.map(csvCell).join(",")}\r\n`).join(""); }

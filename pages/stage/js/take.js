@@ -1,16 +1,16 @@
 // Take away: the menu at a panel's title that makes a file of its picture or its numbers, in the browser, at a press.
 
-const TAKEN = `
-<div class="taking" role="menu" aria-label="Take away" popover="manual">
-  <button type="button" role="menuitem" data-kind="png">Picture <small>PNG</small></button>
-  <button type="button" role="menuitem" data-kind="svg">Drawing <small>SVG</small></button>
-  <button type="button" role="menuitem" data-kind="csv">Numbers <small>CSV</small></button>
-  <p role="alert" hidden></p>
-</div>`;
-const CLICKED = / ?(Click|Point at) [^.]*\./g; // nobody does on a still
-let taker = null; // the button whose menu is open
+import { csv } from "./csv.js";
+import { focusedNode } from "./fill.js";
+import { place } from "./float.js";
+import { stageNow } from "./now.js";
+import { chartUnder, pictureOf, stillFile } from "./still.js";
+import { state } from "./store.js";
 
-function wireTaking(stage) {
+const CLICKED = / ?(Click|Point at) [^.]*\./g; // nobody does on a still
+export let taker = null; // the button whose menu is open
+
+export function wireTaking(stage) {
   stage.taking = stage.root.querySelector(".taking");
   const items = [...stage.taking.querySelectorAll("button")];
   stage.taking.addEventListener("keydown", (event) => {
@@ -25,7 +25,7 @@ function wireTaking(stage) {
   for (const item of items) item.addEventListener("click", () => take(item.dataset.kind));
 }
 
-function openTaking(button) {
+export function openTaking(button) {
   const { taking } = stageNow, isOpen = taker === button;
   closeTaking();
   if (isOpen) return;
@@ -38,7 +38,7 @@ function openTaking(button) {
 }
 
 // Whether it was open; if the focus is in it, it goes back to where it was opened.
-function closeTaking() {
+export function closeTaking() {
   if (!taker) return false;
   const button = taker, taking = stageNow?.taking;
   taker = null;
@@ -52,7 +52,11 @@ async function take(kind) {
   const button = taker, refused = stageNow.taking.querySelector("p");
   try {
     const picture = await pictureOf(button, kind), name = `${sourceName(button.dataset.panel)}.${kind}`;
-    if (kind === "csv" && picture.press) { picture.press(); closeTaking(); return; }
+    if (kind === "csv" && picture.press) {
+      picture.press();
+      closeTaking();
+      return;
+    }
     if (kind === "csv") return keepFile(new Blob([csv(picture.table())], { type: "text/csv" }), name);
     keepFile(await stillFile(kind, picture, wordsOf(button)), name);
   } catch (error) {
@@ -78,7 +82,8 @@ function wordsOf(button) {
   const said = section?.querySelector(".says") ?? button.closest(".matrix")?.querySelector(".caption");
   const sentence = said ? said.textContent : saidAbove(chartUnder(button), button);
   return {
-    title: head.textContent.trim(), sentence: sentence.replace(CLICKED, ""),
+    title: head.textContent.trim(),
+    sentence: sentence.replace(CLICKED, ""),
     source: `GPT-2 under glass · ${state.header.run_model} · step ${state.cursor}`,
   };
 }

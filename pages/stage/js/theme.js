@@ -1,10 +1,12 @@
 // Colours and type of the two themes; PALETTES are those of pages/look/palette.py.
 
-const theme = { name: "", ...PALETTES.light, sans: "sans-serif", mono: "monospace" };
+import { channels, isDark } from "../../look/canvas.js";
+
+export const theme = { name: "", ...PALETTES.light, sans: "sans-serif", mono: "monospace" };
 
 // A colour on the way from one to another, in one of 256 steps; each is worked out once.
 const mixed = new Map();
-function mix(from, to, share) {
+export function mix(from, to, share) {
   const step = Math.round(share * 255), key = `${from}${to}${step}`;
   let colour = mixed.get(key);
   if (!colour) {
@@ -16,7 +18,7 @@ function mix(from, to, share) {
 }
 
 // Read which theme is on from the page's own background; true if anything changed.
-function readTheme(element) {
+export function readTheme(element) {
   const style = getComputedStyle(element);
   const name = isDark(channels(style.getPropertyValue("--st-background-color") || "#ffffff")) ? "dark" : "light";
   const sans = style.getPropertyValue("--st-font").trim() || "sans-serif";
@@ -27,7 +29,7 @@ function readTheme(element) {
 }
 
 // The style sheet names colours only through these variables.
-function wearTheme(element) {
+export function wearTheme(element) {
   for (const [concept, colour] of Object.entries(PALETTES[theme.name])) {
     element.style.setProperty(`--${concept}`, colour);
   }
@@ -40,7 +42,7 @@ function wearTheme(element) {
 // addresses, so that a reload of any of them wears it too. Where Streamlit keeps it elsewhere, nothing is copied.
 const OPENED_AT = location.pathname;
 
-function keepTheme() {
+export function keepTheme() {
   try {
     const key = Object.keys(localStorage).find((name) => name.startsWith(`stActiveTheme-${OPENED_AT}-v`));
     if (!key) return;

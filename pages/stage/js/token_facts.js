@@ -1,8 +1,14 @@
 // What is known of one token of the text: from the record of the step that read it, and of the step that drew it.
 
+import { bits, percent } from "../../look/numbers.js";
+import { spoken } from "../../look/tokens.js";
+import { recordAt, shownAt, state, stepCount, stepOfPosition } from "./store.js";
+
 const MOST_SHOWN_BYTES = 16;
 
-function recordOrStandIn(step) { return step < 0 ? undefined : recordAt(step) ?? state.standIns[step]; }
+function recordOrStandIn(step) {
+  return step < 0 ? undefined : recordAt(step) ?? state.standIns[step];
+}
 
 // The draw that made the token at a position; undefined for the prompt's, and where its record is not here.
 function drawOf(at) {
@@ -21,7 +27,9 @@ function characterOf(at) {
 }
 
 // A token that a person chose was not drawn: it has no u.
-function howMade(next) { return next.u === null ? "chosen by hand" : "drawn"; }
+export function howMade(next) {
+  return next.u === null ? "chosen by hand" : "drawn";
+}
 
 function idAndBytes(at) {
   const own = recordOrStandIn(stepOfPosition(at)), draw = drawOf(at), n = own ? at - own.start : -1;
@@ -43,7 +51,7 @@ function originOf(at) {
 }
 
 // The lines of its tip: the token, where it comes from, and its place, id and bytes.
-function tokenLines(at) {
+export function tokenLines(at) {
   const character = characterOf(at), label = spoken(state.header.labels[at]);
   const first = character === undefined ? label : `${label}, part of ${spoken(character)}`;
   return [first, originOf(at), `position ${at}${idAndBytes(at)}`];

@@ -1,9 +1,20 @@
 // The tokens of the strip: painted where they changed, and told by a tip under the pointer, a finger or the focus.
 // The list is one stop of the Tab key; the arrows move within it.
 
+import { unmarked } from "../../look/tokens.js";
+import { goTo, lastStep } from "./cursor.js";
+import { fillTip } from "./pointer.js";
+import { state, stepOfPosition } from "./store.js";
+import { tokenLines } from "./token_facts.js";
+import { fitUnfold, keepInView } from "./unfold.js";
+import { isWatched, unwatch, watch } from "./watched.js";
+
 const END_OF_TEXT = "<|endoftext|>";
 const MOVES = {
-  ArrowLeft: (at) => at - 1, ArrowRight: (at) => at + 1, Home: () => 0, End: () => state.header.labels.length - 1,
+  ArrowLeft: (at) => at - 1,
+  ArrowRight: (at) => at + 1,
+  Home: () => 0,
+  End: () => state.header.labels.length - 1,
 };
 const told = { pointed: -1, focused: -1 }; // positions, -1 for none
 
@@ -12,15 +23,22 @@ function positionOf(event) {
   return at === undefined ? -1 : Number(at);
 }
 
-function wireTokens(stage) {
+export function wireTokens(stage) {
   const { tokens } = stage.parts;
   Object.assign(told, { pointed: -1, focused: -1 });
   Object.assign(stage.parts, { spans: [], stop: null, mark: null });
-  const tell = (what) => { Object.assign(told, what); tellToken(stage); };
-  tokens.addEventListener("click", (event) => { if (positionOf(event) >= 0) pressToken(positionOf(event)); });
+  const tell = (what) => {
+    Object.assign(told, what);
+    tellToken(stage);
+  };
+  tokens.addEventListener("click", (event) => {
+    if (positionOf(event) >= 0) pressToken(positionOf(event));
+  });
   tokens.addEventListener("pointerover", (event) => tell({ pointed: positionOf(event) }));
   // A finger that is lifted leaves, too: what it tapped stays told until the next tap.
-  tokens.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") tell({ pointed: -1 }); });
+  tokens.addEventListener("pointerleave", (event) => {
+    if (event.pointerType !== "touch") tell({ pointed: -1 });
+  });
   stage.root.addEventListener("pointerdown", (event) => {
     if (!event.composedPath().includes(tokens)) tell({ pointed: -1 });
   });
@@ -51,7 +69,7 @@ function pressToken(at) {
   watch(at);
 }
 
-function paintTokens(stage, record) {
+export function paintTokens(stage, record) {
   const { parts } = stage, { tokens, spans } = parts, { labels, prompt_tokens: prompt } = state.header;
   const current = record ? record.stop - 1 : -1, next = record?.next ? current + 1 : -1;
   const isLonger = spans.length !== labels.length;
@@ -98,22 +116,6 @@ function takeStop(parts, at) {
   parts.stop = stop;
 }
 
-// The current token, and the one drawn next.
-function keepInView(tokens, mark) {
-  if (!mark) return;
-  if (isUnfolded(tokens)) {
-    const top = mark.offsetTop - tokens.scrollTop, room = tokens.clientHeight;
-    if (top < 0 || top + mark.offsetHeight > room) tokens.scrollTop = mark.offsetTop - room / 2;
-    return;
-  }
-  const room = tokens.clientWidth;
-  if (tokens.scrollWidth <= room) return;
-  const end = (one) => one.offsetLeft + one.offsetWidth - tokens.scrollLeft, next = mark.nextElementSibling ?? mark;
-  if (end(mark) > room * 0.85 || end(next) > room || mark.offsetLeft - tokens.scrollLeft < room * 0.15) {
-    tokens.scrollLeft = mark.offsetLeft - room * 0.7;
-  }
-}
-
 // The tip of the token under the pointer, else of the one that has the focus; a reader hears the same.
 function tellToken({ root, tip, parts }) {
   const at = told.pointed >= 0 ? told.pointed : told.focused, span = parts.spans[at];
@@ -123,7 +125,7 @@ function tellToken({ root, tip, parts }) {
     return;
   }
   const lines = tokenLines(at), said = unmarked(lines.join("; "));
-  if (span.said !== said) span.setAttribute("aria-label", (span.said = said));
+  if (span.said !== said) span.setAttribute("aria-label", span.said = said);
   if (tip.of !== "token" || tip.at !== span || tip.said !== said) fillTip(tip, lines);
   Object.assign(tip, { of: "token", at: span, said });
   const area = root.getBoundingClientRect(), box = span.getBoundingClientRect();

@@ -1,15 +1,18 @@
 // What a finger does that a pointer does not: it lifts. A box that a tap has opened stays until the next tap elsewhere.
 
+import { stageNow } from "./now.js";
+import { tell } from "./pointer.js";
+
 const FINGER = 24; // pixels from where it lies to where a box can be read
 const CHART = ".stVegaLiteChart", CHART_BOX = "#vg-tooltip-element.visible";
 let isChartTapped = false;
 
-function listenToTaps() {
+export function listenToTaps() {
   document.addEventListener("pointerup", onTap, true);
   document.addEventListener("mouseout", keepChartBox, true);
 }
 
-function stopListeningToTaps() {
+export function stopListeningToTaps() {
   document.removeEventListener("pointerup", onTap, true);
   document.removeEventListener("mouseout", keepChartBox, true);
 }

@@ -1,39 +1,83 @@
 // The tour: ten stops over the live stage, in the order in which the next token is made. It points at the real panels,
 // quotes what they say of themselves, and moves the stage as a person would.
 
+import { isPlaying, pause } from "./cursor.js";
+import { unfill } from "./fill.js";
+import { closeHelp } from "./help.js";
+import { lockHead, unlockHead } from "./lock.js";
+import { sayInto, setText } from "./markup.js";
+import { requestPaint, stageNow } from "./now.js";
+import { forward } from "./playback.js";
+import { sharpest } from "./rest.js";
+import { closePopover } from "./settings.js";
+import { shownAt, state } from "./store.js";
+
 const TOUR_KEPT = "gpt2-tour"; // where the browser keeps that the tour was offered
 const TOUR_GAP = 12; // pixels between what is pointed at and the card
 const TOUR_STOPS = [
-  { at: ".prompt", title: "What goes in",
-    tells: "GPT-2 does one thing: it reads a text and says what may come next. This is the text. "
-      + "Type one of your own and press Run, or go on with this one." },
-  { at: ".strip", title: "The text becomes tokens",
-    tells: "The model reads no letters. The text is cut into tokens: words, parts of words, or single bytes, "
-      + "each with a number of its own.", quotes: countTokens },
-  { at: "section.embedding", title: "Each token is looked up",
-    tells: "One table holds a vector for every token, another one for every place in the text. "
-      + "Both are added: that is all the first layer knows." },
-  { at: "section.mosaic", title: "Every head looks back",
-    tells: "Each small map is one attention head. It decides which earlier tokens are worth reading, "
-      + "and fetches something from them." },
-  { at: "section.one", title: "Who looks at whom", locks: true,
-    tells: "This is one of those heads, now held in place. Each row is a token that looks: "
-      + "the stronger the blue of a cell, the more it takes from that column's token." },
-  { at: "section.residual", title: "What each layer adds",
-    tells: "What the heads fetched, and what the MLP makes of it, is added to the token's vector. "
-      + "Layer by layer the vector turns from what the token is into what comes next." },
-  { at: "section.lens", title: "A guess at every depth",
-    tells: "Suppose the model stopped after a layer: this is what it would say next. "
-      + "Watch from which layer on the guess stays." },
-  { at: "section.bars", title: "What comes out",
-    tells: "After the last layer every token of the vocabulary gets a probability. "
-      + "Hatched bars were cut off by top-k or top-p before the draw." },
-  { at: "section.draw", title: "How the dice fall",
-    tells: "The tokens that remain lie end to end, as wide as they are likely. "
-      + "A random number u falls on one of them: that is the next token." },
-  { at: ".transport", title: "And again", moves: true,
-    tells: "The drawn token is added to the text, and everything begins anew. "
-      + "Draw one more and see all panels move, or press Play." },
+  {
+    at: ".prompt",
+    title: "What goes in",
+    tells: "GPT-2 does one thing: it reads a text and says what may come next. This is the text. " +
+      "Type one of your own and press Run, or go on with this one.",
+  },
+  {
+    at: ".strip",
+    title: "The text becomes tokens",
+    tells: "The model reads no letters. The text is cut into tokens: words, parts of words, or single bytes, " +
+      "each with a number of its own.",
+    quotes: countTokens,
+  },
+  {
+    at: "section.embedding",
+    title: "Each token is looked up",
+    tells: "One table holds a vector for every token, another one for every place in the text. " +
+      "Both are added: that is all the first layer knows.",
+  },
+  {
+    at: "section.mosaic",
+    title: "Every head looks back",
+    tells: "Each small map is one attention head. It decides which earlier tokens are worth reading, " +
+      "and fetches something from them.",
+  },
+  {
+    at: "section.one",
+    title: "Who looks at whom",
+    locks: true,
+    tells: "This is one of those heads, now held in place. Each row is a token that looks: " +
+      "the stronger the blue of a cell, the more it takes from that column's token.",
+  },
+  {
+    at: "section.residual",
+    title: "What each layer adds",
+    tells: "What the heads fetched, and what the MLP makes of it, is added to the token's vector. " +
+      "Layer by layer the vector turns from what the token is into what comes next.",
+  },
+  {
+    at: "section.lens",
+    title: "A guess at every depth",
+    tells: "Suppose the model stopped after a layer: this is what it would say next. " +
+      "Watch from which layer on the guess stays.",
+  },
+  {
+    at: "section.bars",
+    title: "What comes out",
+    tells: "After the last layer every token of the vocabulary gets a probability. " +
+      "Hatched bars were cut off by top-k or top-p before the draw.",
+  },
+  {
+    at: "section.draw",
+    title: "How the dice fall",
+    tells: "The tokens that remain lie end to end, as wide as they are likely. " +
+      "A random number u falls on one of them: that is the next token.",
+  },
+  {
+    at: ".transport",
+    title: "And again",
+    moves: true,
+    tells: "The drawn token is added to the text, and everything begins anew. " +
+      "Draw one more and see all panels move, or press Play.",
+  },
 ];
 let tour = null; // { at, hasLocked }, while it is under way
 
@@ -46,7 +90,7 @@ function startTour() {
   const stage = stageNow;
   if (!stage || stage.view !== "live") return;
   stopOffering(stage);
-  closeHelp();
+  closeHelp("tour");
   closePopover();
   unfill();
   if (isPlaying()) pause();
@@ -56,7 +100,7 @@ function startTour() {
 }
 
 // Whether it was under way.
-function endTour() {
+export function endTour() {
   if (!tour) return false;
   letTourGo();
   tour = null;
@@ -101,10 +145,12 @@ function tourParts(stage) {
   return [".where", "h2", ".tells", ".quotes", ".back", ".next"].map((part) => stage.tour.querySelector(part));
 }
 
-function pointed(stage) { return stage.root.querySelector(TOUR_STOPS[tour.at].at); }
+function pointed(stage) {
+  return stage.root.querySelector(TOUR_STOPS[tour.at].at);
+}
 
 // What the panel says of the step shown, and where the card and the frame stand. Called with every painted frame.
-function paintTour(stage) {
+export function paintTour(stage) {
   if (!tour || !stage.tour) return;
   const stop = TOUR_STOPS[tour.at], quotes = tourParts(stage)[3], area = pointed(stage);
   const said = stop.quotes ? null : area.querySelector(".says");
@@ -114,7 +160,10 @@ function paintTour(stage) {
   quotes.hidden = !quotes.textContent;
   const box = area.getBoundingClientRect();
   Object.assign(stage.spot.style, {
-    left: `${box.left}px`, top: `${box.top}px`, width: `${box.width}px`, height: `${box.height}px`,
+    left: `${box.left}px`,
+    top: `${box.top}px`,
+    width: `${box.width}px`,
+    height: `${box.height}px`,
   });
   const { left, top } = besideOf(box, stage);
   Object.assign(stage.tour.style, { left: `${left}px`, top: `${top}px` });
@@ -145,7 +194,7 @@ function onTourKey(event) {
   else if (to >= 0 && to < TOUR_STOPS.length) goToStop(to);
 }
 
-function wireTour(stage) {
+export function wireTour(stage) {
   stage.tour = stage.root.querySelector(".tour");
   stage.spot = stage.root.querySelector(".spot");
   stage.offer = stage.root.querySelector(".offer");
@@ -161,25 +210,36 @@ function wireTour(stage) {
   if (!wasOffered()) offerTour(stage);
 }
 
-function unwireTour(stage) {
+export function unwireTour(stage) {
   if (!stage.tour) return;
-  if (tour) { letTourGo(); tour = null; }
+  if (tour) {
+    letTourGo();
+    tour = null;
+  }
   document.removeEventListener("scroll", stage.onScroll, { capture: true });
 }
 
 function wasOffered() {
-  try { return localStorage.getItem(TOUR_KEPT) !== null; } catch { return true; } // it would be offered for ever
+  try {
+    return localStorage.getItem(TOUR_KEPT) !== null;
+  } catch {
+    return true;
+  } // it would be offered for ever
 }
 
 // The offer goes with the first thing that the visitor does, whatever it is, and does not come back.
 function offerTour(stage) {
   stage.offer.hidden = false;
-  stage.onFirst = (event) => { if (!event.composedPath().includes(stage.offer)) stopOffering(stage); };
+  stage.onFirst = (event) => {
+    if (!event.composedPath().includes(stage.offer)) stopOffering(stage);
+  };
   for (const name of ["pointerdown", "keydown"]) document.addEventListener(name, stage.onFirst, { capture: true });
 }
 
 function stopOffering(stage) {
-  try { localStorage.setItem(TOUR_KEPT, "offered"); } catch { /* the browser lets no page keep it */ }
+  try {
+    localStorage.setItem(TOUR_KEPT, "offered");
+  } catch { /* the browser lets no page keep it */ }
   stage.offer.hidden = true;
   for (const name of ["pointerdown", "keydown"]) document.removeEventListener(name, stage.onFirst, { capture: true });
 }

@@ -1,9 +1,18 @@
 // The watched position: a token of the prompt that a person looks at, the same on every page. Pictures that
 // have a row or a column for it mark it. It lives here alone; Python is told of it as of the cursor.
 
+import { wholePercent } from "../../look/numbers.js";
+import { spoken } from "../../look/tokens.js";
+import { tellView } from "./cursor.js";
+import { sayInto } from "./markup.js";
+import { requestPaint } from "./now.js";
+import { state, weight } from "./store.js";
+
 const WATCH_CHANGED = "gpt2-watch"; // pages/matrix/matrix.js listens
 
-function isWatched(at) { return state.watched?.position === at; }
+export function isWatched(at) {
+  return state.watched?.position === at;
+}
 
 function setWatched(watched) {
   state.watched = watched;
@@ -12,27 +21,29 @@ function setWatched(watched) {
   dispatchEvent(new CustomEvent(WATCH_CHANGED));
 }
 
-function watch(position) { setWatched({ position, label: state.header.labels[position] }); }
+export function watch(position) {
+  setWatched({ position, label: state.header.labels[position] });
+}
 
 // Whether there was anything to let go.
-function unwatch() {
+export function unwatch() {
   const was = state.watched;
   if (was) setWatched(null);
   return Boolean(was);
 }
 
 // A run that goes on from another has the same prompt; a new prompt is not looked at yet.
-function unwatchIfGone({ labels, prompt_tokens: prompt }) {
+export function unwatchIfGone({ labels, prompt_tokens: prompt }) {
   const { watched } = state;
   if (watched && (watched.position >= prompt || labels[watched.position] !== watched.label)) unwatch();
 }
 
-function watchedSentence() {
+export function watchedSentence() {
   const { watched } = state;
   return watched ? `Looking at position ${watched.position}, ${watched.label}, of the prompt.` : "";
 }
 
-function paintWatched({ watching }) {
+export function paintWatched({ watching }) {
   const { watched } = state;
   watching.hidden = !watched;
   if (!watched) return;
@@ -42,7 +53,7 @@ function paintWatched({ watching }) {
 }
 
 // What the newest token gives to the watched position in one head, in the words of that head's panel.
-function sayWatchedShare(layer, head, record) {
+export function sayWatchedShare(layer, head, record) {
   const { position, label } = state.watched, value = weight(layer, head, record.stop - 1, position);
   if (value === undefined) return null;
   return ["rows ask, columns answer · ", wholePercent(value / 65535), " on ", spoken(label), `, position ${position}`];
