@@ -10,11 +10,12 @@ import hashlib
 import json
 import lzma
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from glob import glob
-from importlib.metadata import version
+from importlib import metadata
 from io import BytesIO
 from pathlib import Path
 
@@ -39,6 +40,12 @@ MAX_MEF_BYTES = 200_000_000
 MAX_ORIGINS = 8
 
 
+@cache
+def max_version() -> str:
+    """The release of MAX that is installed; to read it takes some milliseconds."""
+    return metadata.version("max")
+
+
 def folders() -> tuple[Path, ...]:
     """Where compiled graphs are looked for, in this order."""
     try:
@@ -61,7 +68,7 @@ class GraphKey:
     def of(cls, kind: str, config: GPT2Config, device: str = "cpu") -> "GraphKey":
         """The key of the graph that this code traces; the weights are no part of it."""
         fingerprint = remembered_fingerprint(kind, config, device) or fingerprint_of(kind, config, device)
-        return cls(kind, fingerprint, version("max"), devices.target(device))
+        return cls(kind, fingerprint, max_version(), devices.target(device))
 
     @property
     def file_name(self) -> str:
@@ -92,7 +99,7 @@ def hash_of(graph: object) -> str:
 @lru_cache(maxsize=32)
 def source_hash(kind: str, config: GPT2Config, device: str = "cpu") -> str:
     """SHA-256 of all inputs of a fingerprint: the model's source files, the config, the MAX version and any GPU."""
-    inputs = [kind, config.to_dict(), version("max"), *([device] if device != "cpu" else [])]
+    inputs = [kind, config.to_dict(), max_version(), *([device] if device != "cpu" else [])]
     whole = hashlib.sha256(json.dumps(inputs).encode())
     for name in SOURCES:
         whole.update(hashlib.sha256((Path(__file__).parents[1] / "model" / f"{name}.py").read_bytes()).digest())
@@ -114,25 +121,33 @@ def remembered_fingerprint(kind: str, config: GPT2Config, device: str = "cpu") -
 
 def find(key: GraphKey) -> bytes | None:
     """The compiled graph for `key`, or for an older CPU that its target stands for; None if there is no intact one."""
-    candidates = (find_exactly(replace(key, target=target)) for target in devices.stands_for(key.target))
-    return next((mef for mef in candidates if mef is not None), None)
+    return next((mef for one in _stands_for(key) if (mef := find_exactly(one)) is not None), None)
 
 
 def find_exactly(key: GraphKey) -> bytes | None:
     """The compiled graph for `key` from the shipped files or the user's cache, or None if neither has an intact one."""
+    for packed in _intact(key):
+        with suppress(lzma.LZMAError):
+            unpack = lzma.LZMADecompressor(memlimit=2**28)
+            mef = unpack.decompress(packed, MAX_MEF_BYTES)
+            if unpack.eof:  # else it is larger than any graph, and `mef` is only its beginning
+                return mef
+    return None
+
+
+def _stands_for(key: GraphKey) -> Iterator[GraphKey]:
+    return (replace(key, target=target) for target in devices.stands_for(key.target))
+
+
+def _intact(key: GraphKey) -> Iterator[bytes]:
+    """The packed files of exactly this key that are as they were written."""
     for folder in folders():
-        try:
+        with suppress(OSError, ValueError, KeyError, TypeError):
             entry = json.loads((folder / f"{key.file_name}.json").read_text(encoding="utf-8"))
             packed = (folder / key.file_name).read_bytes()
             fits = entry["key"] == asdict(key) and devices.cpu_features() >= frozenset(entry["cpu"])
             if fits and hashlib.sha256(packed).hexdigest() == entry["sha256"]:
-                unpack = lzma.LZMADecompressor(memlimit=2**28)
-                mef = unpack.decompress(packed, MAX_MEF_BYTES)
-                if unpack.eof:  # else it is larger than any graph, and `mef` is only its beginning
-                    return mef
-        except (OSError, ValueError, KeyError, TypeError, lzma.LZMAError):
-            continue
-    return None
+                yield packed
 
 
 def store(key: GraphKey, mef: bytes, folder: Path, source_hash: str = "") -> None:
@@ -161,8 +176,9 @@ def store(key: GraphKey, mef: bytes, folder: Path, source_hash: str = "") -> Non
 
 
 def missing(config: GPT2Config, device: str = "cpu") -> list[str]:
-    """The kinds of graph that still have to be compiled for this config."""
-    return [kind for kind in GRAPH_KINDS if find(GraphKey.of(kind, config, device)) is None]
+    """The kinds of graph that still have to be compiled for this config; none is unpacked to see that."""
+    keys = {kind: GraphKey.of(kind, config, device) for kind in GRAPH_KINDS}
+    return [kind for kind, key in keys.items() if not any(next(_intact(one), None) for one in _stands_for(key))]
 
 
 def load(kind: str, config: GPT2Config, device: str = "cpu") -> CompiledModel:

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from gpt2.trace.whole_file import PARTIAL
 
 from . import compiled, devices
 from .cache_folder import cache_folder, remove_partial, unwritable
-from .compiled import SHIPPED, GraphKey, find_exactly, fingerprint_of, missing, source_hash, store
+from .compiled import SHIPPED, GraphKey, find_exactly, fingerprint_of, max_version, missing, source_hash, store
 
 SECONDS_A_GRAPH = {"cpu": 80, "gpu": 110}
 
@@ -39,7 +38,7 @@ def compile_here(
     from gpt2.model.graphs import trace_graph
 
     target, folder = target or devices.target(device), folder or cache_folder()
-    key = GraphKey(kind, fingerprint_of(kind, config, device), version("max"), target)
+    key = GraphKey(kind, fingerprint_of(kind, config, device), max_version(), target)
     kept = mef = find_exactly(key)
     if mef is None:
         set_virtual_cpu_target(devices.level_of(target))
@@ -87,7 +86,7 @@ def ship(models: Iterable[tuple[str, GPT2Config]]) -> Iterator[str]:
     for (model, config), level, kind in product(models, devices.LEVELS, GRAPH_KINDS):
         if not is_worth_shipping(kind, config, level):
             continue
-        wanted.add(GraphKey(kind, fingerprint_of(kind, config), version("max"), level).file_name)
+        wanted.add(GraphKey(kind, fingerprint_of(kind, config), max_version(), level).file_name)
         yield f"{kind} of {model} for {level}"
         with compiling_child(kind, config, "cpu", level, str(SHIPPED)) as child:
             if child.wait():

@@ -17,8 +17,8 @@ from gpt2.model.config import GPT2Config
 from gpt2.model.hooks import GRAPH_KINDS, output_names
 from gpt2.model.inputs import LayerInputs
 from gpt2.model.interventions import Interventions
-from gpt2.model.packing import unpack
 from gpt2.model.sampling import Draw, Sampling, draw
+from gpt2.model.unpacking import unpack
 from gpt2.trace.block import in_one_block
 from gpt2.trace.captures import Captures
 from gpt2.trace.timing import timed

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from max.engine import read
 from max.graph import Module
 
 from gpt2.engine import compiled, devices
-from gpt2.engine.compiled import GraphKey
+from gpt2.engine.compiled import GraphKey, max_version
 from gpt2.trace.unfinished import unfinished
 from gpt2.trace.whole_file import PARTIAL
 
@@ -79,7 +78,7 @@ def needed() -> dict[str, Build]:
 def key_of(names: list[str]) -> GraphKey:
     """What must match before a file with these kernels is used, except its hash."""
     fingerprint = hashlib.sha256("\n".join(names).encode()).hexdigest()
-    return GraphKey(KIND, fingerprint, version("max"), target())
+    return GraphKey(KIND, fingerprint, max_version(), target())
 
 
 def target() -> str:
@@ -128,7 +127,7 @@ def find() -> bytes | None:
         for manifest in manifests(folder):
             with suppress(OSError, ValueError, KeyError, TypeError):
                 key = GraphKey(**json.loads(manifest.read_text(encoding="utf-8"))["key"])
-                fits = asdict(key) | {"kind": KIND, "max_version": version("max"), "target": target()}
+                fits = asdict(key) | {"kind": KIND, "max_version": max_version(), "target": target()}
                 if fits == asdict(key) and (mef := compiled.find(key)) is not None:
                     return mef
     return None

@@ -4,6 +4,6 @@ Read in the order of the forward pass: `config` the sizes · `plain` numbers of 
 is captured · `interventions` what may be changed · `inputs` the same as arrays · `changes` how the graph does it ·
 `embeddings` tokens and positions to vectors · `mask` which keys a query may attend to · `layer_norm` · `linear` ·
 `attention` · `mlp` · `block` the residual additions · `transformer` the stack · `lm_head` vectors to logits ·
-`sampling` logits to the next token · `packing` a token's captures in two blocks · `graphs` the four graphs that are
-compiled from all this.
+`sampling` logits to the next token · `packing` a token's captures in two blocks · `unpacking` the captures again ·
+`graphs` the four graphs that are compiled from all this.
 """

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from glob import glob
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,7 +25,7 @@ from max._core.driver import set_virtual_cpu_target
 from gpt2.checkpoints.child import Child, listen
 from gpt2.checkpoints.download import model_folder
 from gpt2.engine import compiled, compiling, devices
-from gpt2.engine.compiled import GraphKey
+from gpt2.engine.compiled import GraphKey, max_version
 from gpt2.errors import EngineError
 from gpt2.model.config import GPT2Config
 
@@ -64,7 +63,7 @@ def remembered_fingerprint(config: GPT2Config) -> str | None:
 
 def key_of(fingerprint: str, target: str = "") -> GraphKey:
     """What must match before the graphs are used, by default on this CPU, except the file's own hash."""
-    return GraphKey(KIND, fingerprint, version("max"), target or devices.target())
+    return GraphKey(KIND, fingerprint, max_version(), target or devices.target())
 
 
 def find(config: GPT2Config) -> bytes | None:
