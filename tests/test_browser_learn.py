@@ -19,6 +19,10 @@ def test_a_reader_steps_through_the_lines_predicts_plays_is_wrong_reads_why_and_
     live.get_by_role("menuitem", name=f"3 {LESSON.title}").click()
     expect(live.get_by_role("heading", name=LESSON.question)).to_be_visible(timeout=60_000)
 
+    # Its lines are short enough for an eye to find the next one.
+    width = "node => node.clientWidth / parseFloat(getComputedStyle(node).fontSize)"
+    assert live.locator(".st-key-lesson-text p").first.evaluate(width) <= 55
+
     # Under glass: the arrow keys go from value to value, and the map follows.
     lines = live.get_by_role("listbox", name="Lines of layer_norm.py")
     expect(lines).to_be_visible(timeout=60_000)

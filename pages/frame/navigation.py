@@ -42,6 +42,7 @@ CSS = """<style>
 [data-testid="stHeader"] { height: 3.25rem; }
 [data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.25rem 0 0.5rem; }
 [data-testid="stText"] { font-size: 0.95rem; line-height: 1.45; }
+.st-key-lesson-text { max-width: 52rem; } /* lines that an eye finds its way back from */
 @media (max-width: 640px) { [data-testid="stToolbar"] div:has(> [data-testid="stMainMenu"]) { min-width: 0; } }
 /* A panel that fills the window, and a presenter's page: one idea a screen. See pages/stage/js/fill.js and size.js. */
 .gpt2-filled [data-testid="stHeader"] { visibility: hidden; }

@@ -40,7 +40,8 @@ def show(lesson: Lesson) -> None:
     view = layout.open_page(f"lesson.{lesson.name}")
     layout.headline(lesson.question)
     show_neighbours(lesson)
-    st.markdown(lesson.text)
+    with st.container(key="lesson-text"):
+        st.markdown(lesson.text)
     show_words(lesson.text)
     if lesson.name in LENSES:
         file, title = LENSES[lesson.name]
