@@ -143,7 +143,7 @@ def test_the_python_examples_run_as_they_stand(tmp_path: Path, monkeypatch: pyte
     charts = [ast.unparse(node) for node in ast.parse(notebook).body if isinstance(node, ast.Expr)]
     drawn = [eval(chart, after).to_dict() for chart in charts]
     assert len(drawn) == 4 and all(any(map(len, chart["datasets"].values())) for chart in drawn)
-    assert after["page"].startswith("<iframe srcdoc=")
+    assert after["page"].startswith("<iframe srcdoc=") and after["replayed"].startswith(b"<!doctype html>")
     assert "ActivationCache(" in other and "trace.activations()" in other
     assert gpt2.Trace.load(tmp_path / "run.npz").run_id == after["trace"].run_id
     changed, plain = (after["engine"].run("Once upon a time", way)["logits"] for way in (after["changes"], None))

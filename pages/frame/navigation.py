@@ -10,6 +10,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gpt2.learn.lessons import LESSONS
 from pages.server.host import upload_mb
+from pages.stage.replay import replay_page
 from pages.visit.connection import this_query
 from pages.visit.examples import RECORDED, recorded_run
 from pages.visit.opening import Opening
@@ -182,9 +183,10 @@ def show_runs(visit: Visit) -> None:
         plain_text(error)  # it may quote the file
     st.button("Save the run on the stage", key="save", on_click=saving.ask)
     st.button("Save it as JSON", key="save.json", on_click=saving.ask, args=("json",))
+    st.button("Save it as a page that replays it", key="save.html", on_click=saving.ask, args=("html",))
     if saving.is_asked:
         with st.spinner("Writing the file …"):
-            saving.make(visit.player)
+            saving.make(visit.player, page=lambda: replay_page(visit.snapshot()))
     offer_download(saving, visit)
 
 
@@ -201,7 +203,10 @@ def offer_download(saving: Saving, visit: Visit) -> None:
         st.error("This run was not saved.")
         plain_text(saving.error)
     if not saving.data:
-        st.caption("The file holds all steps so far, with every activation that the run stores.")
+        st.caption(
+            "The file holds all steps so far, with every activation that the run stores; the page holds what the live "
+            "stage shows of them, and needs no program but a browser."
+        )
         return
     st.download_button(
         saving.label,

@@ -3,6 +3,7 @@
 from base64 import b64encode
 from html import escape
 
+from pages.look.outside import theme_variables
 from pages.look.palette import LIGHT, Palette
 
 from .blob import Picture, pack
@@ -13,20 +14,10 @@ BESIDE = 190  # pixels around a picture: title, caption, what the pointer is on
 
 def picture_page(picture: Picture, palette: Palette = LIGHT) -> str:
     """One HTML page that shows a picture and asks for nothing from anywhere."""
-    colours = {
-        "background-color": palette.paper,
-        "secondary-background-color": palette.panel,
-        "text-color": palette.text,
-        "border-color": palette.line,
-        "primary-color": palette.attention,
-        "font": "sans-serif",
-        "code-font": "monospace",
-    }
-    variables = "".join(f"--st-{name}: {value};" for name, value in colours.items())
     script = component_script().replace("export default function", "const show = function", 1)
     data = b64encode(pack(picture)).decode()
     return f"""<!doctype html><meta charset="utf-8">
-<style>html {{ {variables} background: {palette.paper}; }}
+<style>html {{ {theme_variables(palette)} background: {palette.paper}; }}
 {component_sheet()}</style>
 <main>{HTML}</main>
 <script type="module">

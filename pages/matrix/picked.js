@@ -1,4 +1,4 @@
-// Which cell of a matrix is picked: by a person, by Python, by the stage's lock or by the position that is watched there.
+// Which cell of a matrix is picked: by a person, by Python, by the lock on the stage or by the watched position.
 
 import { isSame, share, showCell } from "./cell.js";
 

@@ -145,7 +145,24 @@ def encode_message(
         "epoch": cache.epoch,
         "stamps": stamps,
     }
-    header["records"] = [[stamps[index], len(record)] for index, record in records.items()]
+    return _joined(header, records)
+
+
+def encode_whole(snapshot: Snapshot, cache: RecordCache, most_bytes: int) -> bytes | None:
+    """One message with all records, for the live stage; None if they take more bytes than that."""
+    trace, records, total = snapshot.trace, dict[int, bytes](), 0
+    for index in range(len(trace.steps)):
+        records[index] = cache.record(trace, index, snapshot.tables)
+        total += len(records[index])
+        if total > most_bytes:
+            return None
+    stamps = cache.stamps(trace, snapshot.tables)
+    sent = {"view": "live", "has_code": True, "echo": 0, "number": 1, "epoch": cache.epoch, "stamps": stamps}
+    return _joined({**describe(snapshot), **sent}, records)
+
+
+def _joined(header: dict[str, Any], records: Mapping[int, bytes]) -> bytes:
+    header["records"] = [[header["stamps"][index], len(record)] for index, record in records.items()]
     text = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     return b"".join([len(text).to_bytes(4, "little"), text, *records.values()])

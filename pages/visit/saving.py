@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from io import BytesIO
 from typing import Literal
 from weakref import WeakSet
@@ -15,8 +16,9 @@ from pages.server.traces import TRACES, Traces
 
 from .player import Player
 
-Kind = Literal["npz", "json"]
-MIME: dict[Kind, str] = {"npz": "application/octet-stream", "json": "application/json"}
+Kind = Literal["npz", "json", "html"]
+MIME: dict[Kind, str] = {"npz": "application/octet-stream", "json": "application/json", "html": "text/html"}
+MOST_PAGE = 80_000_000  # bytes at once: its records, packed, and written as text
 MOST_JSON = 50_000_000  # bytes; a run takes five times as many as JSON as it does as .npz
 # Long enough to find the new button; the bytes are counted in no budget but the one below.
 KEPT_SECONDS = 120
@@ -46,8 +48,8 @@ class Saving:
         """Note that Save was pressed, until the file is written: a rerun may end the script in between."""
         self.is_asked, self.kind = True, kind
 
-    def make(self, player: Player, traces: Traces = TRACES) -> None:
-        """Write the run on the stage, or tell why not."""
+    def make(self, player: Player, traces: Traces = TRACES, page: Callable[[], bytes] | None = None) -> None:
+        """Write the run on the stage, or tell why not; `page` makes the one that replays it."""
         self.drop()
         trace = player.trace
         self._run_id, self._made_at = trace.run_id, time.monotonic()
@@ -61,7 +63,7 @@ class Saving:
                         raise TraceError(BUSY)
                 if traces.make_room(keep=player, needed=file_bytes(trace, self.kind)):
                     raise TraceError(NO_ROOM)
-                self.data = trace_bytes(trace, self.kind)
+                self.data = page() if page and self.kind == "html" else trace_bytes(trace, self.kind)
             self.label = f"Download {len(trace.steps)} steps, {len(self.data) / 1e6:.1f} MB"
         except GPT2Error as error:
             self.error = str(error)
@@ -89,7 +91,13 @@ def bytes_beside(saving: Saving) -> int:
 
 def file_bytes(trace: Trace, kind: Kind) -> int:
     """How many bytes a trace's file takes at most, or about."""
-    return trace.nbytes if kind == "npz" else min(json_bytes(trace), MOST_JSON)
+    match kind:
+        case "npz":
+            return trace.nbytes
+        case "json":
+            return min(json_bytes(trace), MOST_JSON)
+        case "html":
+            return min(trace.nbytes, MOST_PAGE)
 
 
 def trace_bytes(trace: Trace, kind: Kind = "npz") -> bytes:

@@ -8,7 +8,7 @@ import { lastStep, moveTo, STILL } from "./cursor.js";
 import { setLock } from "./lock.js";
 import { setText } from "./markup.js";
 import { requestPaint } from "./now.js";
-import { state } from "./store.js";
+import { isAlone, state } from "./store.js";
 import { unwatch, watch } from "./watched.js";
 
 const OWN_PARAMETERS = new Set([
@@ -71,7 +71,7 @@ function writeAddress() {
 
 // Write it soon, and at most once in each `ADDRESS_MS`.
 export function keepAddress() {
-  if (addressTimer) return;
+  if (addressTimer || isAlone) return;
   const wait = Math.max(0, addressedAt + ADDRESS_MS - performance.now());
   addressTimer = setTimeout(() => {
     addressTimer = 0;

@@ -10,7 +10,7 @@ import { openNumber } from "./number.js";
 import { send } from "./outbox.js";
 import { ask } from "./playback.js";
 import { placeTip } from "./pointer.js";
-import { state } from "./store.js";
+import { isAlone, state } from "./store.js";
 
 export const HAS_IT = "the run has it here already";
 let offer = null; // { run, step, token, canvas, byKey, number, other }
@@ -28,6 +28,7 @@ export function wireBranchOffer(stage) {
 // The box of the value stays, below a pointer or above a finger; the offer is on the other side of the token. `number`
 // is what can be opened, as { opens, name }; of some tokens there is none.
 export function offerBranch(surface, { token, label }, [x, y, width, height], isTouch, number) {
+  if (isAlone) return;
   const { root, parts: { branchOffer: box, branchHere, branchOther, branchOpens } } = stageNow;
   const area = surface.canvas.getBoundingClientRect(), byKey = Boolean(surface.roving.cursor);
   if (isPlaying()) pause();

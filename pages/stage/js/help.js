@@ -4,9 +4,10 @@ import { hideExplained } from "./explain.js";
 import { stageNow } from "./now.js";
 import { closePopover } from "./settings.js";
 import { toggleSize } from "./size.js";
+import { isAlone } from "./store.js";
 
 const HELP_KEYS = [
-  ["Space", "plays, pauses, or runs a new prompt"],
+  ["Space", isAlone ? "plays or pauses" : "plays, pauses, or runs a new prompt"],
   ["← →", "one step back, one step on"],
   ["Home End", "the first step, the last step"],
   ["↑ ↓", "one layer up, one layer down"],

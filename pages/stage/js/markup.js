@@ -2,9 +2,10 @@
 
 import { headingTools } from "../../look/heading.js";
 import { tokenNodes, unmarked } from "../../look/tokens.js";
+import { isAlone } from "./store.js";
 
-const KEYS_OF_CELLS = "Arrow keys move from cell to cell.", OPENS = " Enter opens the arithmetic.";
-const OFFERS = " Enter offers a branch with a token.";
+const KEYS_OF_CELLS = "Arrow keys move from cell to cell.", OPENS = isAlone ? "" : " Enter opens the arithmetic.";
+const OFFERS = isAlone ? "" : " Enter offers a branch with a token.";
 const icon = (path) => `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${path}"/></svg>`;
 export const ICONS = {
   first: icon("M3 3h2v10H3zM13 3v10L6 8z"),

@@ -3,7 +3,7 @@
 import { setText } from "./markup.js";
 import { requestPaint, stageNow } from "./now.js";
 import { send } from "./outbox.js";
-import { state } from "./store.js";
+import { isAlone, state } from "./store.js";
 
 export const NUMBER = `
 <dialog class="number" aria-labelledby="number-title">
@@ -16,6 +16,7 @@ export const NUMBER = `
 let numberByKey = false; // only then does closing leave the focus on the cell: after a click the keys are the stage's
 
 export function openNumber(opens, name, byKey = false) {
+  if (isAlone) return;
   numberByKey = byKey;
   state.opened = name;
   send("number", { ...opens, name });

@@ -1,12 +1,13 @@
 // Actions on their way to Python. A trigger may be lost, so all that is pending is sent again until it is echoed.
 
 import { isLeaving } from "./leaving.js";
-import { shared, state } from "./store.js";
+import { isAlone, shared, state } from "./store.js";
 
 const LATEST_ONLY = new Set(["draft", "view", "settings", "model", "need", "code", "tick", "theme", "check"]);
 export const outbox = (shared.outbox ??= { serial: 0, pending: [], timer: 0, wait: 0, debounced: {} });
 
 export function send(name, values = {}) {
+  if (isAlone) return 0;
   outbox.serial = Math.max(outbox.serial + 1, Date.now());
   if (LATEST_ONLY.has(name)) outbox.pending = outbox.pending.filter((action) => action.name !== name);
   outbox.pending.push({ serial: outbox.serial, name, values });

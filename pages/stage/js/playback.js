@@ -15,7 +15,7 @@ import { isDraft } from "./draft.js";
 import { requestPaint, stageNow } from "./now.js";
 import { send } from "./outbox.js";
 import { settingValues } from "./setting_values.js";
-import { shownAt, state, stepCount } from "./store.js";
+import { isAlone, shownAt, state, stepCount } from "./store.js";
 
 const REST_MS = 400; // within it no press takes a button for what it was before
 let rests = false;
@@ -41,7 +41,7 @@ export function forward() {
   if (!stepCount()) return;
   if (isPlaying()) pause();
   if (state.cursor < lastStep() && !state.held) return moveTo(state.cursor + 1);
-  ask("step", { cursor: state.cursor }, { kind: "step", to: state.cursor + 1 });
+  if (!isAlone) ask("step", { cursor: state.cursor }, { kind: "step", to: state.cursor + 1 });
 }
 
 function replay() {
@@ -68,12 +68,12 @@ export function togglePlay() {
   if (isResting()) return;
   if (isDraft() || !stepCount()) return runPrompt();
   if (state.held || state.cursor < lastStep()) return state.held ? generate() : replay();
-  const { kind } = state.header.status;
-  if (state.header.recorded && (kind === "loading" || kind === "error") && lastStep() > 0) {
-    moveTo(0); // no engine to go on with: the recorded run from its start
+  const { kind } = state.header.status, hasEngine = !isAlone && kind !== "loading" && kind !== "error";
+  if (state.header.recorded && !hasEngine && lastStep() > 0) {
+    moveTo(0); // the recorded run from its start
     return replay();
   }
-  return generate();
+  if (!isAlone) generate();
 }
 
 function replayTick(now) {

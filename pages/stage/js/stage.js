@@ -22,7 +22,7 @@ import { fitPrompt, judgeAnew, paintPrompt, wirePrompt } from "./prompt.js";
 import { closePopover, paintSettings, wireSettings } from "./settings.js";
 import { isLarge, LARGE_UNIT, wearSize } from "./size.js";
 import { fitSlim, unwireSlim, wireSlim } from "./slim.js";
-import { keepPaint, missingSteps, receive, shared, shownAt, state, stepCount } from "./store.js";
+import { isAlone, keepPaint, missingSteps, receive, shared, shownAt, state, stepCount } from "./store.js";
 import { paintStrip, paintTransport, wireStrip } from "./strip.js";
 import { wireTaking } from "./take.js";
 import { keepTheme, readTheme, theme, wearTheme } from "./theme.js";
@@ -87,7 +87,7 @@ function build(parent, view) {
   const sheet = document.createElement("style");
   sheet.textContent = STYLES;
   const root = document.createElement("div");
-  root.className = `stage ${view}`;
+  root.className = `stage ${view}${isAlone ? " alone" : ""}`;
   root.innerHTML = `${TOP}${view === "live" ? PANELS : ""}${FLOATING}${HELP}${NUMBER}`;
   /** @type {any} */
   const parts = { root: parent.getRootNode() };
@@ -110,6 +110,7 @@ function build(parent, view) {
   wireHeadings(true);
   wireTaking(stage);
   parts.unlock.addEventListener("click", unlockHead);
+  parts.text.readOnly = parts.chip.disabled = isAlone;
   if (view === "live") addPanels(stage);
   if (view === "live") wireTour(stage);
   wireBranchOffer(stage);

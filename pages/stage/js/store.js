@@ -4,6 +4,8 @@ import { readMessage } from "./records.js";
 
 const KEPT_RUNS = 3, KEPT_NUMBERS = 16;
 export const shared = (globalThis.gpt2Stage ??= { waiting: [] });
+// Whether the run is in a file of its own: nobody hears what is asked for. See pages/stage/replay.py.
+export const isAlone = Boolean(shared.isAlone);
 export const state = (shared.state ??= {
   epoch: "", // which process of the server numbered the records; another one starts anew
   records: new Map(), // by stamp

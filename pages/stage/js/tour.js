@@ -10,7 +10,7 @@ import { requestPaint, stageNow } from "./now.js";
 import { forward } from "./playback.js";
 import { sharpest } from "./rest.js";
 import { closePopover } from "./settings.js";
-import { shownAt, state } from "./store.js";
+import { isAlone, shownAt, state } from "./store.js";
 
 const TOUR_KEPT = "gpt2-tour"; // where the browser keeps that the tour was offered
 const TOUR_GAP = 12; // pixels between what is pointed at and the card
@@ -18,8 +18,8 @@ const TOUR_STOPS = [
   {
     at: ".prompt",
     title: "What goes in",
-    tells: "GPT-2 does one thing: it reads a text and says what may come next. This is the text. " +
-      "Type one of your own and press Run, or go on with this one.",
+    tells: "GPT-2 does one thing: it reads a text and says what may come next. This is the text." +
+      (isAlone ? "" : " Type one of your own and press Run, or go on with this one."),
   },
   {
     at: ".strip",
@@ -74,9 +74,10 @@ const TOUR_STOPS = [
   {
     at: ".transport",
     title: "And again",
-    moves: true,
+    moves: !isAlone,
     tells: "The drawn token is added to the text, and everything begins anew. " +
-      "Draw one more and see all panels move, or press Play.",
+      (isAlone ? "" : "Draw one more and see all panels move, or ") +
+      (isAlone ? "Press Play, or go from step to step with the arrow keys." : "press Play."),
   },
 ];
 let tour = null; // { at, hasLocked }, while it is under way
@@ -133,7 +134,7 @@ function goToStop(at) {
   setText(title, stop.title);
   setText(tells, stop.tells);
   back.disabled = at === 0;
-  setText(next, stop.moves ? "Draw one more" : "Next");
+  setText(next, stop.moves ? "Draw one more" : TOUR_STOPS[at + 1] ? "Next" : "Done");
   pointed(stage).scrollIntoView({ block: stage.root.classList.contains("stacked") ? "start" : "nearest" });
   next.focus({ preventScroll: true });
   setText(stage.aloud, `${stop.title}. ${stop.tells}`);
