@@ -23,6 +23,8 @@ from tests.browser import browser, open_page, serve
 from tests.measure_visitors import measure_visitors
 from tests.stage import STAGE, begin, run_id, settle, stage_number, wait_for_new_run
 
+WHAT = ("start", "live", "pages", "visitors", "model", "experiments", "learn")
+
 
 def megabytes(process_id: int) -> float:
     """Resident memory of a process and its children, in MB."""
@@ -98,7 +100,7 @@ def measure_live(log: Path, tokens: int = 64, rate: float = 8) -> dict[str, Any]
 def main() -> None:
     """Measure one thing and print it."""
     parser = argparse.ArgumentParser(prog="python -m tests.measure", description=__doc__)
-    parser.add_argument("what", choices=("start", "live", "pages", "visitors", "model", "learn"))
+    parser.add_argument("what", choices=WHAT)
     parser.add_argument("folder", nargs="?", help="of the model to be measured")
     parser.add_argument("--visitors", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=600)
@@ -114,6 +116,10 @@ def main() -> None:
             from tests.measure_model import measure_model
 
             measured = measure_model(log, options.folder)
+        elif what == "experiments":
+            from tests.measure_experiments import measure_experiments
+
+            measured = measure_experiments(log, options.folder)
         elif what == "pages":
             from tests.measure_pages import measure_pages
 
