@@ -19,10 +19,20 @@ from typing import Any
 
 import psutil
 
-from tests.browser import browser, open_page, serve
+from tests.browser import browser, open_page, open_tab, serve
 from tests.measure_visitors import measure_visitors
 from tests.stage import STAGE, begin, run_id, settle, stage_number, wait_for_new_run
 
+# Notes when the page showed the stage: whoever waits for that from outside is told later, the busier the machine is.
+PAINTED = """(() => {
+    const look = () => {
+        const nodes = [...document.querySelectorAll("*")];
+        const isThere = nodes.some((node) => node.shadowRoot?.querySelector("[data-painted]"));
+        if (isThere) globalThis.stagePainted = performance.now();
+        else requestAnimationFrame(look);
+    };
+    addEventListener("DOMContentLoaded", look);
+})()"""
 WHAT = ("start", "live", "pages", "visitors", "model", "experiments", "learn")
 
 
@@ -35,12 +45,14 @@ def megabytes(process_id: int) -> float:
 def measure_start(log: Path) -> dict[str, Any]:
     """From nothing running to a generated token on the screen."""
     with browser() as opened:
-        since = time.monotonic()
+        since, started = time.monotonic(), time.time()
         with serve(log) as server:
             up = time.monotonic() - since
-            page = open_page(opened, server.url)
+            window = opened.new_context(viewport={"width": 1280, "height": 800})
+            window.add_init_script(PAINTED)
+            page = open_tab(window, server.url)
             page.wait_for_selector(STAGE, timeout=60_000)
-            first_paint = time.monotonic() - since
+            painted = page.evaluate("(performance.timeOrigin + stagePainted) / 1000") - started
             before = run_id(page)
             begin(page, "The little bird")  # waits for the model
             wait_for_new_run(page, before, 2)
@@ -48,7 +60,7 @@ def measure_start(log: Path) -> dict[str, Any]:
             wait_for_new_run(page, before, 30)
             return {
                 "server_answers_s": round(up, 2),
-                "first_paint_s": round(first_paint, 2),
+                "first_paint_s": round(painted, 2),
                 "first_token_s": round(token, 2),
                 "memory_mb": round(megabytes(server.process.pid)),
             }
