@@ -5,14 +5,16 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from gpt2.checkpoints.weights import Checkpoint
 from gpt2.engine.engine import Engine
 from gpt2.engine.head_roles import measure_roles
 from pages.charts import attention, attention_head, attention_pair, attention_row
 from pages.charts.attention import Reading
 from pages.look.numbers import percent, signed
 from pages.visit.examples import recorded_run
-from tests.heads import go_to, is_unlocked, locked, matrix
+from tests.heads import go_to, is_unlocked, locked, matrix, tile
 from tests.stage import STAGE, lie_still, run
+from tests.test_browser_experiments import reads
 
 pytestmark = pytest.mark.browser
 SECONDS = 60  # for a page to be drawn on a busy machine
@@ -191,3 +193,26 @@ def test_live_and_attention_rest_on_one_head_whichever_step_each_shows_first(liv
         go_to(live, "Attention")
         expect(live.locator("h3", has_text="computes its weights")).to_contain_text(f"How {resting} computes")
         go_to(live, "Live")
+
+
+def test_weights_are_read_by_what_the_head_writes_and_without_the_first_token(
+    live: Page, checkpoint: Checkpoint
+) -> None:
+    trace, head = recorded_run("once"), (1, 7)
+    go_to(live, "Attention")
+    live.mouse.click(*tile(live, *head))
+    lie_still(live)
+
+    def reads_as(by_value: bool, without_first: bool) -> None:
+        """Fail unless the newest token's row is told of as the trace, read so, has it."""
+        reading = attention.Reading.of(trace, checkpoint, by_value, without_first)
+        newest = [trace.seq - 1]
+        reads(live, attention_row.attention_row_sentence(trace, attention.Subject((head,)), reading, newest))
+
+    reads_as(False, False)
+    live.get_by_text(attention.BY_VALUE, exact=True).click()
+    reads_as(True, False)
+    live.get_by_text(attention.WITHOUT_FIRST, exact=True).click()
+    reads_as(True, True)
+    live.get_by_text(attention.BY_VALUE, exact=True).click()
+    reads_as(False, True)
