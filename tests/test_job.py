@@ -1,7 +1,10 @@
 """Claims about the end of a load: what is ready stays ready, and what is cancelled leaves nothing behind."""
 
+from typing import Any
+
 import pytest
 
+import gpt2
 from gpt2.engine import devices
 from gpt2.engine.settings import default_threads
 from pages.server import job as module
@@ -14,7 +17,15 @@ pytestmark = pytest.mark.slow
 def test_a_load_that_is_cancelled_at_the_last_moment_leaves_nothing_in_memory(tmp_path, monkeypatch):
     (name,) = copies(tmp_path, "a")
     job = ModelJob(name, lambda job, config: None)
-    monkeypatch.setattr(module, "collect_garbage", job.cancel)
+    bind = gpt2.bind
+
+    def bound(*arguments: Any, **settings: Any) -> Any:
+        """The engine, as somebody cancels."""
+        engine = bind(*arguments, **settings)
+        job.cancel()
+        return engine
+
+    monkeypatch.setattr(gpt2, "bind", bound)
     job.start()
     job.wait(60)
     assert (job.phase, job.engine, job.checkpoint, job.tables, job.config) == ("cancelled", None, None, None, None)

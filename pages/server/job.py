@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Phase = Literal["checking", "downloading", "reading", "compiling", "ready", "failed", "cancelled"]
 ENDED = ("ready", "failed", "cancelled")
 PATIENCE_SECONDS = 2.0
+REST_SECONDS = 1.0
 
 
 class ModelJob:
@@ -127,7 +128,6 @@ class ModelJob:
             self.engine = gpt2.bind(self.checkpoint, self._tell, stopped, device(), threads, at_once=True, own_code=own)
             self._time("binding")
             self.seconds["binding"] -= self.seconds.get("compiling", 0.0)
-            collect_garbage()  # the model stays for long: freeze it, so that later collections skip it
             self._go_on("ready", "")
             self._has_ended.set()
         except GPT2Error as error:
@@ -135,9 +135,9 @@ class ModelJob:
         except Exception as error:
             self._fail(f"The model could not be loaded ({type(error).__name__}: {error}); choose it again to retry.")
         else:
-            # Lens pages draw with Altair: import it now, so that the first page need not wait; pandas takes 80 MB more.
-            import_module("altair")
-            print(capacity(self.name, self.checkpoint.config), file=sys.stderr, flush=True)
+            later = threading.Timer(REST_SECONDS, settle_in, (self.name, self.checkpoint.config))
+            later.daemon = True
+            later.start()
             if self.engine.is_interpreted and self.name != MINE:
                 self._compile(self.engine)
 
@@ -220,3 +220,11 @@ class ModelJob:
         self.error, self.message, self.progress = sentence, "", None
         self.phase = "cancelled" if self._cancelled.is_set() else "failed"
         self._has_ended.set()
+
+
+def settle_in(name: str, config: GPT2Config) -> None:
+    """What can wait for the first tokens of whoever waited for this model."""
+    collect_garbage()  # the model stays for long: freeze it, so that later collections skip it
+    # Lens pages draw with Altair: import it now, so that the first page need not wait; pandas takes 80 MB more.
+    import_module("altair")
+    print(capacity(name, config), file=sys.stderr, flush=True)

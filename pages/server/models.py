@@ -117,15 +117,19 @@ class Pool:
         with self._lock:
             has_collected = False
             while True:
-                others = [one for one in self._jobs.values() if one.config and one is not job and one.name != ALWAYS]
-                taken = sum(weight_bytes(one.config) for one in others if one.config)
+                others = {  # by name: a list of jobs would hold their weights while they are dropped
+                    one.name: weight_bytes(one.config)
+                    for one in self._jobs.values()
+                    if one.config and one is not job and one.name != ALWAYS
+                }
+                taken = sum(others.values())
                 if len(others) < MAX_MODELS and needed + taken <= budget:
                     job.config = config
                     return
                 in_use = self._in_use()
-                free = [one for one in others if one.name not in in_use]
+                free = [name for name in others if name not in in_use]
                 if free:
-                    self._drop(free[0].name)
+                    self._drop(free[0])
                 elif not has_collected:  # an ended visit uses its models until it is collected
                     collect_garbage()
                     has_collected = True
