@@ -13,8 +13,8 @@ from pages.charts.attention import Reading
 from pages.look.numbers import percent, signed
 from pages.visit.examples import recorded_run
 from tests.heads import go_to, is_unlocked, locked, matrix, tile
+from tests.sentences import reads
 from tests.stage import STAGE, lie_still, run
-from tests.test_browser_experiments import reads
 
 pytestmark = pytest.mark.browser
 SECONDS = 60  # for a page to be drawn on a busy machine

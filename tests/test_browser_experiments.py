@@ -11,9 +11,9 @@ from gpt2.experiments.part import head
 from gpt2.experiments.twin import twin
 from gpt2.model.sampling import Sampling
 from pages.charts.experiments import following, strip, texts
-from pages.look.tokens import unmarked
 from tests.axe import violations
 from tests.heads import matrix
+from tests.sentences import reads
 from tests.stage import STAGE, lie_still, ready, run, run_id
 
 pytestmark = pytest.mark.browser
@@ -26,12 +26,6 @@ def go(page: Page) -> None:
     page.get_by_role("menuitem", name="Experiments", exact=True).click()
     expect(page.get_by_role("heading", name=QUESTION)).to_be_visible(timeout=30_000)
     lie_still(page)
-
-
-def reads(page: Page, sentence: str) -> None:
-    """Fail unless the page says this; a token's chip may have blanks around it."""
-    words = r"\s*".join(map(re.escape, unmarked(sentence).split()))
-    expect(page.locator("body")).to_have_text(re.compile(words), timeout=30_000)
 
 
 def test_a_named_change_comes_back_after_a_reload_and_others_are_put_on_in_turn(live: Page) -> None:

@@ -18,9 +18,9 @@ from gpt2.text.prompt import encode_prompt
 from gpt2.trace.trace import Trace
 from pages.charts.experiments import heat, strip, texts
 from tests.heads import go_to, matrix
+from tests.sentences import reads
 from tests.stage import STAGE, lie_still, run, run_id
 from tests.taking import table, taken
-from tests.test_browser_experiments import reads
 
 pytestmark = pytest.mark.browser
 PROMPT, SOURCE, TOKENS = "The king said to his", "The queen said to her", 4
