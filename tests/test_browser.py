@@ -157,7 +157,7 @@ def test_a_run_is_saved_by_keys_alone_while_another_visitor_generates(chromium, 
     ready_file = live.get_by_role("button", name=re.compile(r"Download 12 steps, [\d.]+ MB"))
     expect(ready_file).to_be_visible(timeout=20_000)
     wait_for_steps(other, 12)
-    for _ in range(2):  # past the button that saves it as JSON
+    for _ in range(3):  # past the buttons that save it as JSON and as a page
         live.keyboard.press("Tab")
     expect(ready_file).to_be_focused()
     for name in ("once.npz", "twice.npz"):
