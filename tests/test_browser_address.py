@@ -60,6 +60,7 @@ def look_at(page: Page, position: int) -> None:
 
 def stand_at(page: Page, step: int) -> None:
     page.locator(f"{STAGE} .scrubber").fill(str(step))
+    expect(page.locator(STAGE).first).to_have_attribute("data-step", str(step))  # with the next frame
     in_address(page, rf"step={step}\b")
 
 
