@@ -218,9 +218,7 @@ def test_a_reload_on_a_lens_page_stays_on_it(live):
     assert strip(live) == before and live.get_by_text("Page not found").count() == 0
 
 
-def test_a_new_server_opens_a_link_to_a_page_and_started_anew_gives_an_open_page_the_run_of_its_address(
-    chromium, tmp_path
-):
+def test_a_new_server_opens_a_link_and_started_anew_gives_an_open_page_the_run_of_its_address(chromium, tmp_path):
     """Streamlit tells the session of a new server of the address that the page was opened with, not of the newest."""
     with serve(tmp_path / "server.log") as fresh:
         page = open_page(chromium, f"{fresh.url}/attention?prompt=A+100%25+%26+%2B&tokens=4&step=1&head=2.3")
