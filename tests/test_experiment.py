@@ -49,7 +49,7 @@ def until(does: Callable[[], bool]) -> None:
     [
         MUTED,
         Steer(3, 0.5, " king"),
-        Steer(3, -0.5, "", "She was", "He said"),
+        pytest.param(Steer(3, -0.5, "", "She was", "He said"), marks=pytest.mark.slow),
         Patch("The king said a few", stream(2), (3,)),
     ],
 )

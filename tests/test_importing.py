@@ -74,10 +74,11 @@ def unguarded(node: ast.AST, is_lazy: bool = False) -> Iterator[ast.Import | ast
 
 def with_max() -> set[str]:
     """The files that import MAX as they are imported, themselves or by what they import."""
+    needs = {name: own_files(imports(name, lazy=False)) for name in PROGRAM}
     found, before = importers("max", PROGRAM, lazy=False), set[str]()
     while found != before:
         before = found
-        found = found | {name for name in PROGRAM if own_files(imports(name, lazy=False)) & found}
+        found = found | {name for name in PROGRAM if needs[name] & found}
     return found
 
 
