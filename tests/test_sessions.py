@@ -4,6 +4,7 @@ Models here are copies of the bundled one under other names, so that their graph
 """
 
 import gc
+import threading
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
@@ -36,7 +37,10 @@ class Ring(Someone):
 
 @pytest.fixture
 def by_hand() -> Iterator[None]:
-    """Nothing is collected unless it is asked for."""
+    """Nothing is collected unless it is asked for, nor because a model of a test before was loaded a second ago."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.join(60)
     gc.disable()
     yield
     gc.enable()
