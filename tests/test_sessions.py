@@ -39,7 +39,7 @@ class Ring(Someone):
 def by_hand() -> Iterator[None]:
     """Nothing is collected unless it is asked for, nor because a model of a test before was loaded a second ago."""
     for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
+        if thread.name.startswith("settle in "):
             thread.join(60)
     gc.disable()
     yield

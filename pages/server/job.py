@@ -136,7 +136,7 @@ class ModelJob:
             self._fail(f"The model could not be loaded ({type(error).__name__}: {error}); choose it again to retry.")
         else:
             later = threading.Timer(REST_SECONDS, settle_in, (self.name, self.checkpoint.config))
-            later.daemon = True
+            later.name, later.daemon = f"settle in {self.name}", True
             later.start()
             if self.engine.is_interpreted and self.name != MINE:
                 self._compile(self.engine)
