@@ -9,7 +9,7 @@ running any graph at once · `learn` the course · `bench` beside transformers �
 
 from collections.abc import Callable
 from importlib import import_module
-from os import PathLike, fspath
+from os import PathLike, environ, fspath
 from typing import TYPE_CHECKING, Any
 
 from .errors import EngineError
@@ -44,6 +44,10 @@ __all__ = [
     "steer",
     "stream",
 ]
+
+# NumPy's products are small here, and its threads wait for each other: with another program on one of two cores, such
+# as the browser that shows the page, what takes 0.1 ms alone took 10. Read once, when NumPy is first imported.
+environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # The names that people type, imported when they are first used: a trace opens without MAX.
 NAMES = {

@@ -3,9 +3,11 @@
 import math
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 import gpt2
 from gpt2.trace.trace import Trace
@@ -13,12 +15,13 @@ from pages.server import job
 from pages.server.first_look import FirstLook
 from pages.server.models import Pool
 from pages.stage.actions import CheckRun, parse
+from pages.stage.component import BROWSER
 from pages.visit.player import Player
 from pages.visit.status import STILL_LOADING
 from pages.visit.visit import Visit
 from tests.players import wait
 
-SECONDS = 60
+ROOT, SECONDS = Path(__file__).parents[1], 60
 
 
 class Held:
@@ -51,16 +54,25 @@ def held(monkeypatch: pytest.MonkeyPatch, first_look: FirstLook) -> Iterator[Hel
     for place in ("visit", "model_choice"):
         monkeypatch.setattr(f"pages.visit.{place}.pool", lambda: models)
     yield binding
-    first_look.note_made()
+    first_look.note_shown()
     binding.may_go_on.set()
     models.request("bundled").wait(SECONDS)
 
 
-def test_a_model_is_loaded_once_the_first_page_is_made(held: Held, first_look: FirstLook, trace: Trace) -> None:
+def test_a_model_is_loaded_once_the_first_page_is_shown(held: Held, first_look: FirstLook, trace: Trace) -> None:
     Visit(Player(trace, "")).refresh()
     assert not held.has_begun.wait(0.2)
-    first_look.note_made()
+    first_look.note_shown()
     assert held.has_begun.wait(SECONDS)
+
+
+@pytest.mark.slow
+def test_the_stages_code_goes_out_before_the_rest_of_a_page_until_the_browser_holds_it() -> None:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    sent = app.main.children[0]
+    assert [element.proto.component_name for element in sent.children.values()] == ["gpt2_stage_code"]
+    app.session_state[BROWSER].has_code = True
+    assert not app.run().main.children[0].children
 
 
 def test_no_model_waits_long_for_a_page_that_does_not_come() -> None:
@@ -70,7 +82,7 @@ def test_no_model_waits_long_for_a_page_that_does_not_come() -> None:
 def test_a_run_that_is_asked_for_as_its_model_comes_begins_with_it(
     held: Held, first_look: FirstLook, trace: Trace
 ) -> None:
-    first_look.note_made()
+    first_look.note_shown()
     visit = Visit(Player(trace, ""), max_new_tokens=2, speed=0)
     visit.refresh()
     asking = threading.Thread(target=visit.answer, args=(parse("run", {"text": "The bird"}),))
@@ -99,7 +111,7 @@ def test_nobody_waits_for_a_model_that_is_being_downloaded(monkeypatch: pytest.M
 
 
 def test_a_run_is_checked_after_its_model_has_come(held: Held, first_look: FirstLook, trace: Trace) -> None:
-    first_look.note_made()
+    first_look.note_shown()
     visit = Visit(Player(trace, ""))
     for _ in range(2):
         visit.answer(CheckRun())

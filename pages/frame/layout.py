@@ -25,7 +25,7 @@ from pages.matrix.blob import Picture
 from pages.server.caches import PICTURES, with_recomputer
 from pages.server.first_look import FIRST_LOOK
 from pages.server.job import ModelJob
-from pages.stage.component import stage, type_size
+from pages.stage.component import has_code, stage, type_size
 from pages.stage.rest import Rest
 from pages.visit.session import this_visit
 from pages.visit.visit import Visit
@@ -116,7 +116,8 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
         is_fragment_run = next(runs) > 0
         visit.refresh()
         actions = stage(visit.snapshot(), view=view)
-        FIRST_LOOK.note_made()
+        if has_code():
+            FIRST_LOOK.note_shown()
         for action in actions:
             visit.answer(action)
         hear_others()

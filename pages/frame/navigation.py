@@ -10,6 +10,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gpt2.learn.lessons import LESSONS
 from pages.server.host import upload_mb
+from pages.stage.component import send_code
 from pages.stage.replay import replay_page
 from pages.visit.connection import this_query
 from pages.visit.examples import RECORDED, recorded_run
@@ -43,6 +44,7 @@ CSS = """<style>
 [data-testid="stHeader"] { height: 3.25rem; }
 [data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.25rem 0 0.5rem; }
 [data-testid="stText"] { font-size: 0.95rem; line-height: 1.45; }
+.stVerticalBlock > :has(> .st-key-stage-code) { display: none; }
 .st-key-lesson-text { max-width: 52rem; } /* lines that an eye finds its way back from */
 @media (max-width: 640px) { [data-testid="stToolbar"] div:has(> [data-testid="stMainMenu"]) { min-width: 0; } }
 /* A panel that fills the window, and a presenter's page: one idea a screen. See pages/stage/js/fill.js and size.js. */
@@ -104,6 +106,7 @@ RELOAD = st.components.v2.component(
 def show() -> None:
     """Draw the navigation, the sidebar and the chosen page."""
     reload_if_page_not_found()
+    send_code()
     colours = palette()
     st.html(CSS + HEADINGS + CONTRAST.format(**asdict(colours)))
     st.logo(logo(colours), size="large")

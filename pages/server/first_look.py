@@ -4,20 +4,20 @@ import threading
 
 
 class FirstLook:
-    """Whether this server has made a page yet."""
+    """Whether a page of this server has been shown in a browser yet."""
 
     def __init__(self, most_seconds: float = 1.0) -> None:
-        """None has been made; nobody waits for one longer than `most_seconds`."""
-        self._most_seconds, self._was_made = most_seconds, threading.Event()
+        """None has been shown; nobody waits for one longer than `most_seconds`."""
+        self._most_seconds, self._was_shown = most_seconds, threading.Event()
 
-    def note_made(self) -> None:
-        """Say that a page has been made."""
-        self._was_made.set()
+    def note_shown(self) -> None:
+        """Say that a browser has shown a page."""
+        self._was_shown.set()
 
     def wait(self) -> None:
-        """Return once a page has been made, or none has for long, and at once from then on."""
-        self._was_made.wait(self._most_seconds)
-        self._was_made.set()
+        """Return once a page has been shown, or none has for long, and at once from then on."""
+        self._was_shown.wait(self._most_seconds)
+        self._was_shown.set()
 
 
 FIRST_LOOK = FirstLook()

@@ -10,26 +10,40 @@ from .message import BrowserState, TypeSize, encode_message
 from .record_cache import RecordCache
 from .snapshot import Snapshot
 
+BROWSER = "stage.browser"  # where a visitor's session keeps the state
 RECORDS = RecordCache()
 CODE = st.components.v2.component("gpt2_stage_code", js=joined(), isolate_styles=False)
 STAGE = st.components.v2.component("gpt2_stage", html="<div></div>", js=MOUNT)
 
 
-def type_size(key: str = "stage") -> TypeSize:
+def type_size() -> TypeSize:
     """How large the letters of this visitor's page are, as its browser has told last."""
-    browser: BrowserState | None = st.session_state.get(f"{key}.browser")
+    browser: BrowserState | None = st.session_state.get(BROWSER)
     return TypeSize() if browser is None else browser.size
 
 
-def stage(snapshot: Snapshot, *, view: Literal["live", "strip"], key: str = "stage") -> tuple[Action, ...]:
+def has_code() -> bool:
+    """Whether this visitor's browser has said that it holds the stage's code; it does once it shows a stage."""
+    browser: BrowserState | None = st.session_state.get(BROWSER)
+    return browser is not None and browser.has_code
+
+
+def send_code() -> None:
+    """Send the stage's code to a browser that has not said that it holds it.
+
+    Sent before anything else of a page, so that the browser fetches what runs a component, and reads the code, while
+    Python still makes the page.
+    """
+    with st.container(gap=None, key="stage-code"):
+        if not has_code():
+            CODE(key="stage.code")
+
+
+def stage(snapshot: Snapshot, *, view: Literal["live", "strip"]) -> tuple[Action, ...]:
     """Show the snapshot and return what the visitor has done since the last time.
 
     The browser repeats an action until a message tells that it was taken, so none is lost and none comes twice.
     """
-    browser: BrowserState = st.session_state.setdefault(f"{key}.browser", BrowserState())
-    with st.container(gap=None):
-        result = STAGE(key=key, data=encode_message(snapshot, view, browser, RECORDS), on_actions_change=lambda: None)
-        actions = browser.take(result.actions)
-        if not browser.has_code:
-            CODE(key=f"{key}.code")
-    return actions
+    browser: BrowserState = st.session_state.setdefault(BROWSER, BrowserState())
+    data = encode_message(snapshot, view, browser, RECORDS)
+    return browser.take(STAGE(key="stage", data=data, on_actions_change=lambda: None).actions)
