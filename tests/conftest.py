@@ -3,6 +3,7 @@
 import importlib
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,6 +115,15 @@ def trace(engine: Engine) -> Trace:
     for _ in range(40):
         run.advance(Sampling(0.8, 0, 0.95, seed=1))
     return run.trace
+
+
+@pytest.fixture(autouse=True)
+def nothing_later() -> Iterator[None]:
+    """What a loaded model leaves for a second later is left out, once the test is over that loaded it."""
+    yield
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer) and thread.name.startswith("settle in "):
+            thread.cancel()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ COMPONENTS: dict[str, Callable[[], str]] = {
     "matrix/text.js": lambda: bundle(matrix.HERE / "text.js"),
     "graph/graph.js": lambda: bundle(graph.HERE / "graph.js"),
 }
-ALONE = {"frame/badge.js", "frame/open_page.js", "learn/listing.js"}
+ALONE = {"frame/badge.js", "frame/open_page.js", "learn/listing.js", "stage/relink.js"}
 
 
 def imported(path: Path) -> set[Path]:

@@ -1,4 +1,6 @@
 // The badge of a choice in a list: while something is chosen, a click on it and Esc let it go.
+import { inTurn } from "../look/calls.js";
+
 const LET_GO = "gpt2-let-go"; // what the stage says; see pages/stage/js/lock.js
 
 function build(parent) {
@@ -19,7 +21,7 @@ function build(parent) {
   return badge;
 }
 
-export default function ({ parentElement, data, setTriggerValue }) {
+function show({ parentElement, data, setTriggerValue }) {
   const badge = parentElement.querySelector("button");
   if (!badge.tell) build(parentElement);
   badge.tell = () => {
@@ -32,4 +34,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
   else badge.released = undefined;
   badge.hidden = !data.picked || isLost;
   badge.style.setProperty("--mark", data.mark);
+}
+
+export default function (component) {
+  return inTurn(component.parentElement, () => show(component));
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from gpt2.errors import GPT2Error
+from pages.look.scripts import bundle
 
 from .heading import heading as draw_heading
 from .layout import palette, plain_text
@@ -22,7 +23,7 @@ _mount = st.components.v2.component(
     "gpt2_badge",
     html='<button type="button" title="Let this choice go (Esc)" hidden>picked · Esc</button>',
     css=CSS,
-    js=(Path(__file__).parent / "badge.js").read_text(encoding="utf-8"),
+    js=bundle(Path(__file__).parent / "badge.js"),
 )
 
 

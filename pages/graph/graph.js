@@ -2,6 +2,7 @@
 
 import { drawGraph } from "./draw.js";
 import { stillOf } from "./still.js";
+import { inTurn } from "../look/calls.js";
 import { tokenNodes, unmarked } from "../look/tokens.js";
 
 const graphs = (globalThis.gpt2Graphs ??= new WeakMap());
@@ -156,7 +157,7 @@ function mount(parent) {
     '<div class="plot" tabindex="0" role="application" aria-roledescription="graph"></div>' +
     '<div class="legend"></div><div class="tip" hidden></div>';
   const [badge, plot, legend, tip] = root.children, note = document.createElement("i");
-  const view = { root, badge, plot, legend, note, tip, generation: 0, isEntered: false, isPointed: false };
+  const view = { root, badge, plot, legend, note, tip, isEntered: false, isPointed: false };
   listen(view);
   return view;
 }
@@ -169,10 +170,9 @@ function redraw(view) {
   point(view, view.items.get(view.cursor?.id ?? (view.isEntered && view.data.mark)));
 }
 
-export default function ({ parentElement, data, setStateValue }) {
+function show({ parentElement, data, setStateValue }) {
   let view = graphs.get(parentElement);
   if (!view) graphs.set(parentElement, view = mount(parentElement));
-  const mine = ++view.generation;
   view.send = (id) => {
     if (!globalThis.gpt2Stage?.isLeaving?.()) setStateValue("picked", id);
   };
@@ -191,12 +191,16 @@ export default function ({ parentElement, data, setStateValue }) {
     view.note,
   );
   redraw(view);
-  // A superseded call may be cleaned up while the component lives: only the newest may take it down.
-  return () => {
-    if (view.generation === mine) {
-      view.stop();
-      graphs.delete(parentElement);
-      view.root.replaceChildren();
-    }
-  };
+}
+
+function takeDown(parent) {
+  const view = graphs.get(parent);
+  view.stop();
+  graphs.delete(parent);
+  view.root.replaceChildren();
+}
+
+export default function (component) {
+  const parent = component.parentElement;
+  return inTurn(parent, () => show(component), () => takeDown(parent));
 }

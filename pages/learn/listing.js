@@ -1,4 +1,6 @@
 // The lines of a source file, and under each what it made; a value is chosen by a click, a tap or the arrow keys.
+import { inTurn } from "../look/calls.js";
+
 const ARROWS = { ArrowDown: 1, ArrowUp: -1 };
 
 function add(parent, name, className, text) {
@@ -46,7 +48,7 @@ function choose(list, index) {
   list.scrollTop = Math.min(Math.max(list.scrollTop, below), above);
 }
 
-export default function ({ parentElement, data, setStateValue }) {
+function show({ parentElement, data, setStateValue }) {
   const list = parentElement.querySelector(".listing");
   const text = JSON.stringify(data.lines);
   const isFirst = list.text === undefined;
@@ -70,4 +72,8 @@ export default function ({ parentElement, data, setStateValue }) {
     event.stopPropagation();
     if (next >= 0 && next < list.count) tell(next);
   };
+}
+
+export default function (component) {
+  return inTurn(component.parentElement, () => show(component));
 }

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.look.scripts import bundle
+
 HERE = Path(__file__).parent
 
 
@@ -31,7 +33,7 @@ _mount = st.components.v2.component(
     "gpt2_listing",
     html='<div class="listing"></div>',
     css=(HERE / "listing.css").read_text(encoding="utf-8"),
-    js=(HERE / "listing.js").read_text(encoding="utf-8"),
+    js=bundle(HERE / "listing.js"),
 )
 
 

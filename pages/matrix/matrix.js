@@ -1,5 +1,6 @@
 // The matrix on the page: one mount for each key, repainted whenever data, size or theme change.
 
+import { inTurn } from "../look/calls.js";
 import { nearestCell } from "../look/cells.js";
 import { headingTools } from "../look/heading.js";
 import { tokenNodes, unmarked } from "../look/tokens.js";
@@ -87,7 +88,7 @@ function listen(view) {
 
 function mount(parent) {
   const root = parent.querySelector(".matrix");
-  const view = { root, generation: 0, cursor: null, pinned: null, chosen: null, isPicked: false };
+  const view = { root, cursor: null, pinned: null, chosen: null, isPicked: false };
   Object.assign(view, { entered: null, isPointed: false, isTouch: false });
   const head = element(root, "div", "head");
   view.title = element(head, "span", "title");
@@ -123,11 +124,9 @@ function repaint(view) {
   showCell(view, view.cursor, { tip: Boolean(view.pinned || view.entered) });
 }
 
-export default function (component) {
-  const { parentElement, data, setStateValue } = component;
+function show({ parentElement, data, setStateValue }) {
   let view = views.get(parentElement);
   if (!view) views.set(parentElement, view = mount(parentElement));
-  const mine = ++view.generation;
   view.send = (at) => {
     if (!globalThis.gpt2Stage?.isLeaving?.()) setStateValue("cell", at);
   };
@@ -145,12 +144,16 @@ export default function (component) {
   view.plot.setAttribute("aria-description", view.title.title = keysOf(view.header));
   followWatch(view);
   repaint(view);
-  // A superseded call may be cleaned up while the component lives: only the newest may take it down.
-  return () => {
-    if (view.generation === mine) {
-      view.stop();
-      views.delete(parentElement);
-      view.root.replaceChildren();
-    }
-  };
+}
+
+function takeDown(parent) {
+  const view = views.get(parent);
+  view.stop();
+  views.delete(parent);
+  view.root.replaceChildren();
+}
+
+export default function (component) {
+  const parent = component.parentElement;
+  return inTurn(parent, () => show(component), () => takeDown(parent));
 }

@@ -1,6 +1,7 @@
 // A picture on the text itself: who a token looks at, as tints and arcs. Each row but the last is a token's; the last
 // one joins the rows of the tokens in `selected`, and is shown while no token is under the pointer or the keys.
 
+import { inTurn } from "../look/calls.js";
 import { luminance, SVG } from "../look/canvas.js";
 import { percent, wholePercent } from "../look/numbers.js";
 import { tokenNodes, unmarked } from "../look/tokens.js";
@@ -208,7 +209,7 @@ function listen(view) {
 
 function mount(parent) {
   const root = parent.querySelector(".text");
-  const view = { root, generation: 0, tokens: [], cursor: null, pinned: null, entered: false, isPointed: false };
+  const view = { root, tokens: [], cursor: null, pinned: null, entered: false, isPointed: false };
   view.plot = element(root, "div", "plot");
   view.readout = element(root, "div", "readout");
   view.label = element(root, "div", "label");
@@ -258,11 +259,9 @@ function write(view) {
   view.plot.appendChild(view.arcs);
 }
 
-export default function (component) {
-  const { parentElement, data } = component;
+function show({ parentElement, data }) {
   let view = texts.get(parentElement);
   if (!view) texts.set(parentElement, view = mount(parentElement));
-  const mine = ++view.generation;
   const before = view.header;
   [view.header, view.data] = decode(data);
   const shift = (before?.row_start ?? 0) - view.header.row_start; // a held token stays held when the text moves on
@@ -274,11 +273,16 @@ export default function (component) {
   view.plot.setAttribute("aria-label", `${view.header.title}. ${unmarked(view.header.caption.join(""))}`);
   write(view);
   draw(view);
-  return () => {
-    if (view.generation === mine) {
-      view.stop();
-      texts.delete(parentElement);
-      view.root.replaceChildren();
-    }
-  };
+}
+
+function takeDown(parent) {
+  const view = texts.get(parent);
+  view.stop();
+  texts.delete(parent);
+  view.root.replaceChildren();
+}
+
+export default function (component) {
+  const parent = component.parentElement;
+  return inTurn(parent, () => show(component), () => takeDown(parent));
 }

@@ -1,14 +1,16 @@
 """The address without the stage: a page that changes what it says after the stage was sent tells the browser so."""
 
+from pathlib import Path
+
 import streamlit as st
+
+from pages.look.scripts import bundle
 
 from .snapshot import Link
 
 _mount = st.components.v2.component(
     "gpt2_link",
-    js="""export default ({ data }) => {
-        globalThis.gpt2Stage?.relink?.(data);
-    }""",
+    js=bundle(Path(__file__).parent / "relink.js"),
 )
 
 

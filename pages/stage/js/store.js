@@ -33,6 +33,10 @@ export const state = (shared.state ??= {
   paints: [], // what the newest steps of this run took to paint, in milliseconds
 });
 
+function ascending(a, b) {
+  return a - b;
+}
+
 export function receive(bytes) {
   const { header, records } = readMessage(bytes);
   if (header.epoch !== state.epoch) {
@@ -43,12 +47,17 @@ export function receive(bytes) {
     state.epoch = header.epoch;
   }
   for (const [stamp, record] of records) state.records.set(stamp, record);
+  if (!state.seen.includes(header.number)) {
+    state.seen = [...state.seen, header.number].sort(ascending).slice(-KEPT_NUMBERS);
+  }
+  // Of calls that overtook each other the older brings its records and says nothing: see pages/look/calls.js.
+  const newest = state.header;
+  if (newest?.link.visit === header.link.visit && header.number < newest.number) return newest;
   state.standIns = findStandIns(header, state.header);
   state.runs = [{ id: header.run, stamps: header.stamps }, ...state.runs.filter((run) => run.id !== header.run)];
   state.runs.length = Math.min(state.runs.length, KEPT_RUNS);
   const wanted = new Set(state.runs.flatMap((run) => run.stamps));
   for (const stamp of state.records.keys()) if (!wanted.has(stamp)) state.records.delete(stamp);
-  if (state.seen.at(-1) !== header.number) state.seen = [...state.seen, header.number].slice(-KEPT_NUMBERS);
   state.header = header;
   return header;
 }
