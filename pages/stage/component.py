@@ -29,7 +29,7 @@ def has_code() -> bool:
 
 
 def send_code() -> None:
-    """Send the stage's code to a browser that has not said that it holds it.
+    """Send the stage's code to a browser that has not said that it holds it; every page shows a stage.
 
     Sent before anything else of a page, so that the browser fetches what runs a component, and reads the code, while
     Python still makes the page.
