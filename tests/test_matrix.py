@@ -89,7 +89,7 @@ def test_a_picture_writes_both_ends_of_a_clipped_scale_and_the_first_label(chrom
     page = chromium.new_page()
     ticks, tokens, marked, numbers = page.evaluate(
         f"""() => {{
-            {component_script().replace("export default", "const show =")}
+            {component_script().replace("export default", "const component =")}
             const scale = {{ kind: 'signed', limit: 3, is_clipped: true }};
             return [
                 ticksOf(scale).map((tick) => tickText(scale, tick)), [...writtenLabels(32, 3, null, false)],

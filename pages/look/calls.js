@@ -1,7 +1,7 @@
 // The calls of a component: Streamlit makes one for each message.
 //
-// While the component's script is still being fetched, browsers run what has been called in any order. A call that a
-// newer one has overtaken is cleaned up after as soon as it has returned; the last one when the component is taken down.
+// While the component's script is still being fetched, browsers run what has been called in any order. A call that was
+// overtaken by a newer one is cleaned up after as soon as it has returned; the last, when the component is taken down.
 const drawn = new WeakMap(); // by the component's parent: the call that drew what stands there
 
 // Draw what a call brings unless it has been overtaken, and give back its clean-up.

@@ -14,7 +14,7 @@ BESIDE = 190  # pixels around a picture: title, caption, what the pointer is on
 
 def picture_page(picture: Picture, palette: Palette = LIGHT) -> str:
     """One HTML page that shows a picture and asks for nothing from anywhere."""
-    script = component_script().replace("export default function", "const show = function", 1)
+    script = component_script().replace("export default function", "const component = function", 1)
     data = b64encode(pack(picture)).decode()
     return f"""<!doctype html><meta charset="utf-8">
 <style>html {{ {theme_variables(palette)} background: {palette.paper}; }}
@@ -23,7 +23,7 @@ def picture_page(picture: Picture, palette: Palette = LIGHT) -> str:
 <script type="module">
 {script}
 const data = Uint8Array.from(atob("{data}"), (letter) => letter.charCodeAt(0));
-show({{ parentElement: document.querySelector("main"), data, setStateValue() {{}} }});
+component({{ parentElement: document.querySelector("main"), data, setStateValue() {{}} }});
 </script>
 """
 

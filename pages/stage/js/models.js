@@ -12,6 +12,7 @@ export function wireModels(parts) {
   parts.models.addEventListener("submit", (event) => event.preventDefault());
   model.addEventListener("change", () => {
     state.typesModel = model.value === ANOTHER;
+    state.typedModel = "";
     if (state.typesModel) {
       parts.other.hidden = false;
       other.value = ""; // what was typed before and is typed again counts too
@@ -19,7 +20,7 @@ export function wireModels(parts) {
     } else chooseModel(model.value);
     requestPaint();
   });
-  other.addEventListener("change", () => chooseModel(other.value.trim()));
+  other.addEventListener("change", () => chooseModel(state.typedModel = other.value.trim()));
   parts.cancel.addEventListener("click", () => {
     send("cancel");
     requestPaint();
@@ -36,9 +37,10 @@ export function paintModels(parts, stage) {
   const { header } = state;
   const { model, other_model: other } = parts.models.elements;
   fillModels(model, header);
-  if (!isPending("model") && state.chosenModel) {
-    if (state.chosenModel === header.model || !header.model_error) state.typesModel = false; // taken
+  if (!isPending("model")) {
     state.chosenModel = null;
+    // What was typed stays to be mended if it is refused, at once or once the hub has been asked.
+    if (state.typedModel) state.typesModel = state.typedModel !== header.model && Boolean(header.model_error);
   }
   const value = state.typesModel ? ANOTHER : state.chosenModel ?? header.model;
   if (model.value !== value) model.value = value;

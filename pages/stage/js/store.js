@@ -27,6 +27,7 @@ export const state = (shared.state ??= {
   judged: null, // the text that the header's `draft_error` is about
   chosenModel: null, // the model chosen in the list, until Python has answered
   typesModel: false, // whether the line for a model that is not in the list is open
+  typedModel: "", // the model typed there, until another is chosen in the list
   opened: "", // the number whose arithmetic is shown; see number.js
   mounts: 0, // how many stages have been built
   painted: 0, // how many frames have been painted
