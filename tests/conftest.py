@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import signal
 import threading
 from collections import Counter
@@ -38,6 +39,7 @@ settings.load_profile("shared")
 
 NO_BROWSER = "No Chromium: apt-get install chromium, or set CHROMIUM, to run the browser tests too."
 COMPILE_SECONDS = 1800
+NAMED, NONE_QUICK = re.compile(r"test_\w+\.py"), re.compile(r"^pytestmark = .*(slow|browser|compiles)", re.MULTILINE)
 MOST_WORKERS = 4  # of half a gigabyte to one and a half
 
 
@@ -65,6 +67,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         with one_core():
             devices.session_on("cpu")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """For the quick tests, a file that says that none of its own is one is not even imported."""
+    if config.option.markexpr != "quick" or not NAMED.match(collection_path.name):
+        return None
+    return bool(NONE_QUICK.search(collection_path.read_text(encoding="utf-8"))) or None
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` takes its pick

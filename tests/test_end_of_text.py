@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import GPT2LMHeadModel
 
 from gpt2.checkpoints.weights import Checkpoint, load_checkpoint
 from gpt2.errors import CheckpointError
@@ -20,11 +19,14 @@ def written(folder: Path, config: dict[str, Any], generation: dict[str, Any] | N
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("generation", [None, {}, *({"eos_token_id": ids} for ids in (None, 3, [3, 4]))])
 @pytest.mark.parametrize("config", [{}, {"eos_token_id": None}, {"eos_token_id": 7}, {"eos_token_id": [7, 8]}])
 def test_the_ids_that_end_a_text_are_those_of_transformers(
     tmp_path: Path, config: dict[str, Any], generation: dict[str, Any] | None
 ) -> None:
+    from transformers import GPT2LMHeadModel  # here, as that takes seconds
+
     folder = written(tmp_path, config, generation)
     told = GPT2LMHeadModel.from_pretrained(folder).generation_config.eos_token_id
     expected = told if isinstance(told, list) else [] if told is None else [told]

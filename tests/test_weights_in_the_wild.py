@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from transformers import GPT2LMHeadModel
 
 from gpt2.checkpoints.weights import CONV1D, load_checkpoint
 from gpt2.errors import CheckpointError
@@ -45,9 +44,12 @@ LAYOUTS: dict[str, Tensors] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shards", [1, 3])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_what_transformers_loads_gives_the_same_numbers(tmp_path: Path, layout: str, shards: int) -> None:
+    from transformers import GPT2LMHeadModel  # here, as that takes seconds
+
     folder = write_checkpoint(tmp_path)
     if layout == "a second head":
         edit_config(folder, architectures=["GPT2DoubleHeadsModel"])
