@@ -30,6 +30,7 @@ def read(value: object) -> tuple[float | str | None, int | str | None]:
     return found[0], found[1]
 
 
+@pytest.mark.slow
 @given(anything)
 def test_whatever_is_sent_is_a_number_or_a_short_sentence(value: object) -> None:
     for found, kind in zip(read(value), (float, int), strict=True):

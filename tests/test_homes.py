@@ -24,6 +24,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pwd, "getpwuid", unknown)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("homeless")
 def test_without_a_home_the_bundled_model_runs_and_models_are_listed(capsys) -> None:
     assert said(capsys, "generate", "a", "--max-new-tokens", "1", "--json")["prompt"] == "a"
@@ -31,6 +32,7 @@ def test_without_a_home_the_bundled_model_runs_and_models_are_listed(capsys) -> 
     assert Path(said(capsys, "compile", "--json")["folder"]).is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("homeless")
 def test_without_a_home_a_download_asks_for_a_folder(capsys, monkeypatch) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)

@@ -82,6 +82,7 @@ def with_max() -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_whatever_a_visitors_thread_imports_with_max_is_imported_by_one_at_a_time() -> None:
     files = with_max()
     assert "gpt2/learn/glass.py" in files and not files & set(GALLERY)  # pages are made while a model is being loaded

@@ -92,6 +92,7 @@ def test_a_vector_that_steers_every_position_is_there_once() -> None:
     assert len(Interventions().inputs(CONFIG, 0, 500).vectors) == 1
 
 
+@pytest.mark.slow
 def test_many_additions_at_many_positions_take_a_sum_a_position() -> None:
     """Thirty megabytes, if the sum after each addition took memory too."""
     rng, places = np.random.default_rng(1), [(layer, place) for layer in range(CONFIG.n_layer) for place in PLACES]

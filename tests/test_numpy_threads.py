@@ -7,6 +7,8 @@ import pytest
 
 from tests.source_tree import python
 
+pytestmark = pytest.mark.slow
+
 # The libraries that NumPy has loaded for matrix products, by how many threads each has.
 COUNT = """
 import json

@@ -56,6 +56,7 @@ def test_weights_are_spread_as_before_training(folder):
             assert abs(array.mean()) < 5 * expected / math.sqrt(array.size), name
 
 
+@pytest.mark.slow
 def test_a_tensor_larger_than_a_piece_does_not_repeat_itself(tmp_path):
     shape = GPT2Config(vocab_size=300, n_positions=4, n_embd=(PIECE // 300) + 70, n_layer=1, n_head=1, n_inner=1)
     tensors = dict(read_safetensors(write_random_checkpoint(tmp_path, shape) / "model.safetensors"))

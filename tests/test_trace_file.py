@@ -131,6 +131,7 @@ def test_a_run_without_steps_cannot_be_saved(short):
         saved(short.cut(0))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_file_is_refused_or_unchanged(short, data):

@@ -88,6 +88,7 @@ def test_a_changed_model_reads_the_first_text_and_is_as_far_from_it_as_its_twin(
     assert not TracePair(first, first).divergences().any()
 
 
+@pytest.mark.slow
 def test_a_model_of_another_shape_is_compared_in_what_both_have(
     engine: Engine, checkpoint: Checkpoint, first: Trace
 ) -> None:
