@@ -77,7 +77,6 @@ def test_what_is_kept_is_found_again(empty: Path) -> None:
     assert sorted(path.name for path in empty.iterdir()) == [KEY.file_name, f"{KEY.file_name}.json"]
 
 
-@pytest.mark.slow
 @given(mef=st.binary(max_size=2000))
 def test_any_bytes_are_found_again(empty: Path, mef: bytes) -> None:
     store(KEY, mef, empty)
