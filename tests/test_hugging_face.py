@@ -12,6 +12,8 @@ from gpt2.text.tokenizer import Tokenizer
 from tests.checkpoints import CONFIG
 from tests.tokenizer_folders import FOLDERS, NAMES
 
+pytestmark = pytest.mark.slow
+
 TEXT = st.lists(st.one_of(st.sampled_from([*NAMES, " ", "\n", "fox", "the dog"]), st.text(max_size=6))).map("".join)
 
 
@@ -34,7 +36,6 @@ def text_of(reference: PreTrainedTokenizerBase, ids: list[int]) -> str:
     return text
 
 
-@pytest.mark.slow
 def test_ids_and_text_are_those_of_transformers(folder: Path) -> None:
     ours, reference = Tokenizer.from_folder(folder), AutoTokenizer.from_pretrained(folder)
     assert len(ours.vocabulary) == max(reference.get_vocab().values()) + 1

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from tokenizers import AddedToken
-from transformers import AutoTokenizer
 
 from gpt2.errors import CheckpointError, PromptError
 from gpt2.text.tokenizer import Tokenizer
@@ -95,8 +94,11 @@ def test_a_file_without_its_content_is_one_sentence(tmp_path: Path, name: str, c
     refused(tmp_path, lambda at: None, said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [old_files, new_file])
 def test_a_blank_that_the_tokenizer_insists_on_is_named_and_typed(tmp_path: Path, layout: Callable[..., None]) -> None:
+    from transformers import AutoTokenizer  # here, as that takes seconds
+
     told = {"add_prefix_space": True}
     layout(tmp_path, **({"tokenizer_config": told} if layout is old_files else told))
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
@@ -108,7 +110,10 @@ def test_a_blank_that_the_tokenizer_insists_on_is_named_and_typed(tmp_path: Path
     assert ours.encode(" the fox") == reference("the fox").input_ids == reference(" the fox").input_ids
 
 
+@pytest.mark.slow
 def test_an_end_of_text_put_around_prompts_is_named_and_typed(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer  # here, as that takes seconds
+
     old_files(tmp_path, tokenizer_config={"add_bos_token": True, "add_eos_token": True, "eos_token": "<pad>"})
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
     ours, reference = Tokenizer.from_folder(tmp_path), AutoTokenizer.from_pretrained(tmp_path)
@@ -119,10 +124,13 @@ def test_an_end_of_text_put_around_prompts_is_named_and_typed(tmp_path: Path) ->
     assert ours.encode("<|endoftext|>the fox<pad>") == reference("the fox").input_ids
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flag", "prompt", "typed"), [("lstrip", "a  <mask> b", "a<mask> b"), ("rstrip", "a <mask> b", "a <mask>b")]
 )
 def test_a_token_that_takes_blanks_away_is_named(tmp_path: Path, flag: str, prompt: str, typed: str) -> None:
+    from transformers import AutoTokenizer  # here, as that takes seconds
+
     new_file(tmp_path, AddedToken("<mask>", **{flag: True}))
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
     ours, reference = Tokenizer.from_folder(tmp_path), AutoTokenizer.from_pretrained(tmp_path)

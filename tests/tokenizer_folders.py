@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from tokenizers import AddedToken
-from transformers import GPT2Tokenizer, PreTrainedTokenizerFast
 
 from tests.checkpoints import byte_tokenizer
 
@@ -36,6 +35,8 @@ def new_file(folder: Path, *tokens: str | AddedToken, **settings: Any) -> None:
 
 
 def saved_by_transformers(folder: Path) -> None:
+    from transformers import GPT2Tokenizer  # here, as that takes seconds
+
     old_files(folder)
     tokenizer = GPT2Tokenizer.from_pretrained(folder)
     tokenizer.add_tokens([TEACHER, AddedToken("loose", single_word=True), "<élève>"])
@@ -45,6 +46,8 @@ def saved_by_transformers(folder: Path) -> None:
 
 
 def general_saved_by_transformers(folder: Path) -> None:
+    from transformers import PreTrainedTokenizerFast
+
     bpe = byte_tokenizer(300)
     bpe.add_special_tokens([PUPIL])
     PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<|endoftext|>", pad_token="<pad>").save_pretrained(folder)
