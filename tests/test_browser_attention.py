@@ -29,6 +29,8 @@ def press(page: Page, name: str) -> None:
 def choose(page: Page, title: str, option: str) -> None:
     """Add an option to a list from which several can be chosen."""
     field = page.get_by_role("combobox", name=title)
+    field.scroll_into_view_if_needed()  # scrolling closes a list
+    lie_still(page)
     field.click()
     field.fill(option)
     page.get_by_role("option").filter(has_text=re.compile(rf"{re.escape(option)}$")).click()

@@ -165,6 +165,7 @@ def test_after_a_click_the_arrows_are_the_stages_until_enter_and_the_ring_lies_o
         live.keyboard.press("Escape")
     expect(live.locator(f"{STAGE} .ring:visible")).to_have_count(0)
     assert live.evaluate(FOCUSED) == "mosaic"
+    is_unlocked(live)  # from the next frame on
     resting = re.fullmatch(r"One head: L(\d)·H(\d)", live.locator(f"{STAGE} .one .name").inner_text())
     live.keyboard.press("ArrowDown")
     assert resting and locked(live) == (max(0, int(resting[1]) - 1), int(resting[2]))

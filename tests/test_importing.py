@@ -26,7 +26,7 @@ class Meanwhile:
     def find_spec(self, name, *_):
         if name == "max.engine" and threading.current_thread() is loading and not other.is_alive():
             other.start()
-            other.join(1)  # it is through by then, unless it waits for this thread
+            other.join({seconds})  # far enough by then, even on a busy machine, unless it waits for this thread
 
 def load():
     with {inside}:
@@ -43,8 +43,8 @@ print(failed)
 
 @pytest.mark.slow
 def test_a_thread_that_needs_max_while_another_imports_it_waits() -> None:
-    assert "No active MLIR context" in python(TWO_THREADS.format(inside="nullcontext()"))
-    assert python(TWO_THREADS.format(inside="importing_max()")).strip() == "[]"
+    assert "No active MLIR context" in python(TWO_THREADS.format(inside="nullcontext()", seconds=5))
+    assert python(TWO_THREADS.format(inside="importing_max()", seconds=1)).strip() == "[]"
 
 
 @pytest.mark.slow
