@@ -2,7 +2,7 @@
 
 import { drawGraph } from "./draw.js";
 import { stillOf } from "./still.js";
-import { inTurn } from "../look/calls.js";
+import { showIn } from "../look/calls.js";
 import { tokenNodes, unmarked } from "../look/tokens.js";
 
 const graphs = (globalThis.gpt2Graphs ??= new WeakMap());
@@ -170,9 +170,7 @@ function redraw(view) {
   point(view, view.items.get(view.cursor?.id ?? (view.isEntered && view.data.mark)));
 }
 
-function show({ parentElement, data, setStateValue }) {
-  let view = graphs.get(parentElement);
-  if (!view) graphs.set(parentElement, view = mount(parentElement));
+function show(view, { data, setStateValue }) {
   view.send = (id) => {
     if (!globalThis.gpt2Stage?.isLeaving?.()) setStateValue("picked", id);
   };
@@ -193,14 +191,6 @@ function show({ parentElement, data, setStateValue }) {
   redraw(view);
 }
 
-function takeDown(parent) {
-  const view = graphs.get(parent);
-  view.stop();
-  graphs.delete(parent);
-  view.root.replaceChildren();
-}
-
 export default function (component) {
-  const parent = component.parentElement;
-  return inTurn(parent, () => show(component), () => takeDown(parent));
+  return showIn(graphs, mount, show, component);
 }

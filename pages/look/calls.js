@@ -17,3 +17,18 @@ export function inTurn(parent, draw, takeDown = () => {}) {
     if (drawn.get(parent) === call) takeDown();
   };
 }
+
+// The same for a picture: mounted with its first call, emptied when it is taken down.
+export function showIn(views, mount, show, component) {
+  const parent = component.parentElement;
+  const draw = () => {
+    if (!views.has(parent)) views.set(parent, mount(parent));
+    show(views.get(parent), component);
+  };
+  return inTurn(parent, draw, () => {
+    const view = views.get(parent);
+    view.stop();
+    views.delete(parent);
+    view.root.replaceChildren();
+  });
+}

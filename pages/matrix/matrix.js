@@ -1,6 +1,6 @@
 // The matrix on the page: one mount for each key, repainted whenever data, size or theme change.
 
-import { inTurn } from "../look/calls.js";
+import { showIn } from "../look/calls.js";
 import { nearestCell } from "../look/cells.js";
 import { headingTools } from "../look/heading.js";
 import { tokenNodes, unmarked } from "../look/tokens.js";
@@ -124,9 +124,7 @@ function repaint(view) {
   showCell(view, view.cursor, { tip: Boolean(view.pinned || view.entered) });
 }
 
-function show({ parentElement, data, setStateValue }) {
-  let view = views.get(parentElement);
-  if (!view) views.set(parentElement, view = mount(parentElement));
+function show(view, { data, setStateValue }) {
   view.send = (at) => {
     if (!globalThis.gpt2Stage?.isLeaving?.()) setStateValue("cell", at);
   };
@@ -146,14 +144,6 @@ function show({ parentElement, data, setStateValue }) {
   repaint(view);
 }
 
-function takeDown(parent) {
-  const view = views.get(parent);
-  view.stop();
-  views.delete(parent);
-  view.root.replaceChildren();
-}
-
 export default function (component) {
-  const parent = component.parentElement;
-  return inTurn(parent, () => show(component), () => takeDown(parent));
+  return showIn(views, mount, show, component);
 }

@@ -1,7 +1,7 @@
 // A picture on the text itself: who a token looks at, as tints and arcs. Each row but the last is a token's; the last
 // one joins the rows of the tokens in `selected`, and is shown while no token is under the pointer or the keys.
 
-import { inTurn } from "../look/calls.js";
+import { showIn } from "../look/calls.js";
 import { luminance, SVG } from "../look/canvas.js";
 import { percent, wholePercent } from "../look/numbers.js";
 import { tokenNodes, unmarked } from "../look/tokens.js";
@@ -259,9 +259,7 @@ function write(view) {
   view.plot.appendChild(view.arcs);
 }
 
-function show({ parentElement, data }) {
-  let view = texts.get(parentElement);
-  if (!view) texts.set(parentElement, view = mount(parentElement));
+function show(view, { data }) {
   const before = view.header;
   [view.header, view.data] = decode(data);
   const shift = (before?.row_start ?? 0) - view.header.row_start; // a held token stays held when the text moves on
@@ -275,14 +273,6 @@ function show({ parentElement, data }) {
   draw(view);
 }
 
-function takeDown(parent) {
-  const view = texts.get(parent);
-  view.stop();
-  texts.delete(parent);
-  view.root.replaceChildren();
-}
-
 export default function (component) {
-  const parent = component.parentElement;
-  return inTurn(parent, () => show(component), () => takeDown(parent));
+  return showIn(texts, mount, show, component);
 }
