@@ -48,6 +48,8 @@ __all__ = [
 # NumPy's products are small here, and its threads wait for each other: with another program on one of two cores, such
 # as the browser that shows the page, what takes 0.1 ms alone took 10. Read once, when NumPy is first imported.
 environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Without it MAX reports to its makers, over the network, each time it starts.
+environ.setdefault("MODULAR_TELEMETRY_ENABLED", "false")
 
 # The names that people type, imported when they are first used: a trace opens without MAX.
 NAMES = {

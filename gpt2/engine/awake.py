@@ -1,14 +1,20 @@
-"""A watch over the calls of MAX: one that MAX's own thread sleeps through is woken.
+"""A watch over MAX's own threads: one that sleeps through a task is woken, and one that hardly sleeps is let sleep.
 
 Once in some million calls, the thread that MAX 26.7 starts goes to sleep just as a task is put in its queue; whoever
 waits for that task would wait for ever. Any further task wakes the thread.
 """
 
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ctypes import CDLL, c_ulong
+from functools import cache
 
 SECONDS = 1.0
+LATE_NANOSECONDS = 100_000_000
+SET_TIMER_SLACK, GET_TIMER_SLACK = 29, 30  # of prctl(2)
 
 
 def watch_over(may_sleep: Callable[[], bool], nudge: Callable[[], None]) -> None:
@@ -21,3 +27,30 @@ def watch_over(may_sleep: Callable[[], bool], nudge: Callable[[], None]) -> None
                 nudge()
 
     threading.Thread(target=watch, name="watch over MAX", daemon=True).start()
+
+
+@contextmanager
+def late_timers() -> Iterator[None]:
+    """Within, a thread that this one starts may wake up late from each of its waits, on Linux.
+
+    At a process's first call of a graph MAX 26.7 starts a thread that writes its log. It asks for new lines 10,000
+    times a second, as long as the process lives: that takes an eighth of a core, also while nothing is computed, and
+    each time it stops a kernel of the model on one of the cores, for which the other ones wait. A thread inherits from
+    the one that starts it how late the system may wake it up, so this one asks a few times a second.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    prctl = _library().prctl
+    until_now = prctl(GET_TIMER_SLACK, 0, 0, 0, 0)
+    prctl(SET_TIMER_SLACK, c_ulong(LATE_NANOSECONDS), 0, 0, 0)
+    try:
+        yield
+    finally:
+        prctl(SET_TIMER_SLACK, c_ulong(until_now), 0, 0, 0)
+
+
+@cache
+def _library() -> CDLL:
+    """The system's own library, as this process has loaded it."""
+    return CDLL(None)

@@ -21,6 +21,7 @@ from max.dtype import DType
 from max.graph import Dim, Graph, SymbolicDim, Type
 from numpy.typing import NDArray
 
+from gpt2.engine.awake import late_timers
 from gpt2.engine.shutdown import CALLS_IN_FLIGHT
 from gpt2.errors import EngineError
 
@@ -89,7 +90,7 @@ class Interpreter:
             slots[given._mlir_value] = as_buffer(array)
             shape = zip(given.type.shape, array.shape, strict=True)
             sizes |= {dim.name: size for dim, size in shape if isinstance(dim, SymbolicDim)}
-        with CALLS_IN_FLIGHT:
+        with CALLS_IN_FLIGHT, late_timers():
             return self._walk(slots, sizes, weights or {}, watch)
 
     def _walk(
