@@ -43,9 +43,12 @@ def ranking(logits: NDArray[np.floating]) -> NDArray[np.intp]:
         return np.argsort(-logits, kind="stable")
     # A logit's bits, as an integer that grows as the logit falls, above the token's id: whole numbers are sorted in
     # half the time, and no two are equal. Adding 0 makes one of the two zeros.
-    bits = (0 - (logits + np.float32(0))).view(np.int32).astype(np.int64)
-    bits = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
-    return np.sort(bits << 32 | np.arange(len(logits))) & 0xFFFFFFFF
+    bits = (0 - (logits + np.float32(0))).view(np.int32)
+    bits ^= bits >> 31 & 0x7FFFFFFF
+    keys = bits.astype(np.int64) << 32
+    keys |= np.arange(len(logits))
+    keys.sort()
+    return keys & 0xFFFFFFFF
 
 
 def most_likely(logits: NDArray[np.floating], count: int) -> NDArray[np.intp]:
@@ -227,8 +230,8 @@ def draw(logits: NDArray[np.floating], sampling: Sampling, position: int) -> Dra
     """
     sampling.check_vocabulary(len(logits))
     u, tempered = sampling.uniform(position), temper(logits, sampling.temperature)
-    likeliest = float(tempered.max())
-    if len(logits) > SORTED_FIRST and SORTED_FIRST * likeliest > u:  # else so few cannot reach u
+    reaches = bool(sampling.top_k) or SORTED_FIRST * float(tempered.max()) > u
+    if reaches and sampling.top_k <= SORTED_FIRST < len(logits):
         order = most_likely(logits[None], SORTED_FIRST)[0]
         if (token := _token_at(u, tempered, order, sampling)) is not None:
             return Draw(token, u, sampling)
@@ -237,13 +240,17 @@ def draw(logits: NDArray[np.floating], sampling: Sampling, position: int) -> Dra
     return Draw(token, u, sampling)
 
 
-def _token_at(u: float, tempered: Floats, order: NDArray[np.intp], sampling: Sampling) -> int | None:
-    """The token that `u` falls on; None if the most likely tokens in `order` are too few to tell."""
-    if sampling.top_k > len(order):
+def _token_at(u: float, tempered: Floats, likeliest: NDArray[np.intp], sampling: Sampling) -> int | None:
+    """The token that `u` falls on; None if the `likeliest` are too few to tell.
+
+    They are a small vocabulary of their own, in order; one token more, at its end, stands for all others.
+    """
+    shares, are_all = tempered[likeliest], len(likeliest) == len(tempered)
+    if not are_all:
+        shares = np.append(shares, max(0.0, tempered.sum() - shares.sum()))
+    order = np.arange(len(shares))
+    final = cut_top_p(cut_top_k(shares, order, sampling.top_k), order, sampling.top_p)
+    if not are_all and sampling.top_p < 1 and final[-1]:  # how many of the others top-p keeps is unknown
         return None
-    final = cut_top_k(tempered, order, sampling.top_k)
-    if len(order) < len(final) and sampling.top_p < 1 and np.cumsum(final[order])[-1] < sampling.top_p:
-        return None
-    final = cut_top_p(final, order, sampling.top_p)
     place = place_of(u, final, order)
-    return int(order[place]) if place < len(order) else None
+    return int(likeliest[place]) if place < len(likeliest) else None
