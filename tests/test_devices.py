@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -14,9 +13,7 @@ import numpy as np
 import pytest
 from max.driver import CPU
 
-import gpt2
-from gpt2.checkpoints.catalog import KNOWN
-from gpt2.engine import compiled, devices, passes, settings
+from gpt2.engine import compiled, devices, passes
 from gpt2.engine.engine import Engine
 from gpt2.errors import EngineError, SettingsError
 from gpt2.model.sampling import Sampling
@@ -113,85 +110,6 @@ compiled.GRAPH_KINDS = {GPU_KINDS}
 for kind in {GPU_KINDS}: compiling.compile_here(kind, config, None, "gpu", {GPU!r})
 assert compiled.missing(config, "gpu") == []
 """)
-
-
-def test_the_threads_that_max_starts_are_those_asked_for_and_may_run_on_any_core() -> None:
-    told = subprocess.run(
-        [sys.executable, "-c", STARTED],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "GPT2_THREADS": "1"},
-    )
-    assert told.stdout == "1 True\n"
-
-
-STARTED = """
-import os
-import gpt2
-
-gpt2.load()
-threads = [task for task in os.listdir("/proc/self/task") if "Thread" in open(f"/proc/self/task/{task}/comm").read()]
-print(len(threads), all(os.sched_getaffinity(int(task)) == os.sched_getaffinity(0) for task in threads))
-"""
-
-
-def test_a_small_model_gets_half_the_cores_and_the_setting_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
-    cores = len(os.sched_getaffinity(0))
-    monkeypatch.delenv("GPT2_THREADS", raising=False)
-    assert settings.threads(KNOWN["gpt2"].config) == cores
-    assert settings.threads(TINY) == max(1, cores // 2)
-    monkeypatch.setenv("GPT2_THREADS", "3")
-    assert settings.threads(TINY) == settings.threads(KNOWN["gpt2"].config) == 3
-
-
-@pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many cores MAX saw each time that its threads were started, in a process that has just begun."""
-    seen: list[int] = []
-    monkeypatch.setattr(devices, "HAS_STARTED", threading.Event())
-    monkeypatch.setattr(devices, "start_on_cores", seen.append)
-    return seen
-
-
-def test_threads_are_started_once_in_a_process_by_the_first_model(shown: list[int]) -> None:
-    calls = [threading.Thread(target=devices.start_threads, args=(3,)) for _ in range(4)]
-    for call in calls:
-        call.start()
-    for call in calls:
-        call.join()
-    devices.start_threads(5)
-    assert shown == [3]
-
-
-def test_threads_that_could_not_be_started_are_started_by_the_next_model(
-    shown: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="insufficient"):
-        patch.setattr(devices, "start_on_cores", refuse)
-        devices.start_threads(1)
-    devices.start_threads(2)
-    assert shown == [2]
-
-
-def test_every_load_starts_the_threads_before_it_looks_for_a_device(
-    shown: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    order: list[object] = []
-    resolve = devices.resolve
-    monkeypatch.setattr(devices, "resolve", lambda asked: order.append(list(shown)) or resolve(asked))
-    monkeypatch.setenv("GPT2_THREADS", "7")
-    gpt2.load()
-    assert order == [[7]] and shown == [7]
-
-
-def test_a_number_of_threads_that_cannot_be_read_is_refused_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys
-) -> None:
-    monkeypatch.setenv("GPT2_THREADS", "all")
-    with pytest.raises(SettingsError, match="GPT2_THREADS must be a whole number from 1 up, not 'all'"):
-        gpt2.load()
-    assert "GPT2_THREADS must be a whole number from 1 up, not 'all'" in refused(capsys, "generate", "x")
 
 
 @pytest.fixture

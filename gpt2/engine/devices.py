@@ -30,6 +30,7 @@ Array = NDArray[np.float32]
 TASKS = Path("/proc/self/task")
 STARTING, HAS_STARTED = threading.Lock(), threading.Event()  # of MAX's threads in this process
 
+NICENESS = 5  # of MAX's thread on a single core: a quarter of it is its own, however much Python has to do
 CUBLAS = ("libcublas.so.13", "libcublas.so.12")
 AVX2 = frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"})
 AVX512 = frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"})
@@ -127,11 +128,12 @@ def start_threads(threads: int) -> None:
 def start_on_cores(threads: int) -> None:
     """Let MAX start a thread on each core in sight, of which so many are shown to it; it holds each thread there.
 
-    Fewer threads than cores are let go again where the system finds room; on systems other than Linux MAX sees all
-    cores.
+    Fewer threads than cores are let go again where the system finds room. The thread of a single core comes after
+    Python's: after each pass it looks for more work, for milliseconds, in which Python would draw the token and make
+    the page. On systems other than Linux MAX sees all cores.
     """
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
-    if threads >= len(cores):
+    if threads >= len(cores) != 1:
         return
     before = set(TASKS.iterdir())
     os.sched_setaffinity(0, sorted(cores)[:threads])
@@ -142,6 +144,8 @@ def start_on_cores(threads: int) -> None:
         for task in set(TASKS.iterdir()) - before:
             with suppress(OSError):  # it has ended
                 os.sched_setaffinity(int(task.name), cores)
+                if len(cores) == 1:
+                    os.setpriority(os.PRIO_PROCESS, int(task.name), NICENESS)
 
 
 @cache

@@ -4,7 +4,8 @@ A setting is read whenever it is asked for. Root-level entries of Streamlit's se
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,11 @@ TRACE_MB = 256
 LEARN_FOLDER = "my_gpt2"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 DEVICES = ("auto", "cpu", "gpu")
+# Where Linux states how much of each period a container may compute, for both versions of control groups.
+CPU_TIMES = (
+    (Path("/sys/fs/cgroup/cpu.max"),),
+    (Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")),
+)
 # Parameters of a model of which two cores make a token hardly faster than one.
 SMALL = 30_000_000
 
@@ -41,7 +47,12 @@ SETTINGS = (
     Setting("GPT2_DEFAULT_MODEL", "models", "The model that a visit begins to load.", "the bundled one"),
     Setting("GPT2_PUBLIC", "switch", "1: only the models in the list may be chosen.", "0"),
     Setting("GPT2_DEVICE", "device", "Where models run: cpu, gpu, or auto for a GPU if there is one.", "cpu"),
-    Setting("GPT2_THREADS", "number", "Threads that run models.", "a core each, half if the first model is small"),
+    Setting(
+        "GPT2_THREADS",
+        "number",
+        "Threads that run models.",
+        "one a core that it may use, half if the first model is small",
+    ),
     Setting("GPT2_MEMORY_MB", "megabytes", "The program's memory with all its models.", "55 % of the memory"),
     Setting("GPT2_TRACE_MB", "megabytes", "The captures of one run, made here or opened from a file.", f"{TRACE_MB}"),
     Setting(
@@ -184,8 +195,26 @@ def default_threads(config: GPT2Config) -> int:
 
     The threads of a small model go in step hundreds of times a token: if another program takes one's core, all wait.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores if config.n_params > SMALL else max(1, cores // 2)
+    return cores() if config.n_params > SMALL else max(1, cores() // 2)
+
+
+def cores() -> int:
+    """How many cores this process may keep busy: those it sees, or fewer where its container is given less time.
+
+    A container of one core's time on a machine of 16 sees all 16. With a thread on each its time would be used up while
+    they wait for each other, and all be halted until the next tenth of a second.
+    """
+    seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    given = [quota // period for quota, period in map(_cpu_time, CPU_TIMES) if quota > 0 < period]
+    return max(1, min([seen, *given]))
+
+
+def _cpu_time(files: Sequence[Path]) -> tuple[int, int]:
+    """A container's share of a period, and the period, in microseconds; (0, 0) if there is no limit."""
+    with suppress(OSError, ValueError):  # "max" is no number
+        quota, period = map(int, " ".join(file.read_text(encoding="ascii") for file in files).split())
+        return quota, period
+    return 0, 0
 
 
 def threads(config: GPT2Config) -> int:
