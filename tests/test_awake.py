@@ -1,11 +1,14 @@
 """Claims about calls of MAX that would wait for ever: each is woken, and those that go on are left alone."""
 
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from ctypes import CDLL
 
 import pytest
 
 from gpt2.engine import awake, devices
-from gpt2.engine.awake import watch_over
+from gpt2.engine.awake import LATE_NANOSECONDS, late_timers, watch_over
 from gpt2.engine.shutdown import CallsInFlight
 
 
@@ -27,6 +30,26 @@ def test_calls_stand_still_only_while_some_are_under_way_and_none_ends() -> None
             pass
         assert not calls.stand_still() and calls.stand_still()
     assert not calls.stand_still()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="how late a timer may be can be said on Linux alone")
+def test_only_threads_that_are_started_within_may_wake_up_late() -> None:
+    """The default is 50 microseconds; see `tests/test_quiet.py` for MAX's own thread."""
+    slacks = [of_a_new_thread()]
+    with late_timers():
+        slacks.append(of_a_new_thread())
+    slacks += [of_a_new_thread(), slack()]
+    assert slacks == [50_000, LATE_NANOSECONDS, 50_000, 50_000]
+
+
+def slack() -> int:
+    """By how many nanoseconds the system may wake up this thread late."""
+    return CDLL(None).prctl(30, 0, 0, 0, 0)
+
+
+def of_a_new_thread() -> int:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(slack).result()
 
 
 def test_a_process_that_uses_max_has_one_watch() -> None:

@@ -14,7 +14,7 @@ from functools import cache
 
 SECONDS = 1.0
 LATE_NANOSECONDS = 100_000_000
-SET_TIMER_SLACK, GET_TIMER_SLACK = 29, 30  # of prctl(2)
+SET_TIMER_SLACK, DEFAULT_SLACK = 29, 0  # of prctl(2)
 
 
 def watch_over(may_sleep: Callable[[], bool], nudge: Callable[[], None]) -> None:
@@ -42,12 +42,11 @@ def late_timers() -> Iterator[None]:
         yield
         return
     prctl = _library().prctl
-    until_now = prctl(GET_TIMER_SLACK, 0, 0, 0, 0)
     prctl(SET_TIMER_SLACK, c_ulong(LATE_NANOSECONDS), 0, 0, 0)
     try:
         yield
     finally:
-        prctl(SET_TIMER_SLACK, c_ulong(until_now), 0, 0, 0)
+        prctl(SET_TIMER_SLACK, c_ulong(DEFAULT_SLACK), 0, 0, 0)
 
 
 @cache
