@@ -18,11 +18,13 @@ from gpt2.bench.timing import Effort, Timing, Way, interleaved
 from gpt2.bench.visitors import Visit, Visitor, count_equal
 from gpt2.checkpoints.catalog import KNOWN, Known
 from gpt2.checkpoints.weights import load_checkpoint
+from gpt2.engine.settings import cores
 from gpt2.errors import SettingsError
 from gpt2.model.config import GPT2Config
 from gpt2.model.sampling import Sampling
 from tests import command_line
 from tests.cores import one_core
+from tests.source_tree import python
 
 ROOT = Path(gpt2.__file__).parent.parent
 TINY = GPT2Config(300, 32, 16, 2, 2, 64)
@@ -99,10 +101,28 @@ def test_both_programs_did_the_same_work(found):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="a process cannot be held on a core here")
+def test_on_one_core_both_programs_have_one_thread() -> None:
+    """With a second one transformers would be timed while its threads wait for each other."""
+    core = min(os.sched_getaffinity(0))
+    assert python(f"import os\nos.sched_setaffinity(0, {{{core}}})\n{ON_ONE_CORE}").split() == ["1", "1"]
+
+
+ON_ONE_CORE = """
+import torch
+from gpt2.bench.machine import machine
+from gpt2.bench.sides import load_reference
+from gpt2.checkpoints.hub import BUNDLED
+load_reference(BUNDLED)
+print(torch.get_num_threads(), machine()["cores"])
+"""
+
+
+@pytest.mark.slow
 def test_the_report_tells_what_where_and_with_which_versions(found):
     assert found["model"]["name"] == "bundled" and found["model"]["parameters"] == 5_394_432
     assert not found["model"]["random_weights"] and found["compile_s"] is None
-    assert found["machine"]["cores"] == os.cpu_count() and found["machine"]["cpu"]
+    assert found["machine"]["cores"] == cores() and found["machine"]["cpu"]
     assert set(found["versions"]) == {"python", "max", "numpy", "torch", "transformers"}
     memory = found["memory_mb"]
     assert set(memory) == {"ours", "hf_outputs", "here"}

@@ -1,6 +1,5 @@
 """The least that a token can take on this machine: every weight read from memory once."""
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +7,8 @@ from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gpt2.engine.settings import cores
 
 Array = NDArray[np.float32]
 ROUNDS = 7
@@ -19,7 +20,7 @@ def read_ms(weights: Mapping[str, Array]) -> float:
     Of `wte` and `wpe` a token needs one row each; the head is read whole, also where it is the same table as `wte`.
     """
     needed = [array for name, array in weights.items() if name not in ("wte.weight", "wpe.weight")]
-    threads = os.cpu_count() or 1
+    threads = cores()
     shares = list(zip(*(np.array_split(array.reshape(-1), threads) for array in needed), strict=True))
     with ThreadPoolExecutor(threads) as pool:
         times = []

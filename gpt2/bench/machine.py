@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from gpt2.engine.settings import cores
+
 LIBRARIES = ("max", "numpy", "torch", "transformers")
 
 
@@ -16,7 +18,7 @@ def machine() -> dict[str, Any]:
     """The CPU's name, cores, memory and platform, and its load average of the last minute."""
     return {
         "cpu": cpu_name(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "platform": platform.platform(),
         "load_average": round(os.getloadavg()[0], 2),

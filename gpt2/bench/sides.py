@@ -3,7 +3,6 @@
 PyTorch and transformers are imported only for a comparison.
 """
 
-import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpt2.engine.run import Run
+from gpt2.engine.settings import cores
 from gpt2.model.interventions import Interventions
 from gpt2.model.sampling import Sampling
 from gpt2.trace.captures import Captures
@@ -193,7 +193,7 @@ def load_reference(folder: Path) -> tuple["HuggingFace", float]:
         import torch
         from transformers import GPT2LMHeadModel  # noqa: F401  imported before the clock starts
 
-        torch.set_num_threads(os.cpu_count() or 1)
+        torch.set_num_threads(cores())
     from .parity import HuggingFace
 
     since = time.perf_counter()

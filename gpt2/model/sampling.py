@@ -240,17 +240,11 @@ def draw(logits: NDArray[np.floating], sampling: Sampling, position: int) -> Dra
     return Draw(token, u, sampling)
 
 
-def _token_at(u: float, tempered: Floats, likeliest: NDArray[np.intp], sampling: Sampling) -> int | None:
-    """The token that `u` falls on; None if the `likeliest` are too few to tell.
-
-    They are a small vocabulary of their own, in order; one token more, at its end, stands for all others.
-    """
-    shares, are_all = tempered[likeliest], len(likeliest) == len(tempered)
-    if not are_all:
-        shares = np.append(shares, max(0.0, tempered.sum() - shares.sum()))
-    order = np.arange(len(shares))
-    final = cut_top_p(cut_top_k(shares, order, sampling.top_k), order, sampling.top_p)
-    if not are_all and sampling.top_p < 1 and final[-1]:  # how many of the others top-p keeps is unknown
+def _token_at(u: float, tempered: Floats, order: NDArray[np.intp], sampling: Sampling) -> int | None:
+    """The token that `u` falls on; None if the most likely tokens in `order` are too few to tell."""
+    final = cut_top_k(tempered, order, sampling.top_k)
+    if len(order) < len(final) and sampling.top_p < 1 and np.cumsum(final[order])[-1] < sampling.top_p:
         return None
+    final = cut_top_p(final, order, sampling.top_p)
     place = place_of(u, final, order)
-    return int(likeliest[place]) if place < len(likeliest) else None
+    return int(order[place]) if place < len(order) else None
