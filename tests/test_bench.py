@@ -122,7 +122,9 @@ print(torch.get_num_threads(), machine()["cores"])
 def test_the_report_tells_what_where_and_with_which_versions(found):
     assert found["model"]["name"] == "bundled" and found["model"]["parameters"] == 5_394_432
     assert not found["model"]["random_weights"] and found["compile_s"] is None
-    assert found["machine"]["cores"] == cores() and found["machine"]["cpu"]
+    with one_core():
+        assert found["machine"]["cores"] == cores()
+    assert found["machine"]["cpu"]
     assert set(found["versions"]) == {"python", "max", "numpy", "torch", "transformers"}
     memory = found["memory_mb"]
     assert set(memory) == {"ours", "hf_outputs", "here"}
