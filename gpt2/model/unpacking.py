@@ -16,10 +16,15 @@ Array = NDArray[np.float32]
 def unpack(vectors: Array, squares: Array, config: GPT2Config) -> dict[str, Array]:
     """The captures by name, as views of the two blocks that `pack` made."""
     captures = {name: vectors[start:stop].reshape(shape) for name, start, stop, shape in vector_places(config)}
-    names = [name for name, axes in hook_axes(config.n_layer).items() if axes == SQUARE]
-    for number, name in enumerate(names):
+    for number, name in enumerate(square_names(config.n_layer)):
         captures[name] = squares[number * config.n_head : (number + 1) * config.n_head]
     return captures
+
+
+@lru_cache(maxsize=32)
+def square_names(n_layer: int) -> tuple[str, ...]:
+    """The captures in `squares`, in their order there."""
+    return tuple(name for name, axes in hook_axes(n_layer).items() if axes == SQUARE)
 
 
 @lru_cache(maxsize=32)
