@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ctypes import CDLL, c_ulong
-from functools import cache
 
 SECONDS = 1.0
+LOGS = threading.Event()  # set once MAX's log thread has been started in this process
 LATE_NANOSECONDS = 100_000_000
 SET_TIMER_SLACK, DEFAULT_SLACK = 29, 0  # of prctl(2)
 
@@ -30,26 +30,22 @@ def watch_over(may_sleep: Callable[[], bool], nudge: Callable[[], None]) -> None
 
 
 @contextmanager
-def late_timers() -> Iterator[None]:
-    """Within, a thread that this one starts may wake up late from each of its waits, on Linux.
+def first_call() -> Iterator[None]:
+    """Call a graph of MAX within: on Linux, the thread that the first call of a process starts may wake up late.
 
-    At a process's first call of a graph MAX 26.7 starts a thread that writes its log. It asks for new lines 10,000
-    times a second, as long as the process lives: that takes an eighth of a core, also while nothing is computed, and
-    each time it stops a kernel of the model on one of the cores, for which the other ones wait. A thread inherits from
-    the one that starts it how late the system may wake it up, so this one asks a few times a second.
+    It writes MAX's log, and asks for new lines 10,000 times a second, as long as the process lives: that takes an
+    eighth of a core, also while nothing is computed, and each time it stops a kernel of the model on one of the cores,
+    for which the other ones wait. A thread inherits from the one that starts it how late the system may wake it up, so
+    this one asks a few times a second. Later calls are not touched: a thread that comes back from one of them waits for
+    Python's lock with a timer.
     """
-    if sys.platform != "linux":
+    if LOGS.is_set() or sys.platform != "linux":
         yield
         return
-    prctl = _library().prctl
+    prctl = CDLL(None).prctl
     prctl(SET_TIMER_SLACK, c_ulong(LATE_NANOSECONDS), 0, 0, 0)
     try:
         yield
     finally:
         prctl(SET_TIMER_SLACK, c_ulong(DEFAULT_SLACK), 0, 0, 0)
-
-
-@cache
-def _library() -> CDLL:
-    """The system's own library, as this process has loaded it."""
-    return CDLL(None)
+    LOGS.set()  # unless the call failed

@@ -133,7 +133,7 @@ def start_on_cores(threads: int) -> None:
     the page. On systems other than Linux MAX sees all cores.
     """
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
-    if threads >= len(cores) != 1:
+    if len(cores) != 1 and threads >= len(cores):
         return
     before = set(TASKS.iterdir())
     os.sched_setaffinity(0, sorted(cores)[:threads])

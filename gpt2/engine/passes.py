@@ -24,7 +24,7 @@ from gpt2.trace.captures import Captures
 from gpt2.trace.timing import timed
 
 from . import compiled
-from .awake import late_timers
+from .awake import first_call
 from .cache import KVCache
 from .devices import DeviceCache, OnDevice, device_of, session_on
 from .readout import ForwardOutput
@@ -61,7 +61,7 @@ class Graph:
     def __call__(self, *inputs: NDArray[np.generic] | Buffer) -> dict[str, Buffer]:
         """Run. Inputs must be contiguous, and are read in place if the device can; outputs stay on the device."""
         buffers = [Buffer.from_dlpack(array).to(self._device) for array in inputs]
-        with self._timed(), CALLS_IN_FLIGHT, late_timers():
+        with self._timed(), CALLS_IN_FLIGHT, first_call():
             outputs = self.model.execute(*buffers)  # a plain call would first make and bind a signature
             self._device.synchronize()
         return dict(zip(self.names, outputs, strict=True))

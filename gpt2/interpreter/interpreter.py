@@ -21,7 +21,7 @@ from max.dtype import DType
 from max.graph import Dim, Graph, SymbolicDim, Type
 from numpy.typing import NDArray
 
-from gpt2.engine.awake import late_timers
+from gpt2.engine.awake import first_call
 from gpt2.engine.shutdown import CALLS_IN_FLIGHT
 from gpt2.errors import EngineError
 
@@ -90,7 +90,7 @@ class Interpreter:
             slots[given._mlir_value] = as_buffer(array)
             shape = zip(given.type.shape, array.shape, strict=True)
             sizes |= {dim.name: size for dim, size in shape if isinstance(dim, SymbolicDim)}
-        with CALLS_IN_FLIGHT, late_timers():
+        with CALLS_IN_FLIGHT:
             return self._walk(slots, sizes, weights or {}, watch)
 
     def _walk(
@@ -151,7 +151,10 @@ def compute(
     handler = None if name == "Custom" else lookup_handler(op)  # a custom operation has its code compiled into it
     if handler is not None:
         try:
-            return handler(op, list(operands)), "MAX" if name in KERNELS else None
+            if name not in KERNELS:
+                return handler(op, list(operands)), None
+            with first_call():
+                return handler(op, list(operands)), "MAX"
         except (_eager_policy.EagerLazyCompileDisallowed, _eager_policy.UnsupportedOpVariant, NotImplementedError):
             pass  # not at hand: NumPy's, if there is one
         except TypeError:

@@ -27,7 +27,7 @@ from max.pipelines.lib.log_probabilities import LogProbabilitiesMixin
 from max.pipelines.modeling.types import PipelineTask
 
 from gpt2.checkpoints.weights import load_weights
-from gpt2.engine.awake import late_timers, watch_over
+from gpt2.engine.awake import first_call, watch_over
 from gpt2.engine.devices import nudge
 from gpt2.model.config import ARCHITECTURES as NAMES
 from gpt2.model.config import GPT2Config
@@ -161,7 +161,7 @@ class ServedModel(LogProbabilitiesMixin, ModuleV3PipelineModelWithKVCache[TextCo
 
     def execute(self, model_inputs: ModelInputs) -> Any:
         """Run the graph on a batch."""
-        with late_timers():
+        with first_call():
             return super().execute(model_inputs)
 
 
