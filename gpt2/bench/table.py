@@ -21,7 +21,7 @@ def table(found: dict[str, Any]) -> str:
     lines = [
         f"{model['name']}: {model['parameters'] / 1e6:.1f} million parameters, {model['n_layer']} layers, "
         f"{model['n_head']} heads, width {model['n_embd']}{weights}",
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB, {machine['platform']}, "
+        f"{machine['cpu']}, {machine['cores']} core{'s' * (machine['cores'] > 1)}, {machine['memory_gb']:.0f} GB, {machine['platform']}, "
         f"load {machine['load_average']}",
         versions,
     ]

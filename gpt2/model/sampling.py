@@ -230,8 +230,9 @@ def draw(logits: NDArray[np.floating], sampling: Sampling, position: int) -> Dra
     """
     sampling.check_vocabulary(len(logits))
     u, tempered = sampling.uniform(position), temper(logits, sampling.temperature)
-    reaches = bool(sampling.top_k) or SORTED_FIRST * float(tempered.max()) > u
-    if reaches and sampling.top_k <= SORTED_FIRST < len(logits):
+    # Without top-k so few do not reach u where all are about as likely; with it, no others are left.
+    may_reach = sampling.top_k > 0 or SORTED_FIRST * float(tempered.max()) > u
+    if may_reach and sampling.top_k <= SORTED_FIRST < len(logits):
         order = most_likely(logits[None], SORTED_FIRST)[0]
         if (token := _token_at(u, tempered, order, sampling)) is not None:
             return Draw(token, u, sampling)
