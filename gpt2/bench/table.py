@@ -21,8 +21,8 @@ def table(found: dict[str, Any]) -> str:
     lines = [
         f"{model['name']}: {model['parameters'] / 1e6:.1f} million parameters, {model['n_layer']} layers, "
         f"{model['n_head']} heads, width {model['n_embd']}{weights}",
-        f"{machine['cpu']}, {machine['cores']} core{'s' * (machine['cores'] > 1)}, {machine['memory_gb']:.0f} GB, {machine['platform']}, "
-        f"load {machine['load_average']}",
+        f"{machine['cpu']}, {machine['cores']} core{'s' * (machine['cores'] > 1)}, {machine['memory_gb']:.0f} GB, "
+        f"{machine['platform']}, load {machine['load_average']}",
         versions,
     ]
     if found["compile_s"] is not None:
