@@ -12,12 +12,22 @@ from gpt2.errors import TraceError
 from gpt2.trace.trace import Trace
 from pages.look.panels import PANELS
 from pages.stage import replay
+from pages.stage.snapshot import Snapshot
 from pages.visit.examples import recorded_run
 from tests.axe import violations
 from tests.browser import WAS_OFFERED_THE_TOUR
 from tests.stage import STAGE, run, stage_number
 from tests.taking import table, taken
 
+# Notes each step that is shown from now on, with the name of the large button then.
+NOTE_PLAY = """(stage) => {
+    const node = document.querySelector(stage), noted = globalThis.noted = [];
+    const note = () => {
+        if (noted.at(-1)?.[0] === node.dataset.step) return;
+        noted.push([node.dataset.step, node.querySelector(".play").getAttribute("aria-label")]);
+    };
+    new MutationObserver(note).observe(node, { attributeFilter: ["data-step"] });
+}"""
 MARKUP = "</script><img src=x onerror=alert(1)> & <!-- “"
 
 
@@ -59,10 +69,16 @@ def test_a_run_is_saved_as_a_page_that_plays_it_to_the_end_of_its_text_without_t
     expect(page.locator(STAGE)).to_have_attribute("data-known", "6")
     assert page.locator(f"{STAGE} .tokens").inner_text() == text
     expect(page.locator(f"{STAGE} .near")).to_contain_text("Nearest (cosine)")  # the weights were at hand
+    page.evaluate(NOTE_PLAY, STAGE)
     page.get_by_role("button", name="Play").click()
-    expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    expect(page.get_by_role("button", name="Play")).to_be_visible(timeout=20_000)
-    assert stage_number(page, "step") == 5 and page.errors == []  # type: ignore[attr-defined]
+    expect(page.locator(STAGE)).to_have_attribute("data-step", "5", timeout=20_000)
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    noted = page.evaluate("globalThis.noted")
+    assert [step for step, _ in noted] == ["0", "1", "2", "3", "4", "5"]
+    assert {button for _, button in noted[:-1]} == {"Pause"}
+    # The run was made flat out; its page is played at a speed that an eye can follow.
+    assert page.evaluate("globalThis.gpt2Stage.state.header.speed") == Snapshot.speed
+    assert page.errors == []  # type: ignore[attr-defined]
     page.context.close()
 
 

@@ -99,9 +99,13 @@ def page_of(trace: Trace) -> bytes:
 
 
 def alone(snapshot: Snapshot) -> Snapshot:
-    """The snapshot without what only this program can do."""
+    """The snapshot without what only this program can do.
+
+    A run that was made as fast as it went is played at the usual speed: on its page nobody could set another.
+    """
     return replace(
         snapshot,
+        speed=snapshot.speed or Snapshot.speed,
         status=Status("recorded", ""),
         recorded=True,
         is_starting=False,
