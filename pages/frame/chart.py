@@ -38,7 +38,8 @@ def show_chart(
     spec["params"] = [*spec.get("params", ()), names]
     spec["usermeta"] = {"embedOptions": {"renderer": "svg"}}  # the browser would make a canvas, without a file, of many
     spec["datasets"] = {name: arrow_bytes(rows) for name, rows in spec["datasets"].items()}
-    shown = st.vega_lite_chart(spec, theme=None, alt=alt, key=key, on_select=on_select)
+    # The page keeps its room free until it is drawn.
+    shown = st.vega_lite_chart(spec, theme=None, height=round(spec["height"]), alt=alt, key=key, on_select=on_select)
     if on_select != "ignore":
         st.session_state[before(key)] = options(shown)
 

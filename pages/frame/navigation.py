@@ -41,6 +41,11 @@ CHECK_SECONDS = 5
 CSS = """<style>
 .stMainBlockContainer { padding: 3.5rem 1.25rem 0; max-width: none; }
 .stMainBlockContainer:has([data-testid="stHeading"]) { padding-bottom: 2rem; }
+/* The strip's room, free until it is there; how high it is slim.js tells, but for the first page that is opened. */
+.stMainBlockContainer:has([data-testid="stHeading"]) .st-key-stage {
+  min-height: var(--strip, max(95px, min(8.5vw, 13.6vh))); }
+@media (max-width: 799px) { .stMainBlockContainer:has([data-testid="stHeading"]) .st-key-stage {
+  min-height: var(--strip, 258px); } }
 [data-testid="stHeader"] { height: 3.25rem; }
 [data-testid="stHeading"] h2 { font-size: 1.6rem; padding: 0.25rem 0 0.5rem; }
 [data-testid="stText"] { font-size: 0.95rem; line-height: 1.45; }
@@ -51,11 +56,7 @@ CSS = """<style>
 .gpt2-filled [data-testid="stHeader"] { visibility: hidden; }
 .stVerticalBlock.filled { position: fixed; inset: 0; z-index: 1000; padding: 1.5rem 2rem; overflow-y: auto; }
 .filled [data-testid="stImage"] img, .filled .gpt2-marks { width: min(100%, 100vh - 12rem) !important; margin: 0 auto; }
-.gpt2-large .stMainBlockContainer > .stVerticalBlock > * > .stHorizontalBlock {
-  > .stColumn { flex: 1 0 100%; }
-  > .stColumn:has([data-testid="stImage"]) { flex: 3 0 0; }
-  > .stColumn:has([data-testid="stImage"]) + .stColumn { flex: 5 0 0; }
-}
+.gpt2-large .stMainBlockContainer > .stVerticalBlock > * > .stHorizontalBlock > .stColumn { flex: 1 0 100%; }
 /* What a chart tells of a mark looks like the stage's own tips; see pages/stage/css/panels.css. */
 #vg-tooltip-element.vg-tooltip { z-index: 1001; max-width: min(34em, 100vw - 24px); padding: 0.35em 0.6em; border: 0;
   border-radius: 0.4em; box-shadow: none; font-size: max(var(--least, 11px), 0.77rem); line-height: 1.33; }

@@ -75,9 +75,8 @@ function listen(view) {
     },
   };
   for (const [name, answer] of Object.entries(answers)) globalThis.addEventListener(name, answer);
-  const isOld = () => Math.floor(view.root.clientWidth) !== view.width || sizesOf(view.root).key !== view.sizes?.key;
   const watcher = new ResizeObserver(() => {
-    if (isOld()) repaint(view);
+    if (isOld(view, Math.floor(view.root.clientWidth))) repaint(view);
   });
   watcher.observe(view.root);
   view.stop = () => {
@@ -112,9 +111,21 @@ function mount(parent) {
   return view;
 }
 
+function isOld(view, width) {
+  return width !== view.width || sizesOf(view.root).key !== view.sizes?.key;
+}
+
+// From step to step a caption keeps the lines that it had at most: one that needs a line less pulls up no picture.
+function keepLines(view, width) {
+  const { caption } = view;
+  if (isOld(view, width)) caption.style.minHeight = "";
+  caption.style.minHeight = `${caption.offsetHeight}px`;
+}
+
 function repaint(view) {
   const width = Math.floor(view.root.clientWidth);
   if (!view.header || width < 40) return;
+  keepLines(view, width);
   view.width = width;
   view.note.textContent = paintPicture(view);
   const { rows, columns } = view.place;
@@ -133,7 +144,10 @@ function show(view, { data, setStateValue }) {
   takeAnswer(view);
   takePick(view, before);
   view.title.textContent = view.header.title;
-  if (before?.panel !== view.header.panel) view.tools.outerHTML = headingTools(view.header.panel);
+  if (before?.panel !== view.header.panel) {
+    view.tools.outerHTML = headingTools(view.header.panel);
+    view.caption.style.minHeight = "";
+  }
   view.caption.replaceChildren();
   for (const [at, part] of view.header.caption.entries()) {
     element(view.caption, at % 2 ? "b" : "span", "").append(...tokenNodes(part));

@@ -57,7 +57,7 @@ else:
         chart = parts.neighbours_chart(tables, trace.vocabulary, token, view.palette)
         show_chart(chart, alt="Bars: cosines of the nearest tokens", key=view.key("neighbours"))
 
-left, middle, right = st.columns([5, 3, 5])
+left, beside = st.columns([5, 8])
 with left, st.container(border=True, height="stretch"):
     heading(view.key("norms"), "How long each part is")
     layout.plain_text(parts.norms_sentence(trace))
@@ -67,6 +67,7 @@ with left, st.container(border=True, height="stretch"):
         key=view.key("norms"),
     )
 if tables is not None:
+    middle, right = beside.columns([3, 5])
     with middle, st.container(border=True, height="stretch"):
         heading(view.key("alike"), ALIKE)
         layout.plain_text(positions.positions_sentence(tables))

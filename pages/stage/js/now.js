@@ -17,7 +17,9 @@ export function requestPaint() {
   if (!asked) asked = requestAnimationFrame(paintNow);
 }
 
-function paintNow() {
+// Without waiting for the frame that was asked for.
+export function paintNow() {
+  cancelAnimationFrame(asked);
   asked = 0;
   paintStage();
 }

@@ -33,6 +33,7 @@ export function fitSlim(stage) {
   for (const part of [parts.top, strip]) part.style.position = part.style.top = "";
   root.classList.remove("slim");
   root.style.setProperty("--top", `${parts.top.offsetHeight}px`);
+  keepRoom(root, strip);
   const header = /** @type {HTMLElement} */ (document.querySelector(HEADER));
   const bar = header?.offsetHeight ?? 0, staying = stayingParts(stage, strip);
   stage.stop = staying.length ? bar + SLIM_GAP - strip.offsetTop : -Infinity;
@@ -45,6 +46,13 @@ export function fitSlim(stage) {
   const scroller = /** @type {HTMLElement} */ (document.querySelector(MAIN));
   if (scroller) scroller.style.scrollPaddingTop = staying.length ? room : ""; // the strip hides nothing that has focus
   slim(stage);
+}
+
+// The room that the strip takes above the next page, which leaves it free before the strip is there.
+function keepRoom(root, strip) {
+  const above = strip.getBoundingClientRect().bottom - root.getBoundingClientRect().top;
+  const room = above + parseFloat(getComputedStyle(root).paddingTop);
+  document.documentElement.style.setProperty("--strip", `${room}px`);
 }
 
 function slim({ root, stop, parts }) {

@@ -13,12 +13,13 @@ import { isLeaving, onBack, onLinkClick, stay } from "./leaving.js";
 import { paintLock, toggleHead, unlockHead } from "./lock.js";
 import { FLOATING, PANELS, TOP } from "./markup.js";
 import { paintModels, wireModels } from "./models.js";
-import { onPaint, requestPaint, setStageNow, stageNow } from "./now.js";
+import { onPaint, paintNow, requestPaint, setStageNow, stageNow } from "./now.js";
 import { NUMBER, paintNumber, wireNumber } from "./number.js";
 import { acknowledge, isPending, keepTicking, send } from "./outbox.js";
 import { addPanels, paintPanels } from "./panels.js";
 import { tell } from "./pointer.js";
 import { fitPrompt, judgeAnew, paintPrompt, wirePrompt } from "./prompt.js";
+import { keepSentences, letSentencesGo } from "./sentences.js";
 import { closePopover, paintSettings, wireSettings } from "./settings.js";
 import { isLarge, LARGE_UNIT, wearSize } from "./size.js";
 import { fitSlim, unwireSlim, wireSlim } from "./slim.js";
@@ -146,6 +147,7 @@ function fit(stage) {
   const tall = Math.max(stacked ? 0 : 560, innerHeight - Math.max(0, below));
   wearSize(stage);
   fitFill();
+  letSentencesGo();
   const scale = Math.min(1.7, Math.max(stacked ? 1 : 0.87, Math.min(innerWidth / 1280, innerHeight / 800)));
   root.classList.toggle("stacked", stacked);
   for (const surface of stage.surfaces) surface.isNarrow = stacked;
@@ -162,20 +164,26 @@ function fit(stage) {
   requestPaint();
 }
 
-// Everything that shows one step changes here, at once.
-function paint() {
-  const stage = stageNow;
-  if (!stage || !state.header) return;
-  if (!stage.root.isConnected) return leave(stage.parent);
+// A stage that wears no theme has letters of another size than it is measured with.
+function dress(stage) {
   const before = theme.name;
-  if (readTheme(stage.root) || !stage.worn) {
+  if (readTheme(stage.root) || !stage.isDressed) {
     wearTheme(stage.root);
-    stage.worn = true;
+    stage.isDressed = true;
   }
   if (before && theme.name !== before) {
     keepTheme();
     send("theme"); // Python has drawn the charts and the logo
   }
+}
+
+// Everything that shows one step changes here, at once.
+function paint() {
+  const stage = stageNow;
+  if (!stage || !state.header) return;
+  if (!stage.root.isConnected) return leave(stage.parent);
+  keepSentences(stage);
+  dress(stage);
   const { parts, root } = stage;
   tendFill();
   tendOffer();
@@ -221,11 +229,13 @@ function show(component) {
     leave(parent);
     stage = null;
   }
-  if (!stage) {
+  const isNew = !stage;
+  if (isNew) {
     stage = build(parent, header.view);
     stages.set(parent, stage);
     if (stageNow && stageNow !== stage) tell(stageNow, null);
     setStageNow(stage);
+    dress(stage);
     fit(stage);
     tellView();
   }
@@ -236,7 +246,8 @@ function show(component) {
   if (before && before.next_model !== header.next_model) judgeAnew();
   if (!header.has_code && !isPending("code")) send("code");
   follow(header);
-  requestPaint();
+  if (isNew) paintNow(); // nobody sees it empty, nor of another height
+  else requestPaint();
 }
 
 function leave(parent) {
