@@ -32,6 +32,7 @@ from pages.visit.visit import Visit
 
 from .details import details
 from .excerpt import Excerpt
+from .page_row import has_page_row
 from .rerun import hear_others, is_asked_by_a_page_that_was_left, rerun
 
 Array = NDArray[np.float32]
@@ -105,7 +106,7 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
     visit = this_visit()
     visit.refresh()
     runs, (drawn, drawn_head), drawn_palette = count(), visit.view_key, palette()
-    drawn_size = type_size(), visit.seen.is_narrow
+    drawn_size, drawn_row = (type_size(), visit.seen.is_narrow), has_page_row(visit)
     # Streamlit holds the function below for long; it must not hold the numbers of an evicted run.
     drawn_step = (lambda: None) if drawn is None else weakref.ref(drawn)
     del drawn
@@ -126,6 +127,8 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
             rerun()  # the pictures below show another step or head than the strip
         if view == "strip" and (type_size(), visit.seen.is_narrow) != drawn_size:
             rerun()  # charts have letters of another size than the page around them, or are too wide or too narrow
+        if has_page_row(visit) != drawn_row:
+            rerun()  # the window has become narrow, or wide
         if palette() is not drawn_palette:
             rerun()  # charts and logo have the colours of the theme before; the stage told of the new one
         if is_asked_by_a_page_that_was_left():

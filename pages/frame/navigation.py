@@ -23,7 +23,7 @@ from pages.visit.visit import Visit
 from .heading import CSS as HEADINGS
 from .layout import palette, plain_text
 from .logo import logo
-from .page_row import show_page_row
+from .page_row import has_page_row, show_page_row
 from .rerun import note_shown_page, rerun
 
 WATCH = Path(__file__).parents[1] / "watch"
@@ -145,9 +145,10 @@ def show() -> None:
     note_shown_page()
     course = learn[0]  # on a narrow screen it stands for all lessons, which it links
     group = next(name for name, pages in groups.items() if page in pages)
-    show_page_row([*watch, *change, course], course if page in learn else page, group, colours.attention)
+    visit, shown = this_visit(), course if page in learn else page
+    show_page_row([*watch, *change, course], shown, group, colours.attention, has_links=has_page_row(visit))
     with st.sidebar:
-        show_runs(this_visit())
+        show_runs(visit)
     page.run()
 
 

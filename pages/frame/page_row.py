@@ -7,6 +7,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from pages.visit.visit import Visit
+
 KEY = "page-row"
 # Streamlit puts its links away at this width. The fade at the end says that the row goes on.
 CSS = f"""<style>
@@ -32,10 +34,21 @@ OPEN_JS = (Path(__file__).parent / "open_page.js").read_text(encoding="utf-8")
 OPEN = st.components.v2.component("gpt2_open_page", js=OPEN_JS)
 
 
-def show_page_row(pages: Sequence[StreamlitPage], shown: StreamlitPage, group: str, colour: str) -> None:
+def has_page_row(visit: Visit) -> bool:
+    """Whether the visitor's window may be narrow: it has said so, or is a phone's and has not said anything yet.
+
+    In a wide one the links would be seen for a moment, until the browser has the style sheet that puts them away.
+    """
+    return visit.seen.is_narrow or "Mobi" in st.context.headers.get("User-Agent", "")
+
+
+def show_page_row(
+    pages: Sequence[StreamlitPage], shown: StreamlitPage, group: str, colour: str, *, has_links: bool
+) -> None:
     """Draw a link to every page, that of the shown one underlined in this colour; wide screens do not have the row.
 
     Args:
+        has_links: False if the window is wide: the open page is marked at the top alone.
         pages: to be linked.
         shown: the one that is open, or stands for it.
         group: whose menu it is in on a wide screen; empty if it has a link of its own.
@@ -43,7 +56,7 @@ def show_page_row(pages: Sequence[StreamlitPage], shown: StreamlitPage, group: s
     """
     st.html(CSS + OPEN_PAGE.format(key=KEY, place=1 + list(pages).index(shown), colour=colour))
     with st.container(horizontal=True, key=KEY):
-        for page in pages:
+        for page in pages if has_links else ():
             st.page_link(page, label=page.title)
         opened = st.session_state.setdefault("open-page-since", {})
         if shown.title not in opened:
