@@ -116,18 +116,17 @@ function isOld(view, width) {
 }
 
 // From step to step a caption keeps the lines that it had at most: one that needs a line less pulls up no picture.
-function keepLines(view, width) {
-  const { caption } = view;
-  if (isOld(view, width)) caption.style.minHeight = "";
+function keepLines({ caption }) {
   caption.style.minHeight = `${caption.offsetHeight}px`;
 }
 
 function repaint(view) {
   const width = Math.floor(view.root.clientWidth);
   if (!view.header || width < 40) return;
-  keepLines(view, width);
+  if (isOld(view, width)) view.caption.style.minHeight = "";
   view.width = width;
   view.note.textContent = paintPicture(view);
+  keepLines(view);
   const { rows, columns } = view.place;
   const isGone = (cell) => cell && (cell[0] >= rows || cell[1] >= columns);
   if (isGone(view.cursor) || isGone(view.pinned)) view.cursor = view.pinned = null;

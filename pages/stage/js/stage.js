@@ -19,7 +19,7 @@ import { acknowledge, isPending, keepTicking, send } from "./outbox.js";
 import { addPanels, paintPanels } from "./panels.js";
 import { tell } from "./pointer.js";
 import { fitPrompt, judgeAnew, paintPrompt, wirePrompt } from "./prompt.js";
-import { keepSentences, letSentencesGo } from "./sentences.js";
+import { answerChoice, keepSentences, letSentencesGo } from "./sentences.js";
 import { closePopover, paintSettings, wireSettings } from "./settings.js";
 import { isLarge, LARGE_UNIT, wearSize } from "./size.js";
 import { fitSlim, unwireSlim, wireSlim } from "./slim.js";
@@ -240,6 +240,7 @@ function show(component) {
     tellView();
   }
   setStageNow(stage);
+  answerChoice();
   keepTicking(header);
   acknowledge(header.echo);
   askForChecks(header.checks);
