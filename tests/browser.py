@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.cores import one_core
 
@@ -36,6 +36,9 @@ ARGUMENTS = [
     # Whatever a page asks of any other host fails: the app must need none.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+
+# What a test expects comes sooner, but for a busy machine, which is not a failure.
+expect.set_options(timeout=30_000)
 
 # Not a first visit: the offer of a tour lies over the page until something is pressed.
 WAS_OFFERED_THE_TOUR = 'try { localStorage.setItem("gpt2-tour", "offered") } catch { /* a blank page keeps nothing */ }'

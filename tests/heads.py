@@ -68,7 +68,7 @@ def go_to(page: Page, name: str) -> None:
     if question:
         expect(page.get_by_role("heading", name=question)).to_be_visible(timeout=60_000)
     else:
-        expect(page.locator(f"{STAGE} .panels")).to_be_visible(timeout=20_000)
+        expect(page.locator(f"{STAGE} .panels")).to_be_visible()
     lie_still(page)
 
 

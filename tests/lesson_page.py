@@ -16,7 +16,7 @@ def choose(page: Page, at: int, text: str) -> None:
     box.click()
     page.get_by_role("option", name=text, exact=True).click()
     lie_still(page)
-    expect(box).to_have_value(text, timeout=20_000)
+    expect(box).to_have_value(text)
 
 
 def put_together(page: Page, lesson: Lesson) -> None:
@@ -25,8 +25,8 @@ def put_together(page: Page, lesson: Lesson) -> None:
     for at, blank in enumerate(lesson.blanks):
         choose(page, at, blank.right if at else wrong)
     told = page.get_by_role("alert").filter(has_text=why)
-    expect(told).to_be_visible(timeout=20_000)
+    expect(told).to_be_visible()
     expect(page.get_by_text(re.compile("numbers are wrong|has the shape|MAX cannot run this"))).to_be_visible()
     choose(page, 0, lesson.blanks[0].right)
-    expect(page.get_by_text(f"Right: this is {lesson.defines}.")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text(f"Right: this is {lesson.defines}.")).to_be_visible()
     expect(told).to_be_hidden()

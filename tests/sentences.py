@@ -10,4 +10,4 @@ from pages.look.tokens import unmarked
 def reads(page: Page, sentence: str) -> None:
     """Fail unless the page says this; a token's chip may have blanks around it."""
     words = r"\s*".join(map(re.escape, unmarked(sentence).split()))
-    expect(page.locator("body")).to_have_text(re.compile(words), timeout=30_000)
+    expect(page.locator("body")).to_have_text(re.compile(words))

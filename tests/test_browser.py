@@ -49,7 +49,7 @@ def one_step_on_at_the_end_makes_one_new_token(page: Page) -> None:
     expect(page.locator(f"{STAGE} .state")).to_contain_text("paused")
     steps = stage_number(page, "steps")
     page.get_by_role("button", name="One step on").click()
-    expect(page.locator(STAGE)).to_have_attribute("data-steps", str(steps + 1), timeout=10_000)
+    expect(page.locator(STAGE)).to_have_attribute("data-steps", str(steps + 1))
     lie_still(page)
     assert stage_number(page, "steps") == steps + 1
 
@@ -60,7 +60,7 @@ def the_space_key_plays_and_pauses(page: Page) -> None:
     page.locator(f"{STAGE} h2").first.click()
     page.keyboard.press("Space")
     more_than_seven = re.compile(r"^([89]|\d\d+)$")
-    expect(page.locator(STAGE).first).to_have_attribute("data-steps", more_than_seven, timeout=20_000)
+    expect(page.locator(STAGE).first).to_have_attribute("data-steps", more_than_seven)
     page.keyboard.press("Space")
     expect(page.locator(f"{STAGE} .state")).to_contain_text("paused")
     lie_still(page)  # a token under way may still come
@@ -94,7 +94,7 @@ def test_a_prompt_runs_as_it_is_typed_or_is_refused_in_one_sentence(live, subtes
     for prompt, sentence in (("", "The prompt is empty"), (" the" * 600, "88 more than the 512")):
         with subtests.test(refused=sentence):
             begin(live, prompt)
-            expect(live.get_by_role("alert").filter(has_text=sentence)).to_be_visible(timeout=10_000)
+            expect(live.get_by_role("alert").filter(has_text=sentence)).to_be_visible()
             assert (run_id(live), strip(live)) == (before, shown)
 
 
@@ -111,14 +111,14 @@ def test_a_page_that_is_opened_keeps_the_run_and_the_one_before_says_nothing_tha
     for name, question in QUESTIONS.items():
         steps = stage_number(live, "steps")
         live.evaluate(leave_and_press, name)
-        expect(live.get_by_role("heading", name=question)).to_be_visible(timeout=20_000)
+        expect(live.get_by_role("heading", name=question)).to_be_visible()
         wait_for_new_run(live, "", steps + 3)  # the new page says it
         assert live.evaluate("globalThis.said") == 0
         expect(live.locator(f"{STAGE} .state")).not_to_contain_text("running")
         assert run_id(live) == before and strip(live).startswith(text)
         text = strip(live)
     live.get_by_role("link", name="Live", exact=True).click()
-    expect(live.locator(f"{STAGE} .panels")).to_be_visible(timeout=20_000)
+    expect(live.locator(f"{STAGE} .panels")).to_be_visible()
     assert (run_id(live), strip(live)) == (before, text)
 
 
@@ -127,7 +127,7 @@ def test_the_cost_page_knows_the_paints_and_measures_what_the_cache_saves(live):
     live.get_by_role("link", name="Cost", exact=True).click()
     table = live.get_by_test_id("stVegaLiteChart").nth(1)
     painted = re.compile(r"painting: [\d.]+\sms in this browser")
-    expect(table).to_have_attribute("aria-label", painted, timeout=20_000)
+    expect(table).to_have_attribute("aria-label", painted)
     live.get_by_role("button", name="Measure without the cache").click()
     expect(live.get_by_text(re.compile(r"At position \d+ the cache "))).to_be_visible(timeout=60_000)
     expect(live.get_by_role("button", name="Measure without the cache")).to_be_visible(timeout=60_000)
@@ -150,12 +150,12 @@ def test_a_run_is_saved_by_keys_alone_while_another_visitor_generates(chromium, 
     ready(other)
     settle(other, max_new_tokens=400, speed=12)
     begin(other, "A mouse")
-    expect(other.locator(f"{STAGE} .state")).to_contain_text("running", timeout=20_000)
+    expect(other.locator(f"{STAGE} .state")).to_contain_text("running")
     live.get_by_test_id("stExpandSidebarButton").click()
     live.get_by_role("button", name="Save the run on the stage").focus()
     live.keyboard.press("Enter")
     ready_file = live.get_by_role("button", name=re.compile(r"Download 12 steps, [\d.]+ MB"))
-    expect(ready_file).to_be_visible(timeout=20_000)
+    expect(ready_file).to_be_visible()
     wait_for_steps(other, 12)
     for _ in range(3):  # past the buttons that save it as JSON and as a page
         live.keyboard.press("Tab")
@@ -168,7 +168,7 @@ def test_a_run_is_saved_by_keys_alone_while_another_visitor_generates(chromium, 
         wait_for_steps(other, 6)
     expect(other.locator(f"{STAGE} .state")).to_contain_text("running")
     begin(live, "The fox")
-    expect(ready_file).to_be_hidden(timeout=20_000)
+    expect(ready_file).to_be_hidden()
     other.context.close()
 
 
@@ -177,9 +177,9 @@ def test_a_saved_run_can_be_opened(live, trace, tmp_path):
     trace.save(file)
     live.get_by_test_id("stExpandSidebarButton").click()
     live.locator('input[type="file"]').set_input_files(file)
-    expect(live.locator(STAGE)).to_have_attribute("data-run", trace.run_id, timeout=20_000)
+    expect(live.locator(STAGE)).to_have_attribute("data-run", trace.run_id)
     broken = tmp_path / "broken.npz"
     broken.write_bytes(file.read_bytes()[:5000])
     live.locator('input[type="file"]').set_input_files(broken)
-    expect(live.get_by_text("broken.npz: This file is not a whole trace")).to_be_visible(timeout=20_000)
+    expect(live.get_by_text("broken.npz: This file is not a whole trace")).to_be_visible()
     expect(live.locator(STAGE)).to_have_attribute("data-run", trace.run_id)

@@ -50,7 +50,7 @@ def test_the_text_is_tinted_for_the_token_under_pointer_keys_or_click_with_the_t
     pattern = trace[f"blocks.{layer}.attn.hook_pattern"][head]
     go_to(live, "Attention")
     tokens, readout = live.locator("div.text .token"), live.locator("div.text .readout")
-    expect(tokens).to_have_text(trace.labels, timeout=20_000)
+    expect(tokens).to_have_text(trace.labels)
 
     def tells_of(query: int) -> None:
         """Fail unless the text shows this token's row."""
@@ -104,11 +104,11 @@ def test_heads_are_found_by_their_role_and_any_of_them_and_any_tokens_are_joined
         expect(caption).to_contain_text("8 sequences of 50 random tokens, each said twice")
         expect(caption).to_contain_text("No head has this role" if not found.leaders(role) else "looks most at")
     layer, head, _ = found.leaders("induction")[0]
-    expect(main).to_contain_text(f"How L{layer}·H{head} computes its weights", timeout=20_000)
+    expect(main).to_contain_text(f"How L{layer}·H{head} computes its weights")
     matrix(live, "Induction heads").locator(".plot").click(position={"x": 250, "y": 200})
     clicked = locked(live)
     assert clicked and clicked != (layer, head)
-    expect(main).to_contain_text(f"How L{clicked[0]}·H{clicked[1]} computes its weights", timeout=20_000)
+    expect(main).to_contain_text(f"How L{clicked[0]}·H{clicked[1]} computes its weights")
     lie_still(live)
     press(live, "This run")
     expect(matrix(live, "Induction heads").locator(".caption")).to_contain_text(f"the {trace.seq} tokens of this run")
@@ -160,7 +160,7 @@ def test_chosen_tokens_have_the_words_of_the_run_on_the_stage_and_those_it_lacks
     chosen = live.locator(".react-aria-ComboBox [data-tag]")
     expect(chosen).to_have_count(2)
     run(live, "The king said", 4)
-    expect(chosen).to_have_text(["·king  (position 1)"], timeout=20_000)
+    expect(chosen).to_have_text(["·king  (position 1)"])
 
 
 def test_the_frame_rests_on_one_head_while_steps_change_and_follows_the_sharpest_if_asked(live: Page) -> None:

@@ -34,7 +34,7 @@ def choose(page: Page, title: str, typed: str = "", option: str = "") -> None:
 def says(page: Page, *parts: str) -> None:
     """Fail unless the page says all of this."""
     for part in parts:
-        expect(page.get_by_test_id("stMain")).to_contain_text(part, timeout=20_000)
+        expect(page.get_by_test_id("stMain")).to_contain_text(part)
 
 
 def difference(trace: Trace, checkpoint: Checkpoint, token: int, other: int | None, position: int) -> float:
@@ -68,7 +68,7 @@ def test_a_logit_is_followed_to_a_head_and_to_the_words_with_the_traces_own_numb
                 live.keyboard.press(key)
         expect(heads.locator(".badge")).to_have_text("picked · Esc")
         expect(heads.locator(".readout")).to_contain_text(f"{number(found.heads[layer, head])} · L{layer}·H{head}")
-        expect(words_of(live).locator(".title")).to_contain_text(f"Where L{layer}·H{head} looked", timeout=20_000)
+        expect(words_of(live).locator(".title")).to_contain_text(f"Where L{layer}·H{head} looked")
         words = looked_at(trace, checkpoint, found, layer, head)
         looked, brought = int(words.pattern.argmax()), words.order[0]
         caption = words_of(live).locator(".caption")
@@ -104,7 +104,7 @@ def test_a_list_of_tokens_has_the_words_of_the_run_on_the_stage_and_keeps_the_po
     choose(live, "After which token", option="(position 1)")
     expect(position).to_have_value(f"{recorded_run('once').labels[1]}  (position 1)")
     run(live, "The king said", 4)
-    expect(position).to_have_value("·king  (position 1)", timeout=20_000)
+    expect(position).to_have_value("·king  (position 1)")
     live.get_by_role("button", name="One step back").click()
     go_to(live, "Paths")
     expect(position).to_have_value("the newest token")

@@ -22,7 +22,7 @@ WARM = Sampling(0.8, 0, 0.95, 1)
 def reads(page: Page, sentence: str) -> None:
     """Fail unless the page says this; a token's chip may have blanks around it."""
     words = r"\s*".join(map(re.escape, unmarked(sentence).split()))
-    expect(page.locator("body")).to_have_text(re.compile(words), timeout=30_000)
+    expect(page.locator("body")).to_have_text(re.compile(words))
 
 
 def test_a_pressed_token_branches_the_run_and_both_are_kept_compared_and_shown(live: Page, engine: Engine) -> None:
@@ -30,7 +30,7 @@ def test_a_pressed_token_branches_the_run_and_both_are_kept_compared_and_shown(l
     before = run_id(live)
     live.get_by_role("button", name="Change").click()
     live.get_by_role("menuitem", name="Branches", exact=True).click()
-    expect(live.get_by_role("heading", name="What if another token had come here?")).to_be_visible(timeout=30_000)
+    expect(live.get_by_role("heading", name="What if another token had come here?")).to_be_visible()
     lie_still(live)
     live.locator(STAGE).first.press("Home")
     for _ in range(AT):
@@ -54,7 +54,6 @@ def test_a_pressed_token_branches_the_run_and_both_are_kept_compared_and_shown(l
         branch.advance(WARM)
     expect(live.locator(f"{STAGE} .tokens")).to_contain_text(
         re.compile(r"\s*".join(re.escape(branch.trace.vocabulary.label(one)) for one in branch.trace.ids[-3:])),
-        timeout=30_000,
     )
     pair = parting.Pair.of(base.trace, branch.trace, ("The first run", "Branch 1"))
     reads(live, parting.parting_sentence(pair))
@@ -66,7 +65,7 @@ def test_a_pressed_token_branches_the_run_and_both_are_kept_compared_and_shown(l
     name = live.get_by_label("Name of Branch 1")
     name.fill("the other way")
     name.press("Enter")
-    expect(live.get_by_text("the other way, on the stage")).to_be_visible(timeout=30_000)
+    expect(live.get_by_text("the other way, on the stage")).to_be_visible()
     live.get_by_role("button", name="Put on the stage").first.press("Enter")
     wait_for_new_run(live, made, STEPS)
     assert run_id(live) == before and stage_number(live, "steps") == STEPS
@@ -78,7 +77,7 @@ def test_a_pressed_token_branches_the_run_and_both_are_kept_compared_and_shown(l
     for _ in range(AT):
         live.keyboard.press("ArrowRight")
     live.get_by_role("link", name="Sampling", exact=True).click()
-    expect(live.get_by_text("Chosen by hand, not drawn")).to_be_visible(timeout=30_000)
+    expect(live.get_by_text("Chosen by hand, not drawn")).to_be_visible()
 
 
 def bar(page: Page, share: float, label: str) -> tuple[float, float]:
@@ -152,7 +151,7 @@ def test_a_tapped_token_is_offered_and_branched_and_other_settings_keep_the_run_
     go_to(page, "Sampling")
     third, runner_up = run_id(page), int(greedy[1].logits.argsort()[-2])
     press = page.locator("[class*='st-key-sampling-branch'] button")
-    expect(press).to_have_text(re.compile(rf"^Branch here with\s+{re.escape(label(runner_up))}$"), timeout=30_000)
+    expect(press).to_have_text(re.compile(rf"^Branch here with\s+{re.escape(label(runner_up))}$"))
     press.press("Enter")
     wait_for_new_run(page, third, MORE + 2)
     expect(page.locator(f"{STAGE} .tokens")).to_contain_text(label(greedy[0].draw.token) + label(runner_up))
@@ -184,5 +183,5 @@ def test_a_setting_of_a_draw_changes_its_pictures_alone_and_a_branch_the_whole_p
     expect(slider).to_have_value("0.95")
     live.locator("[class*='st-key-sampling-branch'] button").press("Enter")
     wait_for_new_run(live, before, 3)
-    expect(live.get_by_text("Chosen by hand, not drawn")).to_be_visible(timeout=30_000)
+    expect(live.get_by_text("Chosen by hand, not drawn")).to_be_visible()
     assert live.errors == []  # type: ignore[attr-defined]

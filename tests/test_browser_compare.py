@@ -24,7 +24,7 @@ WARM = Sampling(0.8, 0, 0.95, 1)
 def reads(page: Page, sentence: str) -> None:
     """Fail unless the page says this; a token's chip may have blanks around it."""
     words = r"\s*".join(map(re.escape, unmarked(sentence).split()))
-    expect(page.locator("body")).to_have_text(re.compile(words), timeout=30_000)
+    expect(page.locator("body")).to_have_text(re.compile(words))
 
 
 def test_a_second_prompt_is_run_beside_the_first_and_their_difference_is_read(live: Page, engine: Engine) -> None:
@@ -32,16 +32,14 @@ def test_a_second_prompt_is_run_beside_the_first_and_their_difference_is_read(li
     before = run_id(live)
     live.get_by_role("button", name="Change").click()
     live.get_by_role("menuitem", name="Compare", exact=True).click()
-    expect(live.get_by_role("heading", name="How do two runs differ, step by step?")).to_be_visible(timeout=30_000)
+    expect(live.get_by_role("heading", name="How do two runs differ, step by step?")).to_be_visible()
     lie_still(live)
     live.get_by_label("Another prompt, with the settings of the run on the stage").fill(OTHER)
     live.get_by_role("button", name="Run the second").click()
     pair = compare(engine, HERO, with_prompt=OTHER, max_new_tokens=STEPS, sampling=WARM)
     (values, choices), last = pair.next_tokens(range(STEPS)), STEPS - 1
     reads(live, texts.texts_sentence(pair, choices))
-    expect(matrix(live, strip.TITLE).locator(".caption")).to_have_text(
-        strip.kl_sentence(pair, values, last), timeout=30_000
-    )
+    expect(matrix(live, strip.TITLE).locator(".caption")).to_have_text(strip.kl_sentence(pair, values, last))
     reads(live, bars.next_sentence(pair.at(last)))
     lie_still(live)
     # The scrubber moves both.
@@ -51,7 +49,7 @@ def test_a_second_prompt_is_run_beside_the_first_and_their_difference_is_read(li
     live.get_by_role("radio", name=DIFFERENCE).click()
     picture = matrix(live, attention.TITLE)
     told = attention.mosaic(pair.at(1), DIFFERENCE, 100).caption
-    expect(picture.locator(".caption")).to_have_text(told, timeout=30_000)
+    expect(picture.locator(".caption")).to_have_text(told)
     lie_still(live)
     assert violations(live) == []
     # One head is locked by keys, and its difference is read cell by cell.
@@ -59,14 +57,14 @@ def test_a_second_prompt_is_run_beside_the_first_and_their_difference_is_read(li
     plot.focus()
     plot.press("Enter")
     large = live.locator(".matrix").filter(has=live.locator(".title", has_text="large"))
-    expect(picture.get_by_text("locked · Esc")).to_be_visible(timeout=30_000)
+    expect(picture.get_by_text("locked · Esc")).to_be_visible()
     lie_still(live)
     layer, head = locked(live)
     shown = attention.pattern(pair.at(1), (layer, head), DIFFERENCE, 100)
-    expect(large.locator(".caption")).to_have_text(unmarked(shown.caption), timeout=30_000)
+    expect(large.locator(".caption")).to_have_text(unmarked(shown.caption))
     one, other = (trace[f"blocks.{layer}.attn.hook_pattern"][head] for trace in pair.at(1).both)
     large.locator(".plot").focus()
     for key in range(2):
-        expect(large.locator(".readout")).to_contain_text(f"{number(100 * (other - one)[-1, key])} · ", timeout=30_000)
+        expect(large.locator(".readout")).to_contain_text(f"{number(100 * (other - one)[-1, key])} · ")
         live.keyboard.press("ArrowRight")
     assert run_id(live) == before

@@ -30,7 +30,7 @@ def take(page: Page, url: str, lesson: Lesson, own: Path) -> None:
     own.write_text(wrong)
     expect(page.get_by_text(why)).to_be_visible(timeout=120_000)
     for title in ("Your file", "Right"):
-        expect(page.locator(".matrix .title", has_text=re.compile(f"^{title}$")).first).to_be_visible(timeout=30_000)
+        expect(page.locator(".matrix .title", has_text=re.compile(f"^{title}$")).first).to_be_visible()
     lie_still(page)
     assert violations(page) == []
     own.write_text(lesson.solution)
@@ -62,7 +62,7 @@ def test_two_lessons_are_taken_the_page_follows_the_file_and_the_model_that_was_
         expect(page.get_by_role("status", name="Loaded Mine")).to_contain_text("ready", timeout=180_000)
         page.keyboard.press("Escape")
         run(page, "The little bird", tokens=4)
-        expect(page.locator(f"{STAGE} .facts")).to_contain_text("mine", timeout=20_000)
+        expect(page.locator(f"{STAGE} .facts")).to_contain_text("mine")
         steps = engine.generate("The little bird", 4, DEFAULT.sampling)
         right = "".join(engine.tokenizer.vocabulary.text([step.draw.token]) for step in steps if step.draw)
         assert strip(page).replace("·", " ").endswith(right.rstrip())

@@ -32,7 +32,7 @@ def test_a_reader_steps_through_the_lines_predicts_plays_is_wrong_reads_why_and_
     live.keyboard.press("ArrowUp")
     expect(lines.get_by_role("option", selected=True)).to_have_accessible_name(re.compile("^Line 29: scale"))
     value = live.locator(".matrix").filter(has=live.locator(".title", has_text=re.compile("^scale$")))
-    expect(value.locator(".caption")).to_contain_text("scale [seq", timeout=20_000)
+    expect(value.locator(".caption")).to_contain_text("scale [seq")
     expect(live.get_by_text(re.compile("in scale and normalized the two differ by"))).to_be_visible()
 
     # Predict, then look: a wrong answer is told with the right one, and then the right one is chosen.
@@ -42,16 +42,16 @@ def test_a_reader_steps_through_the_lines_predicts_plays_is_wrong_reads_why_and_
     assert once is not None
     question.get_by_text(once[1], exact=True).last.click()
     told = live.locator(".stAlert", has_text="the scale is the vector's own spread")
-    expect(told).to_contain_text("Not so.", timeout=20_000)
+    expect(told).to_contain_text("Not so.")
     right = re.search(r"Not so\. ([\d.]+):", told.inner_text())
     assert right is not None and float(right[1]) == pytest.approx(2 * float(once[1]), rel=0.01)
     question.get_by_text(right[1], exact=True).click()
-    expect(told).to_contain_text("Right.", timeout=20_000)
+    expect(told).to_contain_text("Right.")
 
     # Play with it: ten times the vector is divided by ten times as much, and hardly anything else comes out.
     live.get_by_role("slider", name="Multiply the vector by").press("ArrowRight")
     live.get_by_role("slider", name="Multiply the vector by").press("ArrowRight")
-    expect(live.get_by_text(re.compile("What comes out moves by .* at most"))).to_be_visible(timeout=20_000)
+    expect(live.get_by_text(re.compile("What comes out moves by .* at most"))).to_be_visible()
 
     lie_still(live)
     assert violations(live) == []

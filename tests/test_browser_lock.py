@@ -29,9 +29,9 @@ def visitor(window: BrowserContext, server: Server) -> Iterator[Page]:
 
 def speaks_of(page: Page, name: str) -> None:
     """Fail unless each sentence of the Attention page speaks of this head."""
-    expect(matrix(page, "Every head").locator(".caption")).to_have_text(re.compile(f"^{name}: "), timeout=20_000)
+    expect(matrix(page, "Every head").locator(".caption")).to_have_text(re.compile(f"^{name}: "))
     expect(page.get_by_text(re.compile(f"^{name}: .* looks most at")).last).to_be_visible()
-    expect(page.get_by_text(f"How {name} computes its weights")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text(f"How {name} computes its weights")).to_be_visible()
 
 
 def test_one_lock_is_shown_on_live_and_attention_and_let_go_on_either_a_picked_cell_before_it(live):
@@ -65,7 +65,7 @@ def test_one_lock_is_shown_on_live_and_attention_and_let_go_on_either_a_picked_c
     # Locked the moment before another page is clicked, it is locked there.
     live.mouse.click(*tile(live, 1, 6))
     live.get_by_role("link", name="Live", exact=True).click()
-    expect(live.locator(f"{STAGE} .one .name")).to_have_text("One head: L1·H6", timeout=20_000)
+    expect(live.locator(f"{STAGE} .one .name")).to_have_text("One head: L1·H6")
     expect(live.locator(PANEL_BADGE)).to_be_visible()
     live.keyboard.press("ArrowUp")
     live.get_by_role("link", name="Attention", exact=True).click()
@@ -79,11 +79,11 @@ def test_one_lock_is_shown_on_live_and_attention_and_let_go_on_either_a_picked_c
     pictures[0].locator(".plot").click(position={"x": 150, "y": 120})
     for picture in pictures:
         expect(picture.locator(".badge")).to_have_text("picked · Esc")
-    expect(caption).not_to_have_text(strongest, timeout=20_000)
+    expect(caption).not_to_have_text(strongest)
     live.keyboard.press("Escape")
     for picture in pictures:
         expect(picture.locator(".badge")).to_be_hidden()
-    expect(caption).to_have_text(strongest, timeout=20_000)
+    expect(caption).to_have_text(strongest)
     assert locked(live) == (2, 6)
     live.keyboard.press("Escape")
     is_unlocked(live)
@@ -101,7 +101,7 @@ def a_picked_token_is_shown_as_picked_and_let_go(page: Page, how: str) -> None:
     newest = caption.inner_text()
     plot.click(position={"x": 300, "y": 150})
     expect(badge).to_have_text("picked · Esc")
-    expect(caption).not_to_have_text(newest, timeout=20_000)
+    expect(caption).not_to_have_text(newest)
     lie_still(page)
     if how == "second click":
         plot.click(position={"x": 300, "y": 150})
@@ -111,7 +111,7 @@ def a_picked_token_is_shown_as_picked_and_let_go(page: Page, how: str) -> None:
         page.locator(f"{STAGE} .status").click(position={"x": 5, "y": 5})  # a token would be gone to
         page.keyboard.press("Escape")
     expect(badge).to_be_hidden()
-    expect(caption).to_have_text(newest, timeout=20_000)
+    expect(caption).to_have_text(newest)
     lie_still(page)
 
 
@@ -124,11 +124,11 @@ def a_token_chosen_in_a_list_is_let_go_by_esc_and_by_the_badge(page: Page) -> No
     for let_go in (lambda: page.keyboard.press("Escape"), badge.click):
         expect(badge).to_be_hidden()
         click(page, "option")
-        expect(badge).to_be_visible(timeout=20_000)
+        expect(badge).to_be_visible()
         expect(chosen).not_to_have_value(default)
         lie_still(page)
         let_go()
-        expect(chosen).to_have_value(default, timeout=20_000)
+        expect(chosen).to_have_value(default)
         lie_still(page)
 
 

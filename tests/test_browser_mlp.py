@@ -75,4 +75,4 @@ def test_a_position_let_go_before_the_page_is_drawn_is_let_go_on_it(live: Page) 
     go_to(live, "MLP")
     picture = matrix(live, "How much does each MLP write\\?")
     expect(picture.locator(".badge")).to_be_hidden()
-    expect(picture.locator(".readout")).to_contain_text("(position 4)", timeout=20_000)  # the newest of its step
+    expect(picture.locator(".readout")).to_contain_text("(position 4)")  # the newest of its step

@@ -51,7 +51,7 @@ def test_a_model_is_chosen_watched_cancelled_gone_on_with_and_run_and_moves_noth
     hub.hold_at = HALF
     choose(live, "someone/copy")
     coming = live.get_by_role("progressbar", name="Loading copy")
-    expect(coming).to_contain_text("5 of 11 MB", timeout=30_000)
+    expect(coming).to_contain_text("5 of 11 MB")
     assert [live.locator(f"{STAGE} {part}").first.bounding_box() for part in parts] == before
     assert 40 < int(coming.get_attribute("aria-valuenow") or 0) < 50
     expect(live.get_by_text("Run stays with the loaded model until copy is ready.")).to_be_visible()
@@ -59,7 +59,7 @@ def test_a_model_is_chosen_watched_cancelled_gone_on_with_and_run_and_moves_noth
     run(live, "The little bird")  # the run on the screen stays usable meanwhile
     expect(live.locator(f"{STAGE} .status")).to_contain_text("copy")
     live.get_by_role("button", name="Cancel loading copy").click()
-    expect(coming).to_be_hidden(timeout=10_000)
+    expect(coming).to_be_hidden()
     expect(live.locator(f"{STAGE} .facts")).to_contain_text("bundled")
     hub.hold_at = None
     choose(live, "someone/copy")
@@ -67,13 +67,13 @@ def test_a_model_is_chosen_watched_cancelled_gone_on_with_and_run_and_moves_noth
     assert hub.begins() == [0, HALF]
     live.keyboard.press("Escape")
     run(live, "The little bird")
-    expect(live.locator(f"{STAGE} .facts")).to_contain_text("someone/copy", timeout=20_000)
+    expect(live.locator(f"{STAGE} .facts")).to_contain_text("someone/copy")
 
 
 def test_a_model_that_is_not_on_the_hub_is_one_sentence_and_the_stage_stays(live):
     choose(live, "someone/missing")
     alert = live.get_by_role("alert").filter(has_text="There is no model someone/missing on the hub")
-    expect(alert).to_be_visible(timeout=30_000)
+    expect(alert).to_be_visible()
     expect(live.get_by_label("Another model")).to_have_value("someone/missing")  # to be mended
     live.keyboard.press("Escape")
     expect(live.locator(f"{STAGE} .error")).to_contain_text("There is no model someone/missing on the hub")
@@ -86,9 +86,7 @@ def test_a_model_that_is_not_on_the_hub_is_one_sentence_and_the_stage_stays(live
 
 
 def test_the_keyboard_alone_chooses_and_cancels(live, hub):
-    expect(live.locator(f"{STAGE} .checked")).to_be_visible(
-        timeout=20_000
-    )  # a run is checked before a model is on its way
+    expect(live.locator(f"{STAGE} .checked")).to_be_visible()  # a run is checked before a model is on its way
     hub.hold_at = HALF
     live.locator("button.chip").focus()
     live.keyboard.press("Enter")
@@ -97,14 +95,14 @@ def test_the_keyboard_alone_chooses_and_cancels(live, hub):
     expect(live.get_by_label("Another model")).to_be_focused()
     live.keyboard.type("someone/other")
     live.keyboard.press("Enter")
-    expect(live.get_by_role("progressbar", name="Loading other")).to_be_visible(timeout=30_000)
+    expect(live.get_by_role("progressbar", name="Loading other")).to_be_visible()
     live.keyboard.press("Escape")
     expect(live.locator("button.chip")).to_be_focused()
     for _ in range(2):  # past the badge of the run's checks
         live.keyboard.press("Tab")
     expect(live.get_by_role("button", name="Cancel loading other")).to_be_focused()
     live.keyboard.press("Enter")
-    expect(live.get_by_role("progressbar", name="Loading other")).to_be_hidden(timeout=10_000)
+    expect(live.get_by_role("progressbar", name="Loading other")).to_be_hidden()
 
 
 def test_streamlit_secrets_say_which_models_there_are(chromium, tmp_path):

@@ -59,7 +59,7 @@ def test_a_prompt_is_patched_into_another_and_its_sweep_and_a_direction_have_the
     box = live.get_by_role("textbox", name="Take the activation from this prompt")
     box.fill(SOURCE)
     box.press("Enter")
-    expect(live.get_by_text("It has 5 tokens; the prompt of the run has 5.")).to_be_visible(timeout=20_000)
+    expect(live.get_by_text("It has 5 tokens; the prompt of the run has 5.")).to_be_visible()
     says_what_the_engine_says(live, engine, base, Patch(SOURCE, stream(3)))
     live.get_by_role("radio", name=heat.STREAM).click()
     lie_still(live)
@@ -73,10 +73,8 @@ def test_a_prompt_is_patched_into_another_and_its_sweep_and_a_direction_have_the
     live.get_by_role("button", name="Change this above").click()
     row, column = sweep.strongest
     on = f"On: the stream before L{row} taken from '{SOURCE}' at position {column}."
-    expect(live.get_by_text(on)).to_be_visible(timeout=20_000)
+    expect(live.get_by_text(on)).to_be_visible()
     live.get_by_role("radio", name="Steer", exact=True).click()
-    expect(live.get_by_text(re.compile("^On: the unembedding of ' king' added before L3"))).to_be_visible(
-        timeout=20_000
-    )
+    expect(live.get_by_text(re.compile("^On: the unembedding of ' king' added before L3"))).to_be_visible()
     says_what_the_engine_says(live, engine, base, Steer(3, 0.5, " king"))
     assert run_id(live) == before and live.locator(STAGE).first.get_attribute("data-steps") == str(TOKENS)

@@ -87,7 +87,7 @@ def test_a_refused_draft_is_told_of_on_every_page_while_the_box_holds_it_and_not
     begin(live, TOO_LONG)
     expect(live.locator(MESSAGE)).to_contain_text("88 more than the 512")
     live.get_by_role("link", name="Attention", exact=True).click()
-    expect(live.get_by_role("heading", name="Who is each token looking at?")).to_be_visible(timeout=20_000)
+    expect(live.get_by_role("heading", name="Who is each token looking at?")).to_be_visible()
     expect(live.locator(MESSAGE)).to_contain_text("88 more than the 512")
     expect(live.locator(f"{STAGE} .state")).not_to_contain_text("error")
     box(live).fill("The hen")
@@ -96,7 +96,7 @@ def test_a_refused_draft_is_told_of_on_every_page_while_the_box_holds_it_and_not
     expect(live.locator(MESSAGE)).to_contain_text("88 more than the 512")
     live.get_by_role("button", name="Discard").click()
     live.get_by_role("link", name="Live", exact=True).click()
-    expect(live.locator(f"{STAGE} canvas").first).to_be_visible(timeout=20_000)
+    expect(live.locator(f"{STAGE} canvas").first).to_be_visible()
     expect(box(live)).to_have_value("Once upon a time")
     expect(live.locator(MESSAGE)).to_be_empty()
 
@@ -121,7 +121,7 @@ def test_under_way_a_run_can_be_paused_and_a_draft_run_or_discarded(live):
     expect(live.locator(SMALL)).to_have_text("Discard")
     assert strip(live).startswith("The·fox")
     live.locator(LARGE).click()
-    expect(live.locator(f"{STAGE} .tokens")).to_have_text(re.compile("^The·hen"), timeout=20_000)
+    expect(live.locator(f"{STAGE} .tokens")).to_have_text(re.compile("^The·hen"))
     expect(live.locator(LARGE)).to_have_text("Pause")
 
 

@@ -83,7 +83,7 @@ def test_by_keys_alone_one_runs_a_prompt_steps_back_locks_a_head_hears_of_it_and
     assert locked(live) == (1, 6)
     tab_to(live, "Sampling", "Shift+Tab")
     live.keyboard.press("Enter")
-    expect(live.get_by_role("heading", name=QUESTIONS["Sampling"])).to_be_visible(timeout=20_000)
+    expect(live.get_by_role("heading", name=QUESTIONS["Sampling"])).to_be_visible()
     expect(live.locator(STRIP_BADGE)).to_have_text("L1·H6 locked · Esc")
 
 
@@ -129,26 +129,24 @@ def test_by_keys_alone_one_runs_a_prompt_branches_mutes_a_head_and_reads_both_se
     live.keyboard.press("Enter")
     tab_to(live, "Experiments")
     live.keyboard.press("Enter")
-    expect(live.get_by_role("heading", name="What if a part of the model were different?")).to_be_visible(
-        timeout=30_000
-    )
+    expect(live.get_by_role("heading", name="What if a part of the model were different?")).to_be_visible()
     lie_still(live)
     tab_to(live, "Which parts are changed")
     for key in (*["ArrowUp"] * 2, *["ArrowRight"] * 4, "Enter"):
         live.keyboard.press(key)
-    expect(live.get_by_text("On: L2·H4 set to zero at all positions.")).to_be_visible(timeout=30_000)
+    expect(live.get_by_text("On: L2·H4 set to zero at all positions.")).to_be_visible()
     lie_still(live)
     tab_to(live, "Name of this change")
     live.keyboard.type("quiet")
     live.keyboard.press("Enter")
-    expect(live.get_by_text("On: quiet: L2·H4")).to_be_visible(timeout=30_000)
+    expect(live.get_by_text("On: quiet: L2·H4")).to_be_visible()
     tab_to(live, "Run the changed model")
     live.keyboard.press("Enter")
     *_, found = twin(engine, branch.trace, ablation([head(2, 4)]))
     vocabulary = branch.trace.vocabulary
     for sentence in (texts.texts_sentence(found, vocabulary), strip.strip_sentence(found, vocabulary)):
         words = r"\s*".join(map(re.escape, unmarked(sentence).split()))
-        expect(live.locator("body")).to_have_text(re.compile(words), timeout=30_000)
+        expect(live.locator("body")).to_have_text(re.compile(words))
     assert live.url.endswith("?change=zero_2.4&named=quiet")  # a run whose token was chosen by hand has no link
 
 

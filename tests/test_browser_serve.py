@@ -24,7 +24,7 @@ def test_a_reader_without_a_server_finds_the_lesson_reads_what_was_recorded_and_
     assert boxes is not None and boxes["width"] > 100 and boxes["height"] > 10
     question = live.locator(".stRadio", has_text=re.compile("300 positions"))
     question.get_by_text("2", exact=True).click()
-    expect(live.locator(".stAlert", has_text="begin a third")).to_contain_text("Not so.", timeout=20_000)
+    expect(live.locator(".stAlert", has_text="begin a third")).to_contain_text("Not so.")
     expect(live.get_by_text("python -m gpt2 serve").first).to_be_visible()
     expect(live.get_by_role("region", name="The server, one request")).to_contain_text("there was a king")
     lie_still(live)

@@ -46,7 +46,7 @@ def test_a_panel_fills_the_window_while_the_run_plays_and_esc_gives_it_back_befo
     whole = {"x": 0, "y": 0, "width": 1920, "height": 1080}
     settle(page, max_new_tokens=60, speed=6)
     begin(page, "The little bird")
-    expect(page.locator(f"{STAGE} .state")).to_contain_text("running", timeout=20_000)
+    expect(page.locator(f"{STAGE} .state")).to_contain_text("running")
     page.keyboard.press("ArrowUp")  # locks a head
     lock = page.evaluate("globalThis.gpt2Stage.state.lock")
     for panel in ("mosaic", "bars"):

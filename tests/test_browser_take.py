@@ -125,7 +125,7 @@ def test_a_text_and_an_image_are_taken_away_with_all_their_numbers(live, checkpo
     image, marks = live.get_by_test_id("stImage").locator("img"), live.locator(".gpt2-marks")
     source = image.get_attribute("src")
     for back in range(3):
-        expect(marks).to_have_attribute("data-at", str(run.seq - 1 - back), timeout=20_000)
+        expect(marks).to_have_attribute("data-at", str(run.seq - 1 - back))
         over, under = marks.bounding_box(), image.bounding_box()
         assert over == pytest.approx(under, abs=1) and image.get_attribute("src") == source
         live.keyboard.press("ArrowLeft")

@@ -59,7 +59,7 @@ def test_the_tour_is_walked_by_keys_moves_the_stage_and_leaves_it_as_it_was(chro
     # The last stop draws a token, again and again; Esc ends it and the keys are the stage's.
     steps = stage_number(page, "steps")
     page.keyboard.press("Enter")
-    expect(page.locator(STAGE)).to_have_attribute("data-steps", str(steps + 1), timeout=30_000)
+    expect(page.locator(STAGE)).to_have_attribute("data-steps", str(steps + 1))
     page.keyboard.press("ArrowLeft")
     expect(tour.locator(".where")).to_have_text(f"{STOPS - 1} of {STOPS}")
     page.keyboard.press("Escape")

@@ -56,7 +56,7 @@ def test_a_run_that_was_let_go_keeps_its_text_says_so_and_is_made_again(chromium
         run(second, "A mouse", 25)
         first.keyboard.press("Home")  # whatever the stage says, it is told, unless it has asked for the checks since
         notice = first.get_by_role("alert").filter(has_text="numbers were freed to make room for other visitors")
-        expect(notice).to_be_visible(timeout=20_000)
+        expect(notice).to_be_visible()
         assert strip(first) == text and stage_number(first, "steps") == 0
         before = run_id(first)
         first.get_by_role("button", name="Run", exact=True).click()
