@@ -71,7 +71,7 @@ def test_a_run_is_saved_as_a_page_that_plays_it_to_the_end_of_its_text_without_t
     expect(page.locator(f"{STAGE} .near")).to_contain_text("Nearest (cosine)")  # the weights were at hand
     page.evaluate(NOTE_PLAY, STAGE)
     page.get_by_role("button", name="Play").click()
-    expect(page.locator(STAGE)).to_have_attribute("data-step", "5")
+    page.wait_for_function("globalThis.noted.at(-1)?.[0] === '5'")
     expect(page.get_by_role("button", name="Play")).to_be_visible()
     noted = page.evaluate("globalThis.noted")
     assert [step for step, _ in noted] == ["0", "1", "2", "3", "4", "5"]
