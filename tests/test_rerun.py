@@ -69,6 +69,30 @@ def heard_what_was_done_outside_a_fragment() -> None:
         st.text(f"the whole page, {len(asked.rerun_data.fragment_id_queue)} fragments")
 
 
+def ran_again_before_a_button() -> None:
+    """A page that runs itself again, once for each press, before it comes to the button that was pressed."""
+    import streamlit as st
+
+    from pages.frame.rerun import note_shown_page, rerun
+
+    note_shown_page()
+    if st.session_state.pop("again", False):
+        rerun()
+    if st.button("Ask"):
+        st.session_state["asked"] = st.session_state.get("asked", 0) + 1
+        rerun()
+    st.text(str(st.session_state.get("asked", 0)))
+
+
+def test_a_press_that_a_run_has_not_come_to_is_heard_by_the_next_one_and_once() -> None:
+    app = AppTest.from_function(ran_again_before_a_button).run()
+    for presses in (1, 2):
+        app.session_state["again"] = True
+        app.button[0].click().run()
+        assert [text.value for text in app.text] == [str(presses)]
+    assert [text.value for text in app.run().text] == ["2"] and not app.exception
+
+
 def test_a_fragment_runs_the_page_for_what_was_done_outside_of_it_and_for_nothing_else() -> None:
     app = AppTest.from_function(heard_what_was_done_outside_a_fragment).run()
     assert not app.exception

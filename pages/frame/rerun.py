@@ -1,5 +1,6 @@
 """Running a page again, so that no click on another page is lost and no page is left empty."""
 
+from collections.abc import Sequence
 from typing import Literal, NoReturn
 
 import streamlit as st
@@ -46,21 +47,33 @@ def hear_others() -> None:
     context = get_script_run_ctx()
     if context is None or not context.fragment_ids_this_run:
         return
-    state = context.session_state._state
-    inside, about = set(context.fragment_ids_this_run), state._new_widget_state.widget_metadata
-    said = {name for name in state._new_widget_state if name in about and state._widget_changed(name)}
-    others = {name for name in said if about[name].fragment_id not in inside}
+    inside, about = set(context.fragment_ids_this_run), context.session_state._state._new_widget_state.widget_metadata
+    others = {name for name in said(context) if about[name].fragment_id not in inside}
     if others:
-        pressed = [one for one in context.session_state.get_widget_states() if one.id in others and is_pressed(one)]
-        raise RerunException(
-            RerunData(
-                query_string=context.query_string,
-                page_script_hash=shown_page(context),
-                replay_trigger_states=WidgetStates(widgets=pressed),
-                cached_message_hashes=context.cached_message_hashes,
-                context_info=context.context_info,
-            )
+        raise run_again(context, others)
+
+
+def said(context: ScriptRunContext) -> set[str]:
+    """The widgets that the messages which asked for this run are of, by their ids."""
+    state = context.session_state._state
+    about = state._new_widget_state.widget_metadata
+    return {name for name in state._new_widget_state if name in about and state._widget_changed(name)}
+
+
+def run_again(context: ScriptRunContext, told: set[str], fragments: Sequence[str] = ()) -> RerunException:
+    """What ends this run and begins one of the page, or of these fragments, which is told these widgets' presses."""
+    pressed = [one for one in context.session_state.get_widget_states() if one.id in told and is_pressed(one)]
+    return RerunException(
+        RerunData(
+            query_string=context.query_string,
+            page_script_hash=shown_page(context),
+            fragment_id_queue=list(fragments),
+            is_fragment_scoped_rerun=bool(fragments),
+            replay_trigger_states=WidgetStates(widgets=pressed),
+            cached_message_hashes=context.cached_message_hashes,
+            context_info=context.context_info,
         )
+    )
 
 
 def is_pressed(widget: WidgetState) -> bool:
@@ -72,9 +85,14 @@ def rerun(scope: Literal["app", "fragment"] = "app") -> NoReturn:
     """Run the page that is shown again, or this fragment of it; a request of the visitor that waits goes first.
 
     `st.rerun` joins a request that waits and names the page of the running script, not that of the request: a click on
-    another page would be lost.
+    another page would be lost. And so would a press of a button that this run has not come to: while a page is drawn,
+    the browser's requests for several fragments become one, and the first fragment may run again before the others.
+
+    Raises:
+        RerunException: which Streamlit takes; the next run is told the presses that this one has not come to.
     """
-    if (context := get_script_run_ctx()) is not None:
-        context.yield_check()  # begins the request that waits, under the page that it names
-        context.pages_manager.set_current_page_script_hash(shown_page(context))
-    st.rerun(scope=scope)  # noqa: TID251
+    if (context := get_script_run_ctx()) is None:
+        st.stop()
+    context.yield_check()  # begins the request that waits, under the page that it names
+    unheard = {name for name in said(context) if name not in context.shared.widget_ids_this_run}
+    raise run_again(context, unheard, context.fragment_ids_this_run or () if scope == "fragment" else ())
