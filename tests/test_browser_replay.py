@@ -28,6 +28,14 @@ NOTE_PLAY = """(stage) => {
     };
     new MutationObserver(note).observe(node, { attributeFilter: ["data-step"] });
 }"""
+# What was noted, once this step was shown. The page itself may evaluate no text, as `wait_for_function` has it do.
+PLAYED = """(last) => new Promise((tell) => {
+    const timer = setInterval(() => {
+        if (globalThis.noted.at(-1)?.[0] !== last) return;
+        clearInterval(timer);
+        tell(globalThis.noted);
+    }, 50);
+})"""
 MARKUP = "</script><img src=x onerror=alert(1)> & <!-- “"
 
 
@@ -71,9 +79,8 @@ def test_a_run_is_saved_as_a_page_that_plays_it_to_the_end_of_its_text_without_t
     expect(page.locator(f"{STAGE} .near")).to_contain_text("Nearest (cosine)")  # the weights were at hand
     page.evaluate(NOTE_PLAY, STAGE)
     page.get_by_role("button", name="Play").click()
-    page.wait_for_function("globalThis.noted.at(-1)?.[0] === '5'")
+    noted = page.evaluate(PLAYED, "5")
     expect(page.get_by_role("button", name="Play")).to_be_visible()
-    noted = page.evaluate("globalThis.noted")
     assert [step for step, _ in noted] == ["0", "1", "2", "3", "4", "5"]
     assert {button for _, button in noted[:-1]} == {"Pause"}
     # The run was made flat out; its page is played at a speed that an eye can follow.
