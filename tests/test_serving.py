@@ -33,6 +33,7 @@ from gpt2.serving.requests import Offer, Refusal, checked
 from gpt2.trace.trace import Trace
 from pages.learn.serve.asking import Asking
 from tests.browser import serve
+from tests.stage import lie_still
 from tests.test_serve_requests import WRONG
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -234,17 +235,16 @@ def test_a_reader_of_lesson_13_asks_the_running_server_and_sees_equal_texts_and_
 ) -> None:
     with serve(tmp_path / "log", GPT2_SERVER=served.url.removesuffix("/v1")) as app:
         page = window.new_page()
+        says, button = page.get_by_text, page.get_by_role("button", name="Ask the server")
         page.goto(f"{app.url}/lesson_13_serve")
-        page.get_by_role("button", name="Ask the server").click(timeout=90_000)
-        expect(page.get_by_text("All answers have come: at most 160 tokens each, greedy.")).to_be_visible(
-            timeout=ANSWER_SECONDS * 1000
-        )
-        expect(
-            page.get_by_text("The server's text is the engine's, letter by letter. So are all 8 at once.")
-        ).to_be_visible()
-        expect(page.get_by_text(re.compile(r"^The 8 requests owned 16 pages of"))).to_be_visible()
+        expect(button).to_be_visible(timeout=90_000)
+        lie_still(page)  # a button that moves while it is pressed is not pressed
+        button.click()
+        expect(says("All answers have come: at most 160 tokens each, greedy.")).to_be_visible(timeout=240_000)
+        expect(says("The server's text is the engine's, letter by letter. So are all 8 at once.")).to_be_visible()
+        expect(says(re.compile(r"^The 8 requests owned 16 pages of"))).to_be_visible()
         expect(page.locator(".lanes .page")).to_have_count(18)
-        expect(page.get_by_role("button", name="Ask the server")).to_be_visible()
+        expect(button).to_be_visible()
 
 
 def test_every_bad_request_is_told_why_and_harms_nobody(served: Served, engine: Engine) -> None:
