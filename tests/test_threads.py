@@ -11,7 +11,6 @@ import gpt2
 from gpt2.checkpoints.catalog import KNOWN
 from gpt2.engine import devices, settings
 from gpt2.errors import SettingsError
-from pages.server import host
 from tests.command_line import refused
 from tests.shapes import TINY
 from tests.source_tree import python
@@ -51,19 +50,6 @@ def test_on_a_single_core_maxs_thread_comes_after_pythons(cores: int) -> None:
 NICE = """
 print(sorted({os.getpriority(os.PRIO_PROCESS, int(task)) for task in threads}))
 """
-
-
-POOLED = """
-import sys
-from pages.server.models import pool
-
-pool()
-print(sys.getswitchinterval())
-"""
-
-
-def test_in_the_app_a_token_waits_for_no_long_turn_of_a_page_that_is_being_drawn() -> None:
-    assert float(python(POOLED)) == pytest.approx(host.TURN_SECONDS)
 
 
 LIMITS = [("50000", 1), ("150000", 1), ("300000", 3), ("9900000", 16), ("-1", 16)]

@@ -1,6 +1,5 @@
 """What the host of the app has set: which models may be chosen, where they run, and how much memory they may take."""
 
-import sys
 from pathlib import Path
 
 from streamlit import config
@@ -23,17 +22,9 @@ from .memory import machine_bytes
 MEMORY_SHARE = 0.55
 # Streamlit holds an upload whole, and beside it lies what it unpacks to.
 UPLOAD_SHARE = 0.1
-# After so long a thread that computes in Python lets another one go on that waits for it. A token waits some 17 times:
-# beside one page that is being drawn it took 67 ms with Python's own 0.005, beside three of them 331; now 11 and 52.
-TURN_SECONDS = 0.0005
 NOT_AT_HOME = (
     "The model that you built runs at home alone: start the app on your own machine with GPT2_LEARN_FOLDER=my_gpt2."
 )
-
-
-def shorten_turns() -> None:
-    """Let the threads of this process take turns often, so that tokens come steadily while pages are drawn."""
-    sys.setswitchinterval(TURN_SECONDS)
 
 
 def default_model() -> str:

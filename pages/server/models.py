@@ -145,6 +145,5 @@ class Pool:
 def pool() -> Pool:
     """The one pool of this process."""
     tune_heap()
-    host.shorten_turns()
     config.set_option("server.maxUploadSize", host.upload_mb())
     return Pool()
