@@ -16,7 +16,7 @@ from gpt2.errors import TraceError
 from gpt2.reading.lens import read_lens
 from gpt2.reading.tables import Tables
 from gpt2.trace.captures import Storage
-from gpt2.trace.step import Step
+from gpt2.trace.step import Step, StepId
 from gpt2.trace.trace import Trace
 from pages.charts.storage_note import storage_sentence
 from pages.look.palette import DARK, LIGHT, Palette
@@ -97,19 +97,30 @@ def palette() -> Palette:
     return DARK if st.context.theme.type == "dark" else LIGHT
 
 
-def show_stage(view: Literal["live", "strip"]) -> Visit:
-    """Mount the stage and answer the visitor's actions.
+class Drawn:
+    """The step and the head that the pictures of a page show."""
+
+    def note(self, step: StepId | None, head: tuple[int, int] | None) -> None:
+        """Keep what is drawn; Streamlit holds this for long, and it must not hold the numbers of an evicted run."""
+        self._step = (lambda: None) if step is None else weakref.ref(step)
+        self._head = head
+
+    def shows(self, step: StepId | None, head: tuple[int, int] | None) -> bool:
+        """Whether the pictures are of this step and this head."""
+        return step is self._step() and head == self._head
+
+
+def show_stage(view: Literal["live", "strip"], drawn: Drawn | None = None) -> Visit:
+    """Mount the stage and answer the visitor's actions; what the page draws below it is noted in `drawn`.
 
     Streamlit returns a component's actions only from the call that sends a snapshot. So every action is answered twice:
     first by a snapshot from before the action, then, after a rerun, by a snapshot that shows its effect.
     """
     visit = this_visit()
     visit.refresh()
-    runs, (drawn, drawn_head), drawn_palette = count(), visit.view_key, palette()
+    runs, drawn_palette, below = count(), palette(), drawn or Drawn()
+    below.note(*visit.view_key)
     drawn_size, drawn_row = (type_size(), visit.seen.is_narrow), has_page_row(visit)
-    # Streamlit holds the function below for long; it must not hold the numbers of an evicted run.
-    drawn_step = (lambda: None) if drawn is None else weakref.ref(drawn)
-    del drawn
 
     @st.fragment
     def answer() -> None:
@@ -122,8 +133,7 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
         for action in actions:
             visit.answer(action)
         hear_others()
-        step, head = visit.view_key
-        if view == "strip" and (step is not drawn_step() or head != drawn_head):
+        if view == "strip" and not below.shows(*visit.view_key):
             rerun()  # the pictures below show another step or head than the strip
         if view == "strip" and (type_size(), visit.seen.is_narrow) != drawn_size:
             rerun()  # charts have letters of another size than the page around them, or are too wide or too narrow
@@ -142,7 +152,11 @@ def show_stage(view: Literal["live", "strip"]) -> Visit:
 
 def open_page(name: str) -> View:
     """Put the strip on top of a lens page and return the view that the page shows."""
-    return view_of(name, show_stage("strip"))
+    drawn = Drawn()
+    view = view_of(name, show_stage("strip", drawn))
+    steps = view.trace.steps  # one more, perhaps, than when the stage was sent
+    drawn.note(steps[-1].identity if steps else None, view.head)
+    return view
 
 
 def view_of(name: str, visit: Visit) -> View:
