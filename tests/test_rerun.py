@@ -5,6 +5,9 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.frame import layout
+from pages.visit.visit import Visit
+
 ASKED, SHOWN = "asked", "shown"
 
 
@@ -109,3 +112,20 @@ def test_the_page_that_the_visitor_asked_for_last_is_shown(script: Callable[[], 
     app = AppTest.from_function(script).run()
     assert not app.exception
     assert [text.value for text in app.text] == [page]
+
+
+def test_a_page_is_of_the_step_that_it_has_drawn_not_of_that_which_there_was_when_its_stage_was_sent(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[layout.Drawn] = []
+
+    def send_stage(_: str, drawn: layout.Drawn) -> Visit:
+        drawn.note(visit.player.trace.steps[0].identity, None)
+        sent.append(drawn)
+        return visit  # whose run has six steps by now, and the cursor on the last
+
+    monkeypatch.setattr(layout, "show_stage", send_stage)
+    view = layout.open_page("residual")
+    assert view.step_index == 5 and sent[0].shows(*visit.view_key)
+    visit.cursor = 0
+    assert not sent[0].shows(*visit.view_key)
