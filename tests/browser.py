@@ -58,15 +58,17 @@ class Server:
 
 
 @contextmanager
-def serve(log: Path, prefix: Sequence[str] = (), **environment: str) -> Iterator[Server]:
-    """Serve the app on a free port until the block ends; yields as soon as it answers.
+def serve(
+    log: Path, prefix: Sequence[str] = (), script: Path = ROOT / "app.py", **environment: str
+) -> Iterator[Server]:
+    """Serve the app, or another script as the app is served, on a free port until the block ends.
 
-    A `prefix` is a command that runs the one after it, as `taskset` does.
+    Yields as soon as it answers. A `prefix` is a command that runs the one after it, as `taskset` does.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [*prefix, sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+    command = [*prefix, sys.executable, "-m", "streamlit", "run", str(script), "--server.headless=true"]
     command += [f"--server.port={port}", "--server.address=127.0.0.1"]
     with log.open("wb") as messages:
         with one_core():
