@@ -18,6 +18,13 @@ pytestmark = pytest.mark.browser
 QUIET_SECONDS = 0.5  # a host that has sent nothing for so long has answered
 MOST_SECONDS = 30
 NORMS = "of the norms at ·said"  # on the residual page, at the first step
+# The stage that is shown is drawn in another place, as it is where its page is drawn anew, and its Play is pressed.
+DRAWN_ANEW = """() => {
+    const { component, show } = globalThis.gpt2Stage;
+    const parentElement = document.body.appendChild(document.createElement("div"));
+    show({ ...component, parentElement, data: null });
+    parentElement.querySelector(".play").click();
+}"""
 
 
 class SlowLine:
@@ -186,6 +193,24 @@ def test_a_widget_of_a_page_that_a_link_has_left_is_not_pressed_and_those_of_the
         with line.answered():
             page.get_by_text("Scale the colours without the first token").click()
         expect(page.locator(".stElementContainer[inert]")).to_have_count(0)
+
+
+def test_a_page_that_is_drawn_once_more_after_a_link_was_pressed_does_not_bring_itself_back(
+    chromium: Browser, server: Server
+) -> None:
+    with slow_step(chromium, server, "residual", NORMS) as line:
+        page = line.page
+        line.is_held = True
+        with line.answered():
+            page.get_by_role("link", name="Sampling", exact=True).click()
+        before = len(line.said)
+        page.evaluate(DRAWN_ANEW)
+        page.wait_for_timeout(1000)
+        assert len(line.said) == before
+        line.let_go()
+        expect(page.get_by_role("heading", name="From logits")).to_be_visible(timeout=60_000)
+        lie_still(page)
+        assert len(line.said) > before  # the page that was opened has said it
 
 
 def test_a_pick_that_waits_for_its_answer_does_not_bring_back_a_page_that_a_link_has_left(

@@ -3,6 +3,7 @@
 from typing import Literal
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from .actions import Action
 from .code import MOUNT, joined
@@ -45,5 +46,7 @@ def stage(snapshot: Snapshot, *, view: Literal["live", "strip"]) -> tuple[Action
     The browser repeats an action until a message tells that it was taken, so none is lost and none comes twice.
     """
     browser: BrowserState = st.session_state.setdefault(BROWSER, BrowserState())
-    data = encode_message(snapshot, view, browser, RECORDS)
+    context = get_script_run_ctx()
+    page = "" if context is None else context.page_script_hash
+    data = encode_message(snapshot, view, browser, RECORDS, page)
     return browser.take(STAGE(key="stage", data=data, on_actions_change=lambda: None).actions)

@@ -123,9 +123,12 @@ class BrowserState:
 
 
 def encode_message(
-    snapshot: Snapshot, view: Literal["live", "strip"], browser: BrowserState, cache: RecordCache
+    snapshot: Snapshot, view: Literal["live", "strip"], browser: BrowserState, cache: RecordCache, page: str = ""
 ) -> bytes:
-    """The bytes of one message: header length (uint32), header, records; every record begins on four bytes."""
+    """The bytes of one message: header length (uint32), header, records; every record begins on four bytes.
+
+    It names the `page` that it is drawn for, so that the browser knows whether that is the one that is being left.
+    """
     trace = snapshot.trace
     stamps = cache.stamps(trace, snapshot.tables)
     records: dict[int, bytes] = {}
@@ -139,6 +142,7 @@ def encode_message(
     header = {
         **describe(snapshot),
         "view": view,
+        "page": page,
         "has_code": browser.has_code,
         "echo": browser.handled,
         "number": browser.number,
@@ -157,8 +161,8 @@ def encode_whole(snapshot: Snapshot, cache: RecordCache, most_bytes: int) -> byt
         if total > most_bytes:
             return None
     stamps = cache.stamps(trace, snapshot.tables)
-    sent = {"view": "live", "has_code": True, "echo": 0, "number": 1, "epoch": cache.epoch, "stamps": stamps}
-    return _joined({**describe(snapshot), **sent}, records)
+    sent = {"view": "live", "page": "", "has_code": True, "echo": 0, "number": 1}
+    return _joined({**describe(snapshot), **sent, "epoch": cache.epoch, "stamps": stamps}, records)
 
 
 def _joined(header: dict[str, Any], records: Mapping[int, bytes]) -> bytes:

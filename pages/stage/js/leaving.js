@@ -2,18 +2,24 @@
 //
 // Streamlit joins requests that wait for the same script into one, and the newest names the page: whatever the old page
 // said meanwhile could bring the old page back, or empty the new one. The stage waits, and that of the new page says
-// it; what else the old page has cannot be pressed.
+// it; what else the old page has cannot be pressed. The old page may be drawn once more before the other comes: which of
+// the two is here, its stage's messages say.
 
 import { stageNow } from "./now.js";
-import { shared } from "./store.js";
+import { shared, state } from "./store.js";
 
 const LEAVING_MS = 30_000; // then the request is taken for lost
 const WIDGETS = '[data-testid="stMain"] .stElementContainer:not(.st-key-stage, :has(a))'; // links lead on
-let leaving = { parent: null, until: 0, still: [], timer: 0 }; // the place of the stage that is left, what lies still
+const HERE = { page: null, path: "", still: new Set(), timer: 0 };
+let left = HERE; // the page that is left, its path in the address, and what lies still on it
 
 export function isLeaving() {
-  const parent = shared.component.parentElement;
-  return !parent.isConnected || (leaving.parent === parent && performance.now() < leaving.until);
+  return left !== HERE || !shared.component.parentElement.isConnected;
+}
+
+// The path of the page that is shown; while it is left, the address may be of the other.
+export function shownPath() {
+  return left === HERE ? location.pathname : left.path;
 }
 
 export function onLinkClick(event) {
@@ -30,19 +36,28 @@ export function onBack() {
 function leaveFor(path) {
   stay();
   if (path === stageNow.path) return;
-  const still = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(WIDGETS)]);
-  still.forEach((node) => {
+  left = { page: state.header.page, path: stageNow.path, still: new Set(), timer: setTimeout(stay, LEAVING_MS) };
+  lieStill();
+}
+
+function lieStill() {
+  for (const node of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(WIDGETS))) {
+    if (node.inert) continue;
     node.inert = true;
-  });
-  const timer = setTimeout(stay, LEAVING_MS);
-  leaving = { parent: stageNow.parent, until: performance.now() + LEAVING_MS, still, timer };
+    left.still.add(node);
+  }
+}
+
+// A page's stage is drawn: the other page is here, or the one that is left has been drawn once more.
+export function noteDrawn(page) {
+  if (left === HERE) return;
+  if (page === left.page) lieStill();
+  else stay();
 }
 
 // The other page is here, or this one is not left after all.
-export function stay() {
-  clearTimeout(leaving.timer);
-  leaving.still.forEach((node) => {
-    node.inert = false;
-  }); // the new page may have taken it over
-  leaving = { parent: null, until: 0, still: [], timer: 0 };
+function stay() {
+  clearTimeout(left.timer);
+  for (const node of left.still) node.inert = false; // the new page may have taken it over
+  left = HERE;
 }

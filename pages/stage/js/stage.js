@@ -9,7 +9,7 @@ import { follow } from "./follow.js";
 import { wireHeadings } from "./headings.js";
 import { HELP, wireHelp } from "./help.js";
 import { giveUpFocus, onKey } from "./keyboard.js";
-import { isLeaving, onBack, onLinkClick, stay } from "./leaving.js";
+import { isLeaving, noteDrawn, onBack, onLinkClick, shownPath } from "./leaving.js";
 import { paintLock, toggleHead, unlockHead } from "./lock.js";
 import { FLOATING, PANELS, TOP } from "./markup.js";
 import { paintModels, wireModels } from "./models.js";
@@ -96,8 +96,7 @@ function build(parent, view) {
   parent.append(sheet, root);
   const [tip, aloud] = [root.querySelector(".tip"), root.querySelector(".aloud")];
   const stage = { parent, sheet, root, parts, view, surfaces: [], told: null, tip, aloud, isNarrow: false };
-  stage.path = location.pathname;
-  stay();
+  stage.path = shownPath();
   stage.explain = root.querySelector(".explain");
   wirePrompt(parts);
   wireSettings(parts);
@@ -224,6 +223,7 @@ function show(component) {
   const header = component.data ? receive(component.data) : before;
   if (!header) return;
   if (isAnotherVisit(header)) return location.reload();
+  noteDrawn(header.page);
   let stage = stages.get(parent);
   if (stage && stage.view !== header.view) {
     leave(parent);
