@@ -66,12 +66,18 @@ def wait_for_steps(page: Page, more: int) -> None:
     wait_for_new_run(page, "", stage_number(page, "steps") + more)
 
 
+def stop_moving(page: Page) -> None:
+    """Return once nothing moves the cursor: the run has ended, and its last step has come and is shown."""
+    expect(page.locator(STAGE).first).to_have_attribute("data-mode", "still")
+
+
 def run(page: Page, prompt: str, tokens: int = 8) -> None:
-    """Run a prompt for some tokens, as fast as it goes, and wait for the last."""
+    """Run a prompt for some tokens, as fast as it goes, and wait until the last is shown."""
     settle(page, max_new_tokens=tokens, speed=0)
     before = run_id(page)
     begin(page, prompt)
     wait_for_new_run(page, before, tokens)
+    stop_moving(page)
 
 
 def choose_theme(page: Page, theme: str) -> None:
