@@ -18,6 +18,21 @@ pytestmark = pytest.mark.browser
 QUIET_SECONDS = 0.5  # a host that has sent nothing for so long has answered
 MOST_SECONDS = 30
 NORMS = "of the norms at ·said"  # on the residual page, at the first step
+# As soon as the stage says something, its page is left for "Sampling", by a link or by "Back".
+SAID_AND_LEFT = """(leave) => {
+    const { component } = globalThis.gpt2Stage, say = component.setTriggerValue;
+    component.setTriggerValue = (...values) => {
+        component.setTriggerValue = say;
+        say(...values);
+        queueMicrotask(leave === "Back" ? goBack : press);
+    };
+    const press = () => [...document.querySelectorAll("a")].find((a) => a.textContent.trim() === "Sampling").click();
+    const goBack = () => {
+        history.pushState(null, "", "sampling");
+        dispatchEvent(new PopStateEvent("popstate"));
+    };
+    component.parentElement.querySelector(".forward").click();
+}"""
 # The stage that is shown is drawn in another place, as it is where its page is drawn anew, and its Play is pressed.
 DRAWN_ANEW = """() => {
     const { component, show } = globalThis.gpt2Stage;
@@ -193,6 +208,22 @@ def test_a_widget_of_a_page_that_a_link_has_left_is_not_pressed_and_those_of_the
         with line.answered():
             page.get_by_text("Scale the colours without the first token").click()
         expect(page.locator(".stElementContainer[inert]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("how", ["a link", "Back"])
+def test_what_was_said_just_before_a_page_is_left_goes_out_before_the_request_for_the_other(
+    chromium: Browser, server: Server, how: str
+) -> None:
+    with slow_step(chromium, server, "residual", NORMS) as line:
+        page, before = line.page, len(line.said)
+        page.evaluate(SAID_AND_LEFT, how)
+        expect(page.get_by_role("heading", name="From logits")).to_be_visible(timeout=60_000)
+        lie_still(page)
+        said = [BackMsg.FromString(said).rerun_script for said in line.said[before:]]
+        old = next(at for at, request in enumerate(said) if request.fragment_id)
+        new = max(at for at, request in enumerate(said) if not request.fragment_id)
+        assert old < new and said[old].page_script_hash != said[new].page_script_hash
+        assert {request.page_script_hash for request in said[new:]} == {said[new].page_script_hash}
 
 
 def test_a_page_that_is_drawn_once_more_after_a_link_was_pressed_does_not_bring_itself_back(

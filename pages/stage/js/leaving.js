@@ -4,6 +4,9 @@
 // said meanwhile could bring the old page back, or empty the new one. The stage waits, and that of the new page says
 // it; what else the old page has cannot be pressed. The old page may be drawn once more before the other comes: which of
 // the two is here, its stage's messages say.
+//
+// What was said just before goes out with the browser's next turn. A click on a link waits for it; "Back", which nothing
+// can stop, is told to Streamlit once more after it.
 
 import { stageNow } from "./now.js";
 import { shared, state } from "./store.js";
@@ -12,6 +15,8 @@ const LEAVING_MS = 30_000; // then the request is taken for lost
 const WIDGETS = '[data-testid="stMain"] .stElementContainer:not(.st-key-stage, :has(a))'; // links lead on
 const HERE = { page: null, path: "", still: new Set(), timer: 0 };
 let left = HERE; // the page that is left, its path in the address, and what lies still on it
+let isOnItsWay = false; // whether what was said goes out with the next turn
+let goesOn = false; // whether what happens now has waited for it
 
 export function isLeaving() {
   return left !== HERE || !shared.component.parentElement.isConnected;
@@ -23,14 +28,34 @@ export function shownPath() {
 }
 
 export function onLinkClick(event) {
-  if (!stageNow || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  if (!stageNow || goesOn || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   const link = event.composedPath().find((node) => node instanceof HTMLAnchorElement && node.href);
   if (!link || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
   leaveFor(link.pathname);
+  event.preventDefault();
+  event.stopPropagation();
+  goOn(() => link.click());
 }
 
-export function onBack() {
-  if (stageNow) leaveFor(location.pathname);
+export function onBack(event) {
+  if (!stageNow || goesOn) return;
+  leaveFor(location.pathname);
+  if (isOnItsWay) goOn(() => dispatchEvent(new PopStateEvent("popstate", { state: event.state })));
+}
+
+export function noteSaid() {
+  isOnItsWay = true;
+  setTimeout(() => {
+    isOnItsWay = false;
+  });
+}
+
+function goOn(happens) {
+  setTimeout(() => {
+    goesOn = true;
+    happens();
+    goesOn = false;
+  });
 }
 
 function leaveFor(path) {

@@ -1,6 +1,6 @@
 // Actions on their way to Python. A trigger may be lost, so all that is pending is sent again until it is echoed.
 
-import { isLeaving } from "./leaving.js";
+import { isLeaving, noteSaid } from "./leaving.js";
 import { isAlone, shared, state } from "./store.js";
 
 const LATEST_ONLY = new Set(["draft", "view", "settings", "model", "need", "code", "tick", "theme", "check"]);
@@ -42,7 +42,10 @@ export function withdraw(name) {
 function flush() {
   clearTimeout(outbox.timer);
   if (!outbox.pending.length || !shared.component) return;
-  if (!isLeaving()) shared.component.setTriggerValue("actions", outbox.pending); // else the new page says it
+  if (!isLeaving()) { // else the new page says it
+    shared.component.setTriggerValue("actions", outbox.pending);
+    noteSaid();
+  }
   outbox.timer = setTimeout(flush, outbox.wait);
   outbox.wait = Math.min(3000, outbox.wait * 2);
 }
