@@ -2,11 +2,11 @@
 //
 // Streamlit joins requests that wait for the same script into one, and the newest names the page: whatever the old page
 // said meanwhile could bring the old page back, or empty the new one. The stage waits, and that of the new page says
-// it; what else the old page has cannot be pressed. The old page may be drawn once more before the other comes: which of
-// the two is here, its stage's messages say.
+// it; what else the old page has cannot be pressed. The old page may be drawn once more before the other comes: which
+// of the two is here, its stage's messages say.
 //
-// What was said just before goes out with the browser's next turn. A click on a link waits for it; "Back", which nothing
-// can stop, is told to Streamlit once more after it.
+// What was said just before goes out with the browser's next turn. A click on a link waits for it; "Back", which
+// nothing can stop, is told to Streamlit once more after it.
 
 import { stageNow } from "./now.js";
 import { shared, state } from "./store.js";
