@@ -20,18 +20,21 @@ MOST_SECONDS = 30
 NORMS = "of the norms at ·said"  # on the residual page, at the first step
 # As soon as the stage says something, its page is left for "Sampling", by a link or by "Back".
 SAID_AND_LEFT = """(leave) => {
-    const { component } = globalThis.gpt2Stage, say = component.setTriggerValue;
-    component.setTriggerValue = (...values) => {
-        component.setTriggerValue = say;
-        say(...values);
-        queueMicrotask(leave === "Back" ? goBack : press);
+    let { component } = globalThis.gpt2Stage, hasLeft = false;
+    const setTriggerValue = (...values) => {
+        component.setTriggerValue(...values);
+        if (!hasLeft) queueMicrotask(leave === "Back" ? goBack : press);
+        hasLeft = true;
     };
+    const { parentElement } = component; // each message brings another component
+    Object.defineProperty(globalThis.gpt2Stage, "component", {
+        get: () => ({ ...component, setTriggerValue }), set: (newer) => { component = newer; } });
     const press = () => [...document.querySelectorAll("a")].find((a) => a.textContent.trim() === "Sampling").click();
     const goBack = () => {
         history.pushState(null, "", "sampling");
         dispatchEvent(new PopStateEvent("popstate"));
     };
-    component.parentElement.querySelector(".forward").click();
+    parentElement.querySelector(".forward").click();
 }"""
 # The stage that is shown is drawn in another place, as it is where its page is drawn anew, and its Play is pressed.
 DRAWN_ANEW = """() => {
@@ -123,6 +126,19 @@ def slow_step(chromium: Browser, server: Server, page: str, words: str) -> Itera
         expect(line.page.get_by_text(words).first).to_be_visible(timeout=60_000)
         lie_still(line.page)
         yield line
+
+
+@contextmanager
+def silence_until_sampling_is_here(line: SlowLine) -> Iterator[None]:
+    """Open "Sampling" by a link; of it nothing arrives, nor does the visitor say anything, while the block is done."""
+    line.is_held = True
+    with line.answered():
+        line.page.get_by_role("link", name="Sampling", exact=True).click()
+    before = len(line.said)
+    yield
+    assert len(line.said) == before
+    line.let_go()
+    expect(line.page.get_by_role("heading", name="From logits")).to_be_visible(timeout=60_000)
 
 
 def test_steps_that_are_walked_before_their_pictures_arrive_end_at_the_picture_of_the_last(
@@ -229,36 +245,20 @@ def test_what_was_said_just_before_a_page_is_left_goes_out_before_the_request_fo
 def test_a_page_that_is_drawn_once_more_after_a_link_was_pressed_does_not_bring_itself_back(
     chromium: Browser, server: Server
 ) -> None:
-    with slow_step(chromium, server, "residual", NORMS) as line:
-        page = line.page
-        line.is_held = True
-        with line.answered():
-            page.get_by_role("link", name="Sampling", exact=True).click()
-        before = len(line.said)
-        page.evaluate(DRAWN_ANEW)
-        page.wait_for_timeout(1000)
-        assert len(line.said) == before
-        line.let_go()
-        expect(page.get_by_role("heading", name="From logits")).to_be_visible(timeout=60_000)
-        lie_still(page)
-        assert len(line.said) > before  # the page that was opened has said it
+    with slow_step(chromium, server, "residual", NORMS) as line, silence_until_sampling_is_here(line):
+        line.page.evaluate(DRAWN_ANEW)
+        line.page.wait_for_timeout(1000)
 
 
 def test_a_pick_that_waits_for_its_answer_does_not_bring_back_a_page_that_a_link_has_left(
     chromium: Browser, server: Server
 ) -> None:
     with slow_step(chromium, server, "residual", NORMS) as line:
-        page = line.page
         line.is_held = True
         with line.answered():
-            matrix(page, "How long .*").locator(".plot").click()
-        with line.answered():
-            page.get_by_role("link", name="Sampling", exact=True).click()
-        before = len(line.said)
-        page.wait_for_timeout(4000)  # the picture would have said it twice more
-        assert len(line.said) == before
-        line.let_go()
-        expect(page.get_by_role("heading", name="From logits")).to_be_visible(timeout=60_000)
+            matrix(line.page, "How long .*").locator(".plot").click()
+        with silence_until_sampling_is_here(line):
+            line.page.wait_for_timeout(4000)  # the picture would have said it twice more
 
 
 def test_a_chart_says_something_when_a_mark_is_clicked_alone_so_that_no_late_word_brings_its_page_back(

@@ -34,7 +34,8 @@ export function onLinkClick(event) {
   leaveFor(link.pathname);
   event.preventDefault();
   event.stopPropagation();
-  goOn(() => link.click());
+  const isSame = ({ href }) => href === link.href;
+  goOn(() => (link.isConnected ? link : [...document.links].find(isSame) ?? link).click()); // it may be drawn anew
 }
 
 export function onBack(event) {
